@@ -1,0 +1,155 @@
+"""The service, with a captioner that names the colour of the first pixel."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from train_tools.captioning import registry
+from train_tools.captioning.registry import Entry
+from train_tools.captioning.service import caption
+from train_tools.captioning.settings import CaptioningSettings
+from train_tools.errors import TrainToolsError, UsageError
+from train_tools.workspace.workspace import Version, Workspace
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+COLOURS = {(255, 0, 0): "red", (0, 128, 0): "green", (0, 0, 255): "blue"}
+
+
+class ColourNamer:
+    name = "colours"
+
+    def __init__(self, refuses: str = "", memory: int = 100) -> None:
+        self.refuses = refuses
+        self.memory = memory
+        self.open = False
+
+    def __enter__(self) -> Self:
+        self.open = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.open = False
+
+    def caption(self, images: Sequence[Image.Image]) -> list[str]:
+        assert self.open
+        if len(images) > self.memory:
+            raise MemoryError("out of memory")
+        names = [COLOURS[image.getpixel((0, 0))] for image in images]  # type: ignore[index]
+        if self.refuses in names:
+            raise RuntimeError(f"can't look at {self.refuses}\nlong trace")
+        return names
+
+
+def use(monkeypatch: pytest.MonkeyPatch, captioner: ColourNamer) -> None:
+    monkeypatch.setitem(registry.CAPTIONERS, "blip", Entry("test", lambda settings: captioner))
+
+
+def captions(version: Version) -> dict[str, str]:
+    return {
+        p.name[8]: p.read_text(encoding="utf-8").strip()
+        for p in (version.processed / "10_zorb").glob("*.txt")
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, {"a": "zorb, mine", "b": "zorb, green", "c": "zorb, blue"}),
+        ({"existing": "ignore"}, {"a": "zorb, red", "b": "zorb, green", "c": "zorb, blue"}),
+        ({"existing": "prepend"}, {"a": "zorb, mine, red", "b": "zorb, green", "c": "zorb, blue"}),
+        ({"existing": "append"}, {"a": "zorb, red, mine", "b": "zorb, green", "c": "zorb, blue"}),
+        (
+            {"prefix": "", "suffix": "photo of {concept}"},
+            {"a": "zorb, mine", "b": "green, photo of zorb", "c": "blue, photo of zorb"},
+        ),
+        ({"prefix": "my {concept}"}, {"a": "zorb, mine", "b": "my zorb, green", "c": "my zorb, blue"}),
+    ],
+)
+def test_existing_captions_prefix_and_suffix(
+    processed: Version, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], expected: dict[str, str]
+) -> None:
+    use(monkeypatch, ColourNamer())
+    caption(processed, CaptioningSettings.from_mapping(values))
+    assert captions(processed) == expected
+
+
+def test_what_is_replaced_is_kept_in_the_history(processed: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, ColourNamer())
+    report = caption(processed, CaptioningSettings(existing="ignore"))
+    assert report.saved is not None
+    saved = report.saved / "10_zorb" / "00001-0-a.txt"
+    assert saved.read_text(encoding="utf-8").strip() == "zorb, mine"
+    assert caption(processed, CaptioningSettings()).saved is None
+
+
+def test_empty_captions_are_filled(processed: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, ColourNamer())
+    (processed.processed / "10_zorb" / "00002-0-b.txt").write_text(" \n", encoding="utf-8")
+    report = caption(processed, CaptioningSettings())
+    assert captions(processed)["b"] == "zorb, green"
+    assert (len(report.written), report.kept) == (2, 1)
+    monkeypatch.setitem(registry.CAPTIONERS, "blip", Entry("never made", lambda settings: 1 / 0))  # type: ignore[arg-type,return-value]
+    assert caption(processed, CaptioningSettings()).kept == 3
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_an_image_that_fails_is_named_and_the_rest_is_captioned(
+    processed: Version, monkeypatch: pytest.MonkeyPatch, batch_size: int
+) -> None:
+    use(monkeypatch, ColourNamer(refuses="green", memory=2))
+    (processed.processed / "10_zorb" / "00003-0-c.png").write_bytes(b"damaged")
+    report = caption(processed, CaptioningSettings(existing="ignore", batch_size=batch_size))
+    assert {f.name: f.reason for f in report.failed} == {
+        "00002-0-b.png": "the captioner failed (can't look at green)",
+        "00003-0-c.png": "it isn't a picture in a format that is read, or it is damaged",
+    }
+    assert captions(processed) == {"a": "zorb, red"}
+
+
+def test_a_caption_that_cant_be_read_is_not_replaced(
+    processed: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, ColourNamer())
+    path = processed.processed / "10_zorb" / "00002-0-b.txt"
+    path.write_bytes(b"\xff\xfe\xfd")
+    report = caption(processed, CaptioningSettings())
+    assert [failure.name for failure in report.failed] == ["00002-0-b.png"]
+    assert path.read_bytes() == b"\xff\xfe\xfd"
+
+
+def test_a_full_disk_keeps_the_captions_before(processed: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, ColourNamer())
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("train_tools.captioning.service.write_text", full)
+    with pytest.raises(TrainToolsError, match="No space left"):
+        caption(processed, CaptioningSettings(existing="ignore"))
+    assert captions(processed) == {"a": "zorb, mine"}
+
+
+def test_nothing_processed_says_what_to_do(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.create_project("zorb")
+    with pytest.raises(UsageError, match="dataset process zorb v1"):
+        caption(workspace.create_version("zorb", "v1"), CaptioningSettings())
+
+
+@pytest.mark.parametrize(
+    "values", [{"captioner": "clip"}, {"existing": "copy"}, {"beams": "0"}, {"batchsize": "2"}]
+)
+def test_settings_out_of_range(values: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(values))):
+        CaptioningSettings.from_mapping(values)

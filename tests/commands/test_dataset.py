@@ -1,0 +1,112 @@
+"""From awkward files to a processed set, as a user does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from train_tools import cli
+
+
+@pytest.fixture
+def root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    root = ["--root", str(tmp_path / "outputs")]
+    assert cli.main(["project", "create", "zorb", *root]) == 0
+    assert cli.main(["version", "create", "zorb", "v1", *root]) == 0
+    capsys.readouterr()
+    return root
+
+
+@pytest.fixture
+def awkward(tmp_path: Path) -> Path:
+    """The pictures people have."""
+    folder = tmp_path / "pictures"
+    (folder / "one").mkdir(parents=True)
+    (folder / "two").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 30), "red").save(folder / "rotated.jpg", exif=exif)
+    Image.new("RGBA", (40, 40), (255, 0, 0, 100)).save(folder / "alpha.png")
+    Image.new("L", (40, 40), 90).save(folder / "grey.png")
+    Image.new("RGB", (40, 40), "gold").save(folder / "CAPITALS.JPG", "JPEG")
+    Image.new("RGB", (40, 40), "green").save(folder / "小猫.png")
+    Image.new("RGB", (40, 40), "blue").save(folder / "one" / "same.png")
+    Image.new("RGB", (40, 40), "pink").save(folder / "two" / "same.png")
+    (folder / "corrupt.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    return folder
+
+
+def test_awkward_files(
+    root: list[str], awkward: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["dataset", "add", "zorb", "v1", str(awkward), *root]) == 1
+    captured = capsys.readouterr()
+    assert "7 added" in captured.out
+    assert captured.err.count("\n") == 1
+    assert "corrupt.png" in captured.err
+    assert (
+        cli.main(["dataset", "process", "zorb", "v1", "--set", "width=32", "--set", "height=32", *root]) == 0
+    )
+    assert "7 images of 7 originals" in capsys.readouterr().out
+    version = tmp_path / "outputs" / "train_tools" / "projects" / "zorb" / "versions" / "v1"
+    processed = {
+        path.name[8:]: path for path in (version / "dataset" / "processed" / "10_zorb").glob("*.png")
+    }
+    assert set(processed) == {
+        "rotated.png",
+        "alpha.png",
+        "grey.png",
+        "CAPITALS.png",
+        "小猫.png",
+        "same.png",
+        "same (2).png",
+    }
+    for path in processed.values():
+        with Image.open(path) as image:
+            assert image.mode == "RGB"
+    with Image.open(processed["rotated.png"]) as image:
+        assert image.height == pytest.approx(2 * image.width, abs=1)
+    assert cli.main(["dataset", "show", "zorb", "v1", *root]) == 0
+    shown = capsys.readouterr().out
+    assert "10_zorb" in shown
+    assert "width=32" in shown  # saved by `process`
+
+
+def test_show_tries_settings_without_saving(root: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["dataset", "show", "zorb", "v1", "--set", "repeats=3", *root]) == 0
+    assert "repeats=3" in capsys.readouterr().out
+    assert cli.main(["dataset", "show", "zorb", "v1", *root]) == 0
+    assert "repeats=10" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("action", "assignment", "words"),
+    [
+        ("process", "widht=64", "did you mean width?"),
+        ("process", "width=a", "a whole number from 8 to 8192"),
+        ("caption", "existing=copy", "keep, ignore, prepend, append"),
+        ("show", "flip", "NAME=VALUE"),
+    ],
+)
+def test_a_wrong_setting_ends_with_2(
+    root: list[str], capsys: pytest.CaptureFixture[str], action: str, assignment: str, words: str
+) -> None:
+    assert cli.main(["dataset", action, "zorb", "v1", "--set", assignment, *root]) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+def test_empty_folders_and_missing_steps_say_what_to_do(
+    root: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["dataset", "add", "zorb", "v1", str(tmp_path / "empty"), *root]) == 1
+    assert "there is no image to add" in capsys.readouterr().err
+    for action, hint in (("process", "dataset add zorb v1"), ("caption", "dataset process zorb v1")):
+        assert cli.main(["dataset", action, "zorb", "v1", *root]) == 2
+        assert hint in capsys.readouterr().err
+    assert cli.main(["dataset", "add", "zorb", "v1", str(tmp_path / "none"), *root]) == 2

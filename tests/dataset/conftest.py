@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from train_tools.workspace.workspace import Version, Workspace
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> Version:
+    workspace = Workspace(tmp_path / "outputs")
+    workspace.create_project("zorb")
+    return workspace.create_version("zorb", "v1")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add
+from train_tools.dataset.progress import Progress
+from train_tools.errors import TrainToolsError, UsageError
+from train_tools.workspace.workspace import Version
+
+
+def draw(path: Path, colour: str = "red", size: tuple[int, int] = (40, 30)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_folders_are_searched_and_bytes_stay(version: Version, pictures: Path) -> None:
+    expected = {}
+    for number, name in enumerate(
+        ["a.png", "sub/B.JPG", "sub/deep/猫.webp", "c.JpEg", "d.bmp", "e.tiff", "f.gif"]
+    ):
+        path = draw(pictures / name, f"#0000{number:02x}")
+        expected[path.name] = path.read_bytes()
+    draw(pictures / ".hidden.png")
+    draw(pictures / ".cache" / "thumbnail.png")
+    (pictures / "notes.pdf").write_bytes(b"x")
+    events: list[Progress] = []
+    report = add(version, [pictures], events.append)
+    assert contents(version.origin) == expected
+    assert len(report.of(ADDED)) == 7
+    assert [(Path(item.source).name, item.reason) for item in report.of(IGNORED)] == [
+        ("notes.pdf", "not an image (.pdf)")
+    ]
+    assert [(event.done, event.total) for event in events] == [(n, 7) for n in range(1, 8)]
+
+
+def test_damaged_files_are_named_and_cost_nothing_else(version: Version, pictures: Path) -> None:
+    good = draw(pictures / "good.png")
+    (pictures / "corrupt.png").write_bytes(b"this is no picture")
+    (pictures / "zero.jpg").touch()
+    data = draw(pictures / "whole.jpg", size=(200, 200)).read_bytes()
+    (pictures / "truncated.jpg").write_bytes(data[: len(data) // 2])
+    report = add(version, [pictures])
+    assert {Path(item.source).name for item in report.of(FAILED)} == {
+        "corrupt.png",
+        "zero.jpg",
+        "truncated.jpg",
+    }
+    assert all(item.reason for item in report.of(FAILED))
+    assert set(contents(version.origin)) == {"good.png", "whole.jpg"}
+    assert (version.origin / "good.png").read_bytes() == good.read_bytes()
+
+
+def test_equal_names_from_two_folders_are_both_kept(version: Version, pictures: Path) -> None:
+    one, two = draw(pictures / "x" / "a.png", "red"), draw(pictures / "y" / "a.png", "blue")
+    add(version, [pictures])
+    assert contents(version.origin) == {"a.png": one.read_bytes(), "a (2).png": two.read_bytes()}
+    again = add(version, [pictures])
+    assert [item.name for item in again.of(THERE)] == ["a.png", "a (2).png"]
+    assert len(contents(version.origin)) == 2
+
+
+def test_names_that_differ_in_case_only_dont_meet_on_any_disk(version: Version, pictures: Path) -> None:
+    draw(pictures / "x" / "a.png", "red")
+    draw(pictures / "y" / "A.PNG", "blue")
+    add(version, [pictures])
+    assert set(contents(version.origin)) == {"a.png", "A (2).PNG"}
+
+
+def test_captions_come_along_with_their_image(version: Version, pictures: Path) -> None:
+    draw(pictures / "x" / "a.png", "red")
+    (pictures / "x" / "a.txt").write_text("a red one", encoding="utf-8")
+    draw(pictures / "y" / "a.jpg", "blue")
+    (pictures / "y" / "a.caption").write_text("蓝", encoding="utf-8")
+    draw(pictures / "z" / "a.webp", "green")
+    (pictures / "lonely.txt").write_text("no image", encoding="utf-8")
+    report = add(version, [pictures])
+    kept = contents(version.origin)
+    assert kept["a.txt"] == b"a red one"
+    assert kept["a (2).caption"] == "蓝".encode()
+    assert {"a.png", "a (2).jpg", "a (3).webp"} <= set(
+        kept
+    )  # the green one mustn't inherit another's caption
+    assert len(kept) == 5
+    assert [(Path(i.source).name, i.reason) for i in report.of(IGNORED)] == [
+        ("lonely.txt", "a caption without an image of the same name")
+    ]
+
+
+def test_a_single_file_brings_its_caption_and_a_late_one_is_added(version: Version, pictures: Path) -> None:
+    path = draw(pictures / "a.png")
+    add(version, [path])
+    path.with_suffix(".txt").write_text("late", encoding="utf-8")
+    assert add(version, [path]).of(THERE)[0].reason.endswith("its caption was added")
+    path.with_suffix(".txt").write_text("other", encoding="utf-8")
+    assert "not taken over" in add(version, [path]).of(THERE)[0].reason
+    assert contents(version.origin)["a.txt"] == b"late"
+
+
+def test_a_caption_that_is_no_text_is_left_out_and_said(version: Version, pictures: Path) -> None:
+    path = draw(pictures / "a.png")
+    path.with_suffix(".txt").write_bytes("红色".encode("gb18030"))
+    item = add(version, [path]).of(ADDED)[0]
+    assert "UTF-8" in item.reason
+    assert set(contents(version.origin)) == {"a.png"}
+
+
+def test_animation_is_said(version: Version, pictures: Path) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    frames[0].save(pictures / "a.gif", save_all=True, append_images=frames[1:])
+    assert "first frame" in add(version, [pictures]).of(ADDED)[0].reason
+
+
+def test_a_missing_source_adds_nothing(version: Version, pictures: Path) -> None:
+    path = draw(pictures / "a.png")
+    with pytest.raises(UsageError, match=r"missing\.png"):
+        add(version, [path, pictures / "missing.png"])
+    assert contents(version.origin) == {}
+
+
+def test_a_full_disk_keeps_what_was_added(
+    version: Version, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        draw(pictures / name, "red" if name < "c" else "blue")
+    real = os.fsync
+    calls = 0
+
+    def full(descriptor: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > 4:  # each file: itself and its folder
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(TrainToolsError, match="No space left"):
+        add(version, [pictures])
+    assert set(contents(version.origin)) == {"a.png", "b.png"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_name_that_is_no_text_is_refused(version: Version, pictures: Path) -> None:
+    data = draw(pictures / "a.png").read_bytes()
+    try:
+        (pictures / os.fsdecode(b"b\xff.png")).write_bytes(data)
+    except OSError:
+        pytest.skip("this file system takes only text")
+    failed = add(version, [pictures]).of(FAILED)
+    assert len(failed) == 1
+    assert "rename" in failed[0].reason
+    failed[0].source.encode("utf-8")

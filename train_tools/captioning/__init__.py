@@ -1,0 +1,1 @@
+"""Captions for processed images: one interface, a row in the registry for each captioner."""

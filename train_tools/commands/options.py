@@ -1,0 +1,32 @@
+"""Options that several commands share, said once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """`--root` and `--json`; give each leaf parser its own, so that they stand behind any sub-command."""
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=None,
+        help="folder that holds train_tools/projects (default: $TRAIN_TOOLS_ROOT, else ./outputs)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", metavar="PROJECT")
+    parser.add_argument("version", metavar="VERSION")
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="one setting; may be given several times",
+    )

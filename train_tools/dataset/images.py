@@ -1,0 +1,150 @@
+"""Pictures as people have them, made into upright sRGB pixels."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from train_tools.errors import TrainToolsError
+
+SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"])
+# Pillow's names. Only these are tried, whatever a suffix says: others start outside programs (EPS).
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF")
+Colour = tuple[int, int, int]
+
+
+class UnreadableImageError(TrainToolsError):
+    """A file that is no whole picture; the text is the reason, without the file's name."""
+
+
+def decode(data: bytes) -> Image.Image:
+    """The first frame, fully decoded; raises UnreadableImageError where damaged, cut off or huge."""
+    if not data:
+        raise UnreadableImageError("the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = open_header(io.BytesIO(data))
+            image.load()
+            return image
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError("it isn't a picture in a format that is read, or it is damaged") from error
+    except Image.DecompressionBombError as error:
+        raise UnreadableImageError(
+            "it has too many pixels (more than 178 million); scale it down first"
+        ) from error
+    except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged data
+        raise UnreadableImageError(f"it is damaged ({str(error) or type(error).__name__})") from error
+
+
+def open_header(file: IO[bytes] | Path) -> Image.Image:
+    """Size and mode without decoding; raises what Pillow raises. Close it, or `load` it to the end."""
+    return Image.open(file, formats=FORMATS)
+
+
+def open_image(path: Path) -> Image.Image:
+    """`decode` of a file; raises UnreadableImageError where it can't be read at all, too."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableImageError(f"it can't be read ({error.strerror})") from error
+    return decode(data)
+
+
+def frames(image: Image.Image) -> int:
+    """Pictures in the file; the several views of an MPO (phones write them as .jpg) count as one."""
+    return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+
+
+def to_rgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.Image:
+    """Upright, sRGB, 8 bits, without alpha (laid onto `background`) and without metadata."""
+    profile = image.info.get("icc_profile")
+    eight_bits = to_eight_bits(upright(image))
+    alpha = alpha_of(eight_bits)
+    colour = to_srgb(eight_bits, profile)
+    if alpha is not None:
+        ground = Image.new("RGB", colour.size, background)
+        ground.paste(colour, mask=alpha)
+        colour = ground
+    result = colour.copy()
+    result.info = {}
+    return result
+
+
+def upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001  # damaged EXIF says nothing about the pixels, which are whole
+        return image
+
+
+def to_eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit greyscale, 32-bit integers and floats to `L`; other modes as they are."""
+    if image.mode == "F":
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        white = 1.0 if values.max() <= 1 else 255.0 if values.max() <= 255 else float(values.max())
+    elif image.mode.startswith("I"):
+        values = np.asarray(image.convert("I"), dtype=np.float64)
+        white = 65535.0 if values.max() <= 65535 else float(values.max())
+    else:
+        return image
+    return Image.fromarray((values * (255 / white)).round().clip(0, 255).astype(np.uint8))
+
+
+def alpha_of(image: Image.Image) -> Image.Image | None:
+    """The transparency as `L`, from an alpha channel or one marked colour; None where all is opaque."""
+    if image.mode not in ("RGBA", "LA", "PA", "RGBa", "La") and "transparency" not in image.info:
+        return None
+    if image.mode in ("RGBa", "La"):  # premultiplied; Pillow converts these only to their plain twins
+        image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
+    return image.convert("RGBA").getchannel("A")
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB without alpha; through the embedded ICC profile where that is sound and fits the image."""
+    opaque = without_alpha(image)
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if "sRGB" in ImageCms.getProfileDescription(source):
+                return opaque.convert("RGB")
+            converted = ImageCms.profileToProfile(
+                opaque, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (
+            ImageCms.PyCMSError,
+            OSError,
+            ImportError,
+        ):  # damaged, of another colour space, or no LittleCMS
+            return opaque.convert("RGB")
+        if converted is not None:
+            return converted
+    return opaque.convert("RGB")
+
+
+def without_alpha(image: Image.Image) -> Image.Image:
+    """In a mode that a profile may describe: RGB, L, CMYK or LAB."""
+    if image.mode in ("LA", "La"):
+        return image.convert("LA").convert("L")
+    if image.mode in ("L", "RGB", "CMYK", "LAB"):
+        return image
+    return image.convert("RGBA").convert("RGB") if image.mode in ("P", "PA", "RGBa") else image.convert("RGB")
+
+
+def scaled_to_area(size: tuple[int, int], area: int) -> tuple[int, int]:
+    """The size with the same shape and at most about `area` pixels; never larger than `size`."""
+    scale = min(1.0, math.sqrt(area / (size[0] * size[1])))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def resize(image: Image.Image, width: int, height: int, keep_aspect: bool) -> Image.Image:
+    """To the area `width * height` in its own shape, or its centre to exactly `width` x `height` pixels."""
+    if not keep_aspect:
+        return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
+    return image.resize(scaled_to_area(image.size, width * height), Image.Resampling.LANCZOS)

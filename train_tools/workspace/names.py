@@ -1,0 +1,78 @@
+"""Names that become folders: any script is welcome, what a file system can't hold is not."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from train_tools.errors import UsageError
+
+MAXIMUM_BYTES = 120  # UTF-8; leaves room for a time stamp before it and a suffix behind it in 255
+FORBIDDEN = '<>:"|?*'
+RESERVED = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
+    + [f"{device}{digit}" for device in ("COM", "LPT") for digit in "0123456789¹²³"]
+)
+
+
+def check_name(name: str, what: str) -> str:
+    """Returns `name`; raises UsageError with the reason where no folder may be called so."""
+    reason = why_not(name)
+    if reason:
+        raise UsageError(f"{what} name {name!r} can't be used: {reason}")
+    return name
+
+
+def check_new_name(name: str, what: str, existing: Iterable[str]) -> str:
+    """`check_name`, and it must differ from `existing` by more than letter case or Unicode form."""
+    check_name(name, what)
+    for other in existing:
+        if other == name:
+            raise UsageError(f"{what} {name!r} exists already; choose another name")
+        if same_on_some_disk(other, name):
+            raise UsageError(
+                f"{what} name {name!r} differs from the existing {other!r} only in letter case or accents' "
+                "encoding, which many disks can't tell apart; choose another name"
+            )
+    return name
+
+
+def same_on_some_disk(one: str, other: str) -> bool:
+    """Windows and macOS compare names without regard to letter case and Unicode normal form."""
+    return comparable(one) == comparable(other)
+
+
+def comparable(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def why_not(name: str) -> str | None:
+    """The reason why `name` can't be a folder's name on Windows, macOS and Linux alike; None if it can."""
+    return next(faults(name), None)
+
+
+def faults(name: str) -> Iterator[str]:
+    """The first is what to tell; those behind it take for granted that it isn't there."""
+    if not name.strip():
+        yield "it is empty"
+    if "/" in name or "\\" in name:
+        yield "it holds a path separator (/ or \\)"
+    if name in (".", ".."):
+        yield "'.' and '..' mean folders"
+    for character in name:
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+            yield f"it holds the control character U+{ord(character):04X}"
+        if character in FORBIDDEN:
+            yield f"it holds {character}, which Windows doesn't allow in names"
+    if name[0].isspace():
+        yield "it starts with a blank"
+    if name[0] == ".":
+        yield "it starts with a dot, which hides it"
+    if name[-1].isspace() or name[-1] == ".":
+        yield "it ends with a dot or a blank, which Windows drops"
+    device = name.partition(".")[0].rstrip()
+    if device.upper() in RESERVED:
+        yield f"{device} is a device on Windows"
+    size = len(name.encode("utf-8"))
+    if size > MAXIMUM_BYTES:
+        yield f"it is {size} bytes long in UTF-8, and at most {MAXIMUM_BYTES} are allowed"

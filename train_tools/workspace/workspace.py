@@ -1,0 +1,155 @@
+"""Where projects and versions lie, and how they are made, found and put away."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_tools.errors import UsageError
+from train_tools.workspace.files import move_to_trash, require_inside
+from train_tools.workspace.names import check_new_name
+from train_tools.workspace.swap import finish_swap
+
+
+def default_root() -> Path:
+    """The folder of `TRAIN_TOOLS_ROOT`, else `outputs` in the current folder."""
+    return Path(os.environ.get("TRAIN_TOOLS_ROOT") or "outputs")
+
+
+@dataclass(frozen=True)
+class Project:
+    name: str
+    folder: Path
+
+    @property
+    def versions_folder(self) -> Path:
+        return self.folder / "versions"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One data set with its settings and all runs trained on it."""
+
+    project: str
+    name: str
+    folder: Path
+
+    @property
+    def origin(self) -> Path:
+        """Uploads, byte for byte."""
+        return self.folder / "dataset" / "origin"
+
+    @property
+    def processed(self) -> Path:
+        """The current revision: `<n>_<concept>/` folders."""
+        return self.folder / "dataset" / "processed"
+
+    @property
+    def history(self) -> Path:
+        """Earlier revisions, a folder each."""
+        return self.folder / "dataset" / "history"
+
+    @property
+    def reg(self) -> Path:
+        return self.folder / "dataset" / "reg"
+
+    @property
+    def trains(self) -> Path:
+        return self.folder / "trains"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.folder / "version.toml"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Everything under one root folder. Names are looked up among what is there, never joined unchecked."""
+
+    root: Path
+
+    @property
+    def projects_folder(self) -> Path:
+        return self.root / "train_tools" / "projects"
+
+    @property
+    def trash(self) -> Path:
+        return self.root / "train_tools" / "trash"
+
+    def projects(self) -> list[Project]:
+        return [Project(folder.name, folder) for folder in folders_in(self.projects_folder)]
+
+    def project(self, name: str) -> Project:
+        """Raises UsageError where there is none, naming those that are."""
+        for project in self.projects():
+            if project.name == name:
+                require_inside(project.folder, self.root)
+                require_inside(project.versions_folder, self.root)
+                return project
+        raise UsageError(missing("project", name, [p.name for p in self.projects()], "project create NAME"))
+
+    def create_project(self, name: str) -> Project:
+        """Raises UsageError where the name can't be used or is taken."""
+        check_new_name(name, "project", names_in(self.projects_folder))
+        project = Project(name, self.projects_folder / name)
+        project.versions_folder.mkdir(parents=True)
+        return project
+
+    def delete_project(self, name: str) -> Path:
+        """Moves it to the trash and returns where it lies now."""
+        return move_to_trash(self.project(name).folder, self.trash)
+
+    def versions(self, project: str) -> list[Version]:
+        found = self.project(project)
+        return [Version(found.name, folder.name, folder) for folder in folders_in(found.versions_folder)]
+
+    def version(self, project: str, version: str) -> Version:
+        """Raises UsageError where there is none, naming those that are. Ends a swap that a crash cut off."""
+        versions = self.versions(project)
+        for found in versions:
+            if found.name == version:
+                for path in (
+                    found.folder,
+                    found.origin,
+                    found.processed,
+                    found.history,
+                    found.reg,
+                    found.trains,
+                ):
+                    require_inside(path, self.root)
+                finish_swap(found.processed)
+                return found
+        hint = f"version create {project} NAME"
+        raise UsageError(
+            missing(f"version of project {project!r}", version, [v.name for v in versions], hint)
+        )
+
+    def create_version(self, project: str, version: str) -> Version:
+        """Raises UsageError where the name can't be used or is taken, or the project is missing."""
+        versions_folder = self.project(project).versions_folder
+        check_new_name(version, "version", names_in(versions_folder))
+        made = Version(project, version, versions_folder / version)
+        made.origin.mkdir(parents=True)
+        made.trains.mkdir()
+        return made
+
+    def delete_version(self, project: str, version: str) -> Path:
+        """Moves it to the trash and returns where it lies now."""
+        return move_to_trash(self.version(project, version).folder, self.trash)
+
+
+def names_in(folder: Path) -> list[str]:
+    """Everything there, files too: a new folder may collide with any of it."""
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def folders_in(folder: Path) -> list[Path]:
+    return [
+        folder / name for name in names_in(folder) if not name.startswith(".") and (folder / name).is_dir()
+    ]
+
+
+def missing(what: str, name: str, existing: list[str], hint: str) -> str:
+    there = f"there are: {', '.join(existing)}" if existing else f"there is none yet; make one with `{hint}`"
+    return f"there is no {what} called {name!r}; {there}"
