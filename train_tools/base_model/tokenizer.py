@@ -1,0 +1,66 @@
+"""The true CLIP tokenizer, made from the vocabulary file in the open_clip_torch package.
+
+Only that file is read: importing open_clip would need torchvision.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from transformers import CLIPTokenizer
+
+PACKAGE = "open_clip"
+VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
+MERGES = 49152 - 256 - 2  # what OpenAI's CLIP reads of the file, after its first line
+
+
+def vocabulary_file() -> Path:
+    """Raises FileNotFoundError where the training environment lacks the package."""
+    spec = importlib.util.find_spec(PACKAGE)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (path := Path(folder) / VOCABULARY).is_file():
+            return path
+    raise FileNotFoundError(f"{VOCABULARY} is missing: the package open_clip_torch holds it")
+
+
+def byte_characters() -> list[str]:
+    """The 256 printable characters that stand for bytes in GPT-2's and CLIP's byte-level BPE."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
+    others = [b for b in range(256) if b not in printable]
+    return [chr(b) for b in printable] + [chr(256 + i) for i in range(len(others))]
+
+
+def write_files(folder: Path) -> None:
+    """Writes `vocab.json`, `merges.txt` and the configuration as transformers reads them."""
+    with gzip.open(vocabulary_file(), "rt", encoding="utf-8") as lines:
+        merges = lines.read().split("\n")[1 : MERGES + 1]
+    characters = byte_characters()
+    tokens = characters + [c + "</w>" for c in characters]
+    tokens += ["".join(merge.split()) for merge in merges]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir(parents=True, exist_ok=True)
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
+    configuration = {
+        "tokenizer_class": "CLIPTokenizer",
+        "model_max_length": 77,
+        "bos_token": "<|startoftext|>",
+        "eos_token": "<|endoftext|>",
+        "pad_token": "<|endoftext|>",
+        "unk_token": "<|endoftext|>",
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(configuration, indent=2), encoding="utf-8")
+
+
+@cache
+def shared() -> CLIPTokenizer:
+    """Stable Diffusion 1's tokenizer: 49,408 tokens, 77 at most."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_files(Path(folder))
+        return CLIPTokenizer.from_pretrained(folder)
