@@ -1,0 +1,32 @@
+"""`model convert`: a base model as one checkpoint file, or as a diffusers folder."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from train_tools.commands.options import add_common
+from train_tools.commands.output import Output
+from train_tools.small_models import base_model_file
+
+HELP = "Convert a Stable Diffusion 1 base model between its two layouts."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    convert = commands.add_parser("convert", help="checkpoint file -> diffusers folder, or back")
+    convert.add_argument("destination", type=Path, metavar="DESTINATION")
+    convert.add_argument(
+        "--source", type=Path, default=base_model_file(), help="file or folder (default: the model that ships)"
+    )
+    add_common(convert)
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    from train_tools.base_model.convert import convert  # noqa: PLC0415  (torch, only where it is needed)
+
+    written = convert(arguments.source, arguments.destination)
+    for path in written:
+        out.say(f"wrote {path}")
+    out.document({"written": [str(path) for path in written]})
+    return 0

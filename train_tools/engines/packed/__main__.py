@@ -1,0 +1,48 @@
+"""`python -m train_tools.engines.packed RUN_FOLDER …`: trains the runs in these folders in one process."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+from train_tools.engines.packed import config
+from train_tools.engines.packed.events import EventLog
+from train_tools.engines.packed.train import train
+from train_tools.errors import TrainToolsError
+
+
+def main(folders: list[str]) -> int:
+    """0: all runs finished. 1: some failed. 2: refused."""
+    if not folders:
+        print("usage: python -m train_tools.engines.packed RUN_FOLDER [RUN_FOLDER …]", file=sys.stderr)
+        return 2
+    # Gradients are added into views of one buffer on purpose; torch suggests copies.
+    warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
+    logs: list[EventLog] = []
+    try:
+        configs = [config.read(Path(folder)) for folder in folders]
+        logs = [EventLog(c.folder) for c in configs]
+        return 0 if all(train(configs, logs)) else 1
+    except TrainToolsError as error:
+        _fail(logs, str(error))
+        print(error, file=sys.stderr)
+        return 2
+    except Exception as error:
+        # The log keeps the traceback; the event says it in one line.
+        traceback.print_exc()
+        _fail(logs, f"{type(error).__name__}: {error}")
+        return 1
+    finally:
+        for log in logs:
+            log.close()
+
+
+def _fail(logs: list[EventLog], error: str) -> None:
+    for log in logs:
+        log.write("failed", error=error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

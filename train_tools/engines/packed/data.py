@@ -1,0 +1,183 @@
+"""What a pack trains on: images in buckets, their latents, their captions, and the order of batches.
+
+The dataset is sd-scripts' DreamBooth layout: `<repeats>_<concept>/` folders of images with captions
+beside them. Latents are encoded once and shared by all runs.
+
+All runs see batches of the same bucket at the same step, as they must share a shape; that order
+depends on the epoch alone. Which images a run finds in them is drawn from the run's own seed. So
+a run sees the same batches alone as in any pack.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from train_tools.base_model.architecture import LATENT_SCALE
+from train_tools.base_model.load import BaseModel
+from train_tools.dataset.buckets import bucket_resolutions, choose_bucket
+from train_tools.errors import UsageError
+
+from .config import RunConfig
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One training image. Sizes are (width, height) in pixels."""
+
+    path: Path
+    folder: str
+    caption: str
+    repeats: int
+    resized: tuple[int, int]
+    bucket: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Images of one size: `latents` (count, 2 or 1, 4, h, w); the second is the mirrored one."""
+
+    size: tuple[int, int]
+    items: tuple[Item, ...]
+    latents: Tensor
+    order: tuple[int, ...]  # indices into items, each as often as it is repeated
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One run's share of a step: latents (B, 4, h, w) and B captions."""
+
+    latents: Tensor
+    captions: list[str]
+
+
+def read_items(config: RunConfig) -> list[Item]:
+    """The images that a run trains on, sorted by path.
+
+    Raises UsageError where there are none or a caption file isn't UTF-8.
+    """
+    items: list[Item] = []
+    for folder in sorted(p for p in config.train_data_dir.glob("*") if p.is_dir()):
+        found = re.fullmatch(r"(\d+)_(.+)", folder.name)
+        if not found or int(found[1]) < 1:
+            continue
+        for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+            with Image.open(path) as image:
+                resized, bucket = _place(image.size, config)
+            caption = _caption(path, config.caption_extension, found[2])
+            items.append(Item(path, folder.name, caption, int(found[1]), resized, bucket))
+    if not items:
+        raise UsageError(
+            f"{config.train_data_dir} holds no image in a <repeats>_<concept> folder; run `dataset process` first"
+        )
+    return items
+
+
+def _place(size: tuple[int, int], config: RunConfig) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What an image is resized to, and the bucket that is then cut from its centre."""
+    resolution, step = config.resolution, config.bucket_reso_steps
+    if not config.enable_bucket:
+        placed = choose_bucket(size, [resolution], resolution, step)
+    else:
+        resolutions = bucket_resolutions(resolution, config.min_bucket_reso, config.max_bucket_reso, step)
+        placed = choose_bucket(size, resolutions, resolution, step, config.bucket_no_upscale)
+    return placed.resized, placed.size
+
+
+def _caption(image: Path, extension: str, concept: str) -> str:
+    """The caption file's first line, as sd-scripts reads it; the concept where there is none."""
+    file = image.with_suffix(extension)
+    if not file.is_file():
+        return concept
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the caption {file} is not UTF-8 text; save it as UTF-8") from error
+    return lines[0].strip() if lines else ""
+
+
+def pixels(item: Item) -> Tensor:
+    """The image as its bucket shows it: (3, height, width), -1 … 1."""
+    with Image.open(item.path) as opened:
+        image = opened.convert("RGB").resize(item.resized, Image.Resampling.LANCZOS)
+    left, top = ((r - b) // 2 for r, b in zip(item.resized, item.bucket, strict=True))
+    image = image.crop((left, top, left + item.bucket[0], top + item.bucket[1]))
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
+
+
+@torch.no_grad()
+def encode(
+    items: list[Item], base: BaseModel, flip: bool, batch_size: int, report: Callable[[int, int], None]
+) -> list[Bucket]:
+    """Encodes all images, one bucket after another; `report(done, of)` follows it."""
+    device, dtype = base.vae.device, base.vae.dtype
+    # The latent is a sample of the encoder's distribution; drawn from a fixed seed, so that every
+    # run of a dataset learns the same latents.
+    generator = torch.Generator().manual_seed(0)
+    buckets, done = [], 0
+    for size in sorted({item.bucket for item in items}):
+        members = tuple(item for item in items if item.bucket == size)
+        latents = []
+        for start in range(0, len(members), batch_size):
+            images = torch.stack([pixels(item) for item in members[start : start + batch_size]])
+            views = [images, images.flip(-1)] if flip else [images]
+            encoded = []
+            for view in views:
+                posterior = base.vae.encode(view.to(device, dtype)).latent_dist
+                noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
+                encoded.append((posterior.mean + posterior.std * noise).float() * LATENT_SCALE)
+            latents.append(torch.stack(encoded, dim=1))
+            done += len(images)
+            report(done, len(items))
+        order = tuple(i for i, item in enumerate(members) for _ in range(item.repeats))
+        buckets.append(Bucket(size, members, torch.cat(latents), order))
+    return buckets
+
+
+def steps_per_epoch(buckets: list[Bucket], batch_size: int) -> int:
+    return sum(-(-len(bucket.order) // batch_size) for bucket in buckets)
+
+
+def epoch_schedule(buckets: list[Bucket], batch_size: int, epoch: int) -> list[tuple[int, int]]:
+    """(bucket, batch within it) for each step of an epoch, the same for all runs."""
+    schedule = [(b, i) for b, bucket in enumerate(buckets) for i in range(-(-len(bucket.order) // batch_size))]
+    random.Random(epoch).shuffle(schedule)
+    return schedule
+
+
+class RunData:
+    """One run's way through the shared buckets: its order, its mirrored images, its shuffled captions."""
+
+    def __init__(self, config: RunConfig, buckets: list[Bucket]) -> None:
+        self._config = config
+        self._buckets = buckets
+        self._random = random.Random(config.seed)
+
+    def epoch(self, schedule: list[tuple[int, int]]) -> Iterator[Batch]:
+        orders = [self._random.sample(bucket.order, len(bucket.order)) for bucket in self._buckets]
+        size = self._config.batch_size
+        for bucket, number in schedule:
+            yield self._batch(self._buckets[bucket], orders[bucket][number * size : (number + 1) * size])
+
+    def _batch(self, bucket: Bucket, indices: list[int]) -> Batch:
+        flips = [int(self._config.flip_aug and self._random.random() < 0.5) for _ in indices]
+        captions = [self._shuffled(bucket.items[i].caption) for i in indices]
+        return Batch(bucket.latents[indices, flips], captions)
+
+    def _shuffled(self, caption: str) -> str:
+        if not self._config.shuffle_caption:
+            return caption
+        tags = [tag.strip() for tag in caption.split(",")]
+        kept, rest = tags[: self._config.keep_tokens], tags[self._config.keep_tokens :]
+        self._random.shuffle(rest)
+        return ", ".join(kept + rest)

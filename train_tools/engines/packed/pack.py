@@ -1,0 +1,128 @@
+"""Trains K runs at once: one frozen base over a batch of K x B, each run with its own low-rank deltas.
+
+A run's loss and gradient depend on its own slice alone, so a pack gives each run what it would
+get alone, to floating-point noise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor
+
+from train_tools.base_model.architecture import SCHEDULER
+from train_tools.base_model.load import BaseModel
+from train_tools.base_model.text import embed, tokens
+from train_tools.lora.stack import LoraStack
+from train_tools.lora.targets import text_targets, unet_targets
+
+from .config import RunConfig
+from .data import Batch
+from .optim import RunOptimizer
+from .captions import CaptionCache
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A step's chances: noise (K*B, 4, h, w) and timesteps (K*B,)."""
+
+    noise: Tensor
+    timesteps: Tensor
+
+
+class Pack:
+    """The state of K runs that are trained together; `alive[k]` is false once a run's loss was not finite."""
+
+    def __init__(self, configs: list[RunConfig], base: BaseModel, steps: int) -> None:
+        first = configs[0]
+        self.configs = configs
+        self.base = base
+        self.device = base.unet.device
+        self._clip_skip = first.clip_skip
+        self._trains_text = first.train_text_encoder
+        targets = unet_targets(base.unet) if first.train_unet else []
+        if first.train_text_encoder:
+            targets += text_targets(base.text_encoder)
+        ranks, alphas = [c.network_dim for c in configs], [c.network_alpha for c in configs]
+        self.stack = LoraStack(targets, ranks, alphas, self.device)
+        for index, config in enumerate(configs):
+            self.stack.initialise(index, config.seed)
+        self.gradients = self.stack.train_into()
+        self.optimizers = [
+            RunOptimizer(config, self.stack.flat[k], self.gradients[k], self.stack.text_size, steps)
+            for k, config in enumerate(configs)
+        ]
+        self.alive = [True] * len(configs)
+        self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
+        alphas_cumprod = DDPMScheduler(
+            **{k: v for k, v in SCHEDULER.items() if k.startswith(("num", "beta"))}
+        ).alphas_cumprod.to(self.device)
+        self._signal = alphas_cumprod
+        self._snr = alphas_cumprod / (1 - alphas_cumprod)
+        self._gammas = torch.tensor(
+            [c.min_snr_gamma or float("inf") for c in configs], device=self.device
+        ).unsqueeze(1)
+        self._cache = CaptionCache(base, first.clip_skip)
+        self._autocast = first.mixed_precision == "bf16"
+
+    def draw(self, shape: torch.Size) -> Draws:
+        """Each run's noise and timesteps for latents (B, 4, h, w), from its own seed."""
+        noise, timesteps = [], []
+        for generator in self._generators:
+            noise.append(torch.randn(shape, generator=generator))
+            timesteps.append(torch.randint(0, len(self._signal), shape[:1], generator=generator))
+        return Draws(torch.cat(noise).to(self.device), torch.cat(timesteps).to(self.device))
+
+    def losses(self, batches: list[Batch], draws: Draws) -> Tensor:
+        """The loss of each run (K,): mean squared error of the predicted noise, weighted by min-SNR."""
+        clean = torch.cat([batch.latents for batch in batches]).to(self.device)
+        captions = [caption for batch in batches for caption in batch.captions]
+        signal = self._signal[draws.timesteps].view(-1, 1, 1, 1)
+        noisy = signal.sqrt() * clean + (1 - signal).sqrt() * draws.noise
+        with self._precision():
+            if self._trains_text:
+                embeddings = embed(self.base, tokens(self.base, captions), self._clip_skip)
+            else:
+                embeddings = self._cache.embed(captions)
+            predicted = self.base.unet(noisy.to(self.base.unet.dtype), draws.timesteps, embeddings).sample
+        errors = (predicted.float() - draws.noise).pow(2).mean((1, 2, 3)).view(len(batches), -1)
+        snr = self._snr[draws.timesteps].view_as(errors)
+        # Hang et al. 2023, https://arxiv.org/abs/2303.09556, for a model that predicts noise.
+        return (errors * torch.minimum(self._gammas / snr, torch.ones_like(snr))).mean(1)
+
+    def backward(self, losses: Tensor) -> None:
+        """Adds up the gradients of the living runs; a dead run's slice stays zero."""
+        self.gradients.zero_()
+        alive = torch.tensor(self.alive, device=self.device)
+        torch.where(alive, losses, torch.zeros_like(losses)).sum().backward()
+        for index, living in enumerate(self.alive):
+            if not living:
+                # Whatever a dead run's slice got (0 x nan) must not reach its buffers again.
+                self.gradients[index].zero_()
+
+    def step(self, batches: list[Batch]) -> list[float]:
+        """One optimizer step of every living run; returns all losses.
+
+        A run whose loss is not finite dies here: its factors are set to zero, so that its share of
+        the batch stays finite for the rest of the pack's life.
+        """
+        losses = self.losses(batches, self.draw(batches[0].latents.shape))
+        values = [float(v) for v in losses.detach().cpu()]
+        for index, value in enumerate(values):
+            self.alive[index] = self.alive[index] and math.isfinite(value)
+        self.backward(losses)
+        for index, optimizer in enumerate(self.optimizers):
+            if self.alive[index]:
+                optimizer.step()
+            else:
+                self.stack.flat[index].zero_()
+        return values
+
+    def _precision(self) -> contextlib.AbstractContextManager[object]:
+        if self._autocast:
+            return torch.autocast(self.device.type, torch.bfloat16)
+        return contextlib.nullcontext()

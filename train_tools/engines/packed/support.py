@@ -1,0 +1,79 @@
+"""What the packed engine knows of sd-scripts' arguments. Imports no torch: planning asks this often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+OPTIMIZERS = ("adamw", "lion")
+SCHEDULERS = ("constant", "constant_with_warmup", "cosine")
+PRECISIONS = ("no", "bf16")
+OPTIMIZER_ARGS = {"adamw": ("betas", "eps", "weight_decay"), "lion": ("betas", "weight_decay")}
+
+# Arguments that the engine acts on, one run's value apart from another's.
+EACH_RUN = frozenset({
+    "output_dir", "output_name", "training_comment", "save_every_n_epochs", "save_precision",
+    "learning_rate", "unet_lr", "text_encoder_lr", "optimizer_type", "optimizer_args",
+    "lr_scheduler", "lr_warmup_steps", "network_dim", "network_alpha", "seed", "min_snr_gamma",
+    "max_grad_norm", "shuffle_caption", "keep_tokens",
+})  # fmt: skip
+# Arguments that all runs of a pack must share, as they share the batch that runs through the base.
+SHARED = frozenset({
+    "pretrained_model_name_or_path", "train_data_dir", "caption_extension", "resolution",
+    "enable_bucket", "min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale",
+    "flip_aug", "train_batch_size", "max_train_epochs", "mixed_precision", "clip_skip",
+    "network_train_unet_only", "network_train_text_encoder_only",
+})  # fmt: skip
+# Arguments that change speed, memory or logs but not the result: accepted, and nothing to do.
+WITHOUT_EFFECT = frozenset({
+    "cache_latents", "cache_latents_to_disk", "vae_batch_size", "xformers", "sdpa", "mem_eff_attn",
+    "max_data_loader_n_workers", "persistent_data_loader_workers", "console_log_simple",
+    "console_log_level", "console_log_file", "logging_dir", "log_prefix", "log_with", "no_metadata",
+    "tokenizer_cache_dir", "lowram", "highvram", "max_train_steps",
+})  # fmt: skip
+# Arguments of which only these values mean what the engine does.
+ONLY: dict[str, tuple[Any, ...]] = {
+    "network_module": ("networks.lora",),
+    "save_model_as": ("safetensors",),
+    "max_token_length": (None, 75),
+    "gradient_accumulation_steps": (None, 1),
+    "loss_type": (None, "l2"),
+    "v2": (None, False),
+    "v_parameterization": (None, False),
+}
+
+
+def unsupported(arguments: Mapping[str, Any]) -> list[str]:
+    """One reason for each argument that this engine can't honour; empty where it can train the run."""
+    reasons = []
+    for name, value in arguments.items():
+        if name in ONLY:
+            if value not in ONLY[name]:
+                reasons.append(f"{name} = {value!r} is not known to the packed engine")
+        elif name not in EACH_RUN | SHARED | WITHOUT_EFFECT and value not in (None, False, "", 0, []):
+            reasons.append(f"{name} is not known to the packed engine")
+    return reasons + _wrong_choices(arguments)
+
+
+def pack_key(arguments: Mapping[str, Any]) -> str:
+    """Equal for runs that may be trained in one pack."""
+    return repr(sorted((name, arguments[name]) for name in SHARED if name in arguments))
+
+
+def _wrong_choices(arguments: Mapping[str, Any]) -> list[str]:
+    reasons = []
+    optimizer = str(arguments.get("optimizer_type") or "AdamW").lower()
+    choices = {
+        "optimizer_type": (optimizer, OPTIMIZERS),
+        "lr_scheduler": (str(arguments.get("lr_scheduler") or "constant"), SCHEDULERS),
+        "mixed_precision": (str(arguments.get("mixed_precision") or "no"), PRECISIONS),
+    }
+    for name, (value, known) in choices.items():
+        if value not in known:
+            reasons.append(f"{name} = {arguments[name]} is not one of {', '.join(known)}")
+    for item in arguments.get("optimizer_args") or []:
+        if optimizer in OPTIMIZER_ARGS and item.split("=")[0] not in OPTIMIZER_ARGS[optimizer]:
+            reasons.append(f"optimizer_args {item} is not known for {arguments.get('optimizer_type')}")
+    if not arguments.get("max_train_epochs"):
+        reasons.append("max_train_epochs is missing: the packed engine counts in epochs")
+    return reasons
