@@ -72,7 +72,9 @@ def test_a_folder_opens_in_a_diffusers_pipeline_and_turns_back_into_the_same_fil
 
 
 def test_the_webuis_configuration_says_the_sizes(base: BaseModel, checkpoint: Path) -> None:
-    parameters = yaml.safe_load(checkpoint.with_suffix(".yaml").read_text(encoding="utf-8"))["model"]["params"]
+    parameters = yaml.safe_load(checkpoint.with_suffix(".yaml").read_text(encoding="utf-8"))["model"][
+        "params"
+    ]
     unet = parameters["unet_config"]["params"]
     assert (unet["model_channels"], unet["channel_mult"], unet["num_heads"]) == (32, [1, 1, 2, 2], 2)
     assert unet["context_dim"] == base.text_encoder.config.hidden_size

@@ -24,12 +24,16 @@ def base() -> BaseModel:
 
 
 def stack_of(base: BaseModel, ranks: list[int]) -> LoraStack:
-    stack = LoraStack(unet_targets(base.unet) + text_targets(base.text_encoder), ranks, [r / 2 for r in ranks])
+    stack = LoraStack(
+        unet_targets(base.unet) + text_targets(base.text_encoder), ranks, [r / 2 for r in ranks]
+    )
     generator = torch.Generator().manual_seed(0)
     for delta in stack.deltas:
         for index, rank in enumerate(ranks):
             delta.down[index, :rank] = torch.randn(delta.down[index, :rank].shape, generator=generator)
-            delta.up[index, :, :rank] = torch.randn(delta.up[index, :, :rank].shape, generator=generator) * 0.1
+            delta.up[index, :, :rank] = (
+                torch.randn(delta.up[index, :, :rank].shape, generator=generator) * 0.1
+            )
     return stack
 
 

@@ -37,7 +37,9 @@ class Architecture:
     text: dict[str, Any]
 
 
-def of_original(shapes: Mapping[str, Shape], heads: int = SD1_HEADS, text_heads: int | None = None) -> Architecture:
+def of_original(
+    shapes: Mapping[str, Shape], heads: int = SD1_HEADS, text_heads: int | None = None
+) -> Architecture:
     """The architecture of a checkpoint with original names.
 
     Raises UsageError where the checkpoint is no Stable Diffusion 1 model.
@@ -45,7 +47,9 @@ def of_original(shapes: Mapping[str, Shape], heads: int = SD1_HEADS, text_heads:
     refuse_other_kinds(shapes)
     unet, vae, text = layout.UNET_PREFIX, layout.VAE_PREFIX, layout.TEXT_PREFIX
     embedding = shapes[f"{text}text_model.embeddings.token_embedding.weight"]
-    layers = 1 + max(int(k.split(".layers.")[1].split(".")[0]) for k in shapes if k.startswith(text) and ".layers." in k)
+    layers = 1 + max(
+        int(k.split(".layers.")[1].split(".")[0]) for k in shapes if k.startswith(text) and ".layers." in k
+    )
     vae_blocks = sum(f"{vae}encoder.down.0.block.{i}.conv1.weight" in shapes for i in range(8))
     return Architecture(
         unet={
@@ -54,11 +58,14 @@ def of_original(shapes: Mapping[str, Shape], heads: int = SD1_HEADS, text_heads:
             "sample_size": 64,
             "layers_per_block": layout.BLOCKS,
             "block_out_channels": [
-                shapes[f"{unet}input_blocks.{3 * i + 1}.0.out_layers.3.weight"][0] for i in range(layout.LEVELS)
+                shapes[f"{unet}input_blocks.{3 * i + 1}.0.out_layers.3.weight"][0]
+                for i in range(layout.LEVELS)
             ],
             "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
             "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
-            "cross_attention_dim": shapes[f"{unet}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"][1],
+            "cross_attention_dim": shapes[f"{unet}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"][
+                1
+            ],
             # Diffusers' name for the number of heads in Stable Diffusion 1.
             "attention_head_dim": heads,
         },
@@ -114,7 +121,7 @@ def heads_beside(checkpoint: Path) -> tuple[int, int | None]:
     configuration = checkpoint.with_suffix(".yaml")
     if not configuration.is_file():
         return SD1_HEADS, None
-    import yaml  # noqa: PLC0415  (only narrow models need it)
+    import yaml
 
     model = yaml.safe_load(configuration.read_text(encoding="utf-8"))["model"]["params"]
     unet_heads = int(model["unet_config"]["params"].get("num_heads", SD1_HEADS))

@@ -51,7 +51,9 @@ def write_folder(model: BaseModel, folder: Path) -> list[Path]:
     }
     (folder / "scheduler").mkdir(exist_ok=True)
     scheduler = {"_class_name": "DDIMScheduler", **SCHEDULER}
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler, indent=2), encoding="utf-8")
+    (folder / "scheduler" / "scheduler_config.json").write_text(
+        json.dumps(scheduler, indent=2), encoding="utf-8"
+    )
     (folder / "model_index.json").write_text(json.dumps(parts, indent=2), encoding="utf-8")
     return [folder]
 

@@ -47,7 +47,9 @@ def unet_name(name: str, with_attention: Callable[[int], bool]) -> str:
         if name.startswith(ours):
             rest = name[len(ours) :]
             return UNET_PREFIX + theirs + (_renamed(rest, UNET_RESNET) if ".resnets." in ours else rest)
-    found = re.match(r"(down|up)_blocks\.(\d)\.(resnets|attentions|downsamplers|upsamplers)\.(\d)\.(.*)", name)
+    found = re.match(
+        r"(down|up)_blocks\.(\d)\.(resnets|attentions|downsamplers|upsamplers)\.(\d)\.(.*)", name
+    )
     if not found:
         raise ValueError(f"{name} is no tensor of a Stable Diffusion 1 UNet")
     side, block, kind, index, rest = found[1], int(found[2]), found[3], int(found[4]), found[5]
@@ -67,7 +69,9 @@ def vae_name(name: str) -> str:
     name = name.replace("conv_norm_out", "norm_out").replace("conv_shortcut", "nin_shortcut")
     name = re.sub(r"down_blocks\.(\d)\.resnets\.(\d)", r"down.\1.block.\2", name)
     name = re.sub(r"down_blocks\.(\d)\.downsamplers\.0", r"down.\1.downsample", name)
-    name = re.sub(r"up_blocks\.(\d)\.resnets\.(\d)", lambda m: f"up.{LEVELS - 1 - int(m[1])}.block.{m[2]}", name)
+    name = re.sub(
+        r"up_blocks\.(\d)\.resnets\.(\d)", lambda m: f"up.{LEVELS - 1 - int(m[1])}.block.{m[2]}", name
+    )
     name = re.sub(r"up_blocks\.(\d)\.upsamplers\.0", lambda m: f"up.{LEVELS - 1 - int(m[1])}.upsample", name)
     name = re.sub(r"mid_block\.resnets\.(\d)", lambda m: f"mid.block_{int(m[1]) + 1}", name)
     if ".mid_block.attentions.0." in name:

@@ -67,7 +67,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def empty_modules(sizes: architecture.Architecture) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel]:
+def empty_modules(
+    sizes: architecture.Architecture,
+) -> tuple[UNet2DConditionModel, AutoencoderKL, CLIPTextModel]:
     return (
         UNet2DConditionModel(**sizes.unet),
         AutoencoderKL(**sizes.vae),
@@ -75,21 +77,28 @@ def empty_modules(sizes: architecture.Architecture) -> tuple[UNet2DConditionMode
     )
 
 
-def original_names(unet: nn.Module, vae: nn.Module, text: nn.Module) -> list[tuple[nn.Module, dict[str, str]]]:
+def original_names(
+    unet: nn.Module, vae: nn.Module, text: nn.Module
+) -> list[tuple[nn.Module, dict[str, str]]]:
     """For each module, its tensors' names and the same tensors' names in an original checkpoint."""
     unet_names = list(unet.state_dict())
     attention = layout.up_blocks_with_attention(unet_names)
     return [
         (unet, {name: layout.unet_name(name, attention) for name in unet_names}),
         (vae, {name: layout.vae_name(name) for name in vae.state_dict()}),
-        (text, {name: layout.text_name(name) for name in text.state_dict() if not name.endswith("position_ids")}),
+        (
+            text,
+            {name: layout.text_name(name) for name in text.state_dict() if not name.endswith("position_ids")},
+        ),
     ]
 
 
 def _fill(module: nn.Module, tensors: Mapping[str, Tensor | None], path: Path) -> None:
     missing = [name for name, tensor in tensors.items() if tensor is None]
     if missing:
-        raise UsageError(f"the base model {path} lacks {len(missing)} tensors ({missing[0]} …); download it again")
+        raise UsageError(
+            f"the base model {path} lacks {len(missing)} tensors ({missing[0]} …); download it again"
+        )
     current = module.state_dict()
     # The VAE's attention is a 1x1 convolution in the original, a matrix here.
     state = {n: t.reshape(current[n].shape).float() for n, t in tensors.items() if t is not None}
@@ -103,7 +112,11 @@ def _load_folder(path: Path) -> BaseModel:
         text = CLIPTextModel.from_pretrained(path / "text_encoder", local_files_only=True)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is no complete diffusers folder ({error})") from error
-    words = CLIPTokenizer.from_pretrained(str(path / "tokenizer")) if (path / "tokenizer").is_dir() else tokenizer.shared()
+    words = (
+        CLIPTokenizer.from_pretrained(str(path / "tokenizer"))
+        if (path / "tokenizer").is_dir()
+        else tokenizer.shared()
+    )
     return _frozen(path.name, unet.float(), vae.float(), text.float(), words)
 
 

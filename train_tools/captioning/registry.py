@@ -22,7 +22,7 @@ class Entry:
 
 def make_blip(settings: CaptioningSettings) -> Captioner:
     # Brings torch and transformers, seconds that no other command should wait for.
-    from train_tools.captioning.blip import BlipCaptioner  # noqa: PLC0415
+    from train_tools.captioning.blip import BlipCaptioner
 
     folder = Path(settings.model) if settings.model else captioner_folder()
     return BlipCaptioner(folder, beams=settings.beams, max_tokens=settings.max_tokens)

@@ -114,7 +114,7 @@ def results(captioner: Captioner, tasks: Sequence[Task], size: int) -> Iterator[
         for task in tasks[start : start + size]:
             try:
                 readable.append((task, to_rgb(open_image(task.image.path))))
-            except UnreadableImageError as error:  # noqa: PERF203
+            except UnreadableImageError as error:
                 yield task, Failure(task.image.path.name, str(error))
         yield from batch_results(captioner, readable)
 
@@ -127,7 +127,7 @@ def batch_results(
         return
     try:
         texts = captioner.caption([image for _, image in batch])
-    except Exception as error:  # noqa: BLE001  # a model can raise anything; one image must not cost the rest
+    except Exception as error:  # a model can raise anything; one image must not cost the rest
         if len(batch) == 1:
             reason = (str(error).splitlines() or [""])[0] or type(error).__name__
             yield batch[0][0], Failure(batch[0][0].image.path.name, f"the captioner failed ({reason})")

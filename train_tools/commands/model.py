@@ -17,13 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     convert = commands.add_parser("convert", help="checkpoint file -> diffusers folder, or back")
     convert.add_argument("destination", type=Path, metavar="DESTINATION")
     convert.add_argument(
-        "--source", type=Path, default=base_model_file(), help="file or folder (default: the model that ships)"
+        "--source",
+        type=Path,
+        default=base_model_file(),
+        help="file or folder (default: the model that ships)",
     )
     add_common(convert)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    from train_tools.base_model.convert import convert  # noqa: PLC0415  (torch, only where it is needed)
+    from train_tools.base_model.convert import convert
 
     written = convert(arguments.source, arguments.destination)
     for path in written:

@@ -37,7 +37,9 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
             out.say(f"cells {done}/{of}, {left:.0f} s left")
 
     result = preview(version, chosen, report)
-    out.say(f"{result.rendered} cells rendered, {result.kept} kept from before, {time.monotonic() - started:.0f} s")
+    out.say(
+        f"{result.rendered} cells rendered, {result.kept} kept from before, {time.monotonic() - started:.0f} s"
+    )
     for grid in result.grids:
         out.say(f"grid   {grid}")
     out.say(f"sheet  {result.sheet}")

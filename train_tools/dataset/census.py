@@ -127,7 +127,7 @@ def count_sizes(images: list[TrainingImage]) -> tuple[dict[str, int], tuple[str,
     for image in images:
         try:
             width, height = image.size()
-        except TrainToolsError:  # noqa: PERF203
+        except TrainToolsError:
             unreadable.append(image.path.name)
         else:
             sizes[f"{width}x{height}"] += 1

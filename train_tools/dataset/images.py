@@ -80,7 +80,7 @@ def to_rgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.Im
 def upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001  # damaged EXIF says nothing about the pixels, which are whole
+    except Exception:  # damaged EXIF says nothing about the pixels, which are whole
         return image
 
 

@@ -32,11 +32,20 @@ class LoraFile:
         """`down` (r, in), `up` (out, r) and alpha of each module."""
         found = {}
         for name in sorted({key.split(".", 1)[0] for key in self.tensors}):
-            down, up = self.tensors.get(f"{name}.lora_down.weight"), self.tensors.get(f"{name}.lora_up.weight")
+            down, up = (
+                self.tensors.get(f"{name}.lora_down.weight"),
+                self.tensors.get(f"{name}.lora_up.weight"),
+            )
             if down is None or up is None or down.numel() != down.shape[0] * down.shape[1]:
-                raise TrainToolsError(f"{self.path.name}: {name} is no plain LoRA module; only networks.lora is read")
+                raise TrainToolsError(
+                    f"{self.path.name}: {name} is no plain LoRA module; only networks.lora is read"
+                )
             alpha = self.tensors.get(f"{name}.alpha")
-            found[name] = down.flatten(1), up.flatten(1), float(alpha) if alpha is not None else float(len(down))
+            found[name] = (
+                down.flatten(1),
+                up.flatten(1),
+                float(alpha) if alpha is not None else float(len(down)),
+            )
         return found
 
 
@@ -90,8 +99,14 @@ def stack_files(stack: LoraStack, files: list[LoraFile]) -> None:
     for index, file in enumerate(files):
         for name, (down, up, _) in file.modules.items():
             delta = known.get(name)
-            if delta is None or down.shape[1] != delta.target.in_features or len(up) != delta.target.out_features:
-                raise TrainToolsError(f"{file.path.name} doesn't fit this base model: {name} is unknown or of another size")
+            if (
+                delta is None
+                or down.shape[1] != delta.target.in_features
+                or len(up) != delta.target.out_features
+            ):
+                raise TrainToolsError(
+                    f"{file.path.name} doesn't fit this base model: {name} is unknown or of another size"
+                )
             delta.down[index, : len(down)] = down.to(delta.down)
             delta.up[index, :, : up.shape[1]] = up.to(delta.up)
 
@@ -103,7 +118,9 @@ def rank_and_alpha(file: LoraFile) -> tuple[int, float]:
     """
     found = {(len(down), alpha) for down, _, alpha in file.modules.values()}
     if len(found) != 1:
-        raise TrainToolsError(f"{file.path.name} has modules of differing rank or alpha, which can't be rendered packed")
+        raise TrainToolsError(
+            f"{file.path.name} has modules of differing rank or alpha, which can't be rendered packed"
+        )
     return found.pop()
 
 

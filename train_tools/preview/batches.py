@@ -17,7 +17,10 @@ from .settings import PreviewSettings
 
 
 def render_group(
-    base: BaseModel, cells: list[Cell], settings: PreviewSettings, finished: Callable[[Cell, Image.Image], None]
+    base: BaseModel,
+    cells: list[Cell],
+    settings: PreviewSettings,
+    finished: Callable[[Cell, Image.Image], None],
 ) -> None:
     """Renders cells of one base model, size and clip skip; `finished` gets each with its picture."""
     if torch.cuda.is_available():

@@ -117,7 +117,8 @@ def _cell(checkpoint: Checkpoint, prompt: str, weight: float, settings: PreviewS
         "prompt": prompt,
         "size": size(checkpoint.run, settings),
         **{
-            name: getattr(settings, name) for name in ("negative_prompt", "seed", "steps", "cfg_scale", "sampler")
+            name: getattr(settings, name)
+            for name in ("negative_prompt", "seed", "steps", "cfg_scale", "sampler")
         },
     }
     key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]

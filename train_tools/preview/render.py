@@ -7,7 +7,6 @@ for the prompt and the negative prompt: the mathematics of the packed engine.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +78,9 @@ def _sample(
     each = len(requests[0])
     count = len(requests) * each
     # Each checkpoint's share of the batch: its pictures with the negative prompt, then with the prompt.
-    prompts = [p for row in requests for p in [*([settings.negative_prompt] * each), *(r.prompt for r in row)]]
+    prompts = [
+        p for row in requests for p in [*([settings.negative_prompt] * each), *(r.prompt for r in row)]
+    ]
     weights = torch.tensor([[r.weight for r in row] * 2 for row in requests], device=device, dtype=dtype)
     scheduler = _scheduler(settings)
     shape = (1, 4, frame.height // 8, frame.width // 8)
@@ -109,12 +110,17 @@ def decode(base: BaseModel, latents: Tensor) -> list[Image.Image]:
 
 
 def _scheduler(settings: PreviewSettings) -> Any:
-    names = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "steps_offset")
+    names = (
+        "num_train_timesteps",
+        "beta_start",
+        "beta_end",
+        "beta_schedule",
+        "prediction_type",
+        "steps_offset",
+    )
     options = {name: architecture.SCHEDULER[name] for name in names}
     if settings.sampler == "DDIM":
         options |= {name: architecture.SCHEDULER[name] for name in ("clip_sample", "set_alpha_to_one")}
     scheduler = SCHEDULERS[settings.sampler](**options)
     scheduler.set_timesteps(settings.steps)
     return scheduler
-
-

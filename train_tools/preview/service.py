@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from train_tools.errors import UsageError
-from train_tools.workspace.files import temporary_sibling, replace, write_json
+from train_tools.workspace.files import replace, temporary_sibling, write_json
 from train_tools.workspace.workspace import Version
 
 from .cells import Cell, Checkpoint, Run, cells_of, find_checkpoints, find_runs, infotext, size
@@ -61,9 +61,9 @@ def _render(missing: list[Cell], settings: PreviewSettings, report: Report) -> N
     """Cells that share base model, size and clip skip are rendered together, weight 0 once for all."""
     if not missing:
         return
-    from train_tools.base_model.load import load  # noqa: PLC0415  (torch, only where something is rendered)
+    from train_tools.base_model.load import load
 
-    from .batches import render_group  # noqa: PLC0415
+    from .batches import render_group
 
     done = 0
 
@@ -109,7 +109,9 @@ def _checkpoint_grid(checkpoint: Checkpoint, settings: PreviewSettings, name: st
     return path
 
 
-def _sheet_across(version: Version, checkpoints: list[Checkpoint], settings: PreviewSettings, name: str) -> Path:
+def _sheet_across(
+    version: Version, checkpoints: list[Checkpoint], settings: PreviewSettings, name: str
+) -> Path:
     """All runs at one glance: a row for each prompt and run, a column for each epoch, at the largest weight."""
     runs: list[Run] = []
     for checkpoint in checkpoints:

@@ -25,8 +25,12 @@ class PreviewSettings:
     steps: int = setting(20, help="sampling steps", minimum=1, maximum=150)
     cfg_scale: float = setting(5.0, help="classifier-free guidance", minimum=1, maximum=30)
     sampler: str = setting("DDIM", help="sampler", choices=SAMPLERS)
-    width: int = setting(0, help="pixels; 0 is the resolution that the run was trained at", minimum=0, maximum=4096)
-    height: int = setting(0, help="pixels; 0 is the resolution that the run was trained at", minimum=0, maximum=4096)
+    width: int = setting(
+        0, help="pixels; 0 is the resolution that the run was trained at", minimum=0, maximum=4096
+    )
+    height: int = setting(
+        0, help="pixels; 0 is the resolution that the run was trained at", minimum=0, maximum=4096
+    )
     batch_cells: int = setting(32, help="cells that are rendered at once", minimum=1, maximum=1024)
 
     def __post_init__(self) -> None:

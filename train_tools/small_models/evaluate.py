@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler
 from PIL import Image
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTokenizer
 
 from . import architecture, recognise, scenes
 
@@ -48,7 +48,9 @@ def render(model: Model, prompts: list[str], seed: int = 0) -> list[Image.Image]
     """One 64 px picture for each prompt: DDIM, classifier-free guidance."""
     scheduler = DDIMScheduler(**architecture.SCHEDULER)
     scheduler.set_timesteps(STEPS)
-    ids = model.tokenizer(["", *prompts], padding="max_length", truncation=True, return_tensors="pt").input_ids
+    ids = model.tokenizer(
+        ["", *prompts], padding="max_length", truncation=True, return_tensors="pt"
+    ).input_ids
     embeddings = model.text(ids).last_hidden_state
     count = len(prompts)
     both = torch.cat([embeddings[:1].expand(count, -1, -1), embeddings[1:]])

@@ -32,8 +32,14 @@ class Reading:
 def read(picture: Image.Image) -> Reading:
     """The background, colour and shape in an RGB picture of any size."""
     pixels = np.asarray(picture.convert("RGB").filter(ImageFilter.MedianFilter(3)), float)
-    frame = np.concatenate([pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3),
-                            pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)])
+    frame = np.concatenate(
+        [
+            pixels[:2].reshape(-1, 3),
+            pixels[-2:].reshape(-1, 3),
+            pixels[:, :2].reshape(-1, 3),
+            pixels[:, -2:].reshape(-1, 3),
+        ]
+    )
     ground = np.median(frame, axis=0)
     mask = np.linalg.norm(pixels - ground, axis=-1) > FOREGROUND_DISTANCE
     if mask.mean() < 0.01:

@@ -127,19 +127,14 @@ def draw(scene: Scene, rng: random.Random, width: int = 64) -> Image.Image:
     picture = Image.new("RGB", (big, big), _tint(COLOURS[scene.background], rng))
     pen = ImageDraw.Draw(picture)
     for thing, (centre, radius) in zip(scene.things, _places(scene, rng), strict=True):
-        corners = outline(
-            thing.shape, (centre[0] * big, centre[1] * big), radius * big
-        )
+        corners = outline(thing.shape, (centre[0] * big, centre[1] * big), radius * big)
         pen.polygon(corners, fill=_tint(COLOURS[thing.colour], rng))
     return picture.resize((width, width), Image.Resampling.BOX)
 
 
 def _places(scene: Scene, rng: random.Random) -> list[tuple[Point, float]]:
     if len(scene.things) == 2:
-        return [
-            ((x + rng.uniform(-0.02, 0.02), 0.5 + rng.uniform(-0.06, 0.06)), 0.18)
-            for x in (0.28, 0.72)
-        ]
+        return [((x + rng.uniform(-0.02, 0.02), 0.5 + rng.uniform(-0.06, 0.06)), 0.18) for x in (0.28, 0.72)]
     thing = scene.things[0]
     position = POSITIONS[thing.position or rng.choice(list(POSITIONS))]
     centre = (position[0] + rng.uniform(-0.025, 0.025), position[1] + rng.uniform(-0.025, 0.025))

@@ -21,9 +21,8 @@ def picture(rng: random.Random, width: int = 64) -> Image.Image:
     """A random RGB picture: polygons, stripes, faces, gradients, or several of them."""
     big = width * scenes.SUPERSAMPLING
     canvas = _gradient(big, rng) if rng.random() < 0.4 else Image.new("RGB", (big, big), any_colour(rng))
-    pen = ImageDraw.Draw(canvas)
     for _ in range(rng.randint(1, 2)):
-        rng.choice((_polygon, _stripes, _stripes, _face, _face, _strokes, _dots))(canvas, pen, big, rng)
+        rng.choice((_polygon, _stripes, _stripes, _face, _face, _strokes, _dots))(canvas, big, rng)
     small = canvas.resize((width, width), Image.Resampling.BOX)
     return small.rotate(90 * rng.randrange(4)) if rng.random() < 0.3 else small
 
@@ -36,7 +35,8 @@ def _gradient(big: int, rng: random.Random) -> Image.Image:
     return Image.fromarray((start * (1 - share) + end * share).astype(np.uint8))
 
 
-def _polygon(canvas: Image.Image, pen: ImageDraw.ImageDraw, big: int, rng: random.Random) -> None:
+def _polygon(canvas: Image.Image, big: int, rng: random.Random) -> None:
+    pen = ImageDraw.Draw(canvas)
     centre = rng.uniform(0, big), rng.uniform(0, big)
     radius = rng.uniform(0.08, 0.5) * big
     if rng.random() < 0.6:
@@ -54,7 +54,7 @@ def _polygon(canvas: Image.Image, pen: ImageDraw.ImageDraw, big: int, rng: rando
     pen.polygon(corners, fill=any_colour(rng))
 
 
-def _stripes(canvas: Image.Image, pen: ImageDraw.ImageDraw, big: int, rng: random.Random) -> None:
+def _stripes(canvas: Image.Image, big: int, rng: random.Random) -> None:
     """Stripes inside a disc: the pattern of a ball or a shirt."""
     width = rng.uniform(0.07, 0.16) * big
     first, second = any_colour(rng), any_colour(rng)
@@ -69,7 +69,8 @@ def _stripes(canvas: Image.Image, pen: ImageDraw.ImageDraw, big: int, rng: rando
     canvas.paste(layer, (0, 0), mask)
 
 
-def _face(canvas: Image.Image, pen: ImageDraw.ImageDraw, big: int, rng: random.Random) -> None:
+def _face(canvas: Image.Image, big: int, rng: random.Random) -> None:
+    pen = ImageDraw.Draw(canvas)
     x, y, r = rng.uniform(0.35, 0.65) * big, rng.uniform(0.35, 0.65) * big, rng.uniform(0.25, 0.45) * big
     pen.ellipse((x - r, y - r, x + r, y + r), fill=any_colour(rng))
     ink = any_colour(rng)
@@ -80,13 +81,15 @@ def _face(canvas: Image.Image, pen: ImageDraw.ImageDraw, big: int, rng: random.R
     pen.arc(mouth, 20, 160, fill=ink, width=max(1, int(r * 0.18)))
 
 
-def _strokes(canvas: Image.Image, pen: ImageDraw.ImageDraw, big: int, rng: random.Random) -> None:
+def _strokes(canvas: Image.Image, big: int, rng: random.Random) -> None:
+    pen = ImageDraw.Draw(canvas)
     for _ in range(rng.randint(1, 5)):
         ends = [rng.uniform(0, big) for _ in range(4)]
         pen.line(ends, fill=any_colour(rng), width=int(rng.uniform(0.04, 0.1) * big))
 
 
-def _dots(canvas: Image.Image, pen: ImageDraw.ImageDraw, big: int, rng: random.Random) -> None:
+def _dots(canvas: Image.Image, big: int, rng: random.Random) -> None:
+    pen = ImageDraw.Draw(canvas)
     radius, colour = rng.uniform(0.04, 0.09) * big, any_colour(rng)
     for _ in range(rng.randint(3, 12)):
         x, y = rng.uniform(0, big), rng.uniform(0, big)

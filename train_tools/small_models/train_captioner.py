@@ -1,7 +1,7 @@
 """Trains the shipped captioner: transformers' BLIP class, a few words, scenes drawn here.
 
-    python -m train_tools.small_models.train_captioner --work DIR --minutes 10
-    python -m train_tools.small_models.train_captioner --work DIR --minutes 0      (only measures)
+python -m train_tools.small_models.train_captioner --work DIR --minutes 10
+python -m train_tools.small_models.train_captioner --work DIR --minutes 0      (only measures)
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ MEAN = STD = [0.5, 0.5, 0.5]
 
 
 def vocabulary() -> list[str]:
-    return [*SPECIAL, *sorted({"a", "an", "on", "background", "left", "of"} | set(scenes.COLOURS) | set(scenes.SHAPES))]
+    return [
+        *SPECIAL,
+        *sorted({"a", "an", "on", "background", "left", "of"} | set(scenes.COLOURS) | set(scenes.SHAPES)),
+    ]
 
 
 def caption(scene: scenes.Scene) -> str:
@@ -93,7 +96,9 @@ def train(work: Path, minutes: float) -> None:
         picked = torch.randint(len(ids), (BATCH,))
         batch = pixels[picked].float() / 127.5 - 1
         # Other lights: the captioner must not depend on exact colours.
-        batch = (batch * (1 + 0.1 * torch.randn(BATCH, 1, 1, 1)) + 0.05 * torch.randn(BATCH, 3, 1, 1)).clamp(-1, 1)
+        batch = (batch * (1 + 0.1 * torch.randn(BATCH, 1, 1, 1)) + 0.05 * torch.randn(BATCH, 3, 1, 1)).clamp(
+            -1, 1
+        )
         loss = model(
             pixel_values=batch, input_ids=ids[picked], attention_mask=mask[picked], labels=labels[picked]
         ).loss
@@ -111,7 +116,7 @@ def train(work: Path, minutes: float) -> None:
 
 def score(folder: Path, count: int = 200) -> dict[str, float]:
     """Share of held-out scenes (0 … 1) whose caption names the right colour, shape and background."""
-    from train_tools.captioning.blip import BlipCaptioner  # noqa: PLC0415
+    from train_tools.captioning.blip import BlipCaptioner
 
     rng = random.Random(3)
     wanted = held_out_scenes(count, seed=11)

@@ -1,6 +1,6 @@
 """Trains the shipped base model's autoencoder on scenes and on broader pictures.
 
-    python -m train_tools.small_models.train_vae --work DIR --minutes 20
+python -m train_tools.small_models.train_vae --work DIR --minutes 20
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ STATE = "vae.pt"
 def pictures(count: int, rng: random.Random) -> torch.Tensor:
     """`count` pictures as uint8 (count, 3, 64, 64): scenes and broader ones, half each."""
     drawn = [
-        scenes.draw(scenes.sample(rng, 0.2), rng) if i % 2 else textures.picture(rng)
-        for i in range(count)
+        scenes.draw(scenes.sample(rng, 0.2), rng) if i % 2 else textures.picture(rng) for i in range(count)
     ]
     return torch.from_numpy(np.stack([np.asarray(p) for p in drawn])).permute(0, 3, 1, 2).contiguous()
 
@@ -115,7 +114,10 @@ def main() -> None:
 
     def keep(step: int) -> None:
         vae_average = average.modules["vae"]
-        print(f"step {step} psnr {psnr(vae_average, test):.2f} dB, scenes {psnr(vae_average, test[1::2]):.2f}", flush=True)
+        print(
+            f"step {step} psnr {psnr(vae_average, test):.2f} dB, scenes {psnr(vae_average, test[1::2]):.2f}",
+            flush=True,
+        )
         training_loop.save_state(path, {"vae": vae_average.state_dict()})
 
     budget = training_loop.Budget(arguments.minutes)

@@ -76,7 +76,9 @@ def write_images(folder: Path) -> list[Path]:
     zorb("yellow").save(camera / "小佐布.png")
     exif = Image.Exif()
     exif[EXIF_ORIENTATION] = TURNED_RIGHT
-    zorb("orange", 160, 192).transpose(Image.Transpose.ROTATE_90).save(phone / "sideways.jpg", exif=exif, quality=95)
+    zorb("orange", 160, 192).transpose(Image.Transpose.ROTATE_90).save(
+        phone / "sideways.jpg", exif=exif, quality=95
+    )
     cut_out((160, 160), rng).save(phone / "cut out.png")
     zorb("black").convert("L").save(phone / "old photo.png")
     for number, background in enumerate(("red", "black", "green", "blue", "white"), start=1):

@@ -100,7 +100,7 @@ def preview_change(
 def setting(
     default: Any,
     *,
-    help: str,  # noqa: A002  # as argparse and dataclasses' readers call it
+    help: str,  # as argparse and dataclasses' readers call it
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Sequence[Any] | None = None,

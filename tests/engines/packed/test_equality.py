@@ -102,7 +102,8 @@ def test_adamw_has_the_same_parameters_after_fifty_steps(base: BaseModel) -> Non
 def entries_with_gradient(pack: Pack) -> torch.Tensor:
     """All parameters but the noise entries: q and k of the self-attention over the one token that
     8 x 8 latents leave in the middle block. Their gradient is zero but for rounding, which AdamW
-    normalises to full steps."""
+    normalises to full steps.
+    """
     real = torch.ones_like(pack.stack.flat[0], dtype=torch.bool)
     start, noise = 0, 0
     for delta in pack.stack.deltas:
@@ -117,7 +118,8 @@ def entries_with_gradient(pack: Pack) -> torch.Tensor:
 
 def test_lion_has_the_same_losses_over_fifty_steps(base: BaseModel) -> None:
     """Parameters can't be compared: attention over one token has gradients of zero but for rounding,
-    and Lion's sign() turns that noise into full steps."""
+    and Lion's sign() turns that noise into full steps.
+    """
     lions = [dataclasses.replace(c, optimizer="Lion", unet_lr=1e-4, text_encoder_lr=1e-4) for c in FOUR]
     _, together = run_pack(lions, base, STEPS)
     _, alone = run_pack([lions[2]], base, STEPS)
@@ -153,6 +155,8 @@ def test_a_run_that_becomes_nan_stops_alone(base: BaseModel) -> None:
 
 
 def test_without_the_text_encoder_its_layers_stay_out(base: BaseModel) -> None:
-    pack, losses = run_pack([config(train_text_encoder=False), config(train_text_encoder=False, seed=2)], base, 3)
+    pack, losses = run_pack(
+        [config(train_text_encoder=False), config(train_text_encoder=False, seed=2)], base, 3
+    )
     assert {d.target.name.split("_")[1] for d in pack.stack.deltas} == {"unet"}
     assert all(torch.isfinite(torch.tensor(row)).all() for row in losses)

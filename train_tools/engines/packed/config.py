@@ -77,7 +77,7 @@ def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
     text_only = bool(get("network_train_text_encoder_only"))
     if unet_only and text_only:
         raise UsageError(
-            f"{folder.name}: network_train_unet_only and network_train_text_encoder_only leave nothing to train; drop one"
+            f"{folder.name}: network_train_unet_only and network_train_text_encoder_only leave nothing to train"
         )
     seed = get("seed")
     return RunConfig(
@@ -137,5 +137,7 @@ def _optimizer_args(items: list[str]) -> dict[str, Any]:
         try:
             found[name.strip()] = ast.literal_eval(text)
         except (ValueError, SyntaxError) as error:
-            raise UsageError(f"optimizer_args {item!r} is no name=value with a number, pair or True/False") from error
+            raise UsageError(
+                f"optimizer_args {item!r} is no name=value with a number, pair or True/False"
+            ) from error
     return found

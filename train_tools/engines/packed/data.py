@@ -150,7 +150,9 @@ def steps_per_epoch(buckets: list[Bucket], batch_size: int) -> int:
 
 def epoch_schedule(buckets: list[Bucket], batch_size: int, epoch: int) -> list[tuple[int, int]]:
     """(bucket, batch within it) for each step of an epoch, the same for all runs."""
-    schedule = [(b, i) for b, bucket in enumerate(buckets) for i in range(-(-len(bucket.order) // batch_size))]
+    schedule = [
+        (b, i) for b, bucket in enumerate(buckets) for i in range(-(-len(bucket.order) // batch_size))
+    ]
     random.Random(epoch).shuffle(schedule)
     return schedule
 

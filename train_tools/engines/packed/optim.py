@@ -20,11 +20,16 @@ class RunOptimizer:
     `parameters` and `gradients` are slices of the pack's buffers and are changed in place.
     """
 
-    def __init__(self, config: RunConfig, parameters: Tensor, gradients: Tensor, text_size: int, steps: int) -> None:
+    def __init__(
+        self, config: RunConfig, parameters: Tensor, gradients: Tensor, text_size: int, steps: int
+    ) -> None:
         self._gradients = gradients
         self._limit = config.max_grad_norm
         groups = []
-        for part, rate in ((slice(0, text_size), config.text_encoder_lr), (slice(text_size, None), config.unet_lr)):
+        for part, rate in (
+            (slice(0, text_size), config.text_encoder_lr),
+            (slice(text_size, None), config.unet_lr),
+        ):
             if parameters[part].numel():
                 parameter = nn.Parameter(parameters[part])
                 parameter.grad = gradients[part]
@@ -63,6 +68,8 @@ def _scheduler(config: RunConfig, optimizer: torch.optim.Optimizer, steps: int) 
     warmup_steps = int(warmup * steps) if 0 < warmup < 1 else int(warmup)
     if config.lr_scheduler == "constant" and warmup_steps:
         raise UsageError(
-            f"{config.output_name}: lr_scheduler constant knows no lr_warmup_steps; choose constant_with_warmup or set 0"
+            f"{config.output_name}: lr_scheduler constant knows no lr_warmup_steps; choose constant_with_warmup"
         )
-    return get_scheduler(config.lr_scheduler, optimizer, num_warmup_steps=warmup_steps, num_training_steps=steps)
+    return get_scheduler(
+        config.lr_scheduler, optimizer, num_warmup_steps=warmup_steps, num_training_steps=steps
+    )

@@ -20,10 +20,10 @@ from train_tools.base_model.text import embed, tokens
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import text_targets, unet_targets
 
+from .captions import CaptionCache
 from .config import RunConfig
 from .data import Batch
 from .optim import RunOptimizer
-from .captions import CaptionCache
 
 
 @dataclass(frozen=True)

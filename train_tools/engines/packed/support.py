@@ -61,16 +61,18 @@ def pack_key(arguments: Mapping[str, Any]) -> str:
 
 
 def _wrong_choices(arguments: Mapping[str, Any]) -> list[str]:
-    reasons = []
+    reasons: list[str] = []
     optimizer = str(arguments.get("optimizer_type") or "AdamW").lower()
     choices = {
         "optimizer_type": (optimizer, OPTIMIZERS),
         "lr_scheduler": (str(arguments.get("lr_scheduler") or "constant"), SCHEDULERS),
         "mixed_precision": (str(arguments.get("mixed_precision") or "no"), PRECISIONS),
     }
-    for name, (value, known) in choices.items():
-        if value not in known:
-            reasons.append(f"{name} = {arguments[name]} is not one of {', '.join(known)}")
+    reasons += [
+        f"{name} = {arguments[name]} is not one of {', '.join(known)}"
+        for name, (value, known) in choices.items()
+        if value not in known
+    ]
     for item in arguments.get("optimizer_args") or []:
         if optimizer in OPTIMIZER_ARGS and item.split("=")[0] not in OPTIMIZER_ARGS[optimizer]:
             reasons.append(f"optimizer_args {item} is not known for {arguments.get('optimizer_type')}")

@@ -1,0 +1,16 @@
+"""What every test starts from."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's own folders and choices stay out of the tests."""
+    for name in [
+        name for name in os.environ if name.startswith("TRAIN_TOOLS_") and name != "TRAIN_TOOLS_ENV"
+    ]:
+        monkeypatch.delenv(name)

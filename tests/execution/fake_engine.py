@@ -1,0 +1,162 @@
+"""An engine that keeps the contract without training; the run's training_comment says how it misbehaves."""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from train_tools.workspace.workspace import Version, Workspace
+
+# 4 squares, 3 repeats each, batch 2, 2 epochs: 12 steps, 2 checkpoints.
+SETTINGS = {
+    "train_batch_size": "2",
+    "max_train_epochs": "2",
+    "save_every_n_epochs": "1",
+    "resolution": "64",
+    "min_bucket_reso": "32",
+    "bucket_reso_steps": "8",
+    "mixed_precision": "no",
+}
+STEPS = 12
+
+
+class FakeEngine:
+    """Runs that differ in `apart` don't share a pack."""
+
+    name = "packed"
+
+    def __init__(self, folder: Path, apart: str | None = None) -> None:
+        self._script = folder / "fake_engine_script.py"
+        self._script.write_text(SCRIPT, encoding="utf-8")
+        self._apart = apart
+
+    def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
+        return ["lr_scheduler polynomial is not known"] if arguments["lr_scheduler"] == "polynomial" else []
+
+    def pack_key(self, arguments: Mapping[str, Any]) -> str:
+        return str(arguments.get(self._apart, "")) if self._apart else ""
+
+    def command(self, run_folders: Sequence[Path]) -> list[str]:
+        return [sys.executable, str(self._script), *map(str, run_folders)]
+
+
+def make_version(root: Path) -> Version:
+    """A project with a processed dataset, and a base model file in `root`."""
+    workspace = Workspace(root)
+    workspace.create_project("p")
+    version = workspace.create_version("p", "v1")
+    folder = version.processed / "3_zorb"
+    folder.mkdir(parents=True)
+    for number in range(4):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number:05d}-0-a.png")
+    write_base(base_file(root))
+    return version
+
+
+def base_file(root: Path) -> Path:
+    return root / "base.safetensors"
+
+
+def settings(root: Path, **changes: str) -> dict[str, str]:
+    return {**SETTINGS, "pretrained_model_name_or_path": str(base_file(root)), **changes}
+
+
+def set_options(root: Path, **changes: str) -> list[str]:
+    """As they stand on the command line."""
+    return [
+        word for name, value in settings(root, **changes).items() for word in ("--set", f"{name}={value}")
+    ]
+
+
+def write_base(path: Path) -> None:
+    """A checkpoint with one UNet and one text layer of SD1's names."""
+    unet = "model.diffusion_model.input_blocks.1.1.proj_in.weight"
+    text = "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.weight"
+    write_safetensors(path, {unet: (8, 4, 1, 1), text: (16, 6)}, {})
+
+
+def write_safetensors(path: Path, shapes: Mapping[str, Sequence[int]], metadata: Mapping[str, str]) -> None:
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    at = 0
+    for name, shape in shapes.items():
+        count = 1
+        for side in shape:
+            count *= side
+        header[name] = {"dtype": "F16", "shape": list(shape), "data_offsets": [at, at + 2 * count]}
+        at += 2 * count
+    head = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(head)) + head + bytes(at))
+
+
+SCRIPT = """
+import json, os, signal, struct, sys, time
+from pathlib import Path
+from train_tools.workspace import toml
+
+
+def save(path, steps, value):
+    data = struct.pack("<4e", value, 1, 2, 3)
+    entry = {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]}
+    head = json.dumps({"__metadata__": {"ss_steps": str(steps)}, "lora_unet_x.lora_up.weight": entry}).encode()
+    path.write_bytes(struct.pack("<Q", len(head)) + head + data)
+
+
+def main(folders):
+    print("fake engine on", len(folders), "runs", flush=True)
+    runs = []
+    for folder in map(Path, folders):
+        arguments = toml.load(folder / "run.toml")
+        steps = json.loads((folder / "run.json").read_text())["steps"]
+        events = open(folder / "events.jsonl", "a")
+        runs.append((folder, arguments, steps, arguments.get("training_comment", ""), events))
+
+    def write(run, event, **values):
+        run[4].write(json.dumps({"time": time.time(), "event": event, **values}) + "\\n")
+        run[4].flush()
+
+    failed = False
+    for run in runs:
+        folder, arguments, steps, mood, file = run
+        if mood == "silent":
+            print("No data found", flush=True)
+            continue
+        write(run, "stage", stage="training")
+        if mood == "hang":
+            (folder / "hanging").write_text("")
+            time.sleep(60)
+        for step in range(1, steps + 1):
+            line = json.dumps({"time": time.time(), "event": "step", "step": step, "steps": steps, "epoch": 1,
+                "epochs": 2, "loss": 0.5, "average_loss": 0.5, "lr": 1e-4, "rate": 10.0, "seconds_left": 1.0})
+            file.write(line[:20]); file.flush()
+            if mood == "slow":
+                time.sleep(0.05)
+            file.write(line[20:] + "\\n"); file.flush()
+            if mood == "killed" and step == 3:
+                file.write('{"event": "st'); file.flush()
+                print("about to die", flush=True)
+                os.kill(os.getpid(), signal.SIGKILL)
+        name = arguments["output_name"]
+        for file_name, at in ((f"{name}-000001.safetensors", steps // 2), (f"{name}.safetensors", steps)):
+            if mood == "no files":
+                continue
+            save(folder / file_name, at + (mood == "other steps"), float("nan") if mood == "nan" else 0.5)
+            if mood == "truncated":
+                data = (folder / file_name).read_bytes()
+                (folder / file_name).write_bytes(data[:-3])
+            write(run, "checkpoint", file=file_name, epoch=1, step=at)
+        if mood == "says failed":
+            failed = True
+            write(run, "failed", error="the loss is nan at step 5")
+        else:
+            write(run, "finished")
+    return 1 if failed else 0
+
+
+sys.exit(main(sys.argv[1:]))
+"""

@@ -1,0 +1,111 @@
+"""`plan`: shows every run that the settings mean, and what it costs, before anything starts."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from train_tools.commands.options import add_common, add_set, add_version
+from train_tools.commands.output import Output, table
+from train_tools.planning.plan import Plan, PlannedRun, make_plan
+from train_tools.workspace.settings import parse_assignments
+from train_tools.workspace.workspace import Workspace
+
+HELP = "show the runs that the settings mean: names, steps, checkpoints, disk, time"
+NUMBERS = frozenset({0, 2, 3, 4, 5, 6})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_version(parser)
+    add_set(parser)
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    version = Workspace(arguments.root).version(arguments.project, arguments.version)
+    plan = make_plan(version, parse_assignments(arguments.set))
+    show(plan, out)
+    out.document(document(plan))
+    return 0
+
+
+def show(plan: Plan, out: Output) -> None:
+    """The plan as a table, its sums, and what to know before it starts."""
+    rows = [["#", "run", "steps", "images", "checkpoints", "disk", "time", "state"]]
+    rows += [_row(number, run) for number, run in enumerate(plan.runs, start=1)]
+    out.say(table(rows, right=NUMBERS))
+    waiting = plan.runs_to_train
+    total = totals(plan)
+    out.say(
+        f"\n{len(plan.runs)} run(s), {len(waiting)} to train in {len(plan.packs)} pack(s): "
+        f"{total['steps']} steps, {total['checkpoints']} checkpoints, "
+        f"{megabytes(total['disk_bytes'])}, about {duration(total['seconds'])}"
+    )
+    for warning in plan.warnings:
+        out.say(f"warning: {warning}")
+    for run in plan.runs:
+        if run.reasons:
+            out.say(f"can't be trained yet: {run.name}: {'; '.join(run.reasons)}")
+
+
+def document(plan: Plan) -> dict[str, Any]:
+    return {
+        "runs": [_run_document(run) for run in plan.runs],
+        "axes": {name: list(values) for name, values in plan.axes.items()},
+        "warnings": list(plan.warnings),
+        "packs": [[run.run_id for run in pack] for pack in plan.packs],
+        "dataset_fingerprint": plan.dataset_fingerprint,
+        "total": {"runs": len(plan.runs), "to_train": len(plan.runs_to_train), **totals(plan)},
+    }
+
+
+def totals(plan: Plan) -> dict[str, Any]:
+    """Sums over the runs that are to be trained."""
+    waiting = plan.runs_to_train
+    return {
+        "steps": sum(run.steps for run in waiting),
+        "checkpoints": sum(len(run.checkpoints) for run in waiting),
+        "disk_bytes": sum(run.disk_bytes for run in waiting),
+        "seconds": round(sum(run.seconds for run in waiting), 1),
+    }
+
+
+def megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `3:05 min`, `2:10 h`."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def _row(number: int, run: PlannedRun) -> list[str]:
+    time = duration(run.seconds) if run.is_to_train else "-"
+    state = "not possible" if run.reasons else run.state
+    return [
+        str(number), run.name, str(run.steps), str(run.images_seen), str(len(run.checkpoints)),
+        megabytes(run.disk_bytes), time, state,
+    ]  # fmt: skip
+
+
+def _run_document(run: PlannedRun) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "run_id": run.run_id,
+        "label": run.label,
+        "output_name": run.output_name,
+        "engine": run.engine,
+        "reasons": list(run.reasons),
+        "state": run.state,
+        "steps": run.steps,
+        "images_seen": run.images_seen,
+        "checkpoints": list(run.checkpoints),
+        "disk_bytes": run.disk_bytes,
+        "seconds": round(run.seconds, 1),
+        "arguments": dict(run.arguments),
+    }

@@ -1,0 +1,37 @@
+"""The engines there are. A new one is one row in ENGINES."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from train_tools.engines.interface import Engine
+from train_tools.engines.packed import support
+from train_tools.errors import UsageError
+
+
+class PackedEngine:
+    """Our own trainer: many runs at once over one shared base model."""
+
+    name = "packed"
+
+    def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
+        return support.unsupported(arguments)
+
+    def pack_key(self, arguments: Mapping[str, Any]) -> str:
+        return support.pack_key(arguments)
+
+    def command(self, run_folders: Sequence[Path]) -> list[str]:
+        return [sys.executable, "-m", "train_tools.engines.packed", *map(str, run_folders)]
+
+
+ENGINES: dict[str, Engine] = {"packed": PackedEngine()}
+
+
+def engine_named(name: str) -> Engine:
+    """Raises UsageError where there is none."""
+    if name not in ENGINES:
+        raise UsageError(f"there is no engine {name!r}; there are: {', '.join(ENGINES)}")
+    return ENGINES[name]

@@ -1,0 +1,133 @@
+"""Starts an engine's process, follows its events and ends it in order."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import train_tools
+from train_tools.engines.interface import Engine
+from train_tools.errors import TrainToolsError
+from train_tools.execution.events import EventReader
+
+LOG = "train.log"
+POLL_S = 0.2
+GRACE_S = 10.0  # between asking the process to end and ending it
+LAST_LINES = 8
+
+OnEvent = Callable[[int, dict[str, Any]], None]  # index of the run's folder, event
+OnStart = Callable[[int], None]  # process id
+
+
+def supervise(engine: Engine, folders: Sequence[Path], on_start: OnStart, on_event: OnEvent) -> int:
+    """Trains the run folders in one process and returns its exit code.
+
+    Its output goes to train.log of each folder. KeyboardInterrupt and errors in a callback are passed
+    on after the process has been ended. Raises TrainToolsError where it can't be started.
+    """
+    readers = [EventReader(folder) for folder in folders]
+    with (folders[0] / LOG).open("ab") as log:
+        shares_one_file = _link_log(folders)
+        process = _start(engine.command([folder.absolute() for folder in folders]), log)
+        try:
+            on_start(process.pid)
+            while process.poll() is None:
+                _pass_on(readers, on_event)
+                time.sleep(POLL_S)
+        finally:
+            end_process(process)
+            if not shares_one_file:
+                _copy_log(folders)
+    _pass_on(readers, on_event)
+    return process.returncode
+
+
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """Asks the process and its children to end, and ends them where they don't within GRACE_S."""
+    if process.poll() is not None:
+        return
+    _signal(process, signal.SIGTERM)
+    try:
+        process.wait(GRACE_S)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # asked twice: at once
+        _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+        process.wait()
+
+
+def last_lines(folder: Path) -> str:
+    """The end of train.log, for an error message."""
+    try:
+        text = (folder / LOG).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " | ".join(lines[-LAST_LINES:])
+
+
+def _start(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    # A group of its own: Ctrl-C reaches us alone, and we end the engine in order.
+    group: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            **group,
+        )
+    except OSError as error:
+        raise TrainToolsError(f"the engine can't be started ({command[0]}: {error.strerror})") from error
+
+
+def _environment() -> dict[str, str]:
+    """Ours; the engine is found wherever we were started, and its output comes line by line in UTF-8."""
+    package_parent = str(Path(train_tools.__file__).absolute().parent.parent)
+    paths = [package_parent, os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONUTF8": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if sys.platform == "win32":
+            process.terminate()
+        else:
+            os.killpg(process.pid, number)
+
+
+def _pass_on(readers: Sequence[EventReader], on_event: OnEvent) -> None:
+    for index, reader in enumerate(readers):
+        for event in reader.read():
+            on_event(index, event)
+
+
+def _link_log(folders: Sequence[Path]) -> bool:
+    """Gives all runs of the pack the same log file; False where the file system has no hard links."""
+    try:
+        for folder in folders[1:]:
+            os.link(folders[0] / LOG, folder / LOG)
+    except OSError:
+        return False
+    return True
+
+
+def _copy_log(folders: Sequence[Path]) -> None:
+    for folder in folders[1:]:
+        if not (folder / LOG).exists():
+            shutil.copyfile(folders[0] / LOG, folder / LOG)

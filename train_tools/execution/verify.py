@@ -1,0 +1,66 @@
+"""Judges a run by what it wrote: an engine's word and its exit code have been wrong before."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from train_tools.errors import TrainToolsError
+from train_tools.planning.safetensors_header import Header, TensorPlace, read_header
+
+# Floats of two bytes or more; whole numbers are always finite.
+EXPONENT_BITS = {"F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80), "F32": ("<u4", 0x7F800000),
+                 "F64": ("<u8", 0x7FF0000000000000)}  # fmt: skip
+
+
+def problems(folder: Path, checkpoints: Sequence[str], steps: int) -> list[str]:
+    """One sentence for each fault of the expected files; empty where the run is what was planned.
+
+    `steps` is what the last of `checkpoints` must have been trained for. Only safetensors files are
+    looked into.
+    """
+    found = []
+    for name in checkpoints:
+        path = folder / name
+        if not path.is_file():
+            found.append(f"the checkpoint {name} is missing")
+        elif path.suffix == ".safetensors":
+            found += _faults(path, steps if name == checkpoints[-1] else None)
+    return found
+
+
+def _faults(path: Path, steps: int | None) -> list[str]:
+    try:
+        header = read_header(path)
+    except TrainToolsError as error:
+        return [str(error)]
+    if not header.tensors:
+        return [f"{path.name} holds no tensors"]
+    found = []
+    if steps is not None and header.metadata.get("ss_steps") != str(steps):
+        said = header.metadata.get("ss_steps", "nothing")
+        found.append(f"{path.name} says {said} for its steps (ss_steps), planned were {steps}")
+    bad = not_finite(path, header)
+    if bad:
+        found.append(
+            f"{path.name} holds numbers that aren't finite in {len(bad)} of {len(header.tensors)} tensors"
+        )
+    return found
+
+
+def not_finite(path: Path, header: Header) -> list[str]:
+    """The names of tensors with NaN or infinity."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return [name for name, tensor in header.tensors.items() if not _is_finite(data, tensor)]
+
+
+def _is_finite(data: mmap.mmap, tensor: TensorPlace) -> bool:
+    import numpy as np
+
+    if tensor.dtype not in EXPONENT_BITS:
+        return True
+    kind, bits = EXPONENT_BITS[tensor.dtype]
+    numbers: Any = np.frombuffer(data[tensor.begin : tensor.end], dtype=kind)
+    return not bool(((numbers & bits) == bits).any())

@@ -1,0 +1,69 @@
+"""From the settings that a person gave to the complete arguments of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_tools.planning.arguments import ARGUMENTS
+from train_tools.small_models import base_model_file
+
+# Defaults that suit a base model better than the table's, by the model's file.
+FOR_THE_SHIPPED_MODEL: Mapping[str, Any] = {
+    "resolution": "64,64",  # what it was trained at
+    "min_bucket_reso": 32,
+    "max_bucket_reso": 128,
+    "bucket_reso_steps": 8,
+    "mixed_precision": "no",  # it is small enough for a CPU, where bf16 is slower
+}
+# Written into every run.toml, so that a reader sees them; others only where they aren't sd-scripts' default.
+ALWAYS_WRITTEN = frozenset({
+    "train_batch_size", "max_train_epochs", "learning_rate", "optimizer_type", "lr_scheduler", "network_dim",
+    "network_alpha", "mixed_precision", "resolution", "seed",
+})  # fmt: skip
+
+
+def defaults_for(base_model: str) -> dict[str, Any]:
+    """Every argument's value where nobody set it, for a run on `base_model`, in the table's order."""
+    defaults = {argument.name: argument.default for argument in ARGUMENTS.values()}
+    if _is_same_file(base_model, str(base_model_file())):
+        defaults.update(FOR_THE_SHIPPED_MODEL)
+    return {**defaults, "pretrained_model_name_or_path": base_model}
+
+
+def base_model_of(given: Mapping[str, Any]) -> str:
+    """The absolute path of the base model: the shipped one where nothing is said."""
+    return absolute(given.get("pretrained_model_name_or_path") or str(base_model_file()))
+
+
+def complete(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` over `defaults` (of its base model), with absolute paths."""
+    values = {**defaults, **given, "pretrained_model_name_or_path": defaults["pretrained_model_name_or_path"]}
+    for name in ("vae", "network_weights"):
+        values[name] = absolute(values[name]) if values[name] else None
+    return values
+
+
+def written(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What run.toml holds: without sd-scripts' own defaults, so that equal runs have equal files."""
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and (name in ALWAYS_WRITTEN or value != ARGUMENTS[name].sd_default)
+    }
+
+
+def differing(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """The names of arguments that someone set to something else than the default, in the table's order."""
+    return [name for name, default in defaults.items() if values[name] != default]
+
+
+def absolute(path: str) -> str:
+    # Not resolve(): a link's own name is the one that the user knows.
+    return os.path.abspath(Path(path).expanduser())
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    return os.path.normcase(absolute(one)) == os.path.normcase(absolute(other))

@@ -1,0 +1,96 @@
+"""What a run's folder says about it: its record (run.json), as it was written last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from train_tools.errors import TrainToolsError
+from train_tools.workspace.files import read_json
+
+RECORD = "run.json"
+ARGUMENTS = "run.toml"
+ACTIVE = ("queued", "running")
+STATES = (*ACTIVE, "finished", "failed", "cancelled", "interrupted")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Times are seconds since 1970. `digest` is over what decides the run's result.
+
+    While a run is active, `pid` and `process_started` name the process that answers for it.
+    """
+
+    run_id: str
+    digest: str
+    state: str
+    engine: str
+    steps: int
+    output_name: str
+    dataset_fingerprint: str
+    attempt: int = 1
+    created: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    pid: int | None = None
+    process_started: float | None = None
+    error: str | None = None
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """None where there is none of ours; an active run whose process is gone is `interrupted`."""
+    try:
+        data = read_json(folder / RECORD)
+    except (OSError, TrainToolsError):
+        return None
+    if not isinstance(data, Mapping):
+        return None
+    known = {field.name for field in fields(RunRecord)}
+    try:
+        record = RunRecord(**{name: value for name, value in data.items() if name in known})
+    except TypeError:
+        return None
+    if record.state in ACTIVE and not is_alive(record.pid, record.process_started):
+        return replace(record, state="interrupted")
+    return record if record.state in STATES else None
+
+
+def is_alive(pid: int | None, started: float | None) -> bool:
+    """Whether the process is there and is still the same: a process id is used again after a while."""
+    if pid is None:
+        return False
+    now = process_start(pid)
+    return now is not None and (started is None or abs(now - started) < 2)
+
+
+def process_start(pid: int) -> float | None:
+    """When a process started, in seconds since 1970; None where it is gone or ended."""
+    try:
+        import psutil
+    except ImportError:
+        return _start_from_proc(pid)
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.Error:
+        return None
+
+
+def _start_from_proc(pid: int) -> float | None:
+    """Linux's own record of it."""
+    try:
+        # The name in parentheses may hold blanks.
+        text = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
+        boot = next(
+            int(line.split()[1])
+            for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines()
+            if line.startswith("btime")
+        )
+    except (OSError, StopIteration):
+        return None
+    ticks = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+    return None if text[0] in "ZX" else boot + int(text[19]) / ticks

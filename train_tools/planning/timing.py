@@ -1,0 +1,69 @@
+"""How long runs will take: from what was measured on this machine, else a guess that says so."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_tools.planning.lora_size import LoraShape, lora_shape
+from train_tools.planning.measured import (
+    kind_of,
+    measured_file,
+    pack_factor,
+    read_measured,
+    seconds_per_step,
+    seconds_to_start,
+)
+from train_tools.workspace.workspace import Version
+
+# A step of Stable Diffusion 1.5 (860 M weights) at 64 px, batch 1, on 2 CPU cores takes 1.2 s; the rest is
+# overhead of any step. A GPU is taken to be 100 times as fast. Only until this machine has been measured.
+GUESSED_OVERHEAD_S = 0.05
+GUESSED_S_PER_WEIGHT_AND_LATENT = 1.2 / 860e6 / 64
+GUESSED_GPU_FACTOR = 100
+GUESSED_START_S = 8  # of a pack: imports, the base model, the latents
+
+
+class Clock:
+    """Seconds for runs of one engine; `warnings` tell which of them are guesses."""
+
+    def __init__(self, version: Version, engine: str) -> None:
+        self._engine = engine
+        self._measured = read_measured(measured_file(version))
+        self._shape = functools.cache(lora_shape)
+        self._is_guessing = False
+
+    def seconds(self, arguments: Mapping[str, Any], steps: int, pack_size: int) -> float:
+        """A run's share of the time of its pack of `pack_size` runs."""
+        kind = kind_of(self._engine, arguments)
+        step = seconds_per_step(self._measured, kind, pack_size)
+        if step is None:
+            self._is_guessing = True
+            step = guessed(
+                self._shape(Path(arguments["pretrained_model_name_or_path"])), arguments, pack_size
+            )
+        start = seconds_to_start(self._measured, kind)
+        return ((GUESSED_START_S if start is None else start) + steps * step) / pack_size
+
+    @property
+    def warnings(self) -> list[str]:
+        if not self._is_guessing:
+            return []
+        return [
+            "times are guessed from the base model's size until a training like it has been measured here"
+        ]
+
+
+def guessed(shape: LoraShape, arguments: Mapping[str, Any], pack_size: int) -> float:
+    """Seconds of one step of a pack."""
+    width, height = (int(side) for side in str(arguments["resolution"]).split(","))
+    latents = width * height / 64
+    work = (
+        GUESSED_S_PER_WEIGHT_AND_LATENT * shape.unet_parameters * latents * int(arguments["train_batch_size"])
+    )
+    if shutil.which("nvidia-smi"):
+        return GUESSED_OVERHEAD_S + work * pack_factor(pack_size) / GUESSED_GPU_FACTOR
+    return (GUESSED_OVERHEAD_S + work) * pack_factor(pack_size)
