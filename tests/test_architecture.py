@@ -37,8 +37,8 @@ MAY_IMPORT = {
 }
 # Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.
 OWN = {"train_tools.workspace.files": "files", "train_tools.cli": "commands"}
-# What trains and judges the small models is started by hand and stands above what it uses.
-SCRIPTS = ("train_tools.small_models.train_", "train_tools.small_models.evaluate")
+# What trains, judges and packs up the small models is started by hand and stands above what it uses.
+SCRIPTS = tuple(f"train_tools.small_models.{name}" for name in ("train_", "evaluate", "export"))
 MAY_IMPORT["scripts"] = set(MAY_IMPORT)
 MAY_IMPORT["commands"] = set(MAY_IMPORT) - {"scripts"}
 MAY_IMPORT["ui"] = set(MAY_IMPORT) - {"scripts", "commands"}

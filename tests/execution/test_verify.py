@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from train_tools.errors import TrainToolsError
 from train_tools.execution.events import EventReader
 from train_tools.execution.verify import not_finite, problems
-from train_tools.planning.safetensors_header import read_header
+from train_tools.lora.safetensors_header import read_header
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from typing import NoReturn
 
 from train_tools.environment.failure import SetupError
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, Place, place
@@ -48,8 +49,11 @@ def hand_over(chosen: Place, argv: list[str]) -> int:
     variables = inner_variables(chosen, os.environ)
     sys.stdout.flush()
     sys.stderr.flush()
-    if sys.platform == "win32":  # exec there would give the prompt back at once
-        return run_to_the_end(command, variables)
+    # On Windows exec would give the prompt back at once.
+    return run_to_the_end(command, variables) if os.name == "nt" else take_over(command, variables)
+
+
+def take_over(command: list[str], variables: Mapping[str, str]) -> NoReturn:
     os.execve(command[0], command, variables)
 
 

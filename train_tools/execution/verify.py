@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.errors import TrainToolsError
-from train_tools.planning.safetensors_header import Header, TensorPlace, read_header
+from train_tools.lora.safetensors_header import Header, TensorPlace, read_header
 
 # Floats of two bytes or more; whole numbers are always finite.
 EXPONENT_BITS = {"F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80), "F32": ("<u4", 0x7F800000),

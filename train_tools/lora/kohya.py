@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,12 +121,3 @@ def rank_and_alpha(file: LoraFile) -> tuple[int, float]:
             f"{file.path.name} has modules of differing rank or alpha, which can't be rendered packed"
         )
     return found.pop()
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata alone, without loading a tensor."""
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
-    metadata: dict[str, str] = header.get("__metadata__", {})
-    return metadata

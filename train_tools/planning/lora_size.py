@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.errors import TrainToolsError
-from train_tools.planning.safetensors_header import TensorPlace, read_header
+from train_tools.lora.safetensors_header import TensorPlace, read_header
 
 # Key names of a checkpoint file, or of the parts of a diffusers folder.
 UNET_LAYER = re.compile(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.lora.kohya import read_metadata
+from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace import toml
 from train_tools.workspace.workspace import Version
 
@@ -76,7 +76,7 @@ def find_checkpoints(run: Run) -> list[Checkpoint]:
     for path in run.folder.glob("*.safetensors"):
         if path.name.startswith("."):
             continue
-        metadata = read_metadata(path)
+        metadata = read_header(path).metadata
         identity = metadata.get("sshs_model_hash") or f"{path.stat().st_size}-{path.stat().st_mtime_ns}"
         found.append(Checkpoint(run, path, int(metadata.get("ss_epoch") or 0), identity))
     return sorted(found, key=lambda c: (c.epoch, c.path.name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ TEXT_SIZE = 14
 INK = (32, 33, 36)
 PAPER = (255, 255, 255)
 LINE_SPACING = 4
+FONT_PACKAGE = "paperang_p2_fonts_cjk"  # carries WenQuanYi Micro Hei
 
 
 @dataclass(frozen=True)
@@ -104,14 +106,15 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _candidates() -> list[Path]:
-    """Usual places of fonts that have Latin and CJK letters, on Windows, Linux and macOS."""
+    """The font that the environment brings, then usual places of fonts with Latin and CJK letters."""
+    spec = importlib.util.find_spec(FONT_PACKAGE)
+    folders = (spec.submodule_search_locations or []) if spec else []
     windows, linux = Path("C:/Windows/Fonts"), Path("/usr/share/fonts")
     return [
+        *(Path(folder) / "fonts" / "wqy-microhei.ttc" for folder in folders),
         windows / "msyh.ttc",
         windows / "meiryo.ttc",
         linux / "opentype/noto/NotoSansCJK-Regular.ttc",
-        linux / "noto-cjk/NotoSansCJK-Regular.ttc",
         linux / "truetype/wqy/wqy-microhei.ttc",
-        linux / "truetype/droid/DroidSansFallbackFull.ttf",
         Path("/System/Library/Fonts/PingFang.ttc"),
     ]

@@ -31,7 +31,7 @@ UNCONDITIONAL = 0.1  # share of captions left empty, for classifier-free guidanc
 # Short captions end before this token. Most of the training reads no further (the text
 # encoder is causal, so these outputs are the true ones); the last part reads all 77.
 SHORT_CONTEXT = 24
-FULL_CONTEXT_SHARE = 0.25
+FULL_CONTEXT_SHARE = 0.15
 STATE = "diffusion.pt"
 
 
@@ -183,7 +183,8 @@ def main() -> None:
         if done % 500 == 0:
             trainer.keep(budget.spent_s)
         if done % 1000 == 0:
-            model = evaluate.Model(vae, *trainer.average.modules.values(), words)
+            averaged = trainer.average.modules
+            model = evaluate.Model(vae, averaged["unet"], averaged["text"], words)
             print(evaluate.score(model, evaluate.held_out_scenes(40)), flush=True)
     trainer.keep(budget.spent_s)
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_base import random_base
 
-from train_tools.base_model.load import BaseModel
+from train_tools.base_model.load import BaseModel, load
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data import Batch
 from train_tools.engines.packed.pack import Pack
+from train_tools.small_models import base_model_file
 
 STEPS = 50
 CAPTIONS = ["zorb, a red ball", "zorb on a blue background", "a zorb", "zorb, green"]
@@ -23,7 +23,7 @@ CAPTIONS = ["zorb, a red ball", "zorb on a blue background", "a zorb", "zorb, gr
 @pytest.fixture(scope="module")
 def base() -> BaseModel:
     torch.set_num_threads(2)
-    return random_base()
+    return load(base_model_file())
 
 
 def config(**changes: object) -> RunConfig:
