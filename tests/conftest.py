@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+# Read when torch is imported; see environment/start.py.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(autouse=True)
 def no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:

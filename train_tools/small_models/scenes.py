@@ -1,9 +1,8 @@
 """The little world that the shipped models know: plain shapes on plain backgrounds.
 
 A scene is data; `prompt` says it in words, `draw` paints it, `sample` draws one by
-chance. Some (shape, colour, background) combinations are *held out*: no model of ours
-ever trains on them, so that they measure whether a model follows a prompt or only
-remembers pictures.
+chance. Some combinations are *held out*: no model of ours ever trains on them, so that
+they measure whether a model follows a prompt or only remembers pictures.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ POSITIONS: dict[str, Point] = {
     "center": (0.5, 0.5),
 }
 SUPERSAMPLING = 4  # drawn this many times larger, then averaged: soft edges
-HELD_OUT_SHARE = 7  # one combination in this many is never trained on
+HELD_OUT_SHARE = 7  # of so many combinations of shape, colour and background, one is tested
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,24 @@ class Scene:
     things: tuple[Thing, ...]
 
 
-def held_out(shape: str, colour: str, background: str) -> bool:
-    """True where no model may train on this combination (about one in HELD_OUT_SHARE)."""
-    return zlib.crc32(f"{shape}/{colour}/{background}".encode()) % HELD_OUT_SHARE == 0
+def held_out(thing: Thing, background: str) -> bool:
+    """True where no model may train on this combination of shape, colour, background, size and place.
+
+    Of one (shape, colour, background) in HELD_OUT_SHARE, three quarters of the sizes and places: if all were
+    left out, a colour and a background would tell which shape it can't be.
+    """
+    words = f"{thing.shape}/{thing.colour}/{background}"
+    details = f"{words}/{thing.size}/{thing.position}"
+    is_detailed = bool(thing.size or thing.position)
+    return is_detailed and _hash(words) % HELD_OUT_SHARE == 0 and _hash(details) % 4 != 0
+
+
+def _hash(text: str) -> int:
+    return zlib.crc32(text.encode())
 
 
 def is_held_out(scene: Scene) -> bool:
-    return any(held_out(t.shape, t.colour, scene.background) for t in scene.things)
+    return any(held_out(thing, scene.background) for thing in scene.things)
 
 
 def prompt(scene: Scene) -> str:

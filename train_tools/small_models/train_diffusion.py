@@ -21,7 +21,7 @@ from train_tools.base_model import tokenizer
 
 from . import architecture, evaluate, scenes, train_vae, training_loop
 
-SCENES = 16_000
+SCENES = 14_000
 PROMPTS = 32  # captions in a batch
 DRAWS = 2  # noises and timesteps for each caption's latent; shares the text encoder's work
 LEARNING_RATE = 1.2e-3

@@ -114,7 +114,7 @@ def test_shuffling_keeps_the_first_tags(arguments: dict[str, object], base: Base
 
 
 def test_no_images_and_foreign_encodings_are_told(arguments: dict[str, object], tmp_path: Path) -> None:
-    (tmp_path / "3_zorb" / "1.txt").write_bytes("小图片".encode("gbk"))
+    (tmp_path / "3_zorb" / "1.txt").write_bytes("红色的球".encode("gbk"))
     with pytest.raises(UsageError, match="not UTF-8"):
         read_items(read(arguments))
     with pytest.raises(UsageError, match="holds no image"):
