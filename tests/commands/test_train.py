@@ -68,6 +68,7 @@ def test_a_run_that_no_engine_can_train_is_explained(root: Path, capsys: pytest.
     assert "can't be trained yet" in capsys.readouterr().out
     assert command("train", root, *options) == 2
     assert "polynomial is not known" in capsys.readouterr().err
+    assert settings.read(Workspace(root).version("p", "v1"))["training"] == {}
 
 
 def test_steps_are_told_every_five_seconds_and_the_last_always(root: Path) -> None:

@@ -14,7 +14,7 @@ from train_tools.commands.options import add_common, add_set, add_version
 from train_tools.commands.output import Output, table
 from train_tools.commands.plan import duration, show
 from train_tools.engines.registry import ENGINES
-from train_tools.execution.train import RunResult, train
+from train_tools.execution.train import RunResult, refuse_impossible, train
 from train_tools.planning.plan import DEFAULT_ENGINE, Plan, PlannedRun, make_plan
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Workspace
@@ -36,10 +36,11 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     version = Workspace(arguments.root).version(arguments.project, arguments.version)
     changes = settings.parse_assignments(arguments.set)
     plan = make_plan(version, changes, arguments.engine)
+    show(plan, out)
+    refuse_impossible(plan)
     if changes:
         # Kept only now that the plan accepted them; an empty one takes its argument back to the default.
         settings.update(version, "training", {name: value or None for name, value in changes.items()})
-    show(plan, out)
     _end_on_termination()
     results = train(version, plan, progress(plan, out.say))
     _close(plan, results, out)

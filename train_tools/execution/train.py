@@ -64,6 +64,16 @@ class _Attempt:
         return (self.last_step[1] - self.first_step[1]) / (self.last_step[0] - self.first_step[0])
 
 
+def refuse_impossible(plan: Plan) -> None:
+    """Raises UsageError where the plan holds a run that its engine can't train."""
+    refused = [run for run in plan.runs if run.reasons]
+    if refused:
+        raise UsageError(
+            f"{len(refused)} of {len(plan.runs)} runs can't be trained by the {refused[0].engine} engine; "
+            f"{refused[0].name}: {'; '.join(refused[0].reasons)}"
+        )
+
+
 def train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
     """Trains all runs of the plan's packs and returns how each ended, in the plan's order.
 
@@ -71,12 +81,7 @@ def train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
     KeyboardInterrupt the engine is ended, what wasn't finished is recorded as cancelled, and it is
     raised again. Raises UsageError before anything starts where a run can't be trained.
     """
-    refused = [run for run in plan.runs if run.reasons]
-    if refused:
-        raise UsageError(
-            f"{len(refused)} of {len(plan.runs)} runs can't be trained by the {refused[0].engine} engine; "
-            f"{refused[0].name}: {'; '.join(refused[0].reasons)}"
-        )
+    refuse_impossible(plan)
     # All are recorded at once, so that a look at the folders shows what still waits.
     packs = [[_prepared(version, plan, run) for run in pack] for pack in plan.packs]
     results: dict[str, RunResult] = {}

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-LATENT_SCALE = 0.18215  # Stable Diffusion 1's `scale_factor`
+from train_tools.base_model.architecture import LATENT_SCALE
+
 WIDTH = 64  # pixels; the models are trained at WIDTH x WIDTH
 TEXT_WIDTH = 64
 
@@ -52,14 +53,4 @@ TEXT_ENCODER: dict[str, Any] = {
     "bos_token_id": 49406,
     "eos_token_id": 49407,
     "pad_token_id": 49407,
-}
-SCHEDULER: dict[str, Any] = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "prediction_type": "epsilon",
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
 }

@@ -12,7 +12,9 @@ from diffusers import AutoencoderKL, DDIMScheduler
 from PIL import Image
 from transformers import CLIPTokenizer
 
-from . import architecture, recognise, scenes
+from train_tools.base_model.architecture import LATENT_SCALE, SCHEDULER
+
+from . import recognise, scenes
 
 GUIDANCE = 3.0
 STEPS = 20
@@ -46,7 +48,7 @@ def held_out_scenes(count: int, seed: int = 7) -> list[scenes.Scene]:
 @torch.no_grad()
 def render(model: Model, prompts: list[str], seed: int = 0) -> list[Image.Image]:
     """One 64 px picture for each prompt: DDIM, classifier-free guidance."""
-    scheduler = DDIMScheduler(**architecture.SCHEDULER)
+    scheduler = DDIMScheduler(**SCHEDULER)
     scheduler.set_timesteps(STEPS)
     ids = model.tokenizer(
         ["", *prompts], padding="max_length", truncation=True, return_tensors="pt"
@@ -60,7 +62,7 @@ def render(model: Model, prompts: list[str], seed: int = 0) -> list[Image.Image]
         without, with_prompt = model.unet(torch.cat([latents] * 2), step, both).sample.chunk(2)
         noise = without + GUIDANCE * (with_prompt - without)
         latents = scheduler.step(noise, step, latents).prev_sample
-    decoded = model.vae.decode(latents / architecture.LATENT_SCALE).sample
+    decoded = model.vae.decode(latents / LATENT_SCALE).sample
     pixels = ((decoded.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
     return [Image.fromarray(p) for p in pixels]
 

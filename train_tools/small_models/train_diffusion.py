@@ -18,6 +18,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from train_tools.base_model import tokenizer
+from train_tools.base_model.architecture import LATENT_SCALE, SCHEDULER
 
 from . import architecture, evaluate, scenes, train_vae, training_loop
 
@@ -52,7 +53,7 @@ def encode(vae: AutoencoderKL, chosen: list[scenes.Scene], rng: random.Random) -
         batch = evaluate.to_tensor([scenes.draw(s, rng) for s in chosen[start : start + 64]])
         with torch.autocast("cpu", torch.bfloat16):
             mean = vae.encode(batch).latent_dist.mean
-        latents.append(mean.float() * architecture.LATENT_SCALE)
+        latents.append(mean.float() * LATENT_SCALE)
     return torch.cat(latents)
 
 
@@ -118,7 +119,7 @@ class Trainer:
         )
         self.average = training_loop.Average(self.modules, 0.999)
         names = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule")
-        noise_levels = DDPMScheduler(**{name: architecture.SCHEDULER[name] for name in names})
+        noise_levels = DDPMScheduler(**{name: SCHEDULER[name] for name in names})
         self.alphas = noise_levels.alphas_cumprod
 
     def resume(self) -> float:

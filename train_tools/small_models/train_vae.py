@@ -14,6 +14,8 @@ import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional as F
 
+from train_tools.base_model.architecture import LATENT_SCALE
+
 from . import architecture, scenes, textures, training_loop
 
 BATCH = 8
@@ -83,7 +85,7 @@ def whiten(vae: AutoencoderKL, batch: torch.Tensor) -> None:
     centre = flat.mean(1, keepdim=True)
     values, vectors = torch.linalg.eigh(torch.cov(flat))
     # ZCA: the whitening nearest to the identity, so that channels keep their meaning.
-    to_white = vectors @ torch.diag(values.rsqrt()) @ vectors.T / architecture.LATENT_SCALE
+    to_white = vectors @ torch.diag(values.rsqrt()) @ vectors.T / LATENT_SCALE
     from_white = torch.linalg.inv(to_white)
     quant, post = vae.quant_conv, vae.post_quant_conv
     weight, bias = quant.weight.double()[:4, :, 0, 0], quant.bias.double()[:4]
