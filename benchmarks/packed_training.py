@@ -14,7 +14,7 @@ from train_tools.engines.packed.pack import Pack
 from train_tools.small_models import base_model_file
 
 STEPS, WARM_UP = 12, 3
-SIZES = (1, 2, 4, 8)
+SIZES = (1, 4, 8)
 
 
 def seconds_a_step(base: BaseModel, count: int) -> float:

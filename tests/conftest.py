@@ -7,7 +7,7 @@ import os
 import pytest
 
 # Read when torch is imported; see environment/start.py.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 
 @pytest.fixture(autouse=True)

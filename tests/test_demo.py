@@ -18,7 +18,6 @@ import train_tools
 from train_tools.small_models import zorb
 
 ZORB_COLOURS = np.array([zorb.PINK, zorb.TEAL], float)
-NEAR = 70.0  # RGB distance at which a pixel counts as one of a zorb's two colours
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return Demo(root, done.stdout + done.stderr)
 
 
-def zorb_share(image: Image.Image) -> float:
-    """The share of pixels (0 … 1) in a zorb's pink or teal, which no scene of the base model has."""
+def distance_to_zorb(image: Image.Image) -> float:
+    """The RGB distance within which a fifth of the pixels are of a zorb's pink or teal.
+
+    A zorb covers more than a fifth of a training image; no scene of the base model has its colours.
+    """
     pixels = np.asarray(image.convert("RGB"), float).reshape(-1, 1, 3)
-    return float((np.linalg.norm(pixels - ZORB_COLOURS, axis=-1).min(1) < NEAR).mean())
+    return float(np.percentile(np.linalg.norm(pixels - ZORB_COLOURS, axis=-1).min(1), 20))
 
 
 @pytest.mark.timeout(900)
@@ -66,50 +68,53 @@ def test_every_image_but_the_corrupt_one_arrives(demo: Demo) -> None:
     images = sorted(processed.glob("*.png"))
     assert len(images) == 12
     assert any("小佐布" in image.name for image in images)
-    assert all(image.with_suffix(".txt").read_text(encoding="utf-8").startswith("zorb, ") for image in images)
+    assert all(
+        image.with_suffix(".txt").read_text(encoding="utf-8").strip().endswith(", zorb") for image in images
+    )
 
 
 @pytest.mark.timeout(900)
 def test_four_runs_with_checkpoints_whose_names_no_other_has(demo: Demo) -> None:
     runs = [folder for folder in (demo.version / "trains").iterdir() if folder.is_dir()]
     assert sorted(folder.name.split("-op-")[1].split("-net")[0] for folder in runs) == [
-        "AdamW-lr-0_0003", "AdamW-lr-0_001", "Lion-lr-0_0003", "Lion-lr-0_001",
+        "AdamW-lr-0_0005", "AdamW-lr-0_001", "Lion-lr-0_0005", "Lion-lr-0_001",
     ]  # fmt: skip
     checkpoints = [path for folder in runs for path in folder.glob("*.safetensors")]
-    assert len(checkpoints) == 16
-    assert len({path.name for path in checkpoints}) == 16
+    assert len(checkpoints) == 12
+    assert len({path.name for path in checkpoints}) == 12
     for path in checkpoints:
         with safe_open(path, "np") as file:
             assert len(file.keys()) == 792
             metadata = file.metadata()
         assert metadata["ss_network_module"] == "networks.lora"
-        assert metadata["ss_learning_rate"] in ("0.0003", "0.001")
+        assert metadata["ss_learning_rate"] in ("0.0005", "0.001")
         assert json.loads(metadata["ss_dataset_dirs"]) == {"5_zorb": {"n_repeats": 5, "img_count": 12}}
 
 
 @pytest.mark.timeout(900)
 def test_training_teaches(demo: Demo) -> None:
-    """At weight 1 the pictures have a zorb's colours as the training images do; at weight 0 they don't."""
+    """At weight 1 the pictures are nearer to a zorb's colours, as the training images are, than at weight 0."""
     index = json.loads((demo.version / "previews" / "previews.json").read_text(encoding="utf-8"))
     last = max(cell["epoch"] for cell in index["cells"])
-    shares: dict[float, list[float]] = {}
+    distances: dict[float, list[float]] = {}
     for cell in index["cells"]:
         if cell["epoch"] == last:
-            shares.setdefault(cell["weight"], []).append(zorb_share(Image.open(demo.version / cell["image"])))
+            found = distance_to_zorb(Image.open(demo.version / cell["image"]))
+            distances.setdefault(cell["weight"], []).append(found)
     taught = [
-        zorb_share(Image.open(path))
+        distance_to_zorb(Image.open(path))
         for path in (demo.version / "dataset" / "processed" / "5_zorb").glob("*.png")
         if "old photo" not in path.name  # the greyscale one
     ]
-    wanted, without, with_lora = (float(np.mean(values)) for values in (taught, shares[0.0], shares[1.0]))
-    assert wanted > 0.2
-    assert without < 0.02
-    assert with_lora > without + 0.4 * (wanted - without)
+    wanted, without, with_lora = (float(np.mean(v)) for v in (taught, distances[0.0], distances[1.0]))
+    assert wanted < 30
+    assert without > 100
+    assert without - with_lora > 0.25 * (without - wanted)
 
 
 @pytest.mark.timeout(900)
 def test_a_grid_for_each_checkpoint_and_one_sheet(demo: Demo) -> None:
-    assert len(list((demo.version / "trains").glob("*/*/images/xyz_grid-*.png"))) == 16
+    assert len(list((demo.version / "trains").glob("*/*/images/xyz_grid-*.png"))) == 12
     (sheet,) = (demo.version / "previews").glob("sheet-*.png")
     assert str(sheet) in demo.text
     with Image.open(sheet) as image:
@@ -125,4 +130,4 @@ def test_a_second_start_trains_and_renders_nothing_again(demo: Demo) -> None:
     assert {p: p.stat().st_mtime_ns for p in demo.version.rglob("*.safetensors")} == before
     again = command("preview", "zorb", "v1", "--json", "--root", str(demo.root))
     assert json.loads(again.stdout)["rendered"] == 0
-    assert json.loads(again.stdout)["kept"] == 144
+    assert json.loads(again.stdout)["kept"] == 108

@@ -22,18 +22,21 @@ HELP = (
 )
 PROJECT, VERSION = "zorb", "v1"
 DATASET = ("repeats=5", "width=128", "height=128")
+# Behind the caption: the small base model reads a sentence from its first word on, and knows no other start.
+CAPTIONS = ("prefix=", "suffix={concept}")
 GRID = (
     "optimizer_type=Lion,AdamW",
-    "learning_rate=3e-4,1e-3",
+    "learning_rate=5e-4,1e-3",
     "network_dim=8",
     "network_alpha=8",
-    "max_train_epochs=4",
-    "save_every_n_epochs=1",
+    "train_batch_size=4",
+    "max_train_epochs=12",
+    "save_every_n_epochs=4",
 )
 PROMPTS = (
-    "{trigger}, a purple circle on a white background",
-    "{trigger}, a red circle on a blue background",
-    "{trigger}, a yellow circle on a black background",
+    "a purple circle on a white background, {trigger}",
+    "a purple circle on a blue background, {trigger}",
+    "a purple circle on a black background, {trigger}",
 )
 PREVIEW = (f"prompts={' | '.join(PROMPTS)}", "weights=0,0.5,1", "cfg_scale=3")
 
@@ -64,7 +67,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         # One of the images is corrupt on purpose: told by name, and nothing else is lost.
         do("Images as people have them", "dataset", "add", *job, *map(str, paths), may=1)
     do("Upright, opaque, scaled, in a repeats folder", "dataset", "process", *job, *_set(DATASET))
-    do("A caption for each", "dataset", "caption", *job)
+    do("A caption for each", "dataset", "caption", *job, *_set(CAPTIONS))
     do("What a grid would cost", "plan", *job, *_set(GRID))
     do("All runs of the grid at once", "train", *job, *_set(GRID))
     do("Every checkpoint beside the others", "preview", *job, *_set(PREVIEW))

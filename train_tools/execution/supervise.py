@@ -99,7 +99,6 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         "PYTHONUNBUFFERED": "1",
         "PYTHONUTF8": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
     }
 
 

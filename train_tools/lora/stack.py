@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -80,6 +81,8 @@ class LoraStack:
 
     def train_into(self) -> Tensor:
         """Makes the factors trainable; returns the buffer (K, P) that their gradients are added to."""
+        # Adding into views of one buffer is the point; torch suggests copies.
+        warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
         gradients = torch.zeros_like(self.flat)
         start = 0
         for delta in self.deltas:

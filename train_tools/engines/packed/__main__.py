@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-import warnings
 from pathlib import Path
 
 from train_tools.engines.packed import config
@@ -18,8 +17,6 @@ def main(folders: list[str]) -> int:
     if not folders:
         print("usage: python -m train_tools.engines.packed RUN_FOLDER [RUN_FOLDER …]", file=sys.stderr)
         return 2
-    # Gradients are added into views of one buffer on purpose; torch suggests copies.
-    warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
     logs: list[EventLog] = []
     try:
         configs = [config.read(Path(folder)) for folder in folders]
