@@ -20,17 +20,8 @@ from typing import Any
 from train_tools.errors import UsageError
 from train_tools.planning.argument import Argument
 from train_tools.planning.text import split, unquoted
+from train_tools.workspace.settings import WORDS
 
-WORDS = {
-    "true": True,
-    "yes": True,
-    "on": True,
-    "1": True,
-    "false": False,
-    "no": False,
-    "off": False,
-    "0": False,
-}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"\s*({NUMBER})\s*-\s*({NUMBER})\s*(?:\(\s*({NUMBER})\s*\)|\[\s*(\d+)\s*\])?\s*")
 SIZE = re.compile(r"(\d+)(?:\s*[,xX]\s*(\d+))?")

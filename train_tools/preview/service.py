@@ -17,7 +17,7 @@ from train_tools.errors import UsageError
 from train_tools.workspace.files import replace, temporary_sibling, write_json
 from train_tools.workspace.workspace import Version
 
-from .cells import Cell, Checkpoint, Run, cells_of, find_checkpoints, find_runs, infotext, size
+from .cells import Cell, Checkpoint, Run, cells_of, find_checkpoints, find_runs, infotext, size, trigger
 from .settings import PreviewSettings
 from .sheet import Sheet, draw
 
@@ -118,6 +118,7 @@ def _sheet_across(
         if checkpoint.run not in runs:
             runs.append(checkpoint.run)
     labels = run_labels(runs)
+    words = {run.folder: trigger(run) for run in runs}
     epochs = sorted({c.epoch for c in checkpoints})
     weight = max(settings.weights)
     found = {
@@ -129,8 +130,7 @@ def _sheet_across(
     row_labels, rows = [], []
     for number, prompt in enumerate(settings.prompts):
         for run, label in zip(runs, labels, strict=True):
-            shown = cells_of(find_checkpoints(run)[0], settings)[number * len(settings.weights)].prompt
-            row_labels.append(f"{label}\n{shown or prompt}")
+            row_labels.append(f"{label}\n{prompt.replace('{trigger}', words[run.folder])}")
             paths = [found.get((run.folder, epoch, number)) for epoch in epochs]
             rows.append([_open(path) if path else None for path in paths])
     title = f"{version.project} {version.name} · LoRA weight {weight:g} · seed {settings.seed}"
