@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "captioning": TOOLS | {"workspace", "dataset"},
     "engines": TOOLS | {"workspace", "dataset"},
     "planning": TOOLS | {"workspace", "dataset", "engines"},
-    "preview": TOOLS | {"workspace"},
+    "preview": TOOLS | {"workspace", "dataset"},
     "execution": TOOLS | {"workspace", "dataset", "engines", "planning"},
 }
 # Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.

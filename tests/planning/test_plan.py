@@ -9,7 +9,7 @@ import pytest
 from execution.fake_engine import base_file, make_version, settings, write_safetensors
 from PIL import Image
 
-from train_tools.errors import UsageError
+from train_tools.errors import TrainToolsError, UsageError
 from train_tools.planning.images import read_dataset
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.workspace import settings as version_settings
@@ -168,7 +168,7 @@ def test_what_cant_be_planned_is_said(
 
 def test_a_missing_or_damaged_dataset_is_said(version: Version, tmp_path: Path) -> None:
     (version.processed / "3_zorb" / "broken.png").write_bytes(b"no image")
-    with pytest.raises(UsageError, match=r"broken\.png can't be read"):
+    with pytest.raises(TrainToolsError, match=r"broken\.png can't be read"):
         plan_for(version, tmp_path)
     with pytest.raises(UsageError, match="dataset process"):
         read_dataset(tmp_path / "nothing here")

@@ -51,6 +51,7 @@ def version(base: BaseModel, base_file: Path, tmp_path: Path) -> Version:
     workspace.create_project("zorb")
     made = workspace.create_version("zorb", "v1")
     (made.processed / "5_zorb").mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save(made.processed / "5_zorb" / "00001-0-a.png")
     for number, (optimizer, rank, epochs) in enumerate((("Lion", 4, (1, 2)), ("AdamW", 2, (2,)))):
         folder = made.trains / f"run-{optimizer}"
         folder.mkdir(parents=True)

@@ -7,7 +7,7 @@ import random
 import pytest
 from PIL import Image
 
-from train_tools.small_models import recognise, scenes, train_captioner, train_diffusion
+from train_tools.small_models import recognise, scenes, train_captioner
 from train_tools.small_models.evaluate import held_out_scenes
 
 
@@ -16,8 +16,8 @@ def test_words() -> None:
     assert (
         scenes.prompt(scenes.Scene("blue", (thing,))) == "a red circle on a blue background, small, top left"
     )
-    two = scenes.Scene("orange", (scenes.Thing("square", "orange"), scenes.Thing("triangle", "red")))
-    assert scenes.prompt(two) == "an orange square left of a red triangle on an orange background"
+    two = scenes.Scene("orange", (scenes.Thing("cross", "orange"), scenes.Thing("triangle", "red")))
+    assert scenes.prompt(two) == "an orange cross left of a red triangle on an orange background"
 
 
 def test_the_check_reads_every_drawn_scene() -> None:
@@ -39,7 +39,8 @@ def test_the_check_doesnt_see_things_in_an_empty_picture(size: int) -> None:
 
 
 def test_training_never_sees_what_is_held_out() -> None:
-    trained = {scenes.prompt(s) for s in train_diffusion.trained_scenes(5000, random.Random(0))}
+    rng = random.Random(0)
+    trained = {scenes.prompt(s) for s in (scenes.sample_trained(rng, 0.1) for _ in range(5000))}
     tested = {scenes.prompt(s) for s in held_out_scenes(200)}
     assert len(tested) == 200
     assert not trained & tested

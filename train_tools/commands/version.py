@@ -6,8 +6,8 @@ import argparse
 
 from train_tools.commands.options import add_common, add_version
 from train_tools.commands.output import Output, table
-from train_tools.dataset.census import training_images
 from train_tools.dataset.originals import images_in
+from train_tools.dataset.training import training_images
 from train_tools.workspace.workspace import Workspace, folders_in
 
 HELP = "Lists, makes and puts away the versions of a project."

@@ -6,16 +6,13 @@ import io
 import math
 import warnings
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from train_tools.dataset.formats import open_header
 from train_tools.errors import TrainToolsError
 
-SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"])
-# Pillow's names. Only these are tried, whatever a suffix says: others start outside programs (EPS).
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "DIB", "TIFF", "GIF")
 Colour = tuple[int, int, int]
 
 
@@ -41,11 +38,6 @@ def decode(data: bytes) -> Image.Image:
         ) from error
     except Exception as error:  # Pillow's decoders raise a dozen kinds on damaged data
         raise UnreadableImageError(f"it is damaged ({str(error) or type(error).__name__})") from error
-
-
-def open_header(file: IO[bytes] | Path) -> Image.Image:
-    """Size and mode without decoding; raises what Pillow raises. Close it, or `load` it to the end."""
-    return Image.open(file, formats=FORMATS)
 
 
 def open_image(path: Path) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from train_tools.dataset.images import SUFFIXES
+from train_tools.dataset.formats import SUFFIXES
 from train_tools.errors import TrainToolsError
 
 CAPTION_SUFFIXES = (".txt", ".caption")  # in the order in which they are looked for

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from train_tools.dataset.buckets import Size, bucket_resolutions, choose_bucket
+from train_tools.dataset.training import fingerprint, training_images
 from train_tools.errors import UsageError
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
-REPEATS_FOLDER = re.compile(r"(\d+)_.+", re.DOTALL)
-SAMPLE_BYTES = 65_536  # of each end of a file; enough to tell edited images apart
 
 
 @dataclass(frozen=True)
@@ -55,30 +48,16 @@ class BucketRule:
 def read_dataset(processed: Path) -> Dataset:
     """The images of `<repeats>_<concept>` folders; only the files' heads are decoded.
 
-    Raises UsageError where there are none or one can't be read.
+    Raises UsageError where there are none, TrainToolsError where one can't be read.
     """
-    images = []
-    summary = hashlib.sha256()
-    folders = sorted(processed.iterdir()) if processed.is_dir() else []
-    for folder in folders:
-        found = REPEATS_FOLDER.fullmatch(folder.name)
-        if not found or int(found[1]) < 1 or not folder.is_dir():
-            continue
-        for path in sorted(folder.iterdir()):
-            if path.name.startswith("."):
-                continue
-            if path.suffix.lower() in SUFFIXES:
-                images.append(DatasetImage(path, _size(path), int(found[1])))
-            if path.is_file():
-                summary.update(
-                    f"{folder.name}/{path.name}\0".encode("utf-8", "surrogateescape") + _sample(path)
-                )
-    if not images:
+    found = training_images(processed)
+    if not found:
         raise UsageError(
             f"{processed} holds no image in a <repeats>_<concept> folder; "
             "add images and run `dataset process`"
         )
-    return Dataset(tuple(images), summary.hexdigest())
+    images = [DatasetImage(image.path, image.size(), image.repeats) for image in found]
+    return Dataset(tuple(images), fingerprint(found))
 
 
 def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any]) -> int:
@@ -111,23 +90,3 @@ def bucket_counts(dataset: Dataset, rule: BucketRule) -> Counter[Size]:
         bucket = choose_bucket(image.size, resolutions, rule.resolution, rule.step, rule.no_upscale)
         counts[bucket.size] += image.repeats
     return counts
-
-
-def _size(path: Path) -> Size:
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except Exception as error:  # Pillow raises many kinds on damaged data
-        raise UsageError(
-            f"the training image {path} can't be read; run `dataset process` again or remove it"
-        ) from error
-
-
-def _sample(path: Path) -> bytes:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        data = file.read(SAMPLE_BYTES)
-        if size > SAMPLE_BYTES:
-            file.seek(max(SAMPLE_BYTES, size - SAMPLE_BYTES))
-            data += file.read()
-    return size.to_bytes(8, "little") + hashlib.sha256(data).digest()

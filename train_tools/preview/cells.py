@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.dataset.training import training_images
 from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace import toml
 from train_tools.workspace.workspace import Version
@@ -36,6 +37,12 @@ class Run:
         """Width and height in pixels."""
         sizes = [int(part) for part in str(self.arguments.get("resolution") or 512).split(",")]
         return sizes[0], sizes[-1]
+
+    @functools.cached_property
+    def trigger(self) -> str:
+        """The concept of the first repeat folder that the run was trained on; "" where that is gone."""
+        images = training_images(Path(str(self.arguments.get("train_data_dir", ""))))
+        return images[0].concept if images else ""
 
 
 @dataclass(frozen=True)
@@ -82,14 +89,6 @@ def find_checkpoints(run: Run) -> list[Checkpoint]:
     return sorted(found, key=lambda c: (c.epoch, c.path.name))
 
 
-def trigger(run: Run) -> str:
-    """The concept in the name of the run's first repeat folder."""
-    for folder in sorted(Path(str(run.arguments.get("train_data_dir", ""))).glob("*_*")):
-        if found := re.fullmatch(r"\d+_(.+)", folder.name):
-            return found[1]
-    return ""
-
-
 def size(run: Run, settings: PreviewSettings) -> tuple[int, int]:
     """Width and height of a cell, multiples of 8 as the VAE needs them."""
     width, height = run.resolution
@@ -99,7 +98,7 @@ def size(run: Run, settings: PreviewSettings) -> tuple[int, int]:
 
 def cells_of(checkpoint: Checkpoint, settings: PreviewSettings) -> list[Cell]:
     """Prompt by prompt, each with all weights."""
-    word = trigger(checkpoint.run)
+    word = checkpoint.run.trigger
     return [
         _cell(checkpoint, prompt.replace("{trigger}", word), weight, settings)
         for prompt in settings.prompts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,13 +17,14 @@ from train_tools.errors import UsageError
 from train_tools.workspace.files import replace, temporary_sibling, write_json
 from train_tools.workspace.workspace import Version
 
-from .cells import Cell, Checkpoint, Run, cells_of, find_checkpoints, find_runs, infotext, size, trigger
+from .cells import Cell, Checkpoint, Run, cells_of, find_checkpoints, find_runs, infotext, size
 from .settings import PreviewSettings
 from .sheet import Sheet, draw
 
 # Arguments that name a run's own files; they differ between all runs and say nothing about them.
 NOT_AN_AXIS = {"output_dir", "output_name", "logging_dir", "training_comment", "log_prefix"}
 Report = Callable[[int, int], None]
+Rendered = Sequence[tuple[Checkpoint, list[Cell]]]
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,14 @@ def preview(version: Version, settings: PreviewSettings, report: Report) -> Prev
             f"{version.project}/{version.name} has no checkpoint to preview; train first: "
             f"train {version.project} {version.name}"
         )
-    cells = [cell for checkpoint in checkpoints for cell in cells_of(checkpoint, settings)]
+    rows = [(checkpoint, cells_of(checkpoint, settings)) for checkpoint in checkpoints]
+    cells = [cell for _, row in rows for cell in row]
     missing = [cell for cell in cells if not cell.path.is_file()]
     _render(missing, settings, report)
     name = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:8]
-    grids = [_checkpoint_grid(c, settings, name) for c in checkpoints]
-    sheet = _sheet_across(version, checkpoints, settings, name)
-    _write_index(version, checkpoints, settings, sheet)
+    grids = [_checkpoint_grid(*row, settings, name) for row in rows]
+    sheet = _sheet_across(version, rows, settings, name)
+    _write_index(version, rows, settings, sheet)
     return PreviewResult(grids, sheet, len(missing), len(cells) - len(missing))
 
 
@@ -94,9 +96,8 @@ def _save(picture: Image.Image, path: Path, info: PngInfo | None = None) -> None
     replace(temporary, path)
 
 
-def _checkpoint_grid(checkpoint: Checkpoint, settings: PreviewSettings, name: str) -> Path:
+def _checkpoint_grid(checkpoint: Checkpoint, cells: list[Cell], settings: PreviewSettings, name: str) -> Path:
     """LoRA weight x prompt of one checkpoint, where sd-webui-train-tools puts it."""
-    cells = cells_of(checkpoint, settings)
     rows = [list(row) for _, row in groupby(cells, key=lambda cell: cell.prompt)]
     sheet = Sheet(
         title=f"{checkpoint.path.stem} · epoch {checkpoint.epoch} · {checkpoint.run.folder.name}",
@@ -109,28 +110,25 @@ def _checkpoint_grid(checkpoint: Checkpoint, settings: PreviewSettings, name: st
     return path
 
 
-def _sheet_across(
-    version: Version, checkpoints: list[Checkpoint], settings: PreviewSettings, name: str
-) -> Path:
+def _sheet_across(version: Version, rendered: Rendered, settings: PreviewSettings, name: str) -> Path:
     """All runs at one glance: a row for each prompt and run, a column for each epoch, at the largest weight."""
     runs: list[Run] = []
-    for checkpoint in checkpoints:
+    for checkpoint, _ in rendered:
         if checkpoint.run not in runs:
             runs.append(checkpoint.run)
     labels = run_labels(runs)
-    words = {run.folder: trigger(run) for run in runs}
-    epochs = sorted({c.epoch for c in checkpoints})
+    epochs = sorted({checkpoint.epoch for checkpoint, _ in rendered})
     weight = max(settings.weights)
     found = {
         (cell.checkpoint.run.folder, cell.checkpoint.epoch, number // len(settings.weights)): cell.path
-        for checkpoint in checkpoints
-        for number, cell in enumerate(cells_of(checkpoint, settings))
+        for checkpoint, cells in rendered
+        for number, cell in enumerate(cells)
         if cell.weight == weight
     }
     row_labels, rows = [], []
     for number, prompt in enumerate(settings.prompts):
         for run, label in zip(runs, labels, strict=True):
-            row_labels.append(f"{label}\n{prompt.replace('{trigger}', words[run.folder])}")
+            row_labels.append(f"{label}\n{prompt.replace('{trigger}', run.trigger)}")
             paths = [found.get((run.folder, epoch, number)) for epoch in epochs]
             rows.append([_open(path) if path else None for path in paths])
     title = f"{version.project} {version.name} · LoRA weight {weight:g} · seed {settings.seed}"
@@ -155,9 +153,7 @@ def _open(path: Path) -> Image.Image:
         return image.convert("RGB")
 
 
-def _write_index(
-    version: Version, checkpoints: Iterable[Checkpoint], settings: PreviewSettings, sheet: Path
-) -> None:
+def _write_index(version: Version, rendered: Rendered, settings: PreviewSettings, sheet: Path) -> None:
     """`previews.json`: which picture shows what, relative to the version's folder."""
     rows = [
         {
@@ -168,8 +164,8 @@ def _write_index(
             "weight": cell.weight,
             "image": cell.path.relative_to(version.folder).as_posix(),
         }
-        for checkpoint in checkpoints
-        for cell in cells_of(checkpoint, settings)
+        for checkpoint, cells in rendered
+        for cell in cells
     ]
     document = {
         "settings": asdict(settings),

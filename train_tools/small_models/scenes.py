@@ -26,15 +26,17 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "white": (245, 245, 245),
     "black": (25, 25, 25),
 }
-SHAPES = ("circle", "square", "triangle")
+# Shapes that differ in more than their corners: a small model's squares and circles look alike.
+SHAPES = ("circle", "triangle", "cross")
+OTHER_SHAPES = ("square", "star")  # drawn for the autoencoder only
 # Radius of the circumscribed circle as a share of the picture's width. No word means medium.
-SIZES = {"small": 0.19, "": 0.25, "large": 0.32}
+SIZES = {"small": 0.21, "": 0.27, "large": 0.34}
 # Centre of the thing, as a share of width and height. No word means anywhere.
 POSITIONS: dict[str, Point] = {
-    "top left": (0.34, 0.34),
-    "top right": (0.66, 0.34),
-    "bottom left": (0.34, 0.66),
-    "bottom right": (0.66, 0.66),
+    "top left": (0.36, 0.36),
+    "top right": (0.64, 0.36),
+    "bottom left": (0.36, 0.64),
+    "bottom right": (0.64, 0.64),
     "center": (0.5, 0.5),
 }
 SUPERSAMPLING = 4  # drawn this many times larger, then averaged: soft edges
@@ -96,9 +98,7 @@ def sample(rng: random.Random, two_objects: float = 0.0) -> Scene:
 
     def thing() -> Thing:
         colour = rng.choice([c for c in COLOURS if c != background])
-        size = rng.choice(list(SIZES))
-        position = rng.choice([*POSITIONS, ""])
-        return Thing(rng.choice(SHAPES), colour, size, position)
+        return Thing(rng.choice(SHAPES), colour, *_details(rng))
 
     if rng.random() < two_objects:
         first, second = thing(), thing()
@@ -106,20 +106,43 @@ def sample(rng: random.Random, two_objects: float = 0.0) -> Scene:
     return Scene(background, (thing(),))
 
 
+def sample_trained(rng: random.Random, two_objects: float = 0.0) -> Scene:
+    """As `sample`, but never held out.
+
+    Only sizes and places are drawn again, so that every colour and background is seen with every shape alike.
+    """
+    scene = sample(rng, two_objects)
+    while is_held_out(scene):
+        thing = scene.things[0]
+        scene = Scene(scene.background, (Thing(thing.shape, thing.colour, *_details(rng)),))
+    return scene
+
+
+def _details(rng: random.Random) -> tuple[str, str]:
+    """A size and a position."""
+    return rng.choice(list(SIZES)), rng.choice([*POSITIONS, ""])
+
+
 def outline(shape: str, centre: Point, radius: float) -> list[Point]:
     """Corners of `shape` in the same units as `centre` and `radius`; a circle has 48."""
     x, y = centre
     if shape == "circle":
         radii, first, count = [radius * 0.92], 0.0, 48
-    elif shape == "square":
-        radii, first, count = [radius * 1.1], math.pi / 4, 4
     elif shape == "triangle":
         radii, first, count = [radius * 1.15], -math.pi / 2, 3
         y += radius * 0.2
+    elif shape == "cross":
+        arm = radius * 0.34
+        long = radius * 1.02
+        quarter = [(arm, -long), (arm, -arm), (long, -arm)]
+        turns = ((1, 0), (0, 1), (-1, 0), (0, -1))
+        return [(x + a * c - b * s, y + a * s + b * c) for c, s in turns for a, b in quarter]
+    elif shape == "square":
+        radii, first, count = [radius * 1.1], math.pi / 4, 4
     elif shape == "star":
         radii, first, count = [radius * 1.15, radius * 0.48], -math.pi / 2, 10
     else:
-        raise ValueError(f"unknown shape {shape!r}; known: {', '.join(SHAPES)}, star")
+        raise ValueError(f"unknown shape {shape!r}; known: {', '.join((*SHAPES, *OTHER_SHAPES))}")
     angles = [first + 2 * math.pi * i / count for i in range(count)]
     return [
         (x + radii[i % len(radii)] * math.cos(a), y + radii[i % len(radii)] * math.sin(a))

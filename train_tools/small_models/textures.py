@@ -40,7 +40,7 @@ def _polygon(canvas: Image.Image, big: int, rng: random.Random) -> None:
     centre = rng.uniform(0, big), rng.uniform(0, big)
     radius = rng.uniform(0.08, 0.5) * big
     if rng.random() < 0.6:
-        corners = scenes.outline(rng.choice((*scenes.SHAPES, "star")), centre, radius)
+        corners = scenes.outline(rng.choice((*scenes.SHAPES, *scenes.OTHER_SHAPES)), centre, radius)
     else:
         count = rng.randint(3, 9)
         turn = rng.uniform(0, 6.3)

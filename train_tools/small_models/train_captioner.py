@@ -79,11 +79,7 @@ def train(work: Path, minutes: float) -> None:
     torch.manual_seed(0)
     rng = random.Random(0)
     words = write_tokenizer(work)
-    chosen: list[scenes.Scene] = []
-    while len(chosen) < POOL:
-        scene = scenes.sample(rng, two_objects=0.15)
-        if not scenes.is_held_out(scene):
-            chosen.append(scene)
+    chosen = [scenes.sample_trained(rng, two_objects=0.15) for _ in range(POOL)]
     pixels = (to_tensor([picture(s, rng) for s in chosen]) * 127.5 + 127.5).byte()
     encoded = words([caption(s) for s in chosen], padding=True, return_tensors="pt")
     ids, mask = encoded.input_ids, encoded.attention_mask

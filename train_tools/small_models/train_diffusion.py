@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,35 +23,32 @@ from train_tools.base_model.architecture import LATENT_SCALE, SCHEDULER
 
 from . import architecture, evaluate, scenes, train_vae, training_loop
 
-SCENES = 14_000
+SCENES = 16_000
 PROMPTS = 32  # captions in a batch
 DRAWS = 2  # noises and timesteps for each caption's latent; shares the text encoder's work
 LEARNING_RATE = 1.2e-3
 MIN_SNR_GAMMA = 5.0  # Hang et al. 2023, https://arxiv.org/abs/2303.09556
 SHORT_CAPTIONS = 0.25  # share of captions without size and place
 UNCONDITIONAL = 0.1  # share of captions left empty, for classifier-free guidance
+# Share of captions with words before them that say nothing, and with such words behind them:
+# a user's trigger word must not take the sentence away from a model that knew none.
+STRANGE_WORDS = 0.25
 # Short captions end before this token. Most of the training reads no further (the text
-# encoder is causal, so these outputs are the true ones); the last part reads all 77.
+# encoder is causal, so these outputs are the true ones); the finish reads all 77.
 SHORT_CONTEXT = 24
-FULL_CONTEXT_SHARE = 0.15
+FINISH_SHARE = 0.15  # of the time
+# Every second batch of the finish has pictures of twice the width, fewer of them, so that a LoRA
+# can be trained and previewed at that width too.
+WIDE_SCENES, WIDE_PROMPTS = 1_000, 10
 STATE = "diffusion.pt"
 
 
-def trained_scenes(count: int, rng: random.Random) -> list[scenes.Scene]:
-    found: list[scenes.Scene] = []
-    while len(found) < count:
-        scene = scenes.sample(rng, two_objects=0.12)
-        if not scenes.is_held_out(scene):
-            found.append(scene)
-    return found
-
-
 @torch.no_grad()
-def encode(vae: AutoencoderKL, chosen: list[scenes.Scene], rng: random.Random) -> torch.Tensor:
-    """Latents (count, 4, 8, 8) of one drawing of each scene."""
+def encode(vae: AutoencoderKL, chosen: list[scenes.Scene], rng: random.Random, width: int) -> torch.Tensor:
+    """Latents (count, 4, width / 8, width / 8) of one drawing of each scene."""
     latents = []
     for start in range(0, len(chosen), 64):
-        batch = evaluate.to_tensor([scenes.draw(s, rng) for s in chosen[start : start + 64]])
+        batch = evaluate.to_tensor([scenes.draw(s, rng, width) for s in chosen[start : start + 64]])
         with torch.autocast("cpu", torch.bfloat16):
             mean = vae.encode(batch).latent_dist.mean
         latents.append(mean.float() * LATENT_SCALE)
@@ -68,42 +66,70 @@ def draw_noise(
     return noise, steps, signal.sqrt() * latents + (1 - signal).sqrt() * noise
 
 
+class Captions:
+    """The captions of some scenes as tokens, whole and without details."""
+
+    def __init__(self, words: CLIPTokenizer, chosen: list[scenes.Scene]) -> None:
+        texts = [scenes.prompt(scene) for scene in chosen]
+        self.whole = words(texts, add_special_tokens=False).input_ids
+        self.short = words([t.split(",")[0] for t in texts], add_special_tokens=False).input_ids
+        self.begin, self.end = words.bos_token_id, words.eos_token_id
+        self.comma = words(",", add_special_tokens=False).input_ids
+        self.rng = random.Random(1)
+
+    def draw(self, index: int) -> list[int]:
+        """A caption of scene `index` as training sees it this time: whole, short, empty, or with strange words."""
+        if self.rng.random() < UNCONDITIONAL:
+            return []
+        ids = (self.short if self.rng.random() < SHORT_CAPTIONS else self.whole)[index]
+        if self.rng.random() < STRANGE_WORDS:
+            ids = [*self._strange(), *self.comma, *ids]
+        if self.rng.random() < STRANGE_WORDS:
+            ids = [*ids, *self.comma, *self._strange()]
+        return ids
+
+    def _strange(self) -> list[int]:
+        return [self.rng.randrange(self.begin) for _ in range(self.rng.randint(1, 3))]
+
+    def batch(self, picked: list[int], context: int) -> torch.Tensor:
+        """Token ids (len(picked), context), padded as Stable Diffusion 1 pads."""
+        rows = [[self.begin, *self.draw(index)] for index in picked]
+        return torch.tensor([row + [self.end] * (context - len(row)) for row in rows])
+
+
 @dataclass
 class Data:
-    """Latents of the scenes, and the tokens of their full, short and empty captions."""
+    """Latents of scenes, and their captions."""
 
     latents: torch.Tensor
-    full: torch.Tensor
-    short: torch.Tensor
-    empty: torch.Tensor
+    captions: Captions
 
-    def batch(self, context: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """PROMPTS latents and the first `context` tokens of a caption of each."""
-        picked = torch.randint(len(self.latents), (PROMPTS,))
-        # Detail words are optional in a prompt, so they are left out of some captions.
-        ids = torch.where(torch.rand(PROMPTS, 1) < SHORT_CAPTIONS, self.short[picked], self.full[picked])
-        ids = torch.where(torch.rand(PROMPTS, 1) < UNCONDITIONAL, self.empty, ids)
-        return self.latents[picked], ids[:, :context]
+    def batch(self, count: int, context: int) -> tuple[torch.Tensor, torch.Tensor]:
+        picked = torch.randint(len(self.latents), (count,))
+        return self.latents[picked], self.captions.batch(picked.tolist(), context)
 
 
-def read_data(work: Path, vae: AutoencoderKL, words: CLIPTokenizer) -> Data:
-    """Draws and encodes the scenes, or takes the latents that an earlier start left in `work`."""
-    rng = random.Random(0)
-    chosen = trained_scenes(SCENES, rng)
-    cache = work / "latents.pt"
+def read_data(work: Path, vae: AutoencoderKL, words: CLIPTokenizer, count: int, width: int) -> Data:
+    """Draws and encodes scenes, or takes the latents that an earlier start left in `work`."""
+    rng = random.Random(width)
+    chosen = [scenes.sample_trained(rng, two_objects=0.12) for _ in range(count)]
+    cache = work / f"latents-{width}.pt"
     if not cache.is_file():
-        training_loop.save_state(cache, {"latents": encode(vae, chosen, rng)})
+        training_loop.save_state(cache, {"latents": encode(vae, chosen, rng, width)})
+    return Data(torch.load(cache, weights_only=True)["latents"], Captions(words, chosen))
 
-    def ids(texts: list[str]) -> torch.Tensor:
-        return words(texts, padding="max_length", return_tensors="pt").input_ids
 
-    prompts = [scenes.prompt(scene) for scene in chosen]
-    return Data(
-        latents=torch.load(cache, weights_only=True)["latents"],
-        full=ids(prompts),
-        short=ids([prompt.split(",")[0] for prompt in prompts]),
-        empty=ids([""]),
-    )
+def batches(
+    normal: Data, wide: Data, budget: training_loop.Budget
+) -> Iterator[tuple[float, tuple[torch.Tensor, torch.Tensor]]]:
+    """The learning-rate factor and the batch of each step."""
+    for number, factor in enumerate(budget):
+        if budget.spent_s < (1 - FINISH_SHARE) * budget.seconds:
+            yield factor, normal.batch(PROMPTS, SHORT_CONTEXT)
+        elif number % 2:
+            yield factor, wide.batch(WIDE_PROMPTS, 77)
+        else:
+            yield factor, normal.batch(PROMPTS, 77)
 
 
 class Trainer:
@@ -170,13 +196,13 @@ def main() -> None:
     words = tokenizer.shared()
     vae = AutoencoderKL(**architecture.VAE)
     vae.load_state_dict(torch.load(arguments.work / train_vae.STATE, weights_only=True)["vae"])
-    data = read_data(arguments.work, vae, words)
+    normal = read_data(arguments.work, vae, words, SCENES, architecture.WIDTH)
+    wide = read_data(arguments.work, vae, words, WIDE_SCENES, 2 * architecture.WIDTH)
     trainer = Trainer(arguments.work / STATE)
     budget = training_loop.Budget(arguments.minutes, trainer.resume())
     recent = 0.0
-    for factor in budget:
-        whole = budget.spent_s > (1 - FULL_CONTEXT_SHARE) * budget.seconds
-        recent += trainer.step(*data.batch(77 if whole else SHORT_CONTEXT), factor)
+    for factor, batch in batches(normal, wide, budget):
+        recent += trainer.step(*batch, factor)
         done = trainer.average.steps
         if done % 100 == 0:
             print(f"{budget.spent_s:.0f} s step {done} loss {recent / 100:.4f}", flush=True)

@@ -11,7 +11,6 @@ a run sees the same batches alone as in any pack.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +23,10 @@ from torch import Tensor
 from train_tools.base_model.architecture import LATENT_SCALE
 from train_tools.base_model.load import BaseModel
 from train_tools.dataset.buckets import bucket_resolutions, choose_bucket
+from train_tools.dataset.training import training_images
 from train_tools.errors import UsageError
 
 from .config import RunConfig
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -64,18 +62,13 @@ class Batch:
 def read_items(config: RunConfig) -> list[Item]:
     """The images that a run trains on, sorted by path.
 
-    Raises UsageError where there are none or a caption file isn't UTF-8.
+    Raises UsageError where there are none or a caption file isn't UTF-8, TrainToolsError where one is damaged.
     """
     items: list[Item] = []
-    for folder in sorted(p for p in config.train_data_dir.glob("*") if p.is_dir()):
-        found = re.fullmatch(r"(\d+)_(.+)", folder.name)
-        if not found or int(found[1]) < 1:
-            continue
-        for path in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
-            with Image.open(path) as image:
-                resized, bucket = _place(image.size, config)
-            caption = _caption(path, config.caption_extension, found[2])
-            items.append(Item(path, folder.name, caption, int(found[1]), resized, bucket))
+    for image in training_images(config.train_data_dir):
+        resized, bucket = _place(image.size(), config)
+        caption = _caption(image.path, config.caption_extension, image.concept)
+        items.append(Item(image.path, image.path.parent.name, caption, image.repeats, resized, bucket))
     if not items:
         raise UsageError(
             f"{config.train_data_dir} holds no image in a <repeats>_<concept> folder; run `dataset process` first"

@@ -1,0 +1,89 @@
+"""The images that a run trains on, as sd-scripts' DreamBooth layout names them: `<repeats>_<concept>/`.
+
+Everything that counts, plans or trains a version's images reads them here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_tools.dataset.buckets import Size
+from train_tools.dataset.formats import open_header
+from train_tools.dataset.originals import CAPTION_SUFFIXES, read_caption
+from train_tools.errors import TrainToolsError
+from train_tools.workspace.workspace import folders_in
+
+SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp"])  # what every version of sd-scripts reads
+REPEATS_FOLDER = re.compile(r"(\d+)_(.+)", re.DOTALL)
+SAMPLE_BYTES = 65_536  # of each end of a file; enough to tell edited images apart
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    path: Path
+    concept: str
+    repeats: int
+
+    @property
+    def caption_file(self) -> Path:
+        return self.path.with_suffix(".txt")
+
+    def caption(self) -> str | None:
+        """None where there is no file; raises UnreadableCaptionError where it isn't UTF-8."""
+        return read_caption(self.caption_file) if self.caption_file.exists() else None
+
+    def size(self) -> Size:
+        """Width and height in pixels, from the file's head; raises TrainToolsError where that is damaged."""
+        try:
+            with open_header(self.path) as image:
+                return image.size
+        except Exception as error:  # Pillow raises a dozen kinds on damaged data
+            raise TrainToolsError(
+                f"the training image {self.path} can't be read; run `dataset process` again or remove it"
+            ) from error
+
+
+def training_images(folder: Path) -> list[TrainingImage]:
+    """Images of the repeat folders in dataset/processed or dataset/reg, by name.
+
+    Folders with other names or 0 repeats aren't trained, nor are hidden files and other formats.
+    """
+    found = []
+    for concept_folder in folders_in(folder):
+        match = REPEATS_FOLDER.fullmatch(concept_folder.name)
+        if match and int(match[1]) > 0:
+            paths = sorted(path for path in concept_folder.iterdir() if is_trained(path))
+            found += [TrainingImage(path, match[2], int(match[1])) for path in paths]
+    return found
+
+
+def is_trained(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def fingerprint(images: Sequence[TrainingImage]) -> str:
+    """sha256 over names, repeats, captions and pictures: equal as long as training sees the same.
+
+    Of large pictures both ends and the length are read: enough to notice an edit, quick for thousands.
+    """
+    whole = hashlib.sha256()
+    for image in sorted(images, key=lambda image: (image.path.parent.name, image.path.name)):
+        for path in (image.path, *(image.path.with_suffix(suffix) for suffix in CAPTION_SUFFIXES)):
+            if path.is_file():
+                name = f"{path.parent.name}/{path.name}\0"
+                whole.update(name.encode("utf-8", "surrogateescape") + _sample(path))
+    return whole.hexdigest()
+
+
+def _sample(path: Path) -> bytes:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        data = file.read(SAMPLE_BYTES)
+        if size > SAMPLE_BYTES:
+            file.seek(max(SAMPLE_BYTES, size - SAMPLE_BYTES))
+            data += file.read()
+    return size.to_bytes(8, "little") + hashlib.sha256(data).digest()
