@@ -48,7 +48,9 @@ class Pack:
         if first.train_text_encoder:
             targets += text_targets(base.text_encoder)
         ranks, alphas = [c.network_dim for c in configs], [c.network_alpha for c in configs]
-        self.stack = LoraStack(targets, ranks, alphas, self.device)
+        # fp32 also over a base in half precision; more where the base has more.
+        self._dtype = torch.promote_types(base.unet.dtype, torch.float32)
+        self.stack = LoraStack(targets, ranks, alphas, self.device, self._dtype)
         for index, config in enumerate(configs):
             self.stack.initialise(index, config.seed)
         self.gradients = self.stack.train_into()
@@ -89,7 +91,7 @@ class Pack:
             else:
                 embeddings = self._cache.embed(captions)
             predicted = self.base.unet(noisy.to(self.base.unet.dtype), draws.timesteps, embeddings).sample
-        errors = (predicted.float() - draws.noise).pow(2).mean((1, 2, 3)).view(len(batches), -1)
+        errors = (predicted.to(self._dtype) - draws.noise).pow(2).mean((1, 2, 3)).view(len(batches), -1)
         snr = self._snr[draws.timesteps].view_as(errors)
         # Hang et al. 2023, https://arxiv.org/abs/2303.09556, for a model that predicts noise.
         return (errors * torch.minimum(self._gammas / snr, torch.ones_like(snr))).mean(1)
