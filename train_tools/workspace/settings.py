@@ -10,7 +10,7 @@ A part states its settings once, as a frozen dataclass whose fields are made by 
             validate(self)
 
 `build(DatasetSettings, {"width": "768"})` makes one from text (`--set`) or from typed values (TOML) alike.
-Field metadata: `help`, `minimum` and `maximum` (inclusive), `choices`, and `parse` (text -> value) for what
+Field metadata: `help` and `zh` (in English and Chinese), `minimum` and `maximum` (inclusive), `choices`, and `parse` (text -> value) for what
 a comma list doesn't suit. Types: bool, int, float, str and tuples of those, which text gives as a,b,c.
 """
 
@@ -101,13 +101,21 @@ def setting(
     default: Any,
     *,
     help: str,  # as argparse and dataclasses' readers call it
+    zh: str = "",  # the same sentence in Chinese
     minimum: float | None = None,
     maximum: float | None = None,
     choices: Sequence[Any] | None = None,
     parse: Callable[[str], Any] | None = None,
 ) -> Any:
     """A dataclass field with what the command line, the page and the check need to know about it."""
-    known = {"help": help, "minimum": minimum, "maximum": maximum, "choices": choices, "parse": parse}
+    known = {
+        "help": help,
+        "zh": zh or None,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+        "parse": parse,
+    }
     return field(
         default=default, metadata={name: value for name, value in known.items() if value is not None}
     )
