@@ -10,8 +10,9 @@ A part states its settings once, as a frozen dataclass whose fields are made by 
             validate(self)
 
 `build(DatasetSettings, {"width": "768"})` makes one from text (`--set`) or from typed values (TOML) alike.
-Field metadata: `help` and `zh` (in English and Chinese), `minimum` and `maximum` (inclusive), `choices`, and `parse` (text -> value) for what
-a comma list doesn't suit. Types: bool, int, float, str and tuples of those, which text gives as a,b,c.
+Field metadata: `help` and `zh` (in English and Chinese), `minimum` and `maximum` (inclusive), `choices`, and
+`parse` (text -> value) for what a comma list doesn't suit. Types: bool, int, float, str and tuples of those,
+which text gives as a,b,c.
 """
 
 from __future__ import annotations
