@@ -191,7 +191,7 @@ def test_a_run_that_another_process_trains_is_left_alone(version: Version, tmp_p
             time.sleep(0.02)
         assert plan_for(version, tmp_path, training_comment="slow").runs[0].state == "running"
         with pytest.raises(TrainToolsError, match="is being trained by process"):
-            run_record.prepare(version.trains / plan.runs[0].name, plan.runs[0], "")
+            run_record.prepare(version.trains / plan.runs[0].name, plan.runs[0])
     finally:
         thread.join()
     assert list_runs(version)[0].state == "finished"
@@ -209,11 +209,12 @@ def test_an_unsupported_run_is_refused_with_its_reason_before_anything_starts(
 
 def test_later_plans_know_how_long_a_step_took(version: Version, tmp_path: Path) -> None:
     assert any(
-        "guessed" in warning for warning in plan_for(version, tmp_path, training_comment="slow").warnings
+        finding.id == "time-guessed"
+        for finding in plan_for(version, tmp_path, training_comment="slow").findings
     )
     train_quietly(version, plan_for(version, tmp_path, training_comment="slow"))
     plan = plan_for(version, tmp_path, training_comment="slow too")
-    assert not any("guessed" in warning for warning in plan.warnings)
+    assert not any(finding.id == "time-guessed" for finding in plan.findings)
     assert STEPS * 0.05 <= plan.runs[0].seconds < 4
 
 

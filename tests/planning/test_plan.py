@@ -176,14 +176,15 @@ def test_a_missing_or_damaged_dataset_is_said(version: Version, tmp_path: Path) 
 
 def test_odd_settings_are_warned_about(version: Version, tmp_path: Path) -> None:
     warnings = "\n".join(
-        plan_for(
+        f"{finding.sentence}; {finding.fix}"
+        for finding in plan_for(
             version,
             tmp_path,
             network_dim="4,4",
             network_alpha="8",
             lr_scheduler="constant",
             lr_warmup_steps="10",
-        ).warnings
+        ).findings
     )
     for words in ("network_dim holds 1 value(s) twice", "above network_dim", "no warm-up"):
         assert words in warnings

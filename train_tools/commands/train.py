@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from types import FrameType
 from typing import Any
 
@@ -15,7 +16,8 @@ from train_tools.commands.output import Output, table
 from train_tools.commands.plan import duration, show
 from train_tools.engines.registry import ENGINES
 from train_tools.execution.train import RunResult, refuse_impossible, train
-from train_tools.planning.plan import DEFAULT_ENGINE, Plan, PlannedRun, make_plan
+from train_tools.planning.expand import PlannedRun
+from train_tools.planning.plan import DEFAULT_ENGINE, Plan, make_plan
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Workspace
 
@@ -112,7 +114,7 @@ def document(plan: Plan, results: list[RunResult]) -> dict[str, Any]:
             for run in plan.runs
             if not run.is_to_train
         ],
-        "warnings": list(plan.warnings),
+        "findings": [asdict(finding) for finding in plan.findings],
     }
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from train_tools.errors import UsageError
 from train_tools.planning.argument import Argument, row
+from train_tools.planning.options import OPTIONS, SOURCES
 
 OPTIMIZERS = (
     "AdamW", "Lion", "AdamW8bit", "PagedAdamW", "PagedAdamW8bit", "PagedAdamW32bit", "Lion8bit",
@@ -223,15 +224,8 @@ ROWS: tuple[Argument, ...] = (
         "A note written into the LoRA's metadata.", "写入 LoRA 元数据的备注。", short="note", is_text=True),
 )  # fmt: skip
 
-# Settings of a training that aren't arguments of a run.
-OPTIONS: tuple[Argument, ...] = (
-    row("pack_size", "int", 8,
-        "Most runs that are trained at once in one process.", "一个进程中同时训练的最多任务数。", minimum=1,
-        maximum=64),
-)  # fmt: skip
-
 ARGUMENTS: Mapping[str, Argument] = MappingProxyType({row.name: row for row in ROWS})
-KNOWN: Mapping[str, Argument] = MappingProxyType({row.name: row for row in (*ROWS, *OPTIONS)})
+KNOWN: Mapping[str, Argument] = MappingProxyType({row.name: row for row in (*ROWS, *OPTIONS, *SOURCES)})
 
 
 def argument_named(name: str) -> Argument:

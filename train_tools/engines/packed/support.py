@@ -43,6 +43,9 @@ ONLY: dict[str, tuple[Any, ...]] = {
 }
 
 
+UNDERSTOOD = EACH_RUN | SHARED | WITHOUT_EFFECT
+
+
 def unsupported(arguments: Mapping[str, Any]) -> list[str]:
     """One reason for each argument that this engine can't honour; empty where it can train the run."""
     reasons = []
@@ -50,7 +53,7 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
         if name in ONLY:
             if value not in ONLY[name]:
                 reasons.append(f"{name} = {value!r} is not known to the packed engine")
-        elif name not in EACH_RUN | SHARED | WITHOUT_EFFECT and value not in (None, False, "", 0, []):
+        elif name not in UNDERSTOOD and value not in (None, False, "", 0, []):
             reasons.append(f"{name} is not known to the packed engine")
     return reasons + _wrong_choices(arguments)
 
