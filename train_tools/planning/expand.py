@@ -22,6 +22,7 @@ from train_tools.planning.grid import Grid
 from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
 from train_tools.planning.lora_size import lora_bytes, lora_shape
 from train_tools.planning.names import digest, file_identity, run_name, value_text
+from train_tools.planning.presets import all_presets, combined, own_folder
 from train_tools.planning.rules import Rule
 from train_tools.workspace.workspace import Version, folders_in, missing
 
@@ -80,6 +81,7 @@ class Expansion:
         self._defaults = functools.cache(defaults_for)
         self._shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
         self._family = functools.cache(lambda base_model: base_family(Path(base_model)))
+        self._presets = all_presets(own_folder(version))
         self._identity = functools.cache(file_identity)
         self._trains = str(version.trains.absolute())
         self._base = functools.cache(_checked_base)
@@ -89,7 +91,7 @@ class Expansion:
         """Every different run of `grid`, in its order; raises UsageError where nothing is left."""
         axes = list(grid.axes)
         found: dict[str, PlannedRun] = {}
-        for values, source in self._combinations(grid, overrides, exclusions):
+        for values, source, preset in self._combinations(grid, overrides, exclusions):
             arguments = written(values)
             content = digest(
                 arguments,
@@ -104,24 +106,29 @@ class Expansion:
                         "same-run", f"two combinations mean the same run ({found[content].name})"
                     )
                 continue
-            found[content] = self._run(values, arguments, axes, content, source)
+            found[content] = self._run({**values, "preset": preset}, arguments, axes, content, source)
         if not found:
             raise UsageError("exclude leaves no combination to train; take a condition out")
         return list(found.values())
 
     def _combinations(
         self, grid: Grid, overrides: Sequence[Rule], exclusions: Sequence[Rule]
-    ) -> Iterator[tuple[dict[str, Any], Source]]:
-        """The complete values of each combination that is to be trained, and where its images are."""
-        for combination in grid.combinations():
-            source = self._source(combination.pop("dataset_version", None) or self._version.name)
+    ) -> Iterator[tuple[dict[str, Any], Source, str]]:
+        """The complete values of each combination that is to be trained, its images, and its preset."""
+        for given in grid.combinations():
+            source = self._source(given.pop("dataset_version", None) or self._version.name)
+            preset = given.pop("preset", "")
+            combination = {**self._preset_for(preset, base_model_of(given)), **given}
             values = self._complete(combination)
             for rule in overrides:
                 if rule.holds(values):
                     combination.update(rule.changes)
                     values = self._complete(combination)
             if not any(rule.holds(values) for rule in exclusions):
-                yield values, source
+                yield values, source, preset
+
+    def _preset_for(self, preset: str, base_model: str) -> Mapping[str, Any]:
+        return combined(preset, self._presets, self._family(self._base(base_model)).name) if preset else {}
 
     def _complete(self, combination: Mapping[str, Any]) -> dict[str, Any]:
         return complete(combination, self._defaults(self._base(base_model_of(combination))))

@@ -28,4 +28,7 @@ SOURCES: tuple[Argument, ...] = (
     row("dataset_version", "str", "",
         "Versions of this project whose images are trained on; empty: this version's own.",
         "使用本项目哪些版本的图片训练;留空为当前版本。", short="data"),
+    row("preset", "str", "",
+        "Starting values under what is set; several are combined by +: style+vram-8gb.",
+        "作为基础的预设值,可用 + 组合:style+vram-8gb。"),
 )  # fmt: skip
