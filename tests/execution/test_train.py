@@ -225,3 +225,15 @@ def test_an_engine_that_cant_start_is_a_failed_run(
     (result,) = train_quietly(version, plan_for(version, tmp_path))
     assert result.state == "failed"
     assert "can't be started" in str(result.error)
+
+
+def test_a_finished_run_is_trained_again_only_when_asked(version: Version, tmp_path: Path) -> None:
+    first = train(version, plan_for(version, tmp_path), lambda *_: None)
+    assert train(version, plan_for(version, tmp_path), lambda *_: None) == []
+    plan = make_plan(version, settings(tmp_path), again=True)
+    assert [run.state for run in plan.runs] == ["again"]
+    second = train(version, plan, lambda *_: None)
+    assert [r.state for r in (*first, *second)] == ["finished", "finished"]
+    assert second[0].folder == first[0].folder
+    kept = second[0].folder / "attempts" / "1" / second[0].checkpoints[0].name
+    assert kept.is_file()

@@ -10,7 +10,6 @@ from execution.fake_engine import make_version, settings, write_safetensors
 
 from train_tools import cli
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, combined, delete, own_folder, save, shipped
 from train_tools.workspace.workspace import Version

@@ -41,7 +41,8 @@ def show(plan: Plan, out: Output) -> None:
     out.say(
         f"\n{len(plan.runs)} run(s), {len(waiting)} to train in {len(plan.packs)} pack(s): "
         f"{total['steps']} steps, {total['checkpoints']} checkpoints, "
-        f"{megabytes(total['disk_bytes'])}, about {duration(total['seconds'])}"
+        f"{megabytes(total['disk_bytes'])}, about {duration(total['seconds'])}, "
+        f"GPU memory about {plan.memory_bytes / 1e9:.1f} GB (estimate)"
     )
     for finding in plan.findings:
         about = f" ({finding.runs} of {len(plan.runs)} runs)" if 0 < finding.runs < len(plan.runs) else ""
@@ -59,6 +60,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "findings": [asdict(finding) for finding in plan.findings],
         "packs": [[run.run_id for run in pack] for pack in plan.packs],
         "total": {"runs": len(plan.runs), "to_train": len(plan.runs_to_train), **totals(plan)},
+        "memory_bytes": plan.memory_bytes,
     }
 
 

@@ -31,13 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
     )
+    parser.add_argument(
+        "--again", action="store_true", help="train finished runs once more; what they made is kept"
+    )
     add_common(parser)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     version = Workspace(arguments.root).version(arguments.project, arguments.version)
     changes = settings.parse_assignments(arguments.set)
-    plan = make_plan(version, changes, arguments.engine)
+    plan = make_plan(version, changes, arguments.engine, again=arguments.again)
     show(plan, out)
     refuse_impossible(plan)
     if changes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from train_tools.engines.interface import Engine
@@ -14,6 +15,8 @@ from train_tools.planning.arguments import argument_named
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.grid import make_grid
+from train_tools.planning.lora_size import lora_shape
+from train_tools.planning.memory import memory_bytes
 from train_tools.planning.options import OPTIONS, RULES
 from train_tools.planning.rules import parse_exclusion, parse_override
 from train_tools.planning.timing import Clock
@@ -22,26 +25,34 @@ from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
 DEFAULT_ENGINE = "packed"
+AGAIN = "again"  # the state of a finished run that is to be trained once more
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """`packs` hold the runs that are to be trained, each pack at once; `axes` the values that vary."""
+    """`packs` hold the runs that are to be trained, each pack at once; `axes` the values that vary.
+
+    `memory_bytes` is an estimate of the GPU memory that the largest pack takes; planning.memory says its basis.
+    """
 
     runs: tuple[PlannedRun, ...]
     axes: Mapping[str, tuple[Any, ...]]
     findings: tuple[Finding, ...]
     packs: tuple[tuple[PlannedRun, ...], ...]
+    memory_bytes: int
 
     @property
     def runs_to_train(self) -> list[PlannedRun]:
         return [run for pack in self.packs for run in pack]
 
 
-def make_plan(version: Version, overrides: Mapping[str, Any], engine_name: str = DEFAULT_ENGINE) -> Plan:
+def make_plan(
+    version: Version, overrides: Mapping[str, Any], engine_name: str = DEFAULT_ENGINE, *, again: bool = False
+) -> Plan:
     """The plan for the version's settings with `overrides` over them; an empty text means the default.
 
-    Writes nothing. Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
+    `again` plans finished runs anew; what they made is kept with the earlier attempts. Writes nothing.
+    Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
     """
     engine = engine_named(engine_name)
     given, options = _settings(version, overrides)
@@ -52,6 +63,8 @@ def make_plan(version: Version, overrides: Mapping[str, Any], engine_name: str =
     for text in grid.warnings:
         findings.say("same-value", text)
     runs = Expansion(version, engine, findings).runs(grid, rules, exclusions)
+    if again:
+        runs = [dataclasses.replace(r, state=AGAIN) if r.state == "finished" else r for r in runs]
     packs = _packs(runs, engine, options["pack_size"])
     clock = Clock(version, engine.name)
     timed = {run.run_id: clock.seconds(run.arguments, run.steps, len(pack)) for pack in packs for run in pack}
@@ -65,6 +78,7 @@ def make_plan(version: Version, overrides: Mapping[str, Any], engine_name: str =
         axes=grid.axes,
         findings=findings.all(),
         packs=tuple(tuple(by_id[run.run_id] for run in pack) for pack in packs),
+        memory_bytes=max((_memory(pack) for pack in packs), default=0),
     )
 
 
@@ -103,6 +117,12 @@ def _packs(runs: list[PlannedRun], engine: Engine, pack_size: int) -> list[list[
         if run.is_to_train:
             groups.setdefault(engine.pack_key(run.arguments), []).append(run)
     return [group[i : i + pack_size] for group in groups.values() for i in range(0, len(group), pack_size)]
+
+
+def _memory(pack: list[PlannedRun]) -> int:
+    """Of the run that needs most, times their number: the others' LoRAs are padded to its rank."""
+    shape = lora_shape(Path(pack[0].arguments["pretrained_model_name_or_path"]))
+    return max(memory_bytes(shape, run.arguments, len(pack)) for run in pack)
 
 
 def _check_disk(version: Version, runs: list[PlannedRun]) -> None:
