@@ -34,7 +34,8 @@ class FakeEngine:
 
     def __init__(self, folder: Path, apart: str | None = None) -> None:
         self._script = folder / "fake_engine_script.py"
-        self._script.write_text(SCRIPT, encoding="utf-8")
+        if not self._script.exists():
+            self._script.write_text(SCRIPT, encoding="utf-8")
         self._apart = apart
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
@@ -106,6 +107,9 @@ from train_tools.workspace import toml
 
 def write_whole(path, data):
     half = path.with_name(".tmp-" + path.name)
+    if (Path(__file__).parent / "disk_full").exists():
+        half.write_bytes(data[:9])
+        out_of_disk()
     half.write_bytes(data)
     half.replace(path)
 
@@ -174,7 +178,8 @@ def main(folders):
                         write(other, "paused", epoch=1, step=step - 1)
                     return 3
                 line = json.dumps({"time": time.time(), "event": "step", "step": step, "steps": steps, "epoch": 1,
-                    "epochs": 2, "loss": 0.5, "average_loss": 0.5, "lr": 1e-4, "rate": 10.0, "seconds_left": 1.0})
+                    "epochs": 2, "loss": 0.5, "average_loss": 0.5, "lr": 1e-4, "rate": 10.0, "seconds_left": 1.0,
+                    "pid": os.getpid()})
                 file.write(line[:20]); file.flush()
                 if mood in ("slow", "brisk"):
                     time.sleep(0.05 if mood == "slow" else 0.005)
