@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +23,9 @@ from train_tools.execution.attempt import Attempt, measure
 from train_tools.execution.conclusion import conclude
 from train_tools.execution.lane import lane_lock
 from train_tools.execution.queue import CANCEL, DELETED, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
-from train_tools.execution.run_record import fresh, has_state
+from train_tools.execution.run_record import STATE, fresh
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
+from train_tools.planning.run_folder import RunRecord
 from train_tools.workspace import toml
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
@@ -123,14 +125,13 @@ class Worker:
         if not folder.is_dir():
             say(f"{folder.name}: {DELETED}")
             return None
-        is_train = ticket.kind == TRAIN
-        if record is not None and record.started is not None and is_train and not has_state(folder):
-            # It may have finished in the moment when its worker was killed.
-            with contextlib.suppress(TrainToolsError, OSError):
-                attempt = Attempt(folder, record, toml.load(folder / "run.toml"))
-                if not attempt.faults():
-                    attempt.end("finished")
-                    return None
+        if (
+            record is not None
+            and record.started is not None
+            and ticket.kind == TRAIN
+            and _settled(folder, record)
+        ):
+            return None
         if record is None or record.state != "queued" or not (folder / "run.toml").is_file():
             record = fresh(folder, ticket.identity, ticket.arguments)
         if ticket.note:
@@ -214,6 +215,21 @@ class Worker:
                 self._queue.set_flag(connection, self._lane, SHUT_DOWN, on=False)
         if asked:
             self._shut_down()
+
+
+def _settled(folder: Path, record: RunRecord) -> bool:
+    """Whether a run was whole already: it may have finished in the moment when its worker was killed."""
+    try:
+        attempt = Attempt(folder, record, toml.load(folder / "run.toml"))
+        if attempt.faults():
+            return False
+    except (TrainToolsError, OSError):
+        return False
+    shutil.rmtree(folder / STATE, ignore_errors=True)
+    if not any(event["event"] == "finished" for event in events.last_events(folder)):
+        events.say(folder, "finished")
+    attempt.end("finished")
+    return True
 
 
 def choose_pack(waiting: Iterable[Entry]) -> list[Entry]:

@@ -7,9 +7,7 @@ import traceback
 from pathlib import Path
 
 from train_tools.engines.lifeline import end_with_supervisor
-from train_tools.engines.packed import config
 from train_tools.engines.packed.events import EventLog
-from train_tools.engines.packed.train import train
 from train_tools.errors import TrainToolsError
 
 
@@ -18,6 +16,10 @@ def main(folders: list[str]) -> int:
     if not folders:
         print("usage: python -m train_tools.engines.packed RUN_FOLDER [RUN_FOLDER …]", file=sys.stderr)
         return 2
+    # Here, so that the lifeline is held before torch is loaded, which takes seconds.
+    from train_tools.engines.packed import config
+    from train_tools.engines.packed.train import train
+
     logs: list[EventLog] = []
     try:
         configs = [config.read(Path(folder)) for folder in folders]
