@@ -13,7 +13,7 @@ from execution.conftest import Bench
 from execution.fake_engine import settings
 
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.execution import queue_actions
+from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.queue import Queue
 from train_tools.execution.run_record import prepare
 from train_tools.planning.plan import make_plan
@@ -88,7 +88,7 @@ def test_pause_and_resume_what_waits(bench: Bench) -> None:
 def test_an_edited_run_is_another_in_the_same_place(bench: Bench) -> None:
     bench.add(seed="1-3", training_comment="a comment; another")
     old = bench.entry(2)
-    ticket = queue_actions.edit(bench.queue, 2, {"learning_rate": "5e-4", "network_dim": "4"})
+    ticket = queue_edit.edit(bench.queue, 2, {"learning_rate": "5e-4", "network_dim": "4"})
     new = bench.entry(2)
     assert order(bench) == [1, 2, 3, 4, 5, 6]
     assert new.folder != old.folder
@@ -96,7 +96,7 @@ def test_an_edited_run_is_another_in_the_same_place(bench: Bench) -> None:
     arguments = toml.load(new.folder / "run.toml")
     expected = dict(old.ticket.arguments)
     expected |= {"learning_rate": 5e-4, "network_dim": 4}
-    for name in queue_actions.PLACED:
+    for name in queue_edit.PLACED:
         expected[name] = arguments[name]
     assert arguments == dict(ticket.arguments) == expected
     assert new.record is not None
@@ -107,7 +107,7 @@ def test_an_edited_run_is_another_in_the_same_place(bench: Bench) -> None:
         ({}, r"means 1 run\(s\) \(queued\)"),
     ):
         with pytest.raises(UsageError, match=words):
-            queue_actions.edit(bench.queue, 2, changes)
+            queue_edit.edit(bench.queue, 2, changes)
     assert bench.entry(2).folder == new.folder
 
 
@@ -115,14 +115,14 @@ def test_what_was_trained_in_part_isnt_edited(bench: Bench) -> None:
     bench.add(training_comment="falls once")
     (bench.entry(1).folder / "events.jsonl").write_text("")
     with pytest.raises(UsageError, match="trained in part"):
-        queue_actions.edit(bench.queue, 1, {"seed": "7"})
+        queue_edit.edit(bench.queue, 1, {"seed": "7"})
 
 
 def test_a_job_is_queued_with_its_settings(bench: Bench) -> None:
     ticket = queue_actions.add_job(
         bench.queue, bench.version, "preview", {"steps": "5"}, queue_actions.Conditions()
     )
-    queue_actions.edit(bench.queue, ticket.id, {"steps": "6"})
+    queue_edit.edit(bench.queue, ticket.id, {"steps": "6"})
     entry = bench.entry(ticket.id)
     assert (entry.state, entry.ticket.kind, dict(entry.ticket.settings)) == (
         "queued",

@@ -203,6 +203,10 @@ def kill_worker(trial: Trial) -> None:
     kill(trial.workers[-1].pid)
 
 
+def terminate_worker(trial: Trial) -> None:
+    trial.workers[-1].terminate()
+
+
 def kill_trainer(trial: Trial) -> None:
     kill(trial.engine_pid())
 
@@ -290,6 +294,7 @@ def lose_the_database(trial: Trial) -> None:
 
 FAULTS: dict[str, Callable[[Trial], None]] = {
     "worker killed": kill_worker,
+    "worker asked to end": terminate_worker,
     "trainer killed": kill_trainer,
     "both killed": kill_both,
     "killed three times": kill_again_and_again,

@@ -14,7 +14,7 @@ from train_tools.commands.plan import show
 from train_tools.commands.queue_watch import watch
 from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
-from train_tools.execution import queue_actions
+from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.lane import ensure_worker, has_worker
 from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
@@ -146,7 +146,7 @@ def _act_on_one(queue: Queue, arguments: argparse.Namespace) -> None:
             raise UsageError(f"an entry can't move to {where!r}; say first, last or an entry's number")
         queue_actions.move(queue, number, where if where in (FIRST, LAST) else int(where))
     elif arguments.action == "edit":
-        queue_actions.edit(queue, number, settings.parse_assignments(arguments.set))
+        queue_edit.edit(queue, number, settings.parse_assignments(arguments.set))
     elif arguments.action == "not-before":
         queue_actions.not_before(
             queue, number, None if arguments.when == "any" else parse_time(arguments.when)

@@ -7,6 +7,7 @@ import time
 from train_tools.commands.output import Output
 from train_tools.commands.train import event_text
 from train_tools.execution.events import EventReader
+from train_tools.execution.lane import ensure_worker
 from train_tools.execution.queue import ENDED, PAUSED, Queue
 from train_tools.planning.run_folder import ACTIVE
 
@@ -46,4 +47,6 @@ def watch(queue: Queue, lane: str, out: Output) -> int:
             out.say("the queue is paused" if busy else "nothing is left to do")
             out.document({"lane": lane, "paused": is_paused, "states": states})
             return 1 if "failed" in states.values() else 0
+        if not is_paused:
+            ensure_worker(queue.root, lane)  # it may have been killed
         time.sleep(POLL_S)

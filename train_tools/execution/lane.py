@@ -15,10 +15,11 @@ from train_tools.execution.ticket import DEFAULT_LANE
 COMMAND = (sys.executable, "-m", "train_tools.execution.worker")
 
 
-def lane_lock(root: Path, lane: str) -> FileLock:
+def lane_lock(root: Path, lane: str, wait: float = 0.0) -> FileLock:
+    """`wait` is in seconds; acquiring it raises filelock.Timeout where another process holds it."""
     folder = root / "train_tools"
     folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f".worker-{lane}.lock", timeout=0)
+    return FileLock(folder / f".worker-{lane}.lock", timeout=wait)
 
 
 def has_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:

@@ -11,19 +11,17 @@ from typing import Any
 from train_tools.errors import UsageError
 from train_tools.execution.queue import CANCEL, ENDED, GIVE_WAY, PAUSE, PAUSED, Entry, Queue
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
-from train_tools.execution.ticket import CAPTION, DEFAULT_LANE, FILE, PREVIEW, TRAIN, Ticket, write_ticket
+from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
 from train_tools.execution.train import refuse_impossible
 from train_tools.planning.arguments import argument_named
 from train_tools.planning.expand import PlannedRun
-from train_tools.planning.plan import Plan, make_plan
+from train_tools.planning.plan import Plan
 from train_tools.planning.values import parse_values
 from train_tools.workspace import settings
-from train_tools.workspace.files import free_name, move_to_trash, time_stamp
-from train_tools.workspace.workspace import Version, Workspace
+from train_tools.workspace.files import free_name, time_stamp
+from train_tools.workspace.workspace import Version
 
 FIRST, LAST = "first", "last"
-# Arguments that a plan sets by itself.
-PLACED = frozenset({"train_data_dir", "output_dir", "output_name", "logging_dir"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,30 +145,31 @@ def move(queue: Queue, number: int, where: str | int) -> None:
     """Before the entry with the number `where`, or to the FIRST or LAST place of its lane."""
     with queue.locked() as connection:
         entry = queue.entry(connection, number)
-        others = [e for e in queue.read(connection, entry.ticket.lane) if e.id != number]
-        places = [e.position for e in others]
-        if where == LAST or not others:
-            position = max(places, default=0.0) + 1
-        elif where == FIRST:
-            position = min(places) - 1
-        else:
-            targets = [index for index, other in enumerate(others) if other.id == where]
-            if not targets:
-                raise UsageError(f"entry {where} isn't in the same lane; look with `queue list`")
-            index = targets[0]
-            position = (places[index - 1] + places[index]) / 2 if index else places[0] - 1
-        queue.change(connection, entry, position=position)
+        queue.change(connection, entry, position=_position(queue, connection, entry, where))
+
+
+def _position(queue: Queue, connection: sqlite3.Connection, entry: Entry, where: str | int) -> float:
+    others = [e for e in queue.read(connection, entry.ticket.lane) if e.id != entry.id]
+    places = [e.position for e in others]
+    if where == LAST or not others:
+        return max(places, default=0.0) + 1
+    if where == FIRST:
+        return min(places) - 1
+    targets = [index for index, other in enumerate(others) if other.id == where]
+    if not targets:
+        raise UsageError(f"entry {where} isn't in the same lane; look with `queue list`")
+    index = targets[0]
+    return (places[index - 1] + places[index]) / 2 if index else places[0] - 1
 
 
 def run_now(queue: Queue, number: int) -> None:
     """Next, whatever is being trained: that pauses and goes on after."""
-    move(queue, number, FIRST)
     with queue.locked() as connection:
         entry = queue.entry(connection, number)
         if entry.state in ENDED:
             raise _no("run", entry)
         lane = entry.ticket.lane
-        queue.change(connection, entry, not_before=None)
+        queue.change(connection, entry, not_before=None, position=_position(queue, connection, entry, FIRST))
         if entry.state == "paused":
             _requeue(queue, connection, entry)
         queue.set_flag(connection, lane, PAUSED, on=False)
@@ -181,47 +180,8 @@ def run_now(queue: Queue, number: int) -> None:
 
 def not_before(queue: Queue, number: int, when: float | None) -> None:
     with queue.locked() as connection:
-        entry = _that_waits(queue, connection, number)
+        entry = that_waits(queue, connection, number)
         queue.change(connection, entry, not_before=when)
-
-
-def edit(queue: Queue, number: int, changes: Mapping[str, str]) -> Ticket:
-    """Changes settings of what still waits. A training becomes another run, in the same place of the queue.
-
-    Raises UsageError where it has begun, a setting is wrong, or they mean a run that exists or several.
-    """
-    with queue.locked() as connection:
-        entry = _that_waits(queue, connection, number)
-        if entry.ticket.kind in (CAPTION, PREVIEW):
-            return queue.change(connection, entry, settings={**entry.ticket.settings, **changes})
-        if (entry.folder / "events.jsonl").exists():
-            raise UsageError(f"entry {number} has been trained in part; cancel it and add another")
-        run = _changed_run(queue, entry, changes)
-        folder = entry.folder.parent / run.name
-        folder.mkdir(exist_ok=True)
-        ticket = dataclasses.replace(entry.ticket, arguments=dict(run.arguments), identity=identity_of(run))
-        write_ticket(folder, ticket)
-        fresh(folder, ticket.identity, ticket.arguments)
-        queue.rename(connection, number, folder)
-        move_to_trash(entry.folder, Workspace(queue.root).trash)
-        return ticket
-
-
-def _changed_run(queue: Queue, entry: Entry, changes: Mapping[str, str]) -> PlannedRun:
-    version = Workspace(queue.root).version(entry.project, entry.version)
-    # The version's own settings may have changed since, and may mean a grid.
-    blank = dict.fromkeys(settings.read(version)["training"], "")
-    kept = {name: value for name, value in entry.ticket.arguments.items() if name not in PLACED}
-    images = Path(str(entry.ticket.arguments["train_data_dir"])).parents[1].name
-    source = {"dataset_version": images} if images != entry.version else {}
-    engine = str(entry.ticket.identity["engine"])
-    plan = make_plan(version, {**blank, **kept, **source, **changes}, engine)
-    refuse_impossible(plan)
-    if len(plan.runs) != 1 or not plan.runs[0].is_to_train:
-        raise UsageError(
-            f"this means {len(plan.runs)} run(s) ({plan.runs[0].state}); add those with `queue add`"
-        )
-    return plan.runs[0]
 
 
 def clear(queue: Queue, lane: str) -> int:
@@ -233,7 +193,7 @@ def clear(queue: Queue, lane: str) -> int:
         return len(ended)
 
 
-def _that_waits(queue: Queue, connection: sqlite3.Connection, number: int) -> Entry:
+def that_waits(queue: Queue, connection: sqlite3.Connection, number: int) -> Entry:
     entry = queue.entry(connection, number)
     if not (entry.waits or entry.state == "paused") or entry.taken:
         raise _no("change", entry)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.engines.interface import STATE_FOLDER
 from train_tools.errors import TrainToolsError
 from train_tools.execution import ticket
 from train_tools.planning.expand import PlannedRun
@@ -17,7 +18,6 @@ from train_tools.workspace import toml
 from train_tools.workspace.files import replace, write_json, write_text
 
 ATTEMPTS = "attempts"
-STATE = "state"  # what an engine keeps here lets it go on; it takes it away when the run has finished
 
 
 def write_record(folder: Path, record: RunRecord) -> RunRecord:
@@ -81,7 +81,7 @@ def fresh(
 
 
 def has_state(folder: Path) -> bool:
-    return (folder / ARGUMENTS).is_file() and any((folder / STATE).glob("[!.]*"))
+    return (folder / ARGUMENTS).is_file() and any((folder / STATE_FOLDER).glob("[!.]*"))
 
 
 def archive(folder: Path) -> int:

@@ -67,6 +67,8 @@ def _view(folder: Path) -> RunView:
 
 def progress_of(folder: Path, record: RunRecord) -> tuple[int, int]:
     """What is done of what: steps of a training, or images and cells of a job."""
+    if record.state == "finished" and record.steps:
+        return record.steps, record.steps
     if record.steps:
         return _progress(folder, record)[0], record.steps
     told = [event for event in last_events(folder) if event["event"] == "progress"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import train_tools
-from train_tools.engines.interface import Engine
+from train_tools.engines.interface import PAUSE_FILE, Engine
 from train_tools.engines.lifeline import SUPERVISED
 from train_tools.errors import TrainToolsError
 from train_tools.execution.events import EventReader
@@ -25,13 +25,13 @@ POLL_S = 0.2
 GRACE_S = 10.0  # between asking the process to end and ending it
 LAST_LINES = 8
 
-PAUSE = "pause"  # a file of this name in a run folder asks the engine to pause
 PAUSE_S = 120.0  # given to an engine to pause, before it is ended; it may be loading
+
+PAUSE, END = "pause", "end"
 
 OnEvent = Callable[[int, dict[str, Any]], None]  # index of the run's folder, event
 OnStart = Callable[[int], None]  # process id
 Wish = Callable[[], str]  # "" to go on, PAUSE to pause, END to end at once
-END = "end"
 
 
 def go_on() -> str:
@@ -83,13 +83,13 @@ def _log_of(folder: Path) -> IO[bytes]:
 def _ask_to_pause(folders: Sequence[Path]) -> None:
     for folder in folders:
         with contextlib.suppress(OSError):  # deleted meanwhile
-            (folder / PAUSE).touch()
+            (folder / PAUSE_FILE).touch()
 
 
 def _take_back_pause(folders: Sequence[Path]) -> None:
     for folder in folders:
         with contextlib.suppress(OSError):
-            (folder / PAUSE).unlink(missing_ok=True)
+            (folder / PAUSE_FILE).unlink(missing_ok=True)
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,15 +17,13 @@ from filelock import Timeout
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
 from train_tools.errors import TrainToolsError
-from train_tools.execution import events, supervise
+from train_tools.execution import supervise
 from train_tools.execution.attempt import Attempt, measure
+from train_tools.execution.begin import begin
 from train_tools.execution.conclusion import conclude
 from train_tools.execution.lane import lane_lock
-from train_tools.execution.queue import CANCEL, DELETED, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
-from train_tools.execution.run_record import STATE, fresh
+from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
-from train_tools.planning.run_folder import RunRecord
-from train_tools.workspace import toml
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
 RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
@@ -100,7 +97,7 @@ class Worker:
         say(f"{entries[0].ticket.kind}: {', '.join(entry.folder.name for entry in entries)}")
         jobs: list[Job] = []
         try:
-            jobs = [(entry, attempt) for entry in entries if (attempt := self._begun(entry))]
+            jobs = [(entry, attempt) for entry in entries if (attempt := begin(self._queue, entry))]
             if jobs:
                 self._run(jobs)
         finally:
@@ -118,27 +115,6 @@ class Worker:
             chosen = choose_pack(e for e in found if e.waits and (e.not_before or now) <= now)
             queue.mark(connection, [e.id for e in chosen], taken=1, request="")
             return chosen
-
-    def _begun(self, entry: Entry) -> Attempt | None:
-        """None where there is nothing to do any more."""
-        folder, record, ticket = entry.folder, entry.record, entry.ticket
-        if not folder.is_dir():
-            say(f"{folder.name}: {DELETED}")
-            return None
-        if (
-            record is not None
-            and record.started is not None
-            and ticket.kind == TRAIN
-            and _settled(folder, record)
-        ):
-            return None
-        if record is None or record.state != "queued" or not (folder / "run.toml").is_file():
-            record = fresh(folder, ticket.identity, ticket.arguments)
-        if ticket.note:
-            events.say(folder, "warning", text=ticket.note)
-            with self._queue.locked() as connection:
-                self._queue.change(connection, entry, note="")
-        return Attempt(folder, record, ticket.arguments)
 
     def _run(self, jobs: list[Job]) -> None:
         attempts = [attempt for _, attempt in jobs]
@@ -217,21 +193,6 @@ class Worker:
             self._shut_down()
 
 
-def _settled(folder: Path, record: RunRecord) -> bool:
-    """Whether a run was whole already: it may have finished in the moment when its worker was killed."""
-    try:
-        attempt = Attempt(folder, record, toml.load(folder / "run.toml"))
-        if attempt.faults():
-            return False
-    except (TrainToolsError, OSError):
-        return False
-    shutil.rmtree(folder / STATE, ignore_errors=True)
-    if not any(event["event"] == "finished" for event in events.last_events(folder)):
-        events.say(folder, "finished")
-    attempt.end("finished")
-    return True
-
-
 def choose_pack(waiting: Iterable[Entry]) -> list[Entry]:
     """The first entry, and those right behind it that may be trained with it."""
     chosen: list[Entry] = []
@@ -264,7 +225,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--lane", default=DEFAULT_LANE)
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
-    lock = lane_lock(arguments.root, arguments.lane)
+    # Somebody who looks whether there is a worker holds it for a moment.
+    lock = lane_lock(arguments.root, arguments.lane, wait=1.0)
     worker = Worker(Queue(arguments.root), arguments.lane)
     try:
         while True:

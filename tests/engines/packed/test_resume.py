@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from small_base import random_base
 
+from train_tools.engines.interface import PAUSE_FILE
 from train_tools.engines.packed import loop, state, train
 from train_tools.engines.packed.__main__ import main
 from train_tools.engines.packed.pack import Pack
@@ -156,7 +157,7 @@ def test_a_paused_pack_goes_on_within_the_epoch_bit_by_bit(
     make: Callable[[str], list[Path]], whole: list[Path], monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     folders = make("paused")
-    pause = folders[1] / state.PAUSE
+    pause = folders[1] / PAUSE_FILE
     with monkeypatch.context() as patch:
         at_step(patch, step, lambda: pause.write_text(""))
         assert engine(folders) == 3
@@ -170,7 +171,7 @@ def test_a_paused_pack_goes_on_within_the_epoch_bit_by_bit(
 
 def test_a_pause_before_the_first_step_saves_nothing(make: Callable[[str], list[Path]]) -> None:
     folders = make("early")
-    (folders[0] / state.PAUSE).write_text("")
+    (folders[0] / PAUSE_FILE).write_text("")
     assert engine(folders) == 3
     assert not (folders[0] / "state").exists()
 

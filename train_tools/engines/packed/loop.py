@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from train_tools.engines.interface import PAUSE_FILE
 from train_tools.lora import kohya
 
 from . import metadata, state
@@ -112,7 +113,7 @@ class Loop:
                 say(f"{config.output_name}: {error}")
 
     def _is_asked_to_pause(self) -> bool:
-        return any((config.folder / state.PAUSE).exists() for config in self._pack.configs)
+        return any((config.folder / PAUSE_FILE).exists() for config in self._pack.configs)
 
     def _pause(self, place: Place, randoms: list[list[Any]]) -> list[str]:
         if place.step:

@@ -20,12 +20,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, uint8
 
+from train_tools.engines.interface import STATE_FOLDER
 from train_tools.workspace.files import replace, temporary_sibling
 
-FOLDER = "state"
 CURRENT = "state.safetensors"
 NEXT = "next.safetensors"
-PAUSE = "pause"  # a file of this name in the folder of any of its runs asks a pack to pause
 KEY = "train_tools"
 
 
@@ -58,20 +57,20 @@ def save(states: Mapping[Path, RunState]) -> None:
     Raises OSError where one can't be written; the old ones are then still there.
     """
     for folder, state in states.items():
-        _write(folder / FOLDER / NEXT, state)
+        _write(folder / STATE_FOLDER / NEXT, state)
     for folder in states:
-        replace(folder / FOLDER / NEXT, folder / FOLDER / CURRENT)
+        replace(folder / STATE_FOLDER / NEXT, folder / STATE_FOLDER / CURRENT)
 
 
 def remove(folder: Path) -> None:
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    shutil.rmtree(folder / STATE_FOLDER, ignore_errors=True)
 
 
 def places(folder: Path, identity: str, warn: Callable[[str], None]) -> dict[Place, Path]:
     """The usable states of a run; `warn` hears of each that is damaged or of another training."""
     found = {}
     for name in (CURRENT, NEXT):
-        path = folder / FOLDER / name
+        path = folder / STATE_FOLDER / name
         try:
             if path.is_file():
                 state = read(path, with_tensors=False)
@@ -79,7 +78,7 @@ def places(folder: Path, identity: str, warn: Callable[[str], None]) -> dict[Pla
                     raise StateError("its settings, images or base model were others")
                 found[state.place] = path
         except StateError as error:
-            warn(f"the saved state {FOLDER}/{name} can't be used: {error}")
+            warn(f"the saved state {STATE_FOLDER}/{name} can't be used: {error}")
     return found
 
 
