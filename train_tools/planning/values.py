@@ -74,10 +74,11 @@ def _at_most(argument: Argument, value: float) -> bool:
 
 def _pieces(argument: Argument, text: str) -> list[str]:
     try:
-        pieces = split(text, argument.separator)
+        of_words = argument.kind == "list"
+        pieces = split(text, argument.separator, of_words=of_words)
         if argument.separator == ";" and len(pieces) == 1:
             # "64,64","128,128": quotes say where each value ends.
-            quoted = split(text, ",")
+            quoted = split(text, ",", of_words=of_words)
             if len(quoted) > 1 and all(unquoted(piece) != piece for piece in quoted):
                 pieces = quoted
     except ValueError as error:
