@@ -10,8 +10,8 @@ def split(text: str, separator: str, *, of_words: bool = False) -> list[str]:
     """The pieces between separators, stripped, quotes kept; a blank as separator stands for any white space.
 
     A quote counts only at a piece's start and behind `=`, `,` or a bracket: it's is a word. In pieces made
-    `of_words` it counts at the start of each word, too. A bracket that is never closed is a character like others. Raises ValueError for a quote that isn't
-    closed.
+    `of_words` it counts at the start of each word, too. A bracket that is never closed is a character like
+    others. Raises ValueError for a quote that isn't closed.
     """
     pieces, start, at = [], 0, 0
     while at < len(text):
