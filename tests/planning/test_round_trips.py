@@ -11,13 +11,13 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from train_tools.planning.argument import Argument
-from train_tools.planning.arguments import ARGUMENTS
+from train_tools.planning.arguments import ARGUMENTS, KNOWN
 from train_tools.planning.defaults import complete, defaults_for, written
 from train_tools.planning.plan import make_plan
 from train_tools.planning.values import parse_values
 from train_tools.workspace import toml
 
-PATHS = ("pretrained_model_name_or_path", "vae", "network_weights")
+SETTABLE = {name: argument for name, argument in KNOWN.items() if name in ARGUMENTS}
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)
 
 
@@ -50,7 +50,7 @@ def as_text(argument: Argument, value: Any) -> str:
     return str(value)
 
 
-ANY_VALUE = st.sampled_from(list(ARGUMENTS.values())).flatmap(
+ANY_VALUE = st.sampled_from(list(SETTABLE.values())).flatmap(
     lambda argument: st.tuples(st.just(argument), value_of(argument))
 )
 
@@ -67,12 +67,12 @@ def test_a_value_is_read_from_text_and_from_types_alike(case: tuple[Argument, An
 @given(st.lists(ANY_VALUE, max_size=12))
 @examples(max_examples=100, deadline=None)
 def test_a_run_file_says_everything(cases: list[tuple[Argument, Any]]) -> None:
-    values = {argument.name: value for argument, value in cases if argument.name not in PATHS}
+    values = {argument.name: value for argument, value in cases if not argument.is_path}
     defaults = defaults_for("/models/base.safetensors")
     whole = complete(values, defaults)
     read = toml.loads(toml.dumps(written(whole)))
     # What isn't written is at sd-scripts' default.
-    plain = {name: argument.sd_default for name, argument in ARGUMENTS.items()}
+    plain = {name: argument.sd_default for name, argument in SETTABLE.items()}
     assert {**plain, **read} == whole
 
 
@@ -83,6 +83,6 @@ def test_a_run_file_as_settings_means_the_same_run(tmp_path: Path) -> None:
     )
     for run in plan.runs:
         again = toml.loads(toml.dumps(dict(run.arguments)))
-        given_back = {name: value for name, value in again.items() if name in ARGUMENTS}
+        given_back = {name: value for name, value in again.items() if name in SETTABLE}
         (same,) = make_plan(version, given_back).runs
         assert (same.digest, same.name) == (run.digest, run.name)

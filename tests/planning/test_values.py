@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ROWS, argument_named
+from train_tools.planning.arguments import argument_named
 from train_tools.planning.grid import make_grid
 from train_tools.planning.values import parse_values
 
@@ -104,13 +104,3 @@ def test_a_grid_multiplies_in_order_and_merges_equal_values() -> None:
 def test_a_grid_too_large_to_mean_it_is_refused() -> None:
     with pytest.raises(UsageError, match="1000000 runs"):
         make_grid({"seed": "1-1000", "network_dim": "1-1000"})
-
-
-def test_every_default_of_ours_is_allowed_and_has_its_reason() -> None:
-    for argument in ROWS:
-        if argument.default not in (None, ""):
-            assert parse_values(argument, argument.default) == [argument.default], argument.name
-        assert bool(argument.reason) == (argument.default != argument.sd_default), argument.name
-        assert argument.help.endswith(".")
-        assert argument.help_zh.endswith("。")
-    assert len({argument.short for argument in ROWS}) == len(ROWS)
