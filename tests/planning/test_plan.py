@@ -216,3 +216,14 @@ def test_planning_needs_no_torch() -> None:
         "import sys, train_tools.commands.plan, train_tools.commands.train; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_base_model_brings_its_familys_defaults(version: Version, tmp_path: Path) -> None:
+    base = tmp_path / "xl.safetensors"
+    write_safetensors(base, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    model = {"pretrained_model_name_or_path": str(base)}
+    (run,) = plan_for(version, tmp_path, **model, resolution="", min_bucket_reso="64").runs
+    assert run.arguments["resolution"] == "1024,1024"
+    assert run.arguments["no_half_vae"] is True
+    (own,) = plan_for(version, tmp_path, **model, resolution="768", min_bucket_reso="64").runs
+    assert own.arguments["resolution"] == "768,768"

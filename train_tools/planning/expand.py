@@ -78,7 +78,9 @@ class Expansion:
         self._engine = engine
         self._findings = findings
         self._existing = ExistingRuns(version.trains)
-        self._defaults = functools.cache(defaults_for)
+        self._defaults = functools.cache(
+            lambda base_model: defaults_for(base_model, self._family(base_model).name)
+        )
         self._shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
         self._family = functools.cache(lambda base_model: base_family(Path(base_model)))
         self._presets = all_presets(own_folder(version))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,7 +79,7 @@ def make_plan(
         axes=grid.axes,
         findings=findings.all(),
         packs=tuple(tuple(by_id[run.run_id] for run in pack) for pack in packs),
-        memory_bytes=max((_memory(pack) for pack in packs), default=0),
+        memory_bytes=_memory(packs),
     )
 
 
@@ -119,10 +120,17 @@ def _packs(runs: list[PlannedRun], engine: Engine, pack_size: int) -> list[list[
     return [group[i : i + pack_size] for group in groups.values() for i in range(0, len(group), pack_size)]
 
 
-def _memory(pack: list[PlannedRun]) -> int:
-    """Of the run that needs most, times their number: the others' LoRAs are padded to its rank."""
-    shape = lora_shape(Path(pack[0].arguments["pretrained_model_name_or_path"]))
-    return max(memory_bytes(shape, run.arguments, len(pack)) for run in pack)
+def _memory(packs: list[list[PlannedRun]]) -> int:
+    """Of the largest pack, in bytes; all its LoRAs count as the one that needs most, as they are padded to its rank."""
+    shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
+    return max(
+        (
+            memory_bytes(shape(run.arguments["pretrained_model_name_or_path"]), run.arguments, len(pack))
+            for pack in packs
+            for run in pack
+        ),
+        default=0,
+    )
 
 
 def _check_disk(version: Version, runs: list[PlannedRun]) -> None:
