@@ -14,12 +14,14 @@ import pytest
 import train_tools
 from train_tools.errors import UsageError
 from train_tools.workspace.lock import HOLDER, writing
+from train_tools.workspace.trash import delete_version
 from train_tools.workspace.workspace import Version, Workspace
 
 HOLD = """
 import sys
 from pathlib import Path
 from train_tools.workspace.lock import writing
+from train_tools.workspace.trash import delete_version
 from train_tools.workspace.workspace import Workspace
 with writing(Workspace(Path(sys.argv[1])).version("zorb", "v1"), "processing images"):
     print("held", flush=True)
@@ -96,7 +98,7 @@ def test_versions_lock_apart(tmp_path: Path, version: Version) -> None:
 
 
 def test_a_version_that_is_gone_is_not_made_again(tmp_path: Path, version: Version) -> None:
-    Workspace(tmp_path).delete_version("zorb", "v1")
+    delete_version(Workspace(tmp_path), "zorb", "v1")
     with pytest.raises(UsageError, match="renamed or deleted"), writing(version, "processing"):
         pytest.fail("there is nothing to write into")
     assert not version.folder.exists()

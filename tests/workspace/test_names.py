@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from train_tools.errors import UsageError
 from train_tools.workspace.names import MAXIMUM_BYTES, check_name, check_new_name
+from train_tools.workspace.trash import delete_project
 from train_tools.workspace.workspace import Workspace
 
 
@@ -86,6 +87,6 @@ def test_whatever_the_name_nothing_is_made_outside_the_projects(
     else:
         assert project.folder.parent == workspace.projects_folder
         assert [p.name for p in workspace.projects()] == [name]
-        workspace.delete_project(name)
+        delete_project(workspace, name)
         assert workspace.projects() == []
     assert {path.name for path in root.iterdir()} <= {"outputs"}

@@ -70,19 +70,26 @@ def number_text(value: float) -> str:
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
-def digest(arguments: Mapping[str, Any], project: str, version: str, fingerprint: str) -> str:
-    """sha256 over what decides the result of a run, wherever its files lie."""
+def digest(arguments: Mapping[str, Any], fingerprint: str) -> str:
+    """sha256 over what decides the result of a run, wherever its files lie and whatever its version is called.
+
+    So a renamed or cloned version knows its runs again.
+    """
     content: dict[str, Any] = {name: value for name, value in arguments.items() if name not in PLACES}
     for name in FILES:
         if content.get(name):
             content[name] = _file_identity(str(content[name]))
-    whole = [project, version, fingerprint, content]
+    whole = [fingerprint, content]
     return hashlib.sha256(json.dumps(whole, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
 
 
-def run_id(digest: str, taken: Mapping[str, str]) -> str:
-    """8 characters of base32, more where another run (`taken`: id -> its digest) begins alike."""
-    text = base64.b32encode(bytes.fromhex(digest)).decode("ascii").lower().rstrip("=")
+def run_id(digest: str, project: str, version: str, taken: Mapping[str, str]) -> str:
+    """8 characters of base32, more where another run (`taken`: id -> its digest) begins alike.
+
+    Versions with equal data and settings have different ids, as a webui finds a LoRA by its name alone.
+    """
+    own = hashlib.sha256(json.dumps([project, version, digest]).encode("ascii")).digest()
+    text = base64.b32encode(own).decode("ascii").lower().rstrip("=")
     lengths = range(ID_LENGTH, len(text) + 1)
     return next(text[:length] for length in lengths if taken.get(text[:length], digest) == digest)
 

@@ -16,7 +16,7 @@ from train_tools.planning.arguments import OPTIONS, argument_named
 from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.checks import warnings_of
 from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
-from train_tools.planning.existing import ExistingRuns
+from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.grid import Grid, make_grid
 from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
 from train_tools.planning.lora_size import lora_bytes, lora_shape
@@ -117,7 +117,7 @@ def _settings(version: Version, overrides: Mapping[str, Any]) -> tuple[dict[str,
 def _runs(
     version: Version, grid: Grid, dataset: Dataset, engine: Engine, warnings: list[str]
 ) -> list[PlannedRun]:
-    existing = ExistingRuns(version.trains)
+    existing = ExistingRuns(version)
     defaults = functools.cache(defaults_for)
     shape = functools.cache(lora_shape)
     checked = functools.cache(_checked_base)
@@ -125,24 +125,24 @@ def _runs(
     for combination in grid.combinations():
         base_model = checked(base_model_of(combination))
         values = complete(combination, defaults(base_model))
-        content = digest(written(values), version.project, version.name, dataset.fingerprint)
+        content = digest(written(values), dataset.fingerprint)
         if content in found:
             warnings.append(f"two combinations mean the same run ({found[content].name}); it is trained once")
             continue
         further = [*grid.axes, *(n for n in differing(values, defaults(base_model)) if n not in grid.axes)]
-        name, run_id, state = existing.place(run_name(values, further), content)
-        arguments = _with_places(written(values), version, name, run_id)
+        place = existing.place(run_name(values, further), content)
+        arguments = _with_places(written(values), version, place)
         warnings += warnings_of(values)
         if not shape(Path(base_model)).is_measured:
             warnings.append(f"the layers of {base_model} can't be read; disk is that of Stable Diffusion 1.5")
         steps = steps_per_epoch(dataset, values) * values["max_train_epochs"]
         names = checkpoint_names(arguments, steps)
         found[content] = PlannedRun(
-            name=name,
-            run_id=run_id,
+            name=place.folder_name,
+            run_id=place.run_id,
             digest=content,
             output_name=arguments["output_name"],
-            label=_label(grid, values) or name,
+            label=_label(grid, values) or place.folder_name,
             arguments=arguments,
             engine=engine.name,
             reasons=tuple(engine.unsupported(arguments)),
@@ -151,7 +151,7 @@ def _runs(
             checkpoints=tuple(names),
             disk_bytes=len(names) * lora_bytes(shape(Path(base_model)), values),
             seconds=0.0,
-            state=state,
+            state=place.state,
         )
     return list(found.values())
 
@@ -164,13 +164,13 @@ def _checked_base(base_model: str) -> str:
     return base_model
 
 
-def _with_places(values: dict[str, Any], version: Version, name: str, run_id: str) -> dict[str, Any]:
-    folder = version.trains.absolute() / name
+def _with_places(values: dict[str, Any], version: Version, place: Place) -> dict[str, Any]:
+    folder = version.trains.absolute() / place.folder_name
     return {
         **values,
         "train_data_dir": str(version.processed.absolute()),
         "output_dir": str(folder),
-        "output_name": f"{version.project}-{version.name}-{run_id}",
+        "output_name": place.output_name,
         "logging_dir": str(folder / "logs"),
     }
 

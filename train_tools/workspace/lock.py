@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.files import read_json, write_json
+from train_tools.workspace.run_folder import active_runs
 from train_tools.workspace.workspace import Version
 
 LOCK = ".writing.lock"
@@ -45,6 +46,26 @@ def writing(version: Version, what: str) -> Iterator[None]:
         yield
     finally:
         _let_go(version, key)
+
+
+@contextlib.contextmanager
+def moving(version: Version, what: str) -> Iterator[None]:
+    """For whoever renames the version's folder: nobody writes into it, and nobody trains in it.
+
+    Raises what `writing` raises, and UsageError where a run is being trained.
+    """
+    if active := active_runs(version.trains):
+        raise UsageError(
+            f"{version.project} {version.name} has runs in training ({', '.join(active)}); "
+            "wait for them or stop them, then try again"
+        )
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(writing(version, what))
+        (version.folder / HOLDER).unlink(missing_ok=True)  # it would go along
+        if os.name == "nt":
+            # Windows renames no folder that holds an open file. That keeps a writer safe who comes now.
+            stack.close()
+        yield
 
 
 def _take(version: Version, key: Path, what: str) -> None:

@@ -25,7 +25,11 @@ def check_name(name: str, what: str) -> str:
 
 def check_new_name(name: str, what: str, existing: Iterable[str]) -> str:
     """`check_name`, and it must differ from `existing` by more than letter case or Unicode form."""
-    check_name(name, what)
+    return check_free(check_name(name, what), what, existing)
+
+
+def check_free(name: str, what: str, existing: Iterable[str]) -> str:
+    """Returns `name`; raises UsageError where one of `existing` is the same on some disk."""
     for other in existing:
         if other == name:
             raise UsageError(f"{what} {name!r} exists already; choose another name")
