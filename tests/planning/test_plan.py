@@ -215,3 +215,9 @@ def test_planning_needs_no_torch() -> None:
         "import sys, train_tools.commands.plan, train_tools.commands.train; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_name_in_the_file_that_nobody_knows_is_told(version: Version, tmp_path: Path) -> None:
+    version.settings_file.write_text("[training]\nnetwork_dmi = 4\nnetwork_dim = 4\n", encoding="utf-8")
+    plan = plan_for(version, tmp_path)
+    assert any("network_dmi" in warning for warning in plan.warnings)

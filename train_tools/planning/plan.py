@@ -12,7 +12,7 @@ from typing import Any
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import OPTIONS, argument_named
+from train_tools.planning.arguments import KNOWN, OPTIONS, argument_named
 from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.checks import warnings_of
 from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
@@ -79,10 +79,10 @@ def make_plan(version: Version, overrides: Mapping[str, Any], engine_name: str =
     Writes nothing. Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
     """
     engine = engine_named(engine_name)
-    given, options = _settings(version, overrides)
+    given, options, unknown = _settings(version, overrides)
     grid = make_grid(given)
     dataset = read_dataset(version.processed)
-    warnings = [*grid.warnings]
+    warnings = [*unknown, *grid.warnings]
     runs = _runs(version, grid, dataset, engine, warnings)
     packs = _packs(runs, engine, options["pack_size"])
     clock = Clock(version, engine.name)
@@ -99,11 +99,19 @@ def make_plan(version: Version, overrides: Mapping[str, Any], engine_name: str =
     )
 
 
-def _settings(version: Version, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is set for arguments, and the options with their values."""
+def _settings(
+    version: Version, overrides: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """What is set for arguments, the options with their values, and warnings of names that nobody knows."""
     for name in overrides:
         argument_named(name)
-    saved = settings.read(version)["training"]
+    written = settings.read(version)["training"]
+    saved = {name: value for name, value in written.items() if name in KNOWN}
+    unknown = [
+        f"{version.settings_file.name} sets {name} in [training], which is no training argument; it is ignored"
+        for name in written
+        if name not in KNOWN
+    ]
     together = {name: value for name, value in {**saved, **overrides}.items() if value != ""}
     options = {}
     for option in OPTIONS:
@@ -111,7 +119,7 @@ def _settings(version: Version, overrides: Mapping[str, Any]) -> tuple[dict[str,
         if len(values) != 1:
             raise UsageError(f"{option.name} takes one value, not {len(values)}")
         options[option.name] = values[0]
-    return together, options
+    return together, options, unknown
 
 
 def _runs(

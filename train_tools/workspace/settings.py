@@ -10,9 +10,9 @@ A part states its settings once, as a frozen dataclass whose fields are made by 
             validate(self)
 
 `build(DatasetSettings, {"width": "768"})` makes one from text (`--set`) or from typed values (TOML) alike.
-Field metadata: `help` and `zh` (in English and Chinese), `minimum` and `maximum` (inclusive), `choices`, and
-`parse` (text -> value) for what a comma list doesn't suit. Types: bool, int, float, str and tuples of those,
-which text gives as a,b,c.
+Field metadata: `help` and `zh` (in English and Chinese), `minimum` and `maximum` (inclusive), `choices`, `parse`
+(text -> value) and `separator` for what a comma list doesn't suit, `axis` for what may be compared. Types: bool,
+int, float, str and tuples of those, which text gives as a,b,c.
 """
 
 from __future__ import annotations
@@ -58,10 +58,16 @@ def update(version: Version, section: str, changes: Mapping[str, Any]) -> None:
 
     Comments in the file aren't. Raises UsageError where another process is writing into the version.
     """
+    update_sections(version, {section: changes})
+
+
+def update_sections(version: Version, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """The same for several sections in one write."""
     with writing(version, "changing settings"):
         data = load(version).data
-        merged = {**data.get(section, {}), **changes}
-        data[section] = {name: value for name, value in merged.items() if value is not None}
+        for section, values in changes.items():
+            merged = {**data.get(section, {}), **values}
+            data[section] = {name: value for name, value in merged.items() if value is not None}
         save(version, data)
 
 
@@ -108,6 +114,8 @@ def setting(
     maximum: float | None = None,
     choices: Sequence[Any] | None = None,
     parse: Callable[[str], Any] | None = None,
+    separator: str = ",",  # between several values, where `parse` splits at another one
+    axis: bool = False,  # several values make several results to compare
 ) -> Any:
     """A dataclass field with what the command line, the page and the check need to know about it."""
     known = {
@@ -117,6 +125,8 @@ def setting(
         "maximum": maximum,
         "choices": choices,
         "parse": parse,
+        "separator": separator if separator != "," else None,
+        "axis": axis or None,
     }
     return field(
         default=default, metadata={name: value for name, value in known.items() if value is not None}
