@@ -1,7 +1,8 @@
 """version.toml: read in today's schema whatever it was written in, and written whole.
 
 A file that an older program wrote is migrated when it is read; it changes on disk with the next write, and the
-old one stays beside it as version.toml.<its schema>. Keys that nobody knows are kept as they are.
+old one stays beside it as version.toml.<its schema>. Keys that nobody knows are kept as they are. Where there is
+no version.toml, the settings are those of sd-webui-train-tools, if that made the version.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from train_tools.errors import UsageError
-from train_tools.workspace import toml
+from train_tools.workspace import predecessor, toml
 from train_tools.workspace.files import write_bytes, write_text
 from train_tools.workspace.workspace import Version
 
@@ -30,7 +31,10 @@ MIGRATIONS: tuple[Migration, ...] = ()  # the first leads from schema 1 to 2
 
 @dataclass(frozen=True)
 class Loaded:
-    """`data` is in today's schema; `schema` is the file's own, 0 where there is no file."""
+    """`data` is in today's schema; `schema` is the file's own, 0 where there is no file.
+
+    `notes` say what was migrated, or what was read from the predecessor's files and what wasn't.
+    """
 
     data: dict[str, Any]
     schema: int
@@ -44,7 +48,8 @@ def current_schema() -> int:
 def load(version: Version) -> Loaded:
     """Raises UsageError where the file is no TOML, from a newer program, or has no section where one must be."""
     if not version.settings_file.exists():
-        return Loaded({}, 0, ())
+        found = predecessor.read(version.folder)
+        return Loaded(dict(found.data), 0, found.notes)
     data = toml.load(version.settings_file)
     schema = schema_of(version, data)
     notes = [f"schema {n}: {note}" for n in range(schema, current_schema()) for note in migrate(data, n)]
