@@ -76,3 +76,34 @@ def test_a_renamed_or_copied_version_knows_its_runs(tmp_path: Path, monkeypatch:
         assert shown.trigger == "zorb"  # read in the processed set at its new place
         (other,) = make_plan(found, {**overrides, "seed": "7"}).runs
         assert other.output_name == f"renamed-{name}-{other.run_id}"
+
+
+def test_export_and_import(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = ["--root", str(tmp_path / "outputs")]
+    for command in (
+        "project create 花",
+        "version create 花 v1",
+        "version export 花 v1",
+        "version import 花 花-v1.zip",
+        "version import 花 花-v1.zip --name third",
+        "project export 花 --output p.zip --without-runs --without-originals",
+        "project import p.zip --name 雪",
+    ):
+        assert cli.main([*command.split(), *root]) == 0, command
+    capsys.readouterr()
+    assert cli.main(["version", "list", "雪", "--json", *root]) == 0
+    versions = json.loads(capsys.readouterr().out)["versions"]
+    assert {version["name"] for version in versions} == {"v1", "v1-2", "third"}
+    for command, words in (
+        ("version export 花 v1", "exists already"),
+        ("version export 花 v1 --output nowhere/x.zip", "isn't there"),
+        ("version import 花 p.zip", "project import"),
+        ("project import nothing.zip", "can't be read"),
+    ):
+        assert cli.main([*command.split(), *root]) == 2, command
+        error = capsys.readouterr().err
+        assert words in error
+        assert error.count("\n") == 1

@@ -1,10 +1,11 @@
-"""`project list|create|rename|clone|delete …`."""
+"""`project list|create|rename|clone|delete|export|import …`."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from train_tools.commands.options import add_common, add_name
+from train_tools.commands.options import add_common, add_export, add_import, add_name
 from train_tools.commands.output import Output, table
 from train_tools.commands.workspace_words import (
     cloned_document,
@@ -13,15 +14,19 @@ from train_tools.commands.workspace_words import (
     renamed_document,
     say_bytes,
     say_cloned,
+    say_exported,
+    say_imported,
     say_renamed,
 )
+from train_tools.workspace.archive import export_project
 from train_tools.workspace.clone import clone_project
 from train_tools.workspace.rename import rename_project
 from train_tools.workspace.summary import ProjectSummary, summarize_projects
 from train_tools.workspace.trash import delete_project
+from train_tools.workspace.unpack import import_project
 from train_tools.workspace.workspace import Workspace
 
-HELP = "Lists, makes, renames, copies and puts away projects."
+HELP = "Lists, makes, renames, copies, exports, imports and puts away projects."
 COUNTS = ("images", "captions", "runs", "checkpoints", "bytes")
 
 
@@ -42,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if action == "clone":
             leaf.add_argument("--without-runs", action="store_true", help="data and settings alone")
         add_common(leaf)
+    leaf = actions.add_parser("export", help="write a project into a zip")
+    leaf.add_argument("project", metavar="PROJECT")
+    add_export(leaf)
+    add_common(leaf)
+    leaf = actions.add_parser("import", help="make a project from a zip")
+    add_import(leaf)
+    add_common(leaf)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
@@ -52,6 +64,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         "rename": rename,
         "clone": clone,
         "delete": delete,
+        "export": export,
+        "import": import_,
     }
     return actions[arguments.action](workspace, arguments, out)
 
@@ -114,4 +128,22 @@ def delete(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> 
     trashed = delete_project(workspace, arguments.project)
     out.say(f"moved project {arguments.project} to {trashed}; `trash restore {trashed.name}` brings it back")
     out.document({"name": arguments.project, "trash": str(trashed), "entry": trashed.name})
+    return 0
+
+
+def export(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> int:
+    exported = export_project(
+        workspace,
+        workspace.project(arguments.project),
+        arguments.output or Path(f"{arguments.project}.zip"),
+        with_runs=not arguments.without_runs,
+        with_originals=not arguments.without_originals,
+        report=say_bytes(out),
+    )
+    say_exported(exported, out)
+    return 0
+
+
+def import_(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> int:
+    say_imported(import_project(workspace, arguments.file, name=arguments.name, report=say_bytes(out)), out)
     return 0

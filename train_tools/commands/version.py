@@ -1,10 +1,11 @@
-"""`version list|create|rename|clone|delete PROJECT …`."""
+"""`version list|create|rename|clone|delete|export|import PROJECT …`."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from train_tools.commands.options import add_common, add_name, add_version
+from train_tools.commands.options import add_common, add_export, add_import, add_name, add_version
 from train_tools.commands.output import Output, table
 from train_tools.commands.workspace_words import (
     cloned_document,
@@ -13,16 +14,20 @@ from train_tools.commands.workspace_words import (
     renamed_document,
     say_bytes,
     say_cloned,
+    say_exported,
+    say_imported,
     say_renamed,
 )
 from train_tools.errors import UsageError
+from train_tools.workspace.archive import export_version
 from train_tools.workspace.clone import PARTS, clone_version, start_from
 from train_tools.workspace.rename import rename_version
 from train_tools.workspace.summary import VersionSummary, summarize_versions
 from train_tools.workspace.trash import delete_version
+from train_tools.workspace.unpack import import_version
 from train_tools.workspace.workspace import Version, Workspace
 
-HELP = "Lists, makes, renames, copies and puts away the versions of a project."
+HELP = "Lists, makes, renames, copies, exports, imports and puts away the versions of a project."
 COUNTS = ("originals", "images", "captions", "runs", "checkpoints", "bytes")
 
 
@@ -53,6 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     leaf = actions.add_parser("delete", help="move a version to the trash")
     add_version(leaf)
     add_common(leaf)
+    leaf = actions.add_parser("export", help="write a version into a zip")
+    add_version(leaf)
+    add_export(leaf)
+    add_common(leaf)
+    leaf = actions.add_parser("import", help="make a version from a zip")
+    leaf.add_argument("project", metavar="PROJECT")
+    add_import(leaf)
+    add_common(leaf)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
@@ -63,6 +76,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         "rename": rename,
         "clone": clone,
         "delete": delete,
+        "export": export,
+        "import": import_,
     }
     return actions[arguments.action](workspace, arguments, out)
 
@@ -148,4 +163,24 @@ def delete(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> 
             "entry": trashed.name,
         }
     )
+    return 0
+
+
+def export(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> int:
+    exported = export_version(
+        workspace.version(arguments.project, arguments.version),
+        arguments.output or Path(f"{arguments.project}-{arguments.version}.zip"),
+        with_runs=not arguments.without_runs,
+        with_originals=not arguments.without_originals,
+        report=say_bytes(out),
+    )
+    say_exported(exported, out)
+    return 0
+
+
+def import_(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> int:
+    imported = import_version(
+        workspace, arguments.project, arguments.file, name=arguments.name, report=say_bytes(out)
+    )
+    say_imported(imported, out)
     return 0

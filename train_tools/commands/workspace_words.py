@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from train_tools.commands.output import Output
+from train_tools.workspace.archive import Exported
 from train_tools.workspace.clone import Cloned
 from train_tools.workspace.rename import Renamed
 from train_tools.workspace.tree import Report
+from train_tools.workspace.unpack import Imported
 
 PROGRESS_S = 2.0
 
@@ -45,6 +47,18 @@ def say_cloned(cloned: Cloned, out: Output) -> None:
 
 def cloned_document(cloned: Cloned) -> dict[str, Any]:
     return {**asdict(cloned), "folder": str(cloned.folder)}
+
+
+def say_exported(exported: Exported, out: Output) -> None:
+    for text in exported.left_out:
+        out.say(f"left out {text}")
+    out.say(f"wrote {exported.files} files ({megabytes(exported.bytes)}) to {exported.file}")
+    out.document({**asdict(exported), "file": str(exported.file)})
+
+
+def say_imported(imported: Imported, out: Output) -> None:
+    out.say(f"read {imported.files} files ({megabytes(imported.bytes)}) into {imported.folder}")
+    out.document({**asdict(imported), "folder": str(imported.folder)})
 
 
 def say_renamed(renamed: Renamed, old_project: str, out: Output) -> None:

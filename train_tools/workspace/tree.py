@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +71,8 @@ def is_unfinished(name: str) -> bool:
 
 def is_junction(entry: os.DirEntry[str]) -> bool:
     """Windows' other kind of link to a folder."""
-    return bool(getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0))
+    tag = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0)
+    return tag == stat.IO_REPARSE_TAG_MOUNT_POINT if sys.platform == "win32" else False
 
 
 def check_room(folder: Path, needed: int, what: str) -> None:
