@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import stat
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from train_tools.workspace.lock import HOLDER, LOCK
 from train_tools.workspace.swap import READY, begin
 
 CHUNK = 1 << 20
+MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, the file that is next
 
 
@@ -71,8 +70,8 @@ def is_unfinished(name: str) -> bool:
 
 def is_junction(entry: os.DirEntry[str]) -> bool:
     """Windows' other kind of link to a folder."""
-    tag = getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0)
-    return tag == stat.IO_REPARSE_TAG_MOUNT_POINT if sys.platform == "win32" else False
+    # Other tags are no links: OneDrive marks the files that it hasn't fetched.
+    return getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0) == MOUNT_POINT
 
 
 def check_room(folder: Path, needed: int, what: str) -> None:
