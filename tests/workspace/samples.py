@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from train_tools.workspace.tree import is_unfinished
 from train_tools.workspace.workspace import Version
 
 
@@ -48,9 +49,9 @@ def put(path: Path, data: bytes) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files below, but locks."""
+    """All files below, but locks and what is unfinished."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != ".writing.lock"
+        if path.is_file() and not any(map(is_unfinished, path.relative_to(folder).parts))
     }

@@ -77,6 +77,16 @@ def test_a_damaged_memory_is_no_harm(workspace: Workspace, full: Version) -> Non
         assert summarize_versions(workspace, "zorb")[0].images == 2
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_a_version_that_is_a_link_is_not_looked_into(
+    workspace: Workspace, full: Version, tmp_path: Path
+) -> None:
+    full.folder.rename(tmp_path / "outside")
+    full.folder.symlink_to(tmp_path / "outside")
+    (found,) = summarize_versions(workspace, "zorb")
+    assert (found.images, found.bytes) == (0, 0)
+
+
 def test_hundreds_of_versions_are_listed_at_once(workspace: Workspace) -> None:
     workspace.create_project("many")
     for number in range(200):

@@ -77,7 +77,11 @@ def move(folder: Path, name: str) -> Path:
 
 
 def follow(workspace: Workspace, old: Path, new: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Rewrites paths into `old` in the settings of all versions, e.g. a LoRA to go on from."""
+    """Rewrites paths into `old` in the settings of all versions, e.g. a LoRA to go on from.
+
+    Each file is changed whole, but not all of them at once: after a crash some may still name the old place, and
+    `plan` says which file is missing.
+    """
     # Several values stand in one text, so a path begins at the start or behind a separator.
     place = re.compile(rf"(?<![^\s,;\"']){re.escape(str(old.absolute()))}(?=[\\/]|$)")
     followed, left = [], []

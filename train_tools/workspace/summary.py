@@ -146,7 +146,7 @@ def count(folder: Path, changed_ns: int) -> Folder:
 def summarize(version: Version, counts: Counts) -> VersionSummary:
     top = f"{version.project}/versions/{version.name}"
     found: dict[str, Folder] = {}
-    waiting = [""]
+    waiting = [] if version.folder.is_symlink() else [""]  # what a link leads to isn't ours to count
     while waiting:
         path = waiting.pop()
         try:
