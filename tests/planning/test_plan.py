@@ -227,3 +227,9 @@ def test_a_base_model_brings_its_familys_defaults(version: Version, tmp_path: Pa
     assert run.arguments["no_half_vae"] is True
     (own,) = plan_for(version, tmp_path, **model, resolution="768", min_bucket_reso="64").runs
     assert own.arguments["resolution"] == "768,768"
+
+
+def test_a_name_in_the_file_that_nobody_knows_is_told(version: Version, tmp_path: Path) -> None:
+    version.settings_file.write_text("[training]\nnetwork_dmi = 4\nnetwork_dim = 4\n", encoding="utf-8")
+    plan = plan_for(version, tmp_path)
+    assert any(f.id == "unknown-setting" and "network_dmi" in f.sentence for f in plan.findings)

@@ -17,7 +17,7 @@ from train_tools.execution.verify import problems
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.measured import add_measurement, kind_of, measured_file
 from train_tools.planning.plan import Plan
-from train_tools.planning.run_folder import RunRecord
+from train_tools.workspace.run_folder import RunRecord
 from train_tools.workspace.workspace import Version
 
 Report = Callable[[PlannedRun, Mapping[str, Any]], None]

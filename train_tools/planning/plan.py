@@ -12,7 +12,7 @@ from typing import Any
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import argument_named
+from train_tools.planning.arguments import KNOWN, argument_named
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.grid import make_grid
@@ -56,11 +56,11 @@ def make_plan(
     Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
     """
     engine = engine_named(engine_name)
-    given, options = _settings(version, overrides)
+    findings = Findings()
+    given, options = _settings(version, overrides, findings)
     rules = [parse_override(text) for text in options["overrides"]]
     exclusions = [parse_exclusion(text) for text in options["exclude"]]
     grid = make_grid(_with_seeds(given, options["seeds"]), options["links"])
-    findings = Findings()
     for text in grid.warnings:
         findings.say("same-value", text)
     runs = Expansion(version, engine, findings).runs(grid, rules, exclusions)
@@ -83,11 +83,19 @@ def make_plan(
     )
 
 
-def _settings(version: Version, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _settings(
+    version: Version, overrides: Mapping[str, Any], findings: Findings
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is set for arguments, and the options: one value each, or a list of rules."""
     for name in overrides:
         argument_named(name)
-    saved = settings.read(version)["training"]
+    written = settings.read(version)["training"]
+    saved = {name: value for name, value in written.items() if name in KNOWN}
+    for name in written:
+        if name not in KNOWN:
+            findings.say(
+                "unknown-setting", f"{version.settings_file.name} sets {name}, which is no training argument"
+            )
     together = {name: value for name, value in {**saved, **overrides}.items() if value != ""}
     options: dict[str, Any] = {}
     for option in OPTIONS:
