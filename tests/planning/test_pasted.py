@@ -151,7 +151,7 @@ TEXTS = [row for row in ROWS if row.name in KNOWN and row.kind == "str" and not 
 FLAGS = [row for row in ROWS if row.name in KNOWN and row.kind == "bool"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.dictionaries(st.sampled_from([row.name for row in TEXTS]), PLAIN, max_size=4),
     st.dictionaries(st.sampled_from([row.name for row in FLAGS]), st.booleans(), max_size=3),
