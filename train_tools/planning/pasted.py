@@ -80,6 +80,8 @@ def as_setting(argument: Argument, value: Any) -> Any:
         return "none"
     if argument.is_several and isinstance(value, list):
         return " ".join(map(str, value))
+    if argument.are_numbers and isinstance(value, list):
+        return [str(number) for number in value]
     is_text = isinstance(value, str) and argument.kind == "str" and not argument.choices
     if is_text and value and not _is_same(argument, value, value):
         return '"' + value.replace('"', '""') + '"'
@@ -152,6 +154,8 @@ def typed_value(row: Argument, words: list[str]) -> Any:
     """
     if row.kind == "bool":
         return _flag(row, words)
+    if not words and (row.kind == "list" or row.is_several):
+        return None  # sd-scripts takes such an argument without any
     if not words:
         raise UsageError(f"--{row.name} has no value; allowed: {row.allowed}")
     if row.kind == "list":
@@ -175,7 +179,7 @@ def _flag(row: Argument, words: list[str]) -> bool:
 
 def _list(row: Argument, words: list[str]) -> list[Any]:
     if row.are_numbers:
-        return [str(_number(row, word)) for word in words]
+        return [_number(row, word) for word in words]
     if len(words) == 1:
         # One pair of quotes around all: "conv_dim=4 conv_alpha=1".
         pieces = [piece for piece in split(words[0], " ") if piece]
