@@ -153,6 +153,16 @@ def test_a_familys_own_defaults_can_be_trained() -> None:
         assert [p.sentence for p in check(base(family) | dict(family.defaults), family) if p.is_fatal] == []
 
 
+def test_numbers_that_a_run_keeps_as_texts_are_numbers_in_the_file() -> None:
+    text = dumps(
+        base(FAMILIES["sd"], base_weights=["a", "b"], base_weights_multiplier=["1", "0.5"]), FAMILIES["sd"]
+    )
+    assert toml.loads(text)["base_weights_multiplier"] == [1.0, 0.5]
+    assert fatal(base(FAMILIES["sd"], base_weights=["a"], base_weights_multiplier=["1"]), "sd")
+    with pytest.raises(UsageError, match="write a list of numbers"):
+        dumps(base(FAMILIES["sd"], base_weights=["a"], base_weights_multiplier=["half"]), FAMILIES["sd"])
+
+
 def test_a_part_of_the_settings_is_checked_alone() -> None:
     assert check({"network_dim": 8}, FAMILIES["sd"], is_whole=False) == []
     assert len(check({"network_dim": "8"}, FAMILIES["sd"], is_whole=False)) == 1

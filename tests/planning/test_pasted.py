@@ -29,7 +29,8 @@ from train_tools.planning.values import parse_values
         ('--network_args="conv_dim=4 conv_alpha=1"', {"network_args": ["conv_dim=4", "conv_alpha=1"]}),
         ("--optimizer_args betas=0.9,0.99 'x=\"a b\"'", {"optimizer_args": ["betas=0.9,0.99", 'x="a b"']}),
         ("--base_weights a.pt 'b c.pt' --base_weights_multiplier 1 0.5",
-         {"base_weights": ["a.pt", "b c.pt"], "base_weights_multiplier": ["1.0", "0.5"]}),
+         {"base_weights": ["a.pt", "b c.pt"], "base_weights_multiplier": [1.0, 0.5]}),
+        ("--network_args --seed 1", {"network_args": None, "seed": 1}),
         ("--resolution=512,768", {"resolution": "512,768"}),
         ('--resolution "640"', {"resolution": "640,640"}),
         ("--optimizer_type lion", {"optimizer_type": "Lion"}),
@@ -151,7 +152,7 @@ TEXTS = [row for row in ROWS if row.name in KNOWN and row.kind == "str" and not 
 FLAGS = [row for row in ROWS if row.name in KNOWN and row.kind == "bool"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.dictionaries(st.sampled_from([row.name for row in TEXTS]), PLAIN, max_size=4),
     st.dictionaries(st.sampled_from([row.name for row in FLAGS]), st.booleans(), max_size=3),

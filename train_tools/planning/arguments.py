@@ -65,6 +65,6 @@ def why_not(argument: Argument) -> str:
     return f"{argument.name} is an old name; set {other}" + ("" if value is None else f"={value}")
 
 
-def did_you_mean(name: str, known: Iterable[str] = KNOWN) -> str:
+def did_you_mean(name: str, known: Iterable[str] = (*KNOWN, *ARGUMENTS)) -> str:
     """The nearest names, in words."""
-    return " or ".join(difflib.get_close_matches(name, list(known), n=2, cutoff=0.0))
+    return " or ".join(difflib.get_close_matches(name, dict.fromkeys(known), n=2, cutoff=0.0))

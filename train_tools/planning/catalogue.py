@@ -8,10 +8,15 @@ from typing import Any
 from train_tools.errors import UsageError
 from train_tools.planning.argument import Argument
 from train_tools.planning.arguments import ARGUMENTS, KNOWN, argument_named
+from train_tools.planning.options import RULES, SOURCES
 from train_tools.planning.values import parse_values
 from train_tools.workspace.catalogue import Entry, as_text
 
 SECTION = "training"
+AXES = {
+    *ARGUMENTS,
+    *(source.name for source in SOURCES),
+}  # what may hold several values, unless its row says no
 
 
 def training_entries() -> list[Entry]:
@@ -20,7 +25,7 @@ def training_entries() -> list[Entry]:
 
 
 def _entry(argument: Argument) -> Entry:
-    is_axis = argument.name in ARGUMENTS
+    is_axis = argument.name in AXES and argument.is_axis
     return Entry(
         section=SECTION,
         name=argument.name,
@@ -43,5 +48,5 @@ def check_training(settings: Mapping[str, Any]) -> None:
         argument = argument_named(name)
         if given == "":  # an empty field means the default
             continue
-        if len(parse_values(argument, given)) > 1 and name not in ARGUMENTS:
+        if len(parse_values(argument, given)) > 1 and name not in AXES | RULES:
             raise UsageError(f"{name} takes one value, not several")

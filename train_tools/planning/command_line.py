@@ -15,9 +15,10 @@ from train_tools.errors import UsageError
 CONTINUED = re.compile(r"[ \t]*[\\`^][ \t]*\r?\n")
 SCRIPT = re.compile(r"(?:^|[/\\])(\w*train_network\.py)$")
 ASSIGNMENT = re.compile(r"\s*(?:export\s+|set\s+)?\$?([A-Za-z_]\w*)\s*=\s*(.*)")
-VARIABLE = re.compile(r"\$\{(\w+)\}|\$([A-Za-z_]\w*)|%([A-Za-z_]\w*)%")
+VARIABLE = re.compile(r"\$\{(\w+)(?:\[[@*]\])?\}|\$([A-Za-z_]\w*)|%([A-Za-z_]\w*)%")
 # A backslash that belongs to a path of Windows; else it is bash's escape.
 WINDOWS_PATH = re.compile(r"""(?:^|[\s"'=])(?:[A-Za-z]:\\|\.{1,2}\\|\\\\)""", re.MULTILINE)
+COMPUTED = re.compile(r"^[(\[@]|::|\(\)$")  # lists and calls
 ENDS = frozenset({";", "&&", "||", "|", "&", ">", ">>", "2>&1"})
 CONSTANTS = {"true": "true", "false": "false"}  # PowerShell's $true
 
@@ -77,8 +78,10 @@ class Reader:
         found = ASSIGNMENT.fullmatch(line)
         if not found:
             return False
+        if line[0].isspace() and found[1] in self.variables:
+            return True  # in a branch: what stands before it counts
         words = list(self.words(found[2]))
-        is_plain = len(words) <= 1 and not any(word.unknown for word in words)
+        is_plain = len(words) <= 1 and not any(word.unknown or COMPUTED.search(word.text) for word in words)
         self.variables[found[1]] = (words[0].text if words else "") if is_plain else None
         return True
 

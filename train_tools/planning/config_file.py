@@ -31,12 +31,22 @@ def dumps(arguments: Mapping[str, Any], family: Family) -> str:
 
     Raises UsageError with all that sd-scripts would fail on or ignore.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    given = {name: _typed(name, value) for name, value in arguments.items() if value is not None}
     wrong = [problem.sentence for problem in check(given, family) if problem.is_fatal]
     if wrong:
         raise UsageError(f"these arguments can't be given to {family.script}: {'; '.join(wrong)}")
     ordered = {name: given[name] for name in ARGUMENTS if name in given}
     return f"# {family.script}\n{toml.dumps(ordered)}"
+
+
+def _typed(name: str, value: Any) -> Any:
+    """A run keeps all lists as texts; sd-scripts wants the numbers of some as numbers."""
+    if name in ARGUMENTS and ARGUMENTS[name].are_numbers and isinstance(value, list):
+        try:
+            return [float(item) for item in value]
+        except (TypeError, ValueError):
+            return value
+    return value
 
 
 def load(file: Path) -> dict[str, Any]:

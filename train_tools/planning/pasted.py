@@ -45,10 +45,9 @@ class Pasted:
     def overridden(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Those of `given` that it changes: name -> (old, new); notations of one value are equal."""
         return {
-            name: (given[name], new)
-            for name, new in self.settings.items()
-            if given.get(name) not in (None, "")
-            and parse_values(ARGUMENTS[name], given[name]) != parse_values(ARGUMENTS[name], new)
+            name: (given[name], self.settings[name])
+            for name, new in self.values.items()
+            if given.get(name) not in (None, "") and not _is_same(ARGUMENTS[name], given[name], new)
         }
 
 
@@ -60,7 +59,7 @@ def parse_pasted(text: str) -> Pasted:
     values: dict[str, Any] = {}
     left_out: dict[str, str] = {}
     unknown = []
-    for name, words in _groups(line.words):
+    for name, words in _groups(line.words, left_out):
         row = ARGUMENTS.get(name)
         if row is None:
             unknown.append(f"--{name} (did you mean --{did_you_mean(name)}?)")
@@ -68,7 +67,7 @@ def parse_pasted(text: str) -> Pasted:
             left_out[name] = row.chosen_by_us
         else:
             _refuse_unknown_variable(name, words)
-            target, value = _modern(row, _value(row, [word.text for word in words]))
+            target, value = modern(row, typed_value(row, [word.text for word in words]))
             values[target] = value
     if unknown:
         raise UsageError(f"unknown: {', '.join(unknown)}")
@@ -81,13 +80,24 @@ def as_setting(argument: Argument, value: Any) -> Any:
         return "none"
     if argument.is_several and isinstance(value, list):
         return " ".join(map(str, value))
-    if isinstance(value, str) and argument.kind == "str" and parse_values(argument, value) != [value]:
+    if argument.are_numbers and isinstance(value, list):
+        return [str(number) for number in value]
+    is_text = isinstance(value, str) and argument.kind == "str" and not argument.choices
+    if is_text and value and not _is_same(argument, value, value):
         return '"' + value.replace('"', '""') + '"'
     return value
 
 
-def _groups(words: Sequence[Word]) -> Iterator[tuple[str, list[Word]]]:
-    """Each argument's name with the words that follow it."""
+def _is_same(row: Argument, given: Any, new: Any) -> bool:
+    several = isinstance(new, list) and row.kind != "list" and not row.is_several
+    try:
+        return parse_values(row, given) == (new if several else [new])
+    except UsageError:
+        return False
+
+
+def _groups(words: Sequence[Word], left_out: dict[str, str]) -> Iterator[tuple[str, list[Word]]]:
+    """Each argument's name with the words that follow it; lists that a script fills as it runs are left out."""
     name, values = "", list[Word]()
     for word in words:
         found = NAME.fullmatch(word.text)
@@ -96,12 +106,20 @@ def _groups(words: Sequence[Word]) -> Iterator[tuple[str, list[Word]]]:
                 yield name, values
             name = _spelled(found[1])
             values = [] if found[2] is None else [Word(found[2], word.unknown)]
+        elif word.text == word.unknown and (not name or _is_full(name, values)):
+            left_out[word.unknown] = "the script fills it as it runs; add what it holds"
         elif name:
             values.append(word)
         else:
             raise UsageError(f"arguments begin with --, as in --learning_rate=1e-4; what is {word.text!r}?")
     if name:
         yield name, values
+
+
+def _is_full(name: str, values: Sequence[Word]) -> bool:
+    """Whether the argument takes no further word."""
+    row = ARGUMENTS.get(name)
+    return row is not None and row.kind != "list" and (row.kind == "bool" or bool(values))
 
 
 def _spelled(name: str) -> str:
@@ -121,7 +139,7 @@ def _refuse_unknown_variable(name: str, words: Sequence[Word]) -> None:
             raise UsageError(f"--{name} takes {word.unknown}, whose value the text doesn't say; write it in")
 
 
-def _modern(row: Argument, value: Any) -> tuple[str, Any]:
+def modern(row: Argument, value: Any) -> tuple[str, Any]:
     """The argument that an old name stands for, with its value."""
     if row.instead is None:
         return row.name, value
@@ -129,9 +147,15 @@ def _modern(row: Argument, value: Any) -> tuple[str, Any]:
     return other, value if fixed is None else fixed
 
 
-def _value(row: Argument, words: list[str]) -> Any:
+def typed_value(row: Argument, words: list[str]) -> Any:
+    """What an argument followed by `words` is given; a list where it is one, or where a word says several values.
+
+    Raises UsageError for a value that isn't allowed.
+    """
     if row.kind == "bool":
         return _flag(row, words)
+    if not words and (row.kind == "list" or row.is_several):
+        return None  # sd-scripts takes such an argument without any
     if not words:
         raise UsageError(f"--{row.name} has no value; allowed: {row.allowed}")
     if row.kind == "list":
@@ -155,7 +179,7 @@ def _flag(row: Argument, words: list[str]) -> bool:
 
 def _list(row: Argument, words: list[str]) -> list[Any]:
     if row.are_numbers:
-        return [str(parse_number(row, word)) for word in words]
+        return [_number(row, word) for word in words]
     if len(words) == 1:
         # One pair of quotes around all: "conv_dim=4 conv_alpha=1".
         pieces = [piece for piece in split(words[0], " ") if piece]
@@ -164,7 +188,7 @@ def _list(row: Argument, words: list[str]) -> list[Any]:
     return words
 
 
-def parse_number(row: Argument, text: str) -> float:
+def _number(row: Argument, text: str) -> float:
     """Of a list of numbers."""
     try:
         return float(text)

@@ -10,7 +10,7 @@ ROWS: tuple[Argument, ...] = (
         reason="the kind that every program reads", short="nm"),
     row("network_dim", "int", None,
         "Rank of the LoRA: how much it can hold.", "LoRA 的秩(容量)。", ours=16,
-        reason="enough for a subject or a style, and small files", minimum=1, maximum=4096, short="net",
+        reason="enough for a subject or a style, and small files", minimum=1, maximum=100_000, short="net",
         importance="beginner"),
     row("network_alpha", "float", 1,
         "The LoRA is scaled by alpha / network_dim.", "LoRA 按 alpha / network_dim 缩放。", ours=8,
