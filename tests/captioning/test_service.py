@@ -18,6 +18,7 @@ from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.dataset.progress import Progress
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.tags.service import undo
 from train_tools.workspace.workspace import Version, Workspace
 
 if TYPE_CHECKING:
@@ -148,6 +149,11 @@ def test_stopping_keeps_the_captions_until_then(processed: Version, monkeypatch:
     assert captions(processed) == {"a": "zorb, red", "b": "zorb, green"}
     assert not captioner.open
     assert caption(processed, CaptioningSettings()).kept == 2
+    assert captions(processed)["c"] == "zorb, blue"
+    undo(processed)
+    assert captions(processed) == {"a": "zorb, red", "b": "zorb, green"}
+    undo(processed)
+    assert captions(processed) == {"a": "zorb, mine"}
 
 
 def test_captioners_in_the_order_asked_for(processed: Version, monkeypatch: pytest.MonkeyPatch) -> None:

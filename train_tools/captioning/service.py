@@ -20,6 +20,9 @@ from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.progress import Progress, Report, silent
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.tags import journal
+from train_tools.tags.files import read_text
+from train_tools.tags.journal import Change
 from train_tools.workspace.files import free_name, time_stamp, write_text
 from train_tools.workspace.lock import writing
 from train_tools.workspace.workspace import Version
@@ -44,7 +47,10 @@ class Written:
 
 @dataclass(frozen=True)
 class CaptionReport:
-    """`kept` captions were there and stay; replaced ones lie in `saved`, a folder of the history."""
+    """`kept` captions were there and stay; replaced ones lie in `saved`, a folder of the history.
+
+    What was written can be undone as one change (`tags.service.undo`).
+    """
 
     captioner: str
     written: tuple[Written, ...]
@@ -75,24 +81,31 @@ def caption_held(version: Version, settings: CaptioningSettings, report: Report)
             f"{version.project} {version.name} has no processed images; "
             f"run `dataset process {version.project} {version.name}` first"
         )
+    journal.settle_held(version)
     tasks, failed = open_tasks(images, settings)
     total, kept = len(tasks), len(images) - len(tasks) - len(failed)
     saved = None
     written: list[Written] = []
-    if tasks:
-        with make_captioner(settings) as captioner:
-            saved = save_captions(version, tasks)
-            for task, result in results(captioner, tasks, settings.batch_size):
-                name = task.image.path.name
-                if isinstance(result, Failure):
-                    failed.append(result)
-                    text = f"failed: {result.reason}"
-                else:
-                    text = compose(result, task, settings)
-                    write(task.image.caption_file, text)
-                    written.append(Written(name, text))
-                report(Progress(len(written) + len(failed), total, name, text))
-    return CaptionReport(",".join(settings.captioner), tuple(written), kept, tuple(failed), saved)
+    changes: list[Change] = []
+    what = ",".join(settings.captioner)
+    try:
+        if tasks:
+            with make_captioner(settings) as captioner:
+                saved = save_captions(version, tasks)
+                for task, result in results(captioner, tasks, settings.batch_size):
+                    name = task.image.path.name
+                    if isinstance(result, Failure):
+                        failed.append(result)
+                        text = f"failed: {result.reason}"
+                    else:
+                        text = compose(result, task, settings)
+                        changes.append(write(version, task, text))
+                        written.append(Written(name, text))
+                    report(Progress(len(written) + len(failed), total, name, text))
+    finally:
+        if changes:  # also of a captioning that was stopped
+            journal.add_done(version, f"caption with {what}", changes)
+    return CaptionReport(what, tuple(written), kept, tuple(failed), saved)
 
 
 def make_captioner(settings: CaptioningSettings) -> Captioner:
@@ -207,7 +220,9 @@ def without_prefix(text: str, prefix: str) -> str:
     return text
 
 
-def write(path: Path, text: str) -> None:
+def write(version: Version, task: Task, text: str) -> Change:
+    path = task.image.caption_file
+    change = Change(path.relative_to(version.processed).as_posix(), read_text(path), text + "\n")
     try:
         write_text(path, text + "\n")
     except OSError as error:
@@ -215,3 +230,4 @@ def write(path: Path, text: str) -> None:
             f"{path} can't be written ({error.strerror}); make room on the disk, then caption again: "
             "the captions written so far are kept"
         ) from error
+    return change

@@ -157,9 +157,20 @@ def perform(version: Version, changes: Sequence[Change], state: State, then: Sta
 def commit(version: Version, what: str, changes: Sequence[Change], report: Report) -> Entry:
     """A new change: recorded, applied, and the last one that can be undone. For who holds the version."""
     state = read_state(version)
-    name = record_name(state.next)
-    write_record(version, name, what, changes)
-    entry = Entry(state.next, what, datetime.now().isoformat(" ", "seconds"), len(changes))
-    then = State((*state.done, entry), (), state.next + 1)
-    perform(version, changes, replace(state, pending=name), then, report)
+    entry, then = recorded(version, state, what, changes)
+    perform(version, changes, replace(state, pending=record_name(entry.number)), then, report)
     return entry
+
+
+def add_done(version: Version, what: str, changes: Sequence[Change]) -> Entry:
+    """Makes a change that can be undone of files that are written already. For who holds the version."""
+    entry, then = recorded(version, read_state(version), what, changes)
+    write_state(version, then)
+    return entry
+
+
+def recorded(version: Version, state: State, what: str, changes: Sequence[Change]) -> tuple[Entry, State]:
+    """Writes the record; returns its entry and the state once it is done."""
+    write_record(version, record_name(state.next), what, changes)
+    entry = Entry(state.next, what, datetime.now().isoformat(" ", "seconds"), len(changes))
+    return entry, State((*state.done, entry), (), state.next + 1)
