@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from train_tools.workspace.workspace import Version
 
 FOLDER = f"edits{CAPTIONS}"
 STATE = "state.json"
+WRITERS = 8  # files at once; each waits for the disk to hold it for good
 STEP = "step.json"  # the record of an undo or redo while it is under way
 
 
@@ -143,14 +145,17 @@ def perform(version: Version, changes: Sequence[Change], state: State, then: Sta
     The record is written already; `state` names it as pending.
     """
     write_state(version, state)
+    pool = ThreadPoolExecutor(WRITERS)
     try:
-        for done, change in enumerate(changes, start=1):
-            put_text(version.processed / change.name, change.after)
+        written = pool.map(lambda change: put_text(version.processed / change.name, change.after), changes)
+        for done, (change, _) in enumerate(zip(changes, written, strict=True), start=1):
             report(Progress(done, len(changes), change.name, change.after or ""))
     except BaseException:
+        pool.shutdown(cancel_futures=True)  # what is being written ends before it is put back
         put_back(version, changes)
         write_state(version, replace(state, pending=""))
         raise
+    pool.shutdown()
     write_state(version, then)
 
 
