@@ -79,7 +79,7 @@ def make_plan(version: Version, overrides: Mapping[str, Any], engine_name: str =
     Writes nothing. Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
     """
     engine = engine_named(engine_name)
-    given, options = given_settings(version, overrides)
+    given, options = _settings(version, overrides)
     grid = make_grid(given)
     dataset = read_dataset(version.processed)
     warnings = [*grid.warnings]
@@ -99,7 +99,7 @@ def make_plan(version: Version, overrides: Mapping[str, Any], engine_name: str =
     )
 
 
-def given_settings(version: Version, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _settings(version: Version, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is set for arguments, and the options with their values."""
     for name in overrides:
         argument_named(name)
