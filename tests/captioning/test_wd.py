@@ -140,6 +140,15 @@ def test_as_a_user(processed: Version, model: Path, capsys: pytest.CaptureFixtur
     ]
 
 
+def test_a_refused_captioning_changes_no_setting(
+    processed: Version, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["dataset", "caption", "zorb", "v1", "--root", str(processed.folder.parents[4])]
+    assert cli.main([*command, "--set", "captioner=wd", "--set", "wd_model=./none"]) == 2
+    assert "neither a folder nor a hub id" in capsys.readouterr().err
+    assert not processed.settings_file.exists() or "wd" not in processed.settings_file.read_text("utf-8")
+
+
 def listed(path: Path) -> dict[str, Any]:
     return {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": "0" * 40}
 

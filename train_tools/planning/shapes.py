@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from train_tools.planning.arguments import ARGUMENTS
 from train_tools.planning.defaults import base_model_of, complete, defaults_for
 from train_tools.planning.grid import make_grid
 from train_tools.planning.images import BucketRule, bucket_rule
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
+
+# The arguments that decide them; whatever else is set, or wrong, doesn't matter here.
+DECIDING = (
+    "pretrained_model_name_or_path", "resolution", "enable_bucket", "min_bucket_reso", "max_bucket_reso",
+    "bucket_reso_steps", "bucket_no_upscale", "train_batch_size", "max_token_length",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Shape:
 def shapes_of(version: Version) -> list[Shape]:
     """Those of the runs that are planned, each once; raises UsageError for a value that isn't allowed."""
     saved = settings.read(version)["training"]
-    given = {name: value for name, value in saved.items() if name in ARGUMENTS and value != ""}
+    given = {name: value for name, value in saved.items() if name in DECIDING and value != ""}
     found: dict[Shape, None] = {}
     for combination in make_grid(given).combinations():
         values = complete(combination, defaults_for(base_model_of(combination)))
