@@ -61,6 +61,7 @@ def test_show_find_and_count(run: Run) -> None:
     assert run("find", "--missing")[1] == "c.png\n"
     assert document(run("find", "--longer", "6", "--json")) == {"images": ["a.png", "b.png"]}
     assert document(run("count", "--json"))["tags"] == {"boots": 2, "zorb": 2, "red boots": 1, "red hat": 1}
+    assert document(run("count", "--json"))["lengths"] == {"75": 3, "150": 0, "225": 0, "longer": 0}
     assert run("count", "--top", "1")[1].splitlines()[1].split() == ["boots", "2"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +16,6 @@ from train_tools.commands.output import Output, table
 from train_tools.errors import UsageError
 from train_tools.tags import edits, journal
 from train_tools.tags.edits import Edit
-from train_tools.tags.filters import Filter
 from train_tools.tags.journal import Change
 from train_tools.tags.service import (
     StepReport,
@@ -28,7 +28,7 @@ from train_tools.tags.service import (
     undo,
 )
 from train_tools.tags.synonyms import parse_pairs, read_pairs
-from train_tools.tags.tokens import count
+from train_tools.tags.tokens import LIMITS, count, limit_of
 from train_tools.workspace.workspace import Version, Workspace
 
 HELP = "Shows, counts, edits and checks the captions of a version's training images."
@@ -100,16 +100,16 @@ def run_show(version: Version, arguments: argparse.Namespace, out: Output) -> in
         }
         for file in files
     ]
-    for row in rows:
-        text = "(no caption file)" if row["caption"] is None else shown(str(row["caption"]))
-        out.say(f"{row['image']}  [{row['tokens']}]  {text}")
+    for row, file in zip(rows, files, strict=True):
+        none = "(can't be read)" if file.problem else "(no caption file)"
+        out.say(f"{row['image']}  [{row['tokens']}]  {none if file.text is None else shown(file.text)}")
     out.document({"captions": rows})
     return 1 if any(file.problem for file in files) else 0
 
 
 def run_find(version: Version, arguments: argparse.Namespace, out: Output) -> int:
     wanted = filter_of(arguments)
-    if wanted == Filter():
+    if wanted.is_everything:
         raise UsageError("say what to find, e.g. `--tag TAG` or `--text TEXT`; `captions show` shows all")
     names = [file.image.path.name for file in captions(version, wanted)]
     for name in names:
@@ -124,13 +124,18 @@ def run_count(version: Version, arguments: argparse.Namespace, out: Output) -> i
     counts = tag_counts(files).most_common(arguments.top)
     if counts:
         out.say(table([["tag", "captions"], *([tag, str(n)] for tag, n in counts)], frozenset([1])))
-    out.document({"images": len(files), "tags": dict(counts)})
+    limits = Counter(limit_of(file.text or "") for file in files)
+    lengths = {str(limit or "longer"): limits[limit] for limit in (*LIMITS, None)}
+    out.say(
+        "CLIP tokens: " + ", ".join(f"{f'up to {k}' if k.isdigit() else k}: {n}" for k, n in lengths.items())
+    )
+    out.document({"images": len(files), "tags": dict(counts), "lengths": lengths})
     return 0
 
 
 def run_edit(version: Version, arguments: argparse.Namespace, out: Output) -> int:
     wanted = filter_of(arguments)
-    if arguments.action == "set" and wanted == Filter():
+    if arguments.action == "set" and wanted.is_everything:
         raise UsageError("say which captions, e.g. `--image NAME`; for every image: `--image '*'`")
     edit = edit_of(version, arguments)
     if arguments.dry_run:

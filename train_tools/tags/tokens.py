@@ -16,8 +16,7 @@ from train_tools.tags.caption import COMMA, SECONDARY_SEPARATOR, Line, parse, wi
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-CHUNK = 75  # tokens between the two that start and end a chunk
-LIMITS = (75, 150, 225)  # what sd-scripts' max_token_length can be (75: left out)
+LIMITS = (75, 150, 225)  # whole chunks; what sd-scripts' max_token_length can be (75: left out)
 # Where OpenAI's CLIP divides text before it merges bytes.
 WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 
@@ -30,6 +29,11 @@ def count(text: str) -> int:
 def is_longer(text: str, limit: int) -> bool:
     """Whether `count(text) > limit`; no token is shorter than a byte, so short texts need no counting."""
     return len(normal(text).encode("utf-8")) > limit and count(text) > limit
+
+
+def limit_of(text: str) -> int | None:
+    """The smallest of `LIMITS` that holds the text; None: none does."""
+    return next((limit for limit in LIMITS if not is_longer(text, limit)), None)
 
 
 def count_line(line: Line) -> int:
