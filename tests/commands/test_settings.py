@@ -120,7 +120,7 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["settings", "explain", "training.network_dim", "--language", "zh"]) == 0
     text = capsys.readouterr().out
     assert "LoRA 的秩" in text
-    assert "整数,1 到 4096" in text
+    assert "整数,1 到 100000" in text
     assert "可作为轴" in text
     assert cli.main(["settings", "explain", "preview", "--json"]) == 0
     settings = json.loads(capsys.readouterr().out)["settings"]
