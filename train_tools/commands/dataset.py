@@ -14,10 +14,12 @@ from train_tools.captioning.settings import CaptioningSettings
 from train_tools.commands.options import add_common, add_set, add_version
 from train_tools.commands.output import Output, table
 from train_tools.dataset.census import Census, take_census
-from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add, shown
+from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add
+from train_tools.dataset.looks import Duplicates
 from train_tools.dataset.process import process
 from train_tools.dataset.progress import Progress, Report
 from train_tools.dataset.settings import DatasetSettings
+from train_tools.dataset.sources import shown
 from train_tools.workspace.settings import change, parse_assignments, preview_change
 from train_tools.workspace.workspace import Version, Workspace
 
@@ -36,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         leaf = actions.add_parser(action, help=help_text)
         add_version(leaf)
         if action == "add":
-            leaf.add_argument("paths", metavar="PATH", nargs="+", type=Path)
+            leaf.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="image, folder or zip")
+            leaf.add_argument(
+                "--concept", default="", help="what these show, if not the version's own concept"
+            )
         add_set(leaf)
         add_common(leaf)
 
@@ -49,17 +54,21 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 
 def run_add(version: Version, arguments: argparse.Namespace, out: Output) -> int:
     change(version, "dataset", DatasetSettings, parse_assignments(arguments.set))
-    report = add(version, arguments.paths, say_progress(out))
+    report = add(version, arguments.paths, say_progress(out), arguments.concept)
     groups = {outcome: report.of(outcome) for outcome in (ADDED, THERE, IGNORED, FAILED)}
     for item in groups[IGNORED]:
         out.say(f"ignored {item.source}: {item.reason}")
     complain((item.source, item.reason) for item in groups[FAILED])
+    for line in duplicate_lines(report.duplicates):
+        out.say(line)
     out.say(", ".join(f"{len(items)} {outcome}" for outcome, items in groups.items()))
     if not any(groups[outcome] for outcome in (ADDED, THERE, FAILED)):
         complain([(", ".join(map(shown, arguments.paths)), "there is no image to add")])
-    out.document(
-        {outcome.replace(" ", "_"): [asdict(item) for item in items] for outcome, items in groups.items()}
-    )
+    document: dict[str, Any] = {
+        outcome.replace(" ", "_"): [asdict(item) for item in items] for outcome, items in groups.items()
+    }
+    document["duplicates"] = [asdict(group) for group in report.duplicates]
+    out.document(document)
     return 0 if not groups[FAILED] and (groups[ADDED] or groups[THERE]) else 1
 
 
@@ -111,12 +120,23 @@ def census_lines(census: Census, settings: DatasetSettings) -> list[str]:
         lines.append(table([heading, *rows], frozenset(range(1, 6))))
         lines.append(f"images in an epoch: {census.images_per_epoch}")
         lines.append(f"sizes: {', '.join(f'{size} ({count})' for size, count in census.sizes.items())}")
+        if census.revision is not None:
+            lines.append(f"originals used: {census.used} of {census.originals}")
     else:
         lines.append("processed: nothing yet")
+    lines += [f"skipped {one.name}: {one.reason}" for one in census.skipped]
+    lines += [f"not taken in {one.name}: {one.reason}" for one in census.last_intake.skipped]
+    lines += duplicate_lines(census.duplicates)
+    if census.not_looked_at:
+        lines.append(f"not looked at for duplicates yet: {census.not_looked_at}; `dataset process` does")
     lines += [f"unreadable: {name}" for name in census.unreadable]
     lines.append(f"earlier revisions: {census.earlier_revisions}")
     lines.append(f"settings: {', '.join(f'{name}={value}' for name, value in asdict(settings).items())}")
     return lines
+
+
+def duplicate_lines(groups: Iterable[Duplicates]) -> list[str]:
+    return [f"{group.kind}: {', '.join(group.names)}" for group in groups]
 
 
 def say_progress(out: Output) -> Report:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +24,9 @@ def decode(data: bytes) -> Image.Image:
     if not data:
         raise UnreadableImageError("the file is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = open_header(io.BytesIO(data))
-            image.load()
-            return image
+        image = open_header(io.BytesIO(data))
+        image.load()
+        return image
     except UnidentifiedImageError as error:
         raise UnreadableImageError("it isn't a picture in a format that is read, or it is damaged") from error
     except Image.DecompressionBombError as error:
@@ -54,8 +51,22 @@ def frames(image: Image.Image) -> int:
     return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
 
 
+def pixel_count(data: bytes) -> int:
+    """What `decode` will hold, from the file's head; 0 where that can't be read."""
+    try:
+        with open_header(io.BytesIO(data)) as image:
+            return image.width * image.height
+    except Exception:  # `decode` says what is wrong
+        return 0
+
+
 def to_rgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.Image:
     """Upright, sRGB, 8 bits, without alpha (laid onto `background`) and without metadata."""
+    return split_alpha(image, background)[0]
+
+
+def split_alpha(image: Image.Image, background: Colour) -> tuple[Image.Image, Image.Image | None]:
+    """`to_rgb`, and the transparency as `L` (0: nothing there); None where there is none."""
     profile = image.info.get("icc_profile")
     eight_bits = to_eight_bits(upright(image))
     alpha = alpha_of(eight_bits)
@@ -64,9 +75,10 @@ def to_rgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.Im
         ground = Image.new("RGB", colour.size, background)
         ground.paste(colour, mask=alpha)
         colour = ground
-    result = colour.copy()
-    result.info = {}
-    return result
+    elif colour is image:
+        colour = colour.copy()
+    colour.info = {}
+    return colour, alpha
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -13,7 +13,8 @@ from PIL import Image, ImageOps
 
 from train_tools.dataset import revision as revisions
 from train_tools.dataset.images import UnreadableImageError, open_image, resize, to_rgb
-from train_tools.dataset.intake import cut
+from train_tools.dataset.known import Skipped
+from train_tools.dataset.origin import cut
 from train_tools.dataset.originals import UnreadableCaptionError, caption_files, images_in, read_caption
 from train_tools.dataset.progress import Progress, Report, silent
 from train_tools.dataset.revision import Revision, Source
@@ -83,7 +84,11 @@ def process(version: Version, settings: DatasetSettings, report: Report = silent
         )
         sources, failed, notes = build(version, plan, originals, report)
         made = Revision(
-            next_number(version), datetime.now().isoformat("T", "seconds"), asdict(settings), sources
+            next_number(version),
+            datetime.now().isoformat("T", "seconds"),
+            asdict(settings),
+            sources,
+            tuple(Skipped(problem.name, problem.reason) for problem in failed),
         )
         revisions.write(building, made)
         archive = archive_name(version, before)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.dataset.known import Skipped
 from train_tools.dataset.originals import UnreadableCaptionError, read_caption
 from train_tools.workspace.files import read_json, write_json
 
@@ -28,6 +29,7 @@ class Revision:
     time: str
     settings: dict[str, Any]
     images: tuple[Source, ...]
+    skipped: tuple[Skipped, ...] = ()  # originals that gave no image
 
 
 def write(folder: Path, revision: Revision) -> None:
@@ -40,7 +42,11 @@ def read(folder: Path) -> Revision | None:
         return None
     data = read_json(folder / FILE)
     return Revision(
-        data["number"], data["time"], data["settings"], tuple(Source(**i) for i in data["images"])
+        data["number"],
+        data["time"],
+        data["settings"],
+        tuple(Source(**i) for i in data["images"]),
+        tuple(Skipped(**one) for one in data.get("skipped", ())),
     )
 
 
