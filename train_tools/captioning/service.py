@@ -12,10 +12,10 @@ from PIL import Image
 from train_tools.captioning.interface import Captioner
 from train_tools.captioning.registry import CAPTIONERS
 from train_tools.captioning.settings import CONCEPT, CaptioningSettings
-from train_tools.dataset.census import CAPTIONS
 from train_tools.dataset.images import UnreadableImageError, open_image, to_rgb
 from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.progress import Progress, Report, silent
+from train_tools.dataset.revision import CAPTIONS
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.files import free_name, time_stamp, write_text

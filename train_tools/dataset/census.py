@@ -9,13 +9,11 @@ from pathlib import Path
 from train_tools.dataset.known import Known, LastIntake, Skipped
 from train_tools.dataset.looks import Duplicates, find_duplicates
 from train_tools.dataset.originals import Original, originals_in
-from train_tools.dataset.revision import Revision
+from train_tools.dataset.revision import Revision, folders_of
 from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, fingerprint, training_images
 from train_tools.errors import TrainToolsError
-from train_tools.workspace.workspace import Version, folders_in
-
-CAPTIONS = "-captions"  # end of the names of history folders that hold only captions
+from train_tools.workspace.workspace import Version
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def take_census(version: Version) -> Census:
         sizes=sizes,
         unreadable=unreadable,
         revision=revision.number if revision else None,
-        earlier_revisions=sum(not folder.name.endswith(CAPTIONS) for folder in folders_in(version.history)),
+        earlier_revisions=len(folders_of(version)),
         fingerprint=fingerprint(images),
     )
 

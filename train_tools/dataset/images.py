@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +38,15 @@ def decode(data: bytes) -> Image.Image:
 
 def open_image(path: Path) -> Image.Image:
     """`decode` of a file; raises UnreadableImageError where it can't be read at all, too."""
+    return decode(read_data(path))
+
+
+def read_data(path: Path) -> bytes:
+    """Raises UnreadableImageError."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UnreadableImageError(f"it can't be read ({error.strerror})") from error
-    return decode(data)
 
 
 def frames(image: Image.Image) -> int:
@@ -139,16 +142,3 @@ def without_alpha(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB", "CMYK", "LAB"):
         return image
     return image.convert("RGBA").convert("RGB") if image.mode in ("P", "PA", "RGBa") else image.convert("RGB")
-
-
-def scaled_to_area(size: tuple[int, int], area: int) -> tuple[int, int]:
-    """The size with the same shape and at most about `area` pixels; never larger than `size`."""
-    scale = min(1.0, math.sqrt(area / (size[0] * size[1])))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def resize(image: Image.Image, width: int, height: int, keep_aspect: bool) -> Image.Image:
-    """To the area `width * height` in its own shape, or its centre to exactly `width` x `height` pixels."""
-    if not keep_aspect:
-        return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-    return image.resize(scaled_to_area(image.size, width * height), Image.Resampling.LANCZOS)
