@@ -157,3 +157,21 @@ def test_what_was_skipped_and_doubled_is_shown(
     assert cli.main(["dataset", "show", "zorb", "v1", "--json", *root]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["originals"], document["used"], document["skipped"]) == (8, 8, [])
+
+
+def test_concepts_and_regularisation(
+    root: list[str], awkward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = str(awkward / "one"), str(awkward / "two")
+    assert cli.main(["dataset", "add", "zorb", "v1", one, *root]) == 0
+    assert cli.main(["dataset", "add", "zorb", "v1", two, "--concept", "blip", *root]) == 0
+    assert cli.main(["dataset", "add", "zorb", "v1", two, "--reg", "zorb", "--repeats", "4", *root]) == 0
+    assert cli.main(["dataset", "process", "zorb", "v1", "--set", "concept_repeats=blip:3", *root]) == 0
+    capsys.readouterr()
+    assert cli.main(["dataset", "show", "zorb", "v1", *root]) == 0
+    shown = capsys.readouterr().out
+    assert "10_zorb" in shown
+    assert "3_blip" in shown
+    assert "regularisation 4_zorb: 1 images x 4 = 4 for 10 of zorb" in shown
+    assert cli.main(["dataset", "add", "zorb", "v1", two, "--repeats", "4", *root]) == 2
+    assert "--repeats is for --reg" in capsys.readouterr().err

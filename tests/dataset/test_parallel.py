@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -62,3 +64,16 @@ def test_the_budget_holds_and_a_giant_goes_alone() -> None:
     with ordered(work, [40, 30, 500, 40, 40, 90, 10, 100] * 3, workers=6) as results:
         assert len(list(results)) == 24
     assert max(most) <= 100
+
+
+def test_threads_that_need_opencv_first_dont_meet() -> None:
+    script = """
+from PIL import Image
+from train_tools.dataset.operations.points import edge_points, face_points
+from train_tools.dataset.parallel import ordered
+image = Image.linear_gradient("L")
+with ordered(lambda n: (face_points, edge_points)[n % 2](image), range(16), workers=8) as results:
+    print(len(list(results)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert (done.stdout.strip(), done.returncode) == ("16", 0), done.stderr

@@ -11,16 +11,17 @@ from typing import Any
 
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
+from train_tools.commands.census_words import census_lines, duplicate_lines
 from train_tools.commands.options import add_common, add_set, add_version
-from train_tools.commands.output import Output, table
-from train_tools.dataset.census import Census, take_census
+from train_tools.commands.output import Output
+from train_tools.dataset.census import take_census
 from train_tools.dataset.history import restore, revisions_of
 from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add
-from train_tools.dataset.looks import Duplicates
 from train_tools.dataset.making import png
 from train_tools.dataset.preview_image import preview_image
 from train_tools.dataset.process import process
 from train_tools.dataset.progress import Progress, Report
+from train_tools.dataset.reg import add_reg
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.dataset.sources import shown
 from train_tools.errors import UsageError
@@ -54,7 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_arguments_of_add(leaf: argparse.ArgumentParser) -> None:
     leaf.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="image, folder or zip")
-    leaf.add_argument("--concept", default="", help="what these show, if not the version's own concept")
+    kind = leaf.add_mutually_exclusive_group()
+    kind.add_argument("--concept", default="", help="what these show, if not the version's own concept")
+    kind.add_argument(
+        "--reg", metavar="CLASS", default="", help="they are regularisation images of that concept"
+    )
+    leaf.add_argument("--repeats", type=int, metavar="N", help="of regularisation images (default: 1)")
 
 
 def add_arguments_of_restore(leaf: argparse.ArgumentParser) -> None:
@@ -91,7 +97,12 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 
 def run_add(version: Version, arguments: argparse.Namespace, out: Output) -> int:
     change(version, "dataset", DatasetSettings, parse_assignments(arguments.set))
-    report = add(version, arguments.paths, say_progress(out), arguments.concept)
+    if arguments.repeats is not None and not arguments.reg:
+        raise UsageError("--repeats is for --reg; those of other images are the setting repeats")
+    if arguments.reg:
+        report = add_reg(version, arguments.paths, arguments.reg, arguments.repeats, say_progress(out))
+    else:
+        report = add(version, arguments.paths, say_progress(out), arguments.concept)
     groups = {outcome: report.of(outcome) for outcome in (ADDED, THERE, IGNORED, FAILED)}
     for item in groups[IGNORED]:
         out.say(f"ignored {item.source}: {item.reason}")
@@ -188,38 +199,6 @@ def run_preview_image(version: Version, arguments: argparse.Namespace, out: Outp
     return 0
 
 
-def census_lines(census: Census, settings: DatasetSettings) -> list[str]:
-    lines = [f"originals: {census.originals} ({megabytes(census.original_bytes)})"]
-    if census.images:
-        revision = f"revision {census.revision}" if census.revision else "made by another program"
-        lines.append(f"processed: {census.images} images ({megabytes(census.image_bytes)}), {revision}")
-        heading = ["folder", "repeats", "images", "captioned", "missing", "empty"]
-        rows = [
-            [c.folder, *map(str, (c.repeats, c.images, c.captioned, c.missing_captions, c.empty_captions))]
-            for c in census.concepts
-        ]
-        lines.append(table([heading, *rows], frozenset(range(1, 6))))
-        lines.append(f"images in an epoch: {census.images_per_epoch}")
-        lines.append(f"sizes: {', '.join(f'{size} ({count})' for size, count in census.sizes.items())}")
-        if census.revision is not None:
-            lines.append(f"originals used: {census.used} of {census.originals}")
-    else:
-        lines.append("processed: nothing yet")
-    lines += [f"skipped {one.name}: {one.reason}" for one in census.skipped]
-    lines += [f"not taken in {one.name}: {one.reason}" for one in census.last_intake.skipped]
-    lines += duplicate_lines(census.duplicates)
-    if census.not_looked_at:
-        lines.append(f"not looked at for duplicates yet: {census.not_looked_at}; `dataset process` does")
-    lines += [f"unreadable: {name}" for name in census.unreadable]
-    lines.append(f"earlier revisions: {census.earlier_revisions}")
-    lines.append(f"settings: {', '.join(f'{name}={value}' for name, value in asdict(settings).items())}")
-    return lines
-
-
-def duplicate_lines(groups: Iterable[Duplicates]) -> list[str]:
-    return [f"{group.kind}: {', '.join(group.names)}" for group in groups]
-
-
 def say_progress(out: Output) -> Report:
     def report(progress: Progress) -> None:
         out.say(f"[{progress.done}/{progress.total}] {progress.name}: {progress.text}")
@@ -231,10 +210,6 @@ def complain(problems: Iterable[tuple[str, str]]) -> None:
     """What went wrong, a line each, on standard error."""
     for name, reason in problems:
         print(f"train_tools: {name}: {reason}", file=sys.stderr)
-
-
-def megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
 
 
 def plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from train_tools.dataset.known import Known, LastIntake, Skipped
 from train_tools.dataset.looks import Duplicates, find_duplicates
 from train_tools.dataset.originals import Original, originals_in
+from train_tools.dataset.reg import RegCount, count_reg
 from train_tools.dataset.revision import Revision, folders_of
 from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, fingerprint, training_images
@@ -47,6 +48,8 @@ class Census:
     revision: int | None  # the current one; None: not processed, or by another program
     earlier_revisions: int
     fingerprint: str
+    reg: tuple[RegCount, ...]
+    reg_problems: tuple[Skipped, ...]  # what of dataset/reg no concept is trained with
 
 
 def take_census(version: Version) -> Census:
@@ -57,6 +60,7 @@ def take_census(version: Version) -> Census:
     known = Known.of(version)
     looks = known.looks(originals)
     used, skipped = use_of(originals, revision)
+    reg, reg_problems = count_reg(version.reg, images)
     return Census(
         originals=len(originals),
         original_bytes=sum(original.path.stat().st_size for original in originals),
@@ -74,6 +78,8 @@ def take_census(version: Version) -> Census:
         revision=revision.number if revision else None,
         earlier_revisions=len(folders_of(version)),
         fingerprint=fingerprint(images),
+        reg=reg,
+        reg_problems=reg_problems,
     )
 
 

@@ -105,14 +105,17 @@ def find(version: Version, which: str) -> RevisionInfo:
 
 def _copy(source: Path, target: Path, report: Report) -> None:
     paths = sorted(path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
-    for done, path in enumerate(paths, start=1):
+    total = sum(path.suffix.lower() not in MUTABLE for path in paths)
+    done = 0
+    for path in paths:
         place = target / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix.lower() in MUTABLE:
             shutil.copy2(path, place)
         else:
             link_or_copy(path, place)
-        report(Progress(done, len(paths), path.name, "restored"))
+            done += 1
+            report(Progress(done, total, path.name, "restored"))
 
 
 def _renumber(version: Version, building: Path) -> int | None:

@@ -12,6 +12,7 @@ from train_tools.dataset.formats import open_header
 from train_tools.errors import TrainToolsError
 
 Colour = tuple[int, int, int]
+ORIENTATION = 0x0112  # EXIF's tag
 
 
 class UnreadableImageError(TrainToolsError):
@@ -82,6 +83,23 @@ def split_alpha(image: Image.Image, background: Colour) -> tuple[Image.Image, Im
         colour = colour.copy()
     colour.info = {}
     return colour, alpha
+
+
+def is_plain(image: Image.Image) -> bool:
+    """One upright picture in 8-bit sRGB without transparency, which any program shows alike."""
+    if image.mode not in ("RGB", "L") or "transparency" in image.info or frames(image) > 1:
+        return False
+    try:
+        turned = image.getexif().get(ORIENTATION, 1) != 1
+        profile = image.info.get("icc_profile")
+        named = (
+            ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+            if profile
+            else "sRGB"
+        )
+    except Exception:  # damaged EXIF or profile
+        return False
+    return not turned and "sRGB" in named
 
 
 def upright(image: Image.Image) -> Image.Image:

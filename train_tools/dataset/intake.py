@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+
+from PIL import Image
 
 from train_tools.dataset.archives import UnreadableMemberError
 from train_tools.dataset.candidates import Candidate, Found, caption_of, find_candidates
@@ -48,10 +51,28 @@ class IntakeReport:
         return [item for item in self.items if item.outcome == outcome]
 
 
+Prepare = Callable[[str, bytes, Image.Image], tuple[str, bytes]]
+
+
+def as_given(name: str, data: bytes, _: Image.Image) -> tuple[str, bytes]:
+    return name, data
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where images go, under whose name they are reported and what they are made into first."""
+
+    origin: Origin
+    known: Known | None
+    concept: str
+    prepare: Prepare = as_given
+
+
 @dataclass(frozen=True)
 class Seen:
     """A candidate after a look at all of it; `problem` says why it can't be taken."""
 
+    name: str = ""
     data: bytes = b""
     look: Look | None = None
     caption: Caption | None = None
@@ -77,7 +98,7 @@ def add(
             Item(one.shown, FAILED if one.is_fault else IGNORED, "", one.reason) for one in found.left_out
         ]
         try:
-            take_in(found, Origin(folder), concept, known, items, report)
+            take_in(found, Store(Origin(folder), known, concept), items, report)
         finally:
             known.last_intake = summary(found, items)
             save(known, version)
@@ -100,26 +121,25 @@ def concept_folder(version: Version, concept: str) -> Path:
     return require_inside(version.origin / concept, version.folder)
 
 
-def take_in(
-    found: Found, origin: Origin, concept: str, known: Known, items: list[Item], report: Report
-) -> None:
+def take_in(found: Found, into: Store, items: list[Item], report: Report) -> None:
     """Looks at many images at a time and stores them one by one, in their order."""
     total = len(found.candidates)
-    with ordered(see, found.candidates) as results:
+    with ordered(partial(see, into.prepare), found.candidates) as results:
         for number, (candidate, seen) in enumerate(results, start=1):
-            item = store(origin, concept, candidate, seen, known)
+            item = store(into, candidate.image.shown, seen)
             items.append(item)
             text = f"{item.outcome}: {item.reason}".rstrip(": ")
             report(Progress(number, total, candidate.image.shown, text))
 
 
-def see(candidate: Candidate) -> Seen:
+def see(prepare: Prepare, candidate: Candidate) -> Seen:
     try:
         candidate.image.name.encode("utf-8")
         data = candidate.image.read()
         with DECODING.holding(pixel_count(data)):
             image = decode(data)
             look = look_at(data, image)
+            name, kept = prepare(candidate.image.name, data, image)
     except UnicodeEncodeError:
         return Seen(problem="its name isn't valid text; rename it")
     except (UnreadableImageError, UnreadableMemberError) as error:
@@ -128,22 +148,23 @@ def see(candidate: Candidate) -> Seen:
         return Seen(problem=f"it can't be read ({error.strerror or error})")
     caption, complaint = caption_of(candidate)
     animated = "animated: its first frame is used" if frames(image) > 1 else ""
-    return Seen(data, look, caption, joined(animated, complaint))
+    converted = "made a PNG" if kept is not data else ""
+    return Seen(name, kept, look, caption, joined(animated, converted, complaint))
 
 
-def store(origin: Origin, concept: str, candidate: Candidate, seen: Seen, known: Known) -> Item:
-    source = candidate.image.shown
+def store(into: Store, source: str, seen: Seen) -> Item:
     if seen.look is None:
         return Item(source, FAILED, reason=seen.problem)
     try:
-        stored = origin.store(candidate.image.name, seen.data, seen.caption)
+        stored = into.origin.store(seen.name, seen.data, seen.caption)
     except OSError as error:
         raise TrainToolsError(
-            f"{source} can't be written into {origin.folder} ({error.strerror}); "
+            f"{source} can't be written into {into.origin.folder} ({error.strerror}); "
             "make room there, then add again: what was added before is kept"
         ) from error
-    original = Original(stored.path, concept)
-    known.see(original, seen.look)
+    original = Original(stored.path, into.concept)
+    if into.known:
+        into.known.see(original, seen.look)
     there = "" if stored.is_new else "the same image is there"
     reason = joined(there, stored.note, seen.note)
     return Item(source, ADDED if stored.is_new else THERE, original.name, reason)

@@ -30,6 +30,7 @@ GREYS = 32  # brightness steps that entropy is counted in
 ENTROPY_STEP = 4  # pixels
 
 _thread = threading.local()
+_loading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,8 @@ def _detect(cascade: str, grey: npt.NDArray[np.uint8]) -> list[Point]:
 
 def _classifier(cascade: str) -> Any:
     """One for each thread: a detector holds what it is working on."""
-    import cv2
-    import cv2.data
-
     if not hasattr(_thread, "classifier"):
+        cv2 = _opencv()
         _thread.classifier = functools.cache(lambda name: cv2.CascadeClassifier(cv2.data.haarcascades + name))
     return _thread.classifier(cascade)
 
@@ -91,15 +90,22 @@ def entropy_points(image: Image.Image, width: int, height: int) -> list[Point]:
 
 def edge_points(image: Image.Image) -> list[Point]:
     """Strong corners (Shi and Tomasi, "Good Features to Track", 1994)."""
-    import cv2
-
     grey = _grey(image)
     mask = np.full(grey.shape, 255, dtype=np.uint8)
     mask[int(image.height * (1 - WATERMARK)) :] = 0
-    found: Any = cv2.goodFeaturesToTrack(
+    found = _opencv().goodFeaturesToTrack(
         grey, MOST_CORNERS, CORNER_QUALITY, min(image.size) * CORNER_DISTANCE, mask=mask
     )
     return [Point(float(x), float(y)) for x, y in np.reshape(found, (-1, 2))] if found is not None else []
+
+
+def _opencv() -> Any:
+    """Loaded by one thread alone: while it loads, it takes itself out of Python's list of modules."""
+    with _loading:
+        import cv2
+        import cv2.data
+
+        return cv2
 
 
 def mean(points: Sequence[Point]) -> Point:
