@@ -55,7 +55,7 @@ def face(size: int = 200) -> Image.Image:
 def test_the_whole_image_has_the_area_and_its_shape() -> None:
     assert whole_image(plain(2000, 500), 512, 512).size == (1024, 256)
     assert whole_image(plain(50, 30), 512, 512).is_enlarged
-    assert small_image(whole_image(plain(50, 30), 512, 512), KEEP).size == (50, 30)  # type: ignore[union-attr]
+    assert small_image(whole_image(plain(50, 30), 512, 512), KEEP).size == (50, 30)
 
 
 def test_the_centre_is_cut_out_exactly() -> None:
@@ -217,7 +217,7 @@ def test_mirrored_copies_follow_their_picture_and_masks_go_along() -> None:
     assert one.box == (0, 0, 1, 1)
     assert one.image.getpixel((1, 5)) == (255, 0, 0, 0)  # the colour behind stays: nothing bleeds at the edge
     assert mirrored.image.getpixel((one.image.width - 2, 5)) == (255, 0, 0, 0)
-    assert mirrored.image.getpixel((1, 5))[3] == 255  # type: ignore[index]
+    assert mirrored.image.getpixel((1, 5))[3] == 255
 
 
 @pytest.mark.parametrize(

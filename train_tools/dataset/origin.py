@@ -37,8 +37,7 @@ class Origin:
     stems: set[str] = field(default_factory=set)  # comparable stems of the images
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.iterdir():
+        for path in self.folder.iterdir() if self.folder.is_dir() else ():
             self.files[comparable(path.name)] = path
             if is_image(path):
                 self.stems.add(comparable(path.stem))

@@ -14,7 +14,7 @@ from train_tools.dataset.operations.flip import flipped
 from train_tools.dataset.operations.focal import Focus, focal_crop
 from train_tools.dataset.operations.small import SKIP, UPSCALE, small_image
 from train_tools.dataset.operations.split import split_oversized
-from train_tools.dataset.operations.whole import whole_image
+from train_tools.dataset.operations.whole import WHOLE, whole_image
 from train_tools.dataset.settings import DatasetSettings
 
 
@@ -74,13 +74,13 @@ def _remark(image: Image.Image, crops: list[Crop], settings: DatasetSettings) ->
     small = [crop for crop in crops if crop.is_enlarged]
     if not small:
         return ""
-    own, wanted = f"{image.width}x{image.height}", f"{small[0].size[0]}x{small[0].size[1]}"
-    if settings.multicrop is False and settings.keep_aspect:
-        wanted = f"{settings.width}x{settings.height}"
+    own = f"{image.width}x{image.height}"
     if settings.small_images == UPSCALE:
         return f"enlarged from {own} pixels"
+    is_whole = small[0].operation == WHOLE  # its size has the image's own shape
+    width, height = (settings.width, settings.height) if is_whole else small[0].size
     left_out = "; left out" if settings.small_images == SKIP else ""
-    return f"only {own} pixels, smaller than {wanted}{left_out}"
+    return f"only {own} pixels, smaller than {width}x{height}{left_out}"
 
 
 def pictures_of(
