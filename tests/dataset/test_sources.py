@@ -17,6 +17,8 @@ from train_tools.dataset import archives
 from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, IntakeReport, add
 from train_tools.workspace.workspace import Version, Workspace
 
+NOT_NUL = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # zipfile ends a name there
+
 
 def picture(colour: str = "red", kind: str = "PNG") -> bytes:
     buffer = io.BytesIO()
@@ -144,7 +146,12 @@ def test_a_bomb_is_refused_unopened(
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30), max_size=4))
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30),
+        max_size=4,
+    )
+)
 def test_no_name_in_a_zip_leads_out(tmp_path_factory: pytest.TempPathFactory, members: list[str]) -> None:
     folder = tmp_path_factory.mktemp("zip")
     workspace = Workspace(folder / "outputs")
@@ -203,3 +210,15 @@ def test_a_single_file_finds_its_line(version: Version, pictures: Path) -> None:
     report = add(version, [pictures / "a.png"])
     assert (version.origin / "a.txt").read_text(encoding="utf-8").strip() == "it is a"
     assert [item.outcome for item in report.items] == [ADDED]
+
+
+def test_names_that_some_system_cant_hold_are_changed_and_said(version: Version, pictures: Path) -> None:
+    awkward = {"12:30?.png": "12_30_.png", "CON.png": "CON_.png", "x" * 240 + ".png": "x" * 200 + ".png"}
+    colours = zip(awkward, ("red", "blue", "gold"), strict=True)
+    path = zipped(pictures / "set.zip", {name: picture(colour) for name, colour in colours})
+    report = add(version, [path])
+    assert names(version) == set(awkward.values())
+    assert all("can't be used on every system" in item.reason for item in report.of(ADDED))
+    assert len(add(version, [path]).of(THERE)) == 3
+    add(version, [zipped(pictures / "fine.zip", {"猫　写真 (1).png": picture("green")})])
+    assert "猫　写真 (1).png" in names(version)

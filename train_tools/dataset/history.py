@@ -11,14 +11,12 @@ from train_tools.dataset import revision as revisions
 from train_tools.dataset.making import link_or_copy
 from train_tools.dataset.process import archive_name
 from train_tools.dataset.progress import Progress, Report, silent
-from train_tools.dataset.training import training_images
+from train_tools.dataset.training import is_trained, training_images
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace import swap
 from train_tools.workspace.files import require_inside
 from train_tools.workspace.lock import writing
 from train_tools.workspace.workspace import Version
-
-MUTABLE = (".txt", ".caption", ".json")  # edited in place by people and programs; never linked
 
 
 @dataclass(frozen=True)
@@ -104,18 +102,18 @@ def find(version: Version, which: str) -> RevisionInfo:
 
 
 def _copy(source: Path, target: Path, report: Report) -> None:
+    """Only images are linked: captions and a trainer's caches are changed in place by people and programs."""
     paths = sorted(path for path in source.rglob("*") if path.is_file() and not path.is_symlink())
-    total = sum(path.suffix.lower() not in MUTABLE for path in paths)
-    done = 0
+    total, done = sum(is_trained(path) for path in paths), 0
     for path in paths:
         place = target / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix.lower() in MUTABLE:
-            shutil.copy2(path, place)
-        else:
+        if is_trained(path):
             link_or_copy(path, place)
             done += 1
             report(Progress(done, total, path.name, "restored"))
+        else:
+            shutil.copy2(path, place)
 
 
 def _renumber(version: Version, building: Path) -> int | None:

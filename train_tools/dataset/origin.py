@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from train_tools.dataset.originals import caption_files, is_image
 from train_tools.workspace.files import write_bytes
-from train_tools.workspace.names import comparable
+from train_tools.workspace.names import FORBIDDEN, RESERVED, comparable
 
+LONGEST_NAME = 220  # bytes of UTF-8
 LONGEST_STEM = 200  # bytes; leaves room for a number and the suffix in the 255 of a file system
 
 
@@ -45,7 +47,8 @@ class Origin:
 
     def store(self, name: str, data: bytes, caption: Caption | None) -> Stored:
         """Copies image and caption under the first name that no other image or caption holds."""
-        wanted, number = PurePath(name), 1
+        wanted, number = PurePath(portable(name)), 1
+        changed = "" if wanted.name == name else f"as {wanted.name!r}: its name can't be used on every system"
         while True:
             stem = wanted.stem if number == 1 else f"{cut(wanted.stem, LONGEST_STEM)} ({number})"
             free = stem + wanted.suffix
@@ -57,7 +60,7 @@ class Origin:
             if not existing and (not stem_taken or same_caption):
                 if caption and not stem_taken:
                     self._write(stem + caption.suffix, caption.data)
-                renamed = "" if number == 1 else f"as {free!r}: another image or caption has its name"
+                renamed = changed if number == 1 else f"as {free!r}: another image or caption has its name"
                 return Stored(self._write(free, data), True, renamed)
             number += 1
 
@@ -84,6 +87,20 @@ class Origin:
         else:
             self.captions.setdefault(comparable(path.stem), path)
         return path
+
+
+def portable(name: str) -> str:
+    """The nearest file name that Windows, macOS and Linux all hold; the same one where it is such a name."""
+    path = PurePath("".join("_" if is_awkward(character) else character for character in name))
+    stem = path.stem if len(path.name.encode("utf-8")) <= LONGEST_NAME else cut(path.stem, LONGEST_STEM)
+    device = stem.partition(".")[0].rstrip()
+    if device.upper() in RESERVED:
+        stem = f"{device}_{stem[len(device) :]}"
+    return stem + path.suffix
+
+
+def is_awkward(character: str) -> bool:
+    return character in f"{FORBIDDEN}\\/" or unicodedata.category(character) in ("Cc", "Zl", "Zp")
 
 
 def cut(text: str, size: int) -> str:
