@@ -14,10 +14,10 @@ from train_tools.captioning.interface import Captioner, Picture
 from train_tools.captioning.model_files import first_line
 from train_tools.captioning.registry import CAPTIONERS
 from train_tools.captioning.settings import CaptioningSettings
-from train_tools.dataset.census import CAPTIONS
 from train_tools.dataset.images import UnreadableImageError, open_image, to_rgb
 from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.progress import Progress, Report, silent
+from train_tools.dataset.revision import CAPTIONS
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.tags import journal

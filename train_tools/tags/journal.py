@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from train_tools.dataset.census import CAPTIONS
 from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.progress import Progress, Report
+from train_tools.dataset.revision import CAPTIONS
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.tags.files import put_text, read_text
 from train_tools.workspace.files import read_json, write_json
