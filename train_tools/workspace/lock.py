@@ -28,6 +28,7 @@ class _Hold:
     depth: int = 1
 
 
+# What this process holds. The system knows processes alone; threads are told apart here.
 _held: dict[Path, _Hold] = {}
 _held_guard = threading.Lock()
 
