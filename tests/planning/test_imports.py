@@ -293,6 +293,7 @@ def test_a_lora_trained_from_a_dataset_config(tmp_path: Path) -> None:
     expected = {"resolution": "1024,1024", "train_batch_size": 3, "shuffle_caption": True, "keep_tokens": 1,
                 "max_bucket_reso": 2048, "optimizer_type": "came.CAME"}  # fmt: skip
     assert {name: imported.settings.get(name) for name in expected} == expected
+    assert "where it wasn't" in reasons(imported)["bucket_reso_steps"]
     assert "2 datasets" in [left.value for left in imported.left_out]
 
 

@@ -53,6 +53,10 @@ def from_metadata(metadata: Mapping[str, str]) -> Imported:
     _take_network_args(into, metadata)
     _take_datasets(into, metadata)
     _take_models(into, metadata)
+    if into.settings.get("enable_bucket"):
+        into.leave(
+            "bucket_reso_steps", None, "metadata doesn't hold it; set it where it wasn't sd-scripts' 64"
+        )
     return into.result()
 
 
