@@ -19,7 +19,7 @@ def test_the_plan_is_shown_and_nothing_is_written(tmp_path: Path, capsys: pytest
     out = capsys.readouterr().out
     assert "2  base-bs-2-ep-2-op-Lion-lr-0_001-net-16-ap-8-" in out
     assert "4 run(s), 4 to train in 1 pack(s): 48 steps, 8 checkpoints" in out
-    assert "warning: times are guessed" in out
+    assert "advice: times are guessed" in out
     assert sorted(tmp_path.rglob("*")) == before
     assert settings.read(version)["training"] == {}
 

@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
@@ -81,7 +82,9 @@ def write_base(path: Path) -> None:
     write_safetensors(path, {unet: (8, 4, 1, 1), text: (16, 6)}, {})
 
 
-def write_safetensors(path: Path, shapes: Mapping[str, Sequence[int]], metadata: Mapping[str, str]) -> None:
+def write_safetensors(
+    path: Path, shapes: Mapping[str, Sequence[int]], metadata: Mapping[str, str] = MappingProxyType({})
+) -> None:
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     at = 0
     for name, shape in shapes.items():

@@ -191,7 +191,7 @@ def test_a_run_that_another_process_trains_is_left_alone(version: Version, tmp_p
             time.sleep(0.02)
         assert plan_for(version, tmp_path, training_comment="slow").runs[0].state == "running"
         with pytest.raises(TrainToolsError, match="is being trained by process"):
-            run_record.prepare(version.trains / plan.runs[0].name, plan.runs[0], "")
+            run_record.prepare(version.trains / plan.runs[0].name, plan.runs[0])
     finally:
         thread.join()
     assert list_runs(version)[0].state == "finished"
@@ -209,11 +209,12 @@ def test_an_unsupported_run_is_refused_with_its_reason_before_anything_starts(
 
 def test_later_plans_know_how_long_a_step_took(version: Version, tmp_path: Path) -> None:
     assert any(
-        "guessed" in warning for warning in plan_for(version, tmp_path, training_comment="slow").warnings
+        finding.id == "time-guessed"
+        for finding in plan_for(version, tmp_path, training_comment="slow").findings
     )
     train_quietly(version, plan_for(version, tmp_path, training_comment="slow"))
     plan = plan_for(version, tmp_path, training_comment="slow too")
-    assert not any("guessed" in warning for warning in plan.warnings)
+    assert not any(finding.id == "time-guessed" for finding in plan.findings)
     assert STEPS * 0.05 <= plan.runs[0].seconds < 4
 
 
@@ -224,3 +225,15 @@ def test_an_engine_that_cant_start_is_a_failed_run(
     (result,) = train_quietly(version, plan_for(version, tmp_path))
     assert result.state == "failed"
     assert "can't be started" in str(result.error)
+
+
+def test_a_finished_run_is_trained_again_only_when_asked(version: Version, tmp_path: Path) -> None:
+    first = train(version, plan_for(version, tmp_path), lambda *_: None)
+    assert train(version, plan_for(version, tmp_path), lambda *_: None) == []
+    plan = make_plan(version, settings(tmp_path), again=True)
+    assert [run.state for run in plan.runs] == ["again"]
+    second = train(version, plan, lambda *_: None)
+    assert [r.state for r in (*first, *second)] == ["finished", "finished"]
+    assert second[0].folder == first[0].folder
+    kept = second[0].folder / "attempts" / "1" / second[0].checkpoints[0].name
+    assert kept.is_file()

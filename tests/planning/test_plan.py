@@ -176,14 +176,15 @@ def test_a_missing_or_damaged_dataset_is_said(version: Version, tmp_path: Path) 
 
 def test_odd_settings_are_warned_about(version: Version, tmp_path: Path) -> None:
     warnings = "\n".join(
-        plan_for(
+        f"{finding.sentence}; {finding.fix}"
+        for finding in plan_for(
             version,
             tmp_path,
             network_dim="4,4",
             network_alpha="8",
             lr_scheduler="constant",
             lr_warmup_steps="10",
-        ).warnings
+        ).findings
     )
     for words in ("network_dim holds 1 value(s) twice", "above network_dim", "no warm-up"):
         assert words in warnings
@@ -215,3 +216,20 @@ def test_planning_needs_no_torch() -> None:
         "import sys, train_tools.commands.plan, train_tools.commands.train; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_base_model_brings_its_familys_defaults(version: Version, tmp_path: Path) -> None:
+    base = tmp_path / "xl.safetensors"
+    write_safetensors(base, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    model = {"pretrained_model_name_or_path": str(base)}
+    (run,) = plan_for(version, tmp_path, **model, resolution="", min_bucket_reso="64").runs
+    assert run.arguments["resolution"] == "1024,1024"
+    assert run.arguments["no_half_vae"] is True
+    (own,) = plan_for(version, tmp_path, **model, resolution="768", min_bucket_reso="64").runs
+    assert own.arguments["resolution"] == "768,768"
+
+
+def test_a_name_in_the_file_that_nobody_knows_is_told(version: Version, tmp_path: Path) -> None:
+    version.settings_file.write_text("[training]\nnetwork_dmi = 4\nnetwork_dim = 4\n", encoding="utf-8")
+    plan = plan_for(version, tmp_path)
+    assert any(f.id == "unknown-setting" and "network_dmi" in f.sentence for f in plan.findings)

@@ -78,8 +78,10 @@ def run_process(version: Version, arguments: argparse.Namespace, out: Output) ->
 
 
 def run_caption(version: Version, arguments: argparse.Namespace, out: Output) -> int:
-    settings = change(version, "captioning", CaptioningSettings, parse_assignments(arguments.set))
+    assignments = parse_assignments(arguments.set)
+    settings = preview_change(version, "captioning", CaptioningSettings, assignments)
     report = caption(version, settings, say_progress(out))
+    change(version, "captioning", CaptioningSettings, assignments)  # a refused captioning changes no setting
     complain((failure.name, failure.reason) for failure in report.failed)
     out.say(f"{len(report.written)} captions written, {report.kept} kept, {len(report.failed)} failed")
     if report.saved:

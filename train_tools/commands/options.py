@@ -30,3 +30,22 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="one setting; may be given several times",
     )
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="the zip (default: named alike, in this folder)"
+    )
+    parser.add_argument("--without-runs", action="store_true", help="leave out runs and previews")
+    parser.add_argument("--without-originals", action="store_true", help="leave out the uploaded images")
+
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="ZIP")
+    parser.add_argument(
+        "--name", metavar="NAME", help="call it so (default: as in the zip, or the next free name)"
+    )
+
+
+def add_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NEW_NAME")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from typing import Any
 
 from train_tools.commands.changes import add_changes, changes_of
 from train_tools.commands.options import add_common, add_version
 from train_tools.commands.output import Output, table
-from train_tools.planning.plan import Plan, PlannedRun, make_plan
+from train_tools.planning.expand import PlannedRun
+from train_tools.planning.plan import Plan, make_plan
 from train_tools.workspace.workspace import Workspace
 
 HELP = "show the runs that the settings mean: names, steps, checkpoints, disk, time"
@@ -39,10 +41,13 @@ def show(plan: Plan, out: Output) -> None:
     out.say(
         f"\n{len(plan.runs)} run(s), {len(waiting)} to train in {len(plan.packs)} pack(s): "
         f"{total['steps']} steps, {total['checkpoints']} checkpoints, "
-        f"{megabytes(total['disk_bytes'])}, about {duration(total['seconds'])}"
+        f"{megabytes(total['disk_bytes'])}, about {duration(total['seconds'])}, "
+        f"GPU memory about {plan.memory_bytes / 1e9:.1f} GB (estimate)"
     )
-    for warning in plan.warnings:
-        out.say(f"warning: {warning}")
+    for finding in plan.findings:
+        about = f" ({finding.runs} of {len(plan.runs)} runs)" if 0 < finding.runs < len(plan.runs) else ""
+        fix = f"; {finding.fix}" if finding.fix else ""
+        out.say(f"{finding.severity}: {finding.sentence}{about}{fix} [{finding.id}]")
     for run in plan.runs:
         if run.reasons:
             out.say(f"can't be trained yet: {run.name}: {'; '.join(run.reasons)}")
@@ -52,10 +57,10 @@ def document(plan: Plan) -> dict[str, Any]:
     return {
         "runs": [_run_document(run) for run in plan.runs],
         "axes": {name: list(values) for name, values in plan.axes.items()},
-        "warnings": list(plan.warnings),
+        "findings": [asdict(finding) for finding in plan.findings],
         "packs": [[run.run_id for run in pack] for pack in plan.packs],
-        "dataset_fingerprint": plan.dataset_fingerprint,
         "total": {"runs": len(plan.runs), "to_train": len(plan.runs_to_train), **totals(plan)},
+        "memory_bytes": plan.memory_bytes,
     }
 
 
@@ -107,5 +112,6 @@ def _run_document(run: PlannedRun) -> dict[str, Any]:
         "checkpoints": list(run.checkpoints),
         "disk_bytes": run.disk_bytes,
         "seconds": round(run.seconds, 1),
+        "dataset_fingerprint": run.dataset_fingerprint,
         "arguments": dict(run.arguments),
     }

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from types import FrameType
 from typing import Any
 
@@ -16,7 +17,8 @@ from train_tools.commands.output import Output, table
 from train_tools.commands.plan import duration, show
 from train_tools.engines.registry import ENGINES
 from train_tools.execution.train import RunResult, refuse_impossible, train
-from train_tools.planning.plan import DEFAULT_ENGINE, Plan, PlannedRun, make_plan
+from train_tools.planning.expand import PlannedRun
+from train_tools.planning.plan import DEFAULT_ENGINE, Plan, make_plan
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Workspace
 
@@ -30,13 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
     )
+    parser.add_argument(
+        "--again", action="store_true", help="train finished runs once more; what they made is kept"
+    )
     add_common(parser)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     version = Workspace(arguments.root).version(arguments.project, arguments.version)
     changes = changes_of(arguments, version, out)
-    plan = make_plan(version, changes, arguments.engine)
+    plan = make_plan(version, changes, arguments.engine, again=arguments.again)
     show(plan, out)
     refuse_impossible(plan)
     if changes:
@@ -113,7 +118,7 @@ def document(plan: Plan, results: list[RunResult]) -> dict[str, Any]:
             for run in plan.runs
             if not run.is_to_train
         ],
-        "warnings": list(plan.warnings),
+        "findings": [asdict(finding) for finding in plan.findings],
     }
 
 

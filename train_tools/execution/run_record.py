@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from train_tools.errors import TrainToolsError
-from train_tools.planning.plan import PlannedRun
-from train_tools.planning.run_folder import ARGUMENTS, RECORD, RunRecord, process_start, read_record
+from train_tools.planning.expand import PlannedRun
 from train_tools.workspace import toml
 from train_tools.workspace.files import replace, write_json, write_text
+from train_tools.workspace.run_folder import ARGUMENTS, RECORD, RunRecord, process_start, read_record
 
 ATTEMPTS = "attempts"
 
@@ -21,7 +21,7 @@ def write_record(folder: Path, record: RunRecord) -> RunRecord:
     return record
 
 
-def prepare(folder: Path, run: PlannedRun, dataset_fingerprint: str) -> RunRecord:
+def prepare(folder: Path, run: PlannedRun) -> RunRecord:
     """Writes run.toml and a queued record; what an earlier attempt left moves to `attempts/<n>/`.
 
     Raises TrainToolsError where another process is training this run.
@@ -41,7 +41,7 @@ def prepare(folder: Path, run: PlannedRun, dataset_fingerprint: str) -> RunRecor
         engine=run.engine,
         steps=run.steps,
         output_name=run.output_name,
-        dataset_fingerprint=dataset_fingerprint,
+        dataset_fingerprint=run.dataset_fingerprint,
         attempt=number,
         created=time.time(),
         pid=os.getpid(),

@@ -14,9 +14,10 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import run_record
 from train_tools.execution.supervise import last_lines, supervise
 from train_tools.execution.verify import problems
+from train_tools.planning.expand import PlannedRun
 from train_tools.planning.measured import add_measurement, kind_of, measured_file
-from train_tools.planning.plan import Plan, PlannedRun
-from train_tools.planning.run_folder import RunRecord
+from train_tools.planning.plan import Plan
+from train_tools.workspace.run_folder import RunRecord
 from train_tools.workspace.workspace import Version
 
 Report = Callable[[PlannedRun, Mapping[str, Any]], None]
@@ -83,7 +84,7 @@ def train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
     """
     refuse_impossible(plan)
     # All are recorded at once, so that a look at the folders shows what still waits.
-    packs = [[_prepared(version, plan, run) for run in pack] for pack in plan.packs]
+    packs = [[_prepared(version, run) for run in pack] for pack in plan.packs]
     results: dict[str, RunResult] = {}
     try:
         for pack in packs:
@@ -97,9 +98,9 @@ def train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
     return [results[run.run_id] for run in plan.runs if run.run_id in results]
 
 
-def _prepared(version: Version, plan: Plan, run: PlannedRun) -> _Attempt:
+def _prepared(version: Version, run: PlannedRun) -> _Attempt:
     folder = version.trains / run.name
-    return _Attempt(run, folder, run_record.prepare(folder, run, plan.dataset_fingerprint))
+    return _Attempt(run, folder, run_record.prepare(folder, run))
 
 
 def _train_pack(version: Version, pack: list[_Attempt], report: Report) -> list[RunResult]:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument, row
+from train_tools.planning.argument import Argument
+from train_tools.planning.options import OPTIONS, SOURCES
 from train_tools.planning.schema import (
     captions,
     flow,
@@ -40,17 +41,10 @@ SUBJECTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType({
 })  # fmt: skip
 ROWS: tuple[Argument, ...] = tuple(row for rows in SUBJECTS.values() for row in rows)
 
-# Settings of a training that aren't arguments of a run.
-OPTIONS: tuple[Argument, ...] = (
-    row("pack_size", "int", 8,
-        "Most runs that are trained at once in one process.", "一个进程中同时训练的最多任务数。", minimum=1,
-        maximum=64),
-)  # fmt: skip
-
 ARGUMENTS: Mapping[str, Argument] = MappingProxyType({row.name: row for row in ROWS})
 # What a person may set.
 KNOWN: Mapping[str, Argument] = MappingProxyType({
-    row.name: row for row in (*ROWS, *OPTIONS) if not row.chosen_by_us and row.instead is None
+    row.name: row for row in (*ROWS, *OPTIONS, *SOURCES) if not row.chosen_by_us and row.instead is None
 })  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.planning.arguments import ARGUMENTS, KNOWN
+from train_tools.planning.families import FAMILIES
 from train_tools.small_models import base_model_file
 
 # Defaults that suit a base model better than the table's, by the model's file.
@@ -30,12 +31,16 @@ SD_DEFAULTS = tuple(
 )
 
 
-def defaults_for(base_model: str) -> dict[str, Any]:
+def defaults_for(base_model: str, family: str = "") -> dict[str, Any]:
     """Every argument's value where nobody set it, for a run on `base_model`, in the table's order.
+
+    `family` is a name of planning.families; "" where the base model's is unknown.
 
     Arguments that Train Tools chooses are added later, those that are old names of others never.
     """
     defaults = {name: ARGUMENTS[name].default for name in KNOWN if name in ARGUMENTS}
+    if family:
+        defaults.update(FAMILIES[family].defaults)
     if _is_same_file(base_model, str(base_model_file())):
         defaults.update(FOR_THE_SHIPPED_MODEL)
     return {**defaults, "pretrained_model_name_or_path": base_model}

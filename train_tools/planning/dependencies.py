@@ -25,6 +25,8 @@ class Problem:
 def broken(values: Mapping[str, Any], family: str) -> Iterator[Problem]:
     """What doesn't fit together in a run's arguments; one that is absent has sd-scripts' default."""
     for row in DEPENDING:
+        if not values.get(row.name, True):
+            continue  # off: most are, and this is asked thousands of times
         value = _value(row, values, family)
         if not row.is_known_in(family) or not is_set(row, value, family):
             continue

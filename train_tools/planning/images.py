@@ -28,7 +28,7 @@ class Dataset:
     images: tuple[DatasetImage, ...]
     fingerprint: str
 
-    @property
+    @functools.cached_property
     def images_per_epoch(self) -> int:
         return sum(image.repeats for image in self.images)
 

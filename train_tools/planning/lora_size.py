@@ -33,7 +33,7 @@ METADATA_BYTES = 6_000
 class LoraShape:
     """Of all layers that networks.lora targets: how many, and the sum of their inputs and outputs.
 
-    `unet_parameters` counts the base's own weights, by which times are guessed.
+    `unet_parameters` counts the UNet's own weights, `parameters` all of the base model's.
     """
 
     unet_layers: int
@@ -41,11 +41,12 @@ class LoraShape:
     text_layers: int
     text_width: int
     unet_parameters: int
+    parameters: int
     is_measured: bool = True
 
 
 # Stable Diffusion 1.5, for base models whose head can't be read.
-SD15 = LoraShape(192, 423_936, 72, 165_888, 859_520_964, is_measured=False)
+SD15 = LoraShape(192, 423_936, 72, 165_888, 859_520_964, 1_066_235_307, is_measured=False)
 
 
 def lora_shape(base_model: Path) -> LoraShape:
@@ -67,8 +68,9 @@ def lora_shape(base_model: Path) -> LoraShape:
             unet_parameters += math.prod(tensor.shape)
     if not widths[UNET_LAYER]:
         return SD15
+    parameters = sum(math.prod(tensor.shape) for tensor in tensors.values())
     unet, text = widths[UNET_LAYER], widths[TEXT_LAYER]
-    return LoraShape(len(unet), sum(unet), len(text), sum(text), unet_parameters)
+    return LoraShape(len(unet), sum(unet), len(text), sum(text), unet_parameters, parameters)
 
 
 def lora_bytes(shape: LoraShape, arguments: Mapping[str, Any]) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from train_tools.planning.arguments import ARGUMENTS
+from train_tools.planning.arguments import KNOWN
 
 # Always in the name, in this order, as users of sd-webui-train-tools know it.
 IN_EVERY_NAME = (
@@ -28,6 +29,7 @@ FILES = frozenset({"pretrained_model_name_or_path", "vae", "network_weights"})
 MOST_BYTES = 150
 HASH_LENGTH = 8
 ID_LENGTH = 8
+ID_SOURCE_BYTES = 20  # of a hash: more than will ever be needed, without padding
 
 
 def run_name(arguments: Mapping[str, Any], further: Collection[str]) -> str:
@@ -41,12 +43,13 @@ def run_name(arguments: Mapping[str, Any], further: Collection[str]) -> str:
         value = arguments.get(name)
         if value and name in FILES:
             value = base_name(value)
-        elif ARGUMENTS[name].kind == "size":
+        elif KNOWN[name].kind == "size":
             value = str(value).replace(",", "x")
-        parts += [ARGUMENTS[name].short, value_text(value)]
+        parts += [KNOWN[name].short, value_text(value)]
     return _cut("-".join(parts))
 
 
+@functools.lru_cache
 def base_name(path: str) -> str:
     """The base model's file name without folder and ending; also of a Windows path on Linux."""
     name = PureWindowsPath(path).name or path
@@ -70,27 +73,36 @@ def number_text(value: float) -> str:
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
-def digest(arguments: Mapping[str, Any], project: str, version: str, fingerprint: str) -> str:
-    """sha256 over what decides the result of a run, wherever its files lie."""
-    content: dict[str, Any] = {name: value for name, value in arguments.items() if name not in PLACES}
-    for name in FILES:
-        if content.get(name):
-            content[name] = _file_identity(str(content[name]))
-    whole = [project, version, fingerprint, content]
-    return hashlib.sha256(json.dumps(whole, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
-
-
-def run_id(digest: str, taken: Mapping[str, str]) -> str:
-    """8 characters of base32, more where another run (`taken`: id -> its digest) begins alike."""
-    text = base64.b32encode(bytes.fromhex(digest)).decode("ascii").lower().rstrip("=")
-    lengths = range(ID_LENGTH, len(text) + 1)
-    return next(text[:length] for length in lengths if taken.get(text[:length], digest) == digest)
-
-
-def _file_identity(path: str) -> str:
+def file_identity(path: str) -> str:
     """A file's name and size: enough to tell models apart, and the same after a move."""
     file = Path(path)
     return f"{base_name(path)}:{file.stat().st_size if file.is_file() else 0}"
+
+
+def digest(
+    arguments: Mapping[str, Any], fingerprint: str, identity: Callable[[str], str] = file_identity
+) -> str:
+    """sha256 over what decides the result of a run, wherever its files lie and whatever its version is called.
+
+    So a renamed or cloned version knows its runs again. `identity` names a model file.
+    """
+    content: dict[str, Any] = {name: value for name, value in arguments.items() if name not in PLACES}
+    for name in FILES:
+        if content.get(name):
+            content[name] = identity(str(content[name]))
+    whole = [fingerprint, content]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
+
+
+def run_id(digest: str, project: str, version: str, taken: Mapping[str, str]) -> str:
+    """8 characters of base32, more where another run (`taken`: id -> its digest) begins alike.
+
+    Versions with equal data and settings have different ids, as a webui finds a LoRA by its name alone.
+    """
+    own = hashlib.sha256(json.dumps([project, version, digest]).encode("ascii")).digest()
+    text = base64.b32encode(own[:ID_SOURCE_BYTES]).decode("ascii").lower()
+    lengths = range(ID_LENGTH, len(text) + 1)
+    return next(text[:length] for length in lengths if taken.get(text[:length], digest) == digest)
 
 
 def _safe(text: str) -> str:

@@ -12,171 +12,111 @@ from typing import Any
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import OPTIONS, argument_named
-from train_tools.planning.checkpoints import checkpoint_names
-from train_tools.planning.checks import warnings_of
-from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
-from train_tools.planning.existing import ExistingRuns
-from train_tools.planning.grid import Grid, make_grid
-from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
-from train_tools.planning.lora_size import lora_bytes, lora_shape
-from train_tools.planning.names import digest, run_name, value_text
+from train_tools.planning.arguments import KNOWN, argument_named
+from train_tools.planning.expand import Expansion, PlannedRun
+from train_tools.planning.findings import Finding, Findings
+from train_tools.planning.grid import make_grid
+from train_tools.planning.lora_size import lora_shape
+from train_tools.planning.memory import memory_bytes
+from train_tools.planning.options import OPTIONS, RULES
+from train_tools.planning.rules import parse_exclusion, parse_override
 from train_tools.planning.timing import Clock
 from train_tools.planning.values import parse_values
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
 DEFAULT_ENGINE = "packed"
-TRAINED_ALREADY = ("finished", "running", "queued")
-
-
-@dataclasses.dataclass(frozen=True)
-class PlannedRun:
-    """One run. `arguments` is what its run.toml will hold; `seconds` is its share of its pack's time.
-
-    `reasons` say why `engine` can't train it; empty where it can. `state` is `new` or that of the
-    run's folder. `label` tells it from its siblings.
-    """
-
-    name: str
-    run_id: str
-    digest: str
-    output_name: str
-    label: str
-    arguments: Mapping[str, Any]
-    engine: str
-    reasons: tuple[str, ...]
-    steps: int
-    images_seen: int
-    checkpoints: tuple[str, ...]
-    disk_bytes: int
-    seconds: float
-    state: str
-
-    @property
-    def is_to_train(self) -> bool:
-        return self.state not in TRAINED_ALREADY and not self.reasons
+AGAIN = "again"  # the state of a finished run that is to be trained once more
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """`packs` hold the runs that are to be trained, each pack at once; `axes` the values that vary."""
+    """`packs` hold the runs that are to be trained, each pack at once; `axes` the values that vary.
+
+    `memory_bytes` is an estimate of the GPU memory that the largest pack takes; planning.memory says its basis.
+    """
 
     runs: tuple[PlannedRun, ...]
     axes: Mapping[str, tuple[Any, ...]]
-    warnings: tuple[str, ...]
+    findings: tuple[Finding, ...]
     packs: tuple[tuple[PlannedRun, ...], ...]
-    dataset_fingerprint: str
+    memory_bytes: int
 
     @property
     def runs_to_train(self) -> list[PlannedRun]:
         return [run for pack in self.packs for run in pack]
 
 
-def make_plan(version: Version, overrides: Mapping[str, Any], engine_name: str = DEFAULT_ENGINE) -> Plan:
+def make_plan(
+    version: Version, overrides: Mapping[str, Any], engine_name: str = DEFAULT_ENGINE, *, again: bool = False
+) -> Plan:
     """The plan for the version's settings with `overrides` over them; an empty text means the default.
 
-    Writes nothing. Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
+    `again` plans finished runs anew; what they made is kept with the earlier attempts. Writes nothing.
+    Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
     """
     engine = engine_named(engine_name)
-    given, options = _settings(version, overrides)
-    grid = make_grid(given)
-    dataset = read_dataset(version.processed)
-    warnings = [*grid.warnings]
-    runs = _runs(version, grid, dataset, engine, warnings)
+    findings = Findings()
+    given, options = _settings(version, overrides, findings)
+    rules = [parse_override(text) for text in options["overrides"]]
+    exclusions = [parse_exclusion(text) for text in options["exclude"]]
+    grid = make_grid(_with_seeds(given, options["seeds"]), options["links"])
+    for text in grid.warnings:
+        findings.say("same-value", text)
+    runs = Expansion(version, engine, findings).runs(grid, rules, exclusions)
+    if again:
+        runs = [dataclasses.replace(r, state=AGAIN) if r.state == "finished" else r for r in runs]
     packs = _packs(runs, engine, options["pack_size"])
     clock = Clock(version, engine.name)
     timed = {run.run_id: clock.seconds(run.arguments, run.steps, len(pack)) for pack in packs for run in pack}
+    if clock.is_guessing:
+        findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]
     by_id = {run.run_id: run for run in runs}
     _check_disk(version, [run for run in runs if run.is_to_train])
     return Plan(
         runs=tuple(runs),
         axes=grid.axes,
-        warnings=tuple(dict.fromkeys([*warnings, *clock.warnings])),
+        findings=findings.all(),
         packs=tuple(tuple(by_id[run.run_id] for run in pack) for pack in packs),
-        dataset_fingerprint=dataset.fingerprint,
+        memory_bytes=_memory(packs),
     )
 
 
-def _settings(version: Version, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is set for arguments, and the options with their values."""
+def _settings(
+    version: Version, overrides: Mapping[str, Any], findings: Findings
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is set for arguments, and the options: one value each, or a list of rules."""
     for name in overrides:
         argument_named(name)
-    saved = settings.read(version)["training"]
+    written = settings.read(version)["training"]
+    saved = {name: value for name, value in written.items() if name in KNOWN}
+    for name in written:
+        if name not in KNOWN:
+            findings.say(
+                "unknown-setting", f"{version.settings_file.name} sets {name}, which is no training argument"
+            )
     together = {name: value for name, value in {**saved, **overrides}.items() if value != ""}
-    options = {}
+    options: dict[str, Any] = {}
     for option in OPTIONS:
-        values = parse_values(option, together.pop(option.name, option.default))
-        if len(values) != 1:
+        given = together.pop(option.name, option.default)
+        values = parse_values(option, given) if given != "" else []
+        if option.name not in RULES and len(values) != 1:
             raise UsageError(f"{option.name} takes one value, not {len(values)}")
-        options[option.name] = values[0]
+        options[option.name] = values if option.name in RULES else values[0]
     return together, options
 
 
-def _runs(
-    version: Version, grid: Grid, dataset: Dataset, engine: Engine, warnings: list[str]
-) -> list[PlannedRun]:
-    existing = ExistingRuns(version.trains)
-    defaults = functools.cache(defaults_for)
-    shape = functools.cache(lora_shape)
-    checked = functools.cache(_checked_base)
-    found: dict[str, PlannedRun] = {}
-    for combination in grid.combinations():
-        base_model = checked(base_model_of(combination))
-        values = complete(combination, defaults(base_model))
-        content = digest(written(values), version.project, version.name, dataset.fingerprint)
-        if content in found:
-            warnings.append(f"two combinations mean the same run ({found[content].name}); it is trained once")
-            continue
-        further = [*grid.axes, *(n for n in differing(values, defaults(base_model)) if n not in grid.axes)]
-        name, run_id, state = existing.place(run_name(values, further), content)
-        arguments = _with_places(written(values), version, name, run_id)
-        warnings += warnings_of(values)
-        if not shape(Path(base_model)).is_measured:
-            warnings.append(f"the layers of {base_model} can't be read; disk is that of Stable Diffusion 1.5")
-        steps = steps_per_epoch(dataset, values) * values["max_train_epochs"]
-        names = checkpoint_names(arguments, steps)
-        found[content] = PlannedRun(
-            name=name,
-            run_id=run_id,
-            digest=content,
-            output_name=arguments["output_name"],
-            label=_label(grid, values) or name,
-            arguments=arguments,
-            engine=engine.name,
-            reasons=tuple(engine.unsupported(arguments)),
-            steps=steps,
-            images_seen=dataset.images_per_epoch * values["max_train_epochs"],
-            checkpoints=tuple(names),
-            disk_bytes=len(names) * lora_bytes(shape(Path(base_model)), values),
-            seconds=0.0,
-            state=state,
-        )
-    return list(found.values())
-
-
-def _checked_base(base_model: str) -> str:
-    if not Path(base_model).exists():
+def _with_seeds(given: dict[str, Any], count: int) -> dict[str, Any]:
+    """`seed` as an axis of `count` values, counted up from the one that is set."""
+    if count == 1:
+        return given
+    seeds = parse_values(argument_named("seed"), given.get("seed", argument_named("seed").default))
+    if len(seeds) > 1:
         raise UsageError(
-            f"the base model {base_model} is missing; set pretrained_model_name_or_path to a checkpoint file"
+            f"seeds = {count} counts up from one seed, but seed holds {len(seeds)}; set one of them"
         )
-    return base_model
-
-
-def _with_places(values: dict[str, Any], version: Version, name: str, run_id: str) -> dict[str, Any]:
-    folder = version.trains.absolute() / name
-    return {
-        **values,
-        "train_data_dir": str(version.processed.absolute()),
-        "output_dir": str(folder),
-        "output_name": f"{version.project}-{version.name}-{run_id}",
-        "logging_dir": str(folder / "logs"),
-    }
-
-
-def _label(grid: Grid, values: Mapping[str, Any]) -> str:
-    return " ".join(f"{argument_named(name).short}-{value_text(values[name])}" for name in grid.axes)
+    return {**given, "seed": [seeds[0] + number for number in range(count)]}
 
 
 def _packs(runs: list[PlannedRun], engine: Engine, pack_size: int) -> list[list[PlannedRun]]:
@@ -186,6 +126,19 @@ def _packs(runs: list[PlannedRun], engine: Engine, pack_size: int) -> list[list[
         if run.is_to_train:
             groups.setdefault(engine.pack_key(run.arguments), []).append(run)
     return [group[i : i + pack_size] for group in groups.values() for i in range(0, len(group), pack_size)]
+
+
+def _memory(packs: list[list[PlannedRun]]) -> int:
+    """Of the largest pack, in bytes; all its LoRAs count as the one that needs most, as they are padded to its rank."""
+    shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
+    return max(
+        (
+            memory_bytes(shape(run.arguments["pretrained_model_name_or_path"]), run.arguments, len(pack))
+            for pack in packs
+            for run in pack
+        ),
+        default=0,
+    )
 
 
 def _check_disk(version: Version, runs: list[PlannedRun]) -> None:

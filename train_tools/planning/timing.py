@@ -28,33 +28,30 @@ GUESSED_START_S = 8  # of a pack: imports, the base model, the latents
 
 
 class Clock:
-    """Seconds for runs of one engine; `warnings` tell which of them are guesses."""
+    """Seconds for runs of one engine; `is_guessing` once one of them was guessed."""
 
     def __init__(self, version: Version, engine: str) -> None:
         self._engine = engine
         self._measured = read_measured(measured_file(version))
         self._shape = functools.cache(lora_shape)
-        self._is_guessing = False
+        self.is_guessing = False
 
     def seconds(self, arguments: Mapping[str, Any], steps: int, pack_size: int) -> float:
         """A run's share of the time of its pack of `pack_size` runs."""
         kind = kind_of(self._engine, arguments)
         step = seconds_per_step(self._measured, kind, pack_size)
         if step is None:
-            self._is_guessing = True
+            self.is_guessing = True
             step = guessed(
                 self._shape(Path(arguments["pretrained_model_name_or_path"])), arguments, pack_size
             )
         start = seconds_to_start(self._measured, kind)
         return ((GUESSED_START_S if start is None else start) + steps * step) / pack_size
 
-    @property
-    def warnings(self) -> list[str]:
-        if not self._is_guessing:
-            return []
-        return [
-            "times are guessed from the base model's size until a training like it has been measured here"
-        ]
+
+@functools.cache
+def has_gpu() -> bool:
+    return shutil.which("nvidia-smi") is not None
 
 
 def guessed(shape: LoraShape, arguments: Mapping[str, Any], pack_size: int) -> float:
@@ -64,6 +61,6 @@ def guessed(shape: LoraShape, arguments: Mapping[str, Any], pack_size: int) -> f
     work = (
         GUESSED_S_PER_WEIGHT_AND_LATENT * shape.unet_parameters * latents * int(arguments["train_batch_size"])
     )
-    if shutil.which("nvidia-smi"):
+    if has_gpu():
         return GUESSED_OVERHEAD_S + work * pack_factor(pack_size) / GUESSED_GPU_FACTOR
     return (GUESSED_OVERHEAD_S + work) * pack_factor(pack_size)

@@ -2,6 +2,7 @@
 
     learning_rate   1e-4, 3e-4          two values
     network_dim     4-16 (+4)           4, 8, 12, 16; `1-10 [4]` gives 4 values evenly spread
+    learning_rate   1e-5..1e-3 log[5]   5 values in equal ratios, to 4 digits; `..` is `-`, easier to read here
     resolution      512,768; 640        two values: a size holds a comma, so `;` separates
     optimizer_args  betas=0.9,0.99 weight_decay=0.1; weight_decay=0
     vae             "a, b.pt", none     quotes keep commas; a quote inside them is doubled
@@ -23,7 +24,11 @@ from train_tools.planning.text import split, unquoted
 from train_tools.workspace.settings import WORDS
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-RANGE = re.compile(rf"\s*({NUMBER})\s*-\s*({NUMBER})\s*(?:\(\s*({NUMBER})\s*\)|\[\s*(\d+)\s*\])?\s*")
+RANGE = re.compile(
+    rf"\s*({NUMBER})\s*(?:-|\.\.)\s*({NUMBER})\s*(?:\(\s*({NUMBER})\s*\)|(log\s*)?\[\s*(\d+)\s*\])?\s*",
+    re.IGNORECASE,
+)
+LOG_DIGITS = 4  # of the values between; enough to aim, short enough to name a run
 SIZE = re.compile(r"(\d+)(?:\s*[,xX]\s*(\d+))?")
 MOST_VALUES = 10_000
 
@@ -69,10 +74,11 @@ def _at_most(argument: Argument, value: float) -> bool:
 
 def _pieces(argument: Argument, text: str) -> list[str]:
     try:
-        pieces = split(text, argument.separator)
+        of_words = argument.kind == "list"
+        pieces = split(text, argument.separator, of_words=of_words)
         if argument.separator == ";" and len(pieces) == 1:
             # "64,64","128,128": quotes say where each value ends.
-            quoted = split(text, ",")
+            quoted = split(text, ",", of_words=of_words)
             if len(quoted) > 1 and all(unquoted(piece) != piece for piece in quoted):
                 pieces = quoted
     except ValueError as error:
@@ -91,11 +97,12 @@ def _piece_values(argument: Argument, piece: str) -> list[Any]:
 
 
 def _range(
-    argument: Argument, text: str, first: str, last: str, step: str | None, count: str | None
+    argument: Argument, text: str, first: str, last: str, step: str | None, log: str | None, count: str | None
 ) -> list[str]:
     start, end = Decimal(first), Decimal(last)
     if count is not None:
-        return _spread(argument, text, start, end, int(count))
+        spread = _spread_in_ratios if log else _spread
+        return spread(argument, text, start, end, int(count))
     if step is None and (start % 1 or end % 1):
         raise UsageError(
             f"{argument.name} = {text}: say the step, as in 0.1-0.5 (+0.1), or the count, as in 0.1-0.5 [5]"
@@ -116,6 +123,17 @@ def _spread(argument: Argument, text: str, start: Decimal, end: Decimal, count: 
     if argument.kind == "int":
         values = [Decimal(round(value)) for value in values]
     return [f"{value:.12g}" for value in values]
+
+
+def _spread_in_ratios(argument: Argument, text: str, start: Decimal, end: Decimal, count: int) -> list[str]:
+    _check_count(argument, text, count)
+    if start <= 0 or end <= 0:
+        raise UsageError(f"{argument.name} = {text}: log needs values above 0")
+    if count == 1:
+        return [str(start)]
+    inner = [start * (end / start) ** (Decimal(i) / (count - 1)) for i in range(1, count - 1)]
+    texts = [str(round(value)) if argument.kind == "int" else f"{value:.{LOG_DIGITS}g}" for value in inner]
+    return [str(start), *texts, str(end)]
 
 
 def _check_count(argument: Argument, text: str, count: int) -> None:

@@ -11,8 +11,9 @@ import json
 import random
 from pathlib import Path
 
+import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw
 from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
 
 from . import architecture, scenes, textures, training_loop
@@ -22,7 +23,10 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 BATCH = 48
 LEARNING_RATE = 1e-3
 POOL = 12_000
-DECORATED = 0.3  # share of pictures with clutter on them, so that a user's pictures don't confuse it
+# Shares of pictures with clutter on them, and with patterns inside the things, so that a user's pictures
+# don't confuse it.
+CLUTTERED, DECORATED = 0.2, 0.5
+FOREGROUND_DISTANCE = 60  # sum over the channels
 MEAN = STD = [0.5, 0.5, 0.5]
 
 
@@ -66,16 +70,39 @@ def write_tokenizer(folder: Path) -> BertTokenizer:
 
 def picture(scene: scenes.Scene, rng: random.Random) -> Image.Image:
     drawn = scenes.draw(scene, rng)
-    if rng.random() < DECORATED:
-        # A little of something else over the scene: stripes, dots or a face in the thing's middle.
+    if rng.random() < CLUTTERED:
+        # A little of something else over the scene: stripes, dots or a face.
         mask = Image.new("L", drawn.size, 0)
         x, y = rng.randrange(16, 40), rng.randrange(16, 40)
         mask.paste(255, (x, y, x + rng.randrange(4, 14), y + rng.randrange(4, 14)))
         drawn.paste(textures.picture(rng), (0, 0), mask)
+    elif rng.random() < DECORATED:
+        decorate(drawn, rng)
     return drawn
 
 
-def train(work: Path, minutes: float) -> None:
+def decorate(drawn: Image.Image, rng: random.Random) -> None:
+    """Bands and spots of other colours inside the things: an outline must be known whatever it holds."""
+    pixels = np.asarray(drawn, float)
+    thing = Image.fromarray(np.abs(pixels - pixels[0, 0]).sum(-1) > FOREGROUND_DISTANCE)
+    box = thing.getbbox()
+    if box is None:
+        return
+    left, top, right, bottom = box
+    inside = Image.new("1", drawn.size, 0)
+    pen = ImageDraw.Draw(inside)
+    size = max(right - left, bottom - top)
+    if rng.random() < 0.5:
+        y = rng.randint(top, bottom)
+        pen.rectangle((left, y, right, y + rng.randint(2, max(2, size // 4))), fill=1)
+    for _ in range(rng.randint(0, 3)):
+        x, y, radius = rng.randint(left, right), rng.randint(top, bottom), rng.randint(1, max(1, size // 6))
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=1)
+    colours = Image.new("RGB", drawn.size, tuple(rng.randrange(256) for _ in range(3)))
+    drawn.paste(colours, (0, 0), ImageChops.logical_and(thing, inside))
+
+
+def train(work: Path, minutes: float, resume: bool) -> None:
     torch.manual_seed(0)
     rng = random.Random(0)
     words = write_tokenizer(work)
@@ -84,7 +111,10 @@ def train(work: Path, minutes: float) -> None:
     encoded = words([caption(s) for s in chosen], padding=True, return_tensors="pt")
     ids, mask = encoded.input_ids, encoded.attention_mask
     labels = ids.masked_fill(mask == 0, -100)
-    model = BlipForConditionalGeneration(configuration())
+    if resume:
+        model = BlipForConditionalGeneration.from_pretrained(work, dtype=torch.float32)
+    else:
+        model = BlipForConditionalGeneration(configuration())
     optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.02)
     average = training_loop.Average({"model": model}, 0.995)
     for step, factor in enumerate(training_loop.Budget(minutes)):
@@ -113,11 +143,12 @@ def train(work: Path, minutes: float) -> None:
 def score(folder: Path, count: int = 200) -> dict[str, float]:
     """Share of held-out scenes (0 … 1) whose caption names the right colour, shape and background."""
     from train_tools.captioning.blip import BlipCaptioner
+    from train_tools.captioning.interface import Picture
 
     rng = random.Random(3)
     wanted = held_out_scenes(count, seed=11)
-    with BlipCaptioner(folder) as captioner:
-        captions = captioner.caption([scenes.draw(s, rng) for s in wanted])
+    with BlipCaptioner(str(folder)) as captioner:
+        captions = captioner.caption([Picture(scenes.draw(s, rng), "", "") for s in wanted])
     pairs = list(zip(wanted, captions, strict=True))
     return {
         "colour": sum(s.things[0].colour in c.split(" on ")[0].split() for s, c in pairs) / count,
@@ -130,9 +161,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--resume", action="store_true", help="go on from the weights in the work folder")
     arguments = parser.parse_args()
     if arguments.minutes:
-        train(arguments.work, arguments.minutes)
+        train(arguments.work, arguments.minutes, arguments.resume)
     print(score(arguments.work))
 
 

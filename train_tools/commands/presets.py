@@ -1,0 +1,85 @@
+"""`presets list|show|save|delete`: starting values by name."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from train_tools.commands.options import add_common, add_set, add_version
+from train_tools.commands.output import Output, table
+from train_tools.errors import UsageError
+from train_tools.planning.arguments import ARGUMENTS
+from train_tools.planning.presets import Preset, all_presets, delete, save
+from train_tools.workspace import settings
+from train_tools.workspace.workspace import Workspace
+
+HELP = "Starting values by name: list and show them, save your own from a version's settings."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    leaf = actions.add_parser("list", help="all presets, shipped and your own")
+    add_common(leaf)
+    leaf = actions.add_parser("show", help="what a preset sets")
+    leaf.add_argument("name", metavar="NAME")
+    add_common(leaf)
+    leaf = actions.add_parser("save", help="save a version's training settings as a preset")
+    leaf.add_argument("name", metavar="NAME")
+    add_version(leaf)
+    leaf.add_argument("--help-text", default="", metavar="TEXT", help="what the preset is for")
+    add_set(leaf)
+    add_common(leaf)
+    leaf = actions.add_parser("delete", help="move a preset of your own to the trash")
+    leaf.add_argument("name", metavar="NAME")
+    add_common(leaf)
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    workspace = Workspace(arguments.root)
+    own = workspace.root / "train_tools" / "presets"
+    if arguments.action == "list":
+        presets = all_presets(own)
+        rows = [
+            ["preset", "", "for"],
+            *([p.name, "own" if p.is_own else "", p.help] for p in presets.values()),
+        ]
+        out.say(table(rows))
+        out.document({"presets": [document(preset) for preset in presets.values()]})
+    elif arguments.action == "show":
+        preset = all_presets(own).get(arguments.name)
+        if preset is None:
+            raise UsageError(f"there is no preset {arguments.name!r}; `presets list` shows them")
+        show(preset, out)
+    elif arguments.action == "save":
+        version = workspace.version(arguments.project, arguments.version)
+        given = {**settings.read(version)["training"], **settings.parse_assignments(arguments.set)}
+        chosen = {name: value for name, value in given.items() if name in ARGUMENTS and value != ""}
+        path = save(own, arguments.name, chosen, arguments.help_text)
+        out.say(f"saved {path}")
+        out.document({"preset": arguments.name, "file": str(path)})
+    else:
+        path = delete(own, arguments.name)
+        out.say(f"moved to {path}")
+        out.document({"preset": arguments.name, "trash": str(path)})
+    return 0
+
+
+def show(preset: Preset, out: Output) -> None:
+    out.say(f"{preset.name}: {preset.help}" + (f" [{preset.source}]" if preset.source else ""))
+    for name, value in preset.training.items():
+        out.say(f"  {name} = {value}")
+    for name, value in preset.sdxl.items():
+        out.say(f"  on SDXL: {name} = {value}")
+    out.document(document(preset))
+
+
+def document(preset: Preset) -> dict[str, Any]:
+    return {
+        "name": preset.name,
+        "help": preset.help,
+        "zh": preset.zh,
+        "source": preset.source,
+        "is_own": preset.is_own,
+        "training": dict(preset.training),
+        "sdxl": dict(preset.sdxl),
+    }

@@ -1,0 +1,190 @@
+"""From a grid to its planned runs: complete arguments, name, id, steps, checkpoints and disk of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from train_tools.engines.interface import Engine
+from train_tools.errors import UsageError
+from train_tools.planning.arguments import argument_named
+from train_tools.planning.base_family import base_family
+from train_tools.planning.checkpoints import checkpoint_names
+from train_tools.planning.checks import Facts, check_run
+from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
+from train_tools.planning.existing import ExistingRuns, Place
+from train_tools.planning.findings import Findings
+from train_tools.planning.grid import Grid
+from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
+from train_tools.planning.lora_size import lora_bytes, lora_shape
+from train_tools.planning.names import digest, file_identity, run_name, value_text
+from train_tools.planning.presets import all_presets, combined, own_folder
+from train_tools.planning.rules import Rule
+from train_tools.workspace.workspace import Version, folders_in, missing
+
+TRAINED_ALREADY = ("finished", "running", "queued")
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedRun:
+    """One run. `arguments` is what its run.toml will hold; `seconds` is its share of its pack's time.
+
+    `reasons` say why `engine` can't train it; empty where it can. `state` is `new` or that of the
+    run's folder. `label` tells it from its siblings.
+    """
+
+    name: str
+    run_id: str
+    digest: str
+    output_name: str
+    label: str
+    arguments: Mapping[str, Any]
+    engine: str
+    reasons: tuple[str, ...]
+    steps: int
+    images_seen: int
+    checkpoints: tuple[str, ...]
+    disk_bytes: int
+    seconds: float
+    state: str
+    dataset_fingerprint: str
+
+    @property
+    def is_to_train(self) -> bool:
+        return self.state not in TRAINED_ALREADY and not self.reasons
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A version whose images are trained on."""
+
+    version: Version
+    dataset: Dataset
+
+    @functools.cached_property
+    def images_folder(self) -> str:
+        return str(self.version.processed.absolute())
+
+
+class Expansion:
+    """Expands grids of one version for one engine; what many runs share is looked up once."""
+
+    def __init__(self, version: Version, engine: Engine, findings: Findings) -> None:
+        self._version = version
+        self._engine = engine
+        self._findings = findings
+        self._existing = ExistingRuns(version)
+        self._defaults = functools.cache(
+            lambda base_model: defaults_for(base_model, self._family(base_model).name)
+        )
+        self._shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
+        self._family = functools.cache(lambda base_model: base_family(Path(base_model)))
+        self._presets = all_presets(own_folder(version))
+        self._identity = functools.cache(file_identity)
+        self._trains = str(version.trains.absolute())
+        self._base = functools.cache(_checked_base)
+        self._source = functools.cache(self._read_source)
+
+    def runs(self, grid: Grid, overrides: Sequence[Rule], exclusions: Sequence[Rule]) -> list[PlannedRun]:
+        """Every different run of `grid`, in its order; raises UsageError where nothing is left."""
+        axes = list(grid.axes)
+        found: dict[str, PlannedRun] = {}
+        for values, source, preset in self._combinations(grid, overrides, exclusions):
+            arguments = written(values)
+            content = digest(arguments, source.dataset.fingerprint, self._identity)
+            if content in found:
+                if not overrides:
+                    self._findings.say(
+                        "same-run", f"two combinations mean the same run ({found[content].name})"
+                    )
+                continue
+            found[content] = self._run({**values, "preset": preset}, arguments, axes, content, source)
+        if not found:
+            raise UsageError("exclude leaves no combination to train; take a condition out")
+        return list(found.values())
+
+    def _combinations(
+        self, grid: Grid, overrides: Sequence[Rule], exclusions: Sequence[Rule]
+    ) -> Iterator[tuple[dict[str, Any], Source, str]]:
+        """The complete values of each combination that is to be trained, its images, and its preset."""
+        for given in grid.combinations():
+            source = self._source(given.pop("dataset_version", None) or self._version.name)
+            preset = given.pop("preset", "")
+            combination = {**self._preset_for(preset, base_model_of(given)), **given}
+            values = self._complete(combination)
+            for rule in overrides:
+                if rule.holds(values):
+                    combination.update(rule.changes)
+                    values = self._complete(combination)
+            if not any(rule.holds(values) for rule in exclusions):
+                yield values, source, preset
+
+    def _preset_for(self, preset: str, base_model: str) -> Mapping[str, Any]:
+        return combined(preset, self._presets, self._family(self._base(base_model)).name) if preset else {}
+
+    def _complete(self, combination: Mapping[str, Any]) -> dict[str, Any]:
+        return complete(combination, self._defaults(self._base(base_model_of(combination))))
+
+    def _run(
+        self, values: dict[str, Any], arguments: dict[str, Any], axes: list[str], content: str, source: Source
+    ) -> PlannedRun:
+        base_model = values["pretrained_model_name_or_path"]
+        shown = {**values, "dataset_version": source.version.name}
+        further = [*axes, *(n for n in differing(values, self._defaults(base_model)) if n not in axes)]
+        place = self._existing.place(run_name(shown, further), content)
+        arguments = self._with_places(arguments, source, place)
+        shape = self._shape(base_model)
+        epochs = values["max_train_epochs"]
+        steps = steps_per_epoch(source.dataset, values) * epochs
+        if not shape.is_measured:
+            self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
+        check_run(Facts(values, steps, source.dataset, self._family(base_model)), self._findings)
+        names = checkpoint_names(arguments, steps)
+        return PlannedRun(
+            name=place.folder_name,
+            run_id=place.run_id,
+            digest=content,
+            output_name=arguments["output_name"],
+            label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes)
+            or place.folder_name,
+            arguments=arguments,
+            engine=self._engine.name,
+            reasons=tuple(self._engine.unsupported(arguments)),
+            steps=steps,
+            images_seen=source.dataset.images_per_epoch * epochs,
+            checkpoints=tuple(names),
+            disk_bytes=len(names) * lora_bytes(shape, values),
+            seconds=0.0,
+            state=place.state,
+            dataset_fingerprint=source.dataset.fingerprint,
+        )
+
+    def _with_places(self, arguments: dict[str, Any], source: Source, place: Place) -> dict[str, Any]:
+        folder = f"{self._trains}{os.sep}{place.folder_name}"  # Path is slow, for thousands
+        return {
+            **arguments,
+            "train_data_dir": source.images_folder,
+            "output_dir": folder,
+            "output_name": place.output_name,
+            "logging_dir": f"{folder}{os.sep}logs",
+        }
+
+    def _read_source(self, name: str) -> Source:
+        siblings = {folder.name: folder for folder in folders_in(self._version.folder.parent)}
+        if name not in siblings:
+            what = f"version of project {self._version.project!r}"
+            raise UsageError(missing(what, name, list(siblings), "version create"))
+        version = Version(self._version.project, name, siblings[name])
+        return Source(version, read_dataset(version.processed))
+
+
+def _checked_base(base_model: str) -> str:
+    if not Path(base_model).exists():
+        raise UsageError(
+            f"the base model {base_model} is missing; set pretrained_model_name_or_path to a checkpoint file"
+        )
+    return base_model
