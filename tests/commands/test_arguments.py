@@ -66,6 +66,7 @@ def test_parse_shows_what_text_means_and_overrides(
     assert run(capsys, "arguments", "parse", "-")["values"] == {"noise_offset": 0.0}
     assert cli.main(["arguments", "parse", "--arguments=--no_such 1"]) == 2
     assert cli.main(["arguments", "parse", str(tmp_path / "nothing")]) == 2
+    assert cli.main(["arguments", "parse"]) == 2
 
 
 def test_import_keeps_settings_of_a_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -119,6 +119,7 @@ def test_a_familys_own_defaults_are_arguments_that_it_knows() -> None:
         ("use_8bit_adam", "set optimizer_type=AdamW8bit"),
         ("caption_extention", "set caption_extension"),
         ("netwrok_dim", "did you mean network_dim"),
+        ("lr", r"did you mean learning_rate\?"),
     ],
 )
 def test_what_a_person_cant_set_is_explained(name: str, words: str) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from execution.fake_engine import write_safetensors
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.planning.arguments import ARGUMENTS
@@ -13,7 +15,11 @@ from train_tools.planning.config_file import check
 from train_tools.planning.families import FAMILIES
 from train_tools.planning.grid import make_grid
 from train_tools.planning.imports.imported import Imported
+from train_tools.planning.imports.kohya_ss import from_kohya_ss
+from train_tools.planning.imports.lora_metadata import from_metadata
 from train_tools.planning.imports.read import import_settings
+from train_tools.planning.imports.sd_scripts import from_config
+from train_tools.planning.imports.sd_trainer import from_sd_trainer
 from train_tools.workspace import toml
 
 KOHYA: dict[str, Any] = {
@@ -49,8 +55,9 @@ def reasons(imported: Imported) -> dict[str, str]:
 
 
 def can_be_planned(imported: Imported) -> bool:
-    """Every setting is one value that the grid takes."""
-    return not make_grid(imported.settings).axes
+    """Every setting is one value that the grid takes; rates for several text encoders, `5e-05 1e-05`, aside."""
+    settings = {n: v for n, v in imported.settings.items() if not (ARGUMENTS[n].is_several and " " in str(v))}
+    return not make_grid(settings).axes
 
 
 def test_kohya_ss_settings(tmp_path: Path) -> None:
@@ -163,6 +170,9 @@ ui_custom_params = "seed = 7\\nnetwork_dim = 12"
 seed = 1337
 gpu_ids = ["0"]
 """
+
+
+SD_TRAINER_KEYS = sorted(toml.loads(SD_TRAINER))
 
 
 def test_sd_trainer_settings(tmp_path: Path) -> None:
@@ -283,6 +293,7 @@ def test_a_lora_trained_from_a_dataset_config(tmp_path: Path) -> None:
     expected = {"resolution": "1024,1024", "train_batch_size": 3, "shuffle_caption": True, "keep_tokens": 1,
                 "max_bucket_reso": 2048, "optimizer_type": "came.CAME"}  # fmt: skip
     assert {name: imported.settings.get(name) for name in expected} == expected
+    assert "where it wasn't" in reasons(imported)["bucket_reso_steps"]
     assert "2 datasets" in [left.value for left in imported.left_out]
 
 
@@ -307,6 +318,30 @@ def test_files_that_hold_no_settings(tmp_path: Path, name: str, content: str, wo
     write_safetensors(no_training, {"a": (1,)}, {})
     with pytest.raises(UsageError, match="says nothing of its training"):
         import_settings(no_training)
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**6)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.just("--seed 1"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=5,
+)
+KEYS = st.sampled_from(
+    [*KOHYA, *SD_TRAINER_KEYS, *METADATA, "ss_datasets", "data", "metadata", "LyCORIS_preset"]
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.dictionaries(KEYS, ANYTHING, max_size=8))
+def test_whatever_a_file_holds_is_taken_or_left_out(data: dict[str, Any]) -> None:
+    for read in (from_kohya_ss, from_sd_trainer, from_config):
+        assert can_be_planned(read(data)), read
+    with_mark = {**{key: str(value) for key, value in data.items()}, "ss_network_module": "networks.lora"}
+    assert can_be_planned(from_metadata({**with_mark, "ss_datasets": json.dumps(data.get("ss_datasets"))}))
 
 
 def test_secrets_dont_travel(tmp_path: Path) -> None:

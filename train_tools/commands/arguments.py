@@ -156,6 +156,8 @@ def _say_imported(imported: Imported, out: Output) -> None:
 
 
 def _pasted_text(arguments: argparse.Namespace) -> str:
+    if arguments.file is None and not arguments.arguments.strip():
+        raise UsageError("there is nothing to read; give a file, - for standard input, or --arguments='…'")
     if arguments.file is None:
         return str(arguments.arguments)
     if str(arguments.file) == "-":

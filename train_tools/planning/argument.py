@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["int", "float", "str", "bool", "list", "int_or_ratio", "size"]
 Importance = Literal["beginner", "usual", "expert"]
+CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")  # pytorch_optimizer.CAME
 SAME = object()  # "our default is sd-scripts' own"
 
 # Kinds whose one value may hold commas or blanks; several values of theirs are separated by `;`.
@@ -40,11 +42,10 @@ class Argument:
     height in pixels); an `int_or_ratio` is a count, or a share of the whole where it is below 1.
 
     `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs
-    in a family. `is_open`: text that isn't among `choices` may be right too, if it holds a dot (a class by
-    its module). `is_several`: one value may be several numbers. `are_numbers`: a list's items are numbers.
-    `is_path`: it names a file or folder, or a list of them. `not_an_axis` says why a grid can't
-    vary it. `chosen_by_us`: what Train Tools itself gives it. `instead` is the argument, and its value,
-    that a deprecated one stands for; a value of None takes over the given one.
+    in a family. `is_open`: besides its choices it takes a class by its module. `is_several`: one value may
+    be several numbers. `are_numbers`: a list's items are numbers. `is_path`: it names a file or folder, or a
+    list of them. `not_an_axis` says why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives
+    it. `instead` is the argument, and its value, that an old name stands for; None takes over the given one.
     """
 
     name: str
@@ -87,6 +88,9 @@ class Argument:
     @property
     def is_axis(self) -> bool:
         return not self.not_an_axis and not self.chosen_by_us and self.instead is None
+
+    def takes_class(self, value: Any) -> bool:
+        return self.is_open and CLASS.fullmatch(str(value)) is not None
 
     def is_known_in(self, family: str) -> bool:
         """Whether the family's script has this argument at all."""

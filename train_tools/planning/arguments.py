@@ -66,5 +66,8 @@ def why_not(argument: Argument) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str] = (*KNOWN, *ARGUMENTS)) -> str:
-    """The nearest names, in words."""
-    return " or ".join(difflib.get_close_matches(name, dict.fromkeys(known), n=2, cutoff=0.0))
+    """The nearest names, in words; `lr` is what learning_rate is called in a run's name."""
+    known = dict.fromkeys(known)
+    if full := next((other for other in known if other in ARGUMENTS and ARGUMENTS[other].short == name), ""):
+        return full
+    return " or ".join(difflib.get_close_matches(name, known, n=2, cutoff=0.0))

@@ -161,7 +161,7 @@ def typed_value(row: Argument, words: list[str]) -> Any:
     if row.kind == "list":
         return _list(row, words)
     if row.is_several and len(words) > 1:
-        return [parse_one(row, word) for word in words]
+        return [_number(row, parse_one(row, word)) for word in words]
     if len(words) > 1:
         raise UsageError(
             f'--{row.name} takes one value; put quotes around one with blanks: --{row.name} "{" ".join(words)}"'
@@ -188,16 +188,16 @@ def _list(row: Argument, words: list[str]) -> list[Any]:
     return words
 
 
-def _number(row: Argument, text: str) -> float:
+def _number(row: Argument, value: str | float | None) -> float:
     """Of a list of numbers."""
     try:
-        return float(text)
+        return float("none" if value is None else value)
     except ValueError as error:
-        raise UsageError(f"{row.name} can't be {text}; allowed: numbers separated by blanks") from error
+        raise UsageError(f"{row.name} can't be {value}; allowed: numbers separated by blanks") from error
 
 
 def _single(row: Argument, word: str) -> Any:
-    is_free = row.kind == "str" and (not row.choices or (row.is_open and "." in word))
+    is_free = row.kind == "str" and (not row.choices or row.takes_class(word))
     if not is_free:
         values = parse_values(row, word)
         return values[0] if len(values) == 1 else values

@@ -74,7 +74,7 @@ def _wrong_content(argument: Argument, value: Any, family: str) -> str | None:
 
 
 def _wrong_choice(argument: Argument, value: Any, choices: tuple[str | int, ...]) -> str | None:
-    if value in choices or (argument.is_open and "." in str(value)):
+    if value in choices or argument.takes_class(value):
         return None
     same = [choice for choice in choices if str(choice).lower() == str(value).lower()]
     if same:

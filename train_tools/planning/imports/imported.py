@@ -63,6 +63,8 @@ class Collector:
 
     def take(self, key: str, value: Any, name: str = "") -> None:
         """A value, as text or typed, for the argument of that name; by default it is called like the key."""
+        if value == "":
+            return  # an empty field says nothing
         row = ARGUMENTS.get(name or key)
         if row is None:
             self.leave(key, value, "sd-scripts has no such argument")

@@ -6,6 +6,7 @@ false and 0 all mean that sd-scripts' default counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -51,6 +52,7 @@ LYCORIS = (
     *CONV,
     *DROPOUTS,
     "use_tucker",
+    "use_cp",
     "use_scalar",
     "rank_dropout_scale",
     "train_norm",
@@ -119,9 +121,10 @@ def is_on(value: Any) -> bool:
 def number(value: Any) -> float:
     """Fields hold numbers as text, or nothing."""
     try:
-        return float(value or 0)
-    except (TypeError, ValueError):
+        found = float(value or 0)
+    except (TypeError, ValueError, OverflowError):
         return 0.0
+    return found if math.isfinite(found) else 0.0
 
 
 def _family(data: Mapping[str, Any]) -> str:

@@ -38,6 +38,7 @@ def from_metadata(metadata: Mapping[str, str]) -> Imported:
     """From a safetensors file's `__metadata__`. Raises UsageError where it says nothing of a training."""
     if "ss_network_module" not in metadata:
         raise UsageError("this file's metadata says nothing of its training; only LoRAs with ss_* keys do")
+    metadata = {key: str(value) for key, value in metadata.items()}
     into = Collector("LoRA metadata", _family(metadata))
     for key, value in metadata.items():
         if not key.startswith("ss_") or (FACTS.fullmatch(key) and key not in RENAMED):
@@ -52,6 +53,10 @@ def from_metadata(metadata: Mapping[str, str]) -> Imported:
     _take_network_args(into, metadata)
     _take_datasets(into, metadata)
     _take_models(into, metadata)
+    if into.settings.get("enable_bucket"):
+        into.leave(
+            "bucket_reso_steps", None, "metadata doesn't hold it; set it where it wasn't sd-scripts' 64"
+        )
     return into.result()
 
 
@@ -99,7 +104,7 @@ def _take_network_args(into: Collector, metadata: Mapping[str, str]) -> None:
 
 def _take_datasets(into: Collector, metadata: Mapping[str, str]) -> None:
     datasets = _json(metadata, "ss_datasets")
-    if not isinstance(datasets, list) or not datasets:
+    if not isinstance(datasets, list) or not datasets or not isinstance(datasets[0], dict):
         return
     if len(datasets) > 1:
         into.leave(
@@ -107,16 +112,18 @@ def _take_datasets(into: Collector, metadata: Mapping[str, str]) -> None:
             f"{len(datasets)} datasets",
             "a version has one; the first one's settings are taken",
         )
-    first = datasets[0]
-    for key, value in _dataset_values(first):
+    for key, value in _dataset_values(datasets[0]):
         into.take(f"ss_datasets: {key}", value, DATASET.get(key) or key)
 
 
 def _dataset_values(dataset: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    if resolution := dataset.get("resolution"):
+    if isinstance(resolution := dataset.get("resolution"), list):
         yield "resolution", ",".join(map(str, resolution))
     yield from ((key, dataset[key]) for key in DATASET if dataset.get(key) is not None)
-    subsets = [subset for subset in dataset.get("subsets", []) if not subset.get("is_reg")]
+    found = dataset.get("subsets")
+    subsets = (
+        [s for s in found if isinstance(s, dict) and not s.get("is_reg")] if isinstance(found, list) else []
+    )
     subset = subsets[0] if subsets else {}
     yield from ((key, subset[key]) for key in SUBSET if subset.get(key) not in (None, ""))
 

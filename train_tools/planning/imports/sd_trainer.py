@@ -54,7 +54,8 @@ def from_sd_trainer(data: Mapping[str, Any]) -> Imported:
     flat = dict(data["data"]) if is_preset else flattened(data)
     into = Collector("SD-Trainer settings", "")
     flat |= _typed_in(into, flat)
-    train_type = data["metadata"].get("train_type", "") if is_preset else flat.get("model_train_type", "")
+    about = data.get("metadata")
+    train_type = about.get("train_type") if isinstance(about, Mapping) else flat.get("model_train_type")
     family = TRAIN_TYPES.get(str(train_type), "") or guessed_family(flat)
     into.family = "chroma" if family == "flux" and flat.get("model_type") == "chroma" else family
     for key, value in flat.items():
@@ -118,9 +119,8 @@ def _take_lists(into: Collector, flat: Mapping[str, Any]) -> None:
 
 def _words(flat: Mapping[str, Any], name: str) -> list[str]:
     """Those of sd-scripts' own key and of the page's."""
-    return [
-        str(word) for key in (name, f"{name}_custom") for word in flat.get(key) or [] if str(word).strip()
-    ]
+    lists = [flat.get(key) for key in (name, f"{name}_custom")]
+    return [str(word) for words in lists if isinstance(words, list) for word in words if str(word).strip()]
 
 
 def _take_base_weights(into: Collector, flat: Mapping[str, Any]) -> None:
@@ -129,6 +129,6 @@ def _take_base_weights(into: Collector, flat: Mapping[str, Any]) -> None:
         return
     for name in ("base_weights", "base_weights_multiplier"):
         value = flat.get(name)
-        lines = value.split("\n") if isinstance(value, str) else value or []
+        lines = value.split("\n") if isinstance(value, str) else value if isinstance(value, list) else []
         if words := [str(line).strip() for line in lines if str(line).strip()]:
             into.take(name, words)
