@@ -55,9 +55,8 @@ def reasons(imported: Imported) -> dict[str, str]:
 
 
 def can_be_planned(imported: Imported) -> bool:
-    """Every setting is one value that the grid takes; rates for several text encoders, `5e-05 1e-05`, aside."""
-    settings = {n: v for n, v in imported.settings.items() if not (ARGUMENTS[n].is_several and " " in str(v))}
-    return not make_grid(settings).axes
+    """Every setting is one value that the grid takes."""
+    return not make_grid(imported.settings).axes
 
 
 def test_kohya_ss_settings(tmp_path: Path) -> None:

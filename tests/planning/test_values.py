@@ -20,6 +20,10 @@ from train_tools.planning.values import parse_values
         ("learning_rate", "1e-5-1e-3 [3]", [1e-5, 0.000505, 1e-3]),
         ("learning_rate", "0.1-0.3 (+0.1)", [0.1, 0.2, 0.3]),
         ("network_dim", "4,8", [4, 8]),
+        ("text_encoder_lr", "5e-5 1e-5, 5e-5", [[5e-5, 1e-5], 5e-5]),
+        ("text_encoder_lr", [[5e-5, 1e-5]], [[5e-5, 1e-5]]),
+        ("text_encoder_lr", [5e-5, 1e-5], [5e-5, 1e-5]),
+        ("optimizer_type", "pytorch_optimizer.CAME, lion", ["pytorch_optimizer.CAME", "Lion"]),
         ("network_dim", "1e1, 8.0", [10, 8]),
         ("network_dim", "1-5", [1, 2, 3, 4, 5]),
         ("network_dim", "1-5 (+2)", [1, 3, 5]),
@@ -99,6 +103,12 @@ def test_a_grid_multiplies_in_order_and_merges_equal_values() -> None:
     ]  # fmt: skip
     assert len(grid) == 4
     assert "learning_rate" in grid.warnings[0]
+
+
+def test_what_changes_no_training_is_no_axis() -> None:
+    with pytest.raises(UsageError, match="log_with takes one value: it doesn't change what is trained"):
+        make_grid({"log_with": "tensorboard,wandb"})
+    assert make_grid({"log_with": "wandb"}).fixed == {"log_with": "wandb"}
 
 
 def test_a_grid_too_large_to_mean_it_is_refused() -> None:

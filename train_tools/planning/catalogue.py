@@ -48,5 +48,6 @@ def check_training(settings: Mapping[str, Any]) -> None:
         argument = argument_named(name)
         if given == "":  # an empty field means the default
             continue
-        if len(parse_values(argument, given)) > 1 and name not in AXES | RULES:
+        may_vary = name in RULES or (name in AXES and argument.is_axis)
+        if len(parse_values(argument, given)) > 1 and not may_vary:
             raise UsageError(f"{name} takes one value, not several")
