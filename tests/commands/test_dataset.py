@@ -124,7 +124,8 @@ def test_revisions_restore_and_preview(
     preview = ["dataset", "preview-image", "zorb", "v1", "小猫.png", "--set", "flip=true", "--out", sheet]
     assert cli.main([*preview, *root]) == 0
     assert "whole, flipped: 40x40" in capsys.readouterr().out
-    assert Image.open(sheet).format == "PNG"
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
     assert cli.main([*preview, *root]) == 2
     assert "exists already" in capsys.readouterr().err
     for size in ("32", "16"):

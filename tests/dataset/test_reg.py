@@ -48,7 +48,8 @@ def test_they_are_counted_beside_their_concept(filled: Version, others: Path) ->
     folder = filled.reg / "2_zorb"
     assert (folder / "a.jpg").read_bytes() == (others / "a.jpg").read_bytes()
     assert (folder / "a.txt").read_text(encoding="utf-8") == "a thing"
-    assert Image.open(folder / "c.png").size == (30, 60)
+    with Image.open(folder / "c.png") as image:
+        assert image.size == (30, 60)
     (count,) = take_census(filled).reg
     assert (count.images, count.repeats, count.belongs_to, count.wanted) == (3, 2, "zorb", 15)
     assert take_census(filled).reg_problems == ()

@@ -79,8 +79,6 @@ def split_alpha(image: Image.Image, background: Colour) -> tuple[Image.Image, Im
         ground = Image.new("RGB", colour.size, background)
         ground.paste(colour, mask=alpha)
         colour = ground
-    elif colour is image:
-        colour = colour.copy()
     colour.info = {}
     return colour, alpha
 
@@ -104,7 +102,8 @@ def is_plain(image: Image.Image) -> bool:
 
 def upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(image)
+        turned = image.getexif().get(ORIENTATION, 1) != 1
+        return ImageOps.exif_transpose(image) if turned else image  # it would copy what needs no turning
     except Exception:  # damaged EXIF says nothing about the pixels, which are whole
         return image
 
@@ -132,7 +131,7 @@ def alpha_of(image: Image.Image) -> Image.Image | None:
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """RGB without alpha; through the embedded ICC profile where that is sound and fits the image."""
+    """A new image, RGB without alpha; through the embedded ICC profile where that is sound and fits the image."""
     opaque = without_alpha(image)
     if profile:
         try:

@@ -101,7 +101,7 @@ def add(
             take_in(found, Store(Origin(folder), known, concept), items, report)
         finally:
             known.last_intake = summary(found, items)
-            save(known, version)
+            known.save(originals_in(version.origin))
     looks = known.looks(originals_in(version.origin))
     return IntakeReport(tuple(items), duplicates_of((item.name for item in items), find_duplicates(looks)))
 
@@ -177,14 +177,6 @@ def summary(found: Found, items: Sequence[Item]) -> LastIntake:
         sum(item.outcome == ADDED for item in items),
         tuple(Skipped(item.source, item.reason) for item in items if item.outcome in (IGNORED, FAILED)),
     )
-
-
-def save(known: Known, version: Version) -> None:
-    try:
-        known.save(originals_in(version.origin))
-    except OSError:
-        # The pictures are what counts, and an error that stopped them must be the one that is seen.
-        return
 
 
 def joined(*notes: str) -> str:

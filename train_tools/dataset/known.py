@@ -5,6 +5,7 @@ It may be missing or old: an entry counts only as long as the file has the size 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,11 @@ class Known:
         self.entries[original.name] = {"bytes": size, "time": time, **asdict(look)}
 
     def save(self, originals: list[Original]) -> None:
-        """Keeps entries of `originals` alone."""
+        """Keeps entries of `originals` alone. A full disk isn't an error: the file can be made again."""
         names = {original.name for original in originals}
         images = {name: entry for name, entry in sorted(self.entries.items()) if name in names}
-        write_json(self.folder / FILE, {"last_intake": asdict(self.last_intake), "images": images})
+        with contextlib.suppress(OSError):
+            write_json(self.folder / FILE, {"last_intake": asdict(self.last_intake), "images": images})
 
 
 def _stamp(path: Path) -> list[int]:
