@@ -106,7 +106,7 @@ def test_settings_are_read_into_ours(version: Version, webui: Path) -> None:
         "focal_crop_entropy_weight": 0.15, "focal_crop_edges_weight": 0.5, "multicrop": False,
         "multicrop_mindim": 384, "multicrop_maxdim": 768, "multicrop_minarea": 4096,
         "multicrop_maxarea": 409600, "multicrop_objective": "maximize area", "multicrop_threshold": 0.1,
-        "keep_aspect": False,
+        "keep_aspect": False, "small_images": "upscale",
     }  # fmt: skip
     assert found["training"] == {
         "pretrained_model_name_or_path": str(

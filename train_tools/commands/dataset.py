@@ -12,7 +12,7 @@ from typing import Any
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.commands.census_words import census_lines, duplicate_lines
-from train_tools.commands.options import add_common, add_set, add_version
+from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output
 from train_tools.dataset.census import take_census
 from train_tools.dataset.history import restore, revisions_of
@@ -27,7 +27,7 @@ from train_tools.dataset.sources import shown
 from train_tools.errors import UsageError
 from train_tools.workspace.files import write_bytes
 from train_tools.workspace.settings import change, parse_assignments, preview_change
-from train_tools.workspace.workspace import Version, Workspace
+from train_tools.workspace.workspace import Version
 
 HELP = "Adds images to a version, processes and captions them, shows what is there."
 ACTIONS = {
@@ -82,7 +82,7 @@ EXTRA_ARGUMENTS = {
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    version = Workspace(arguments.root).version(arguments.project, arguments.version)
+    version = open_version(arguments, out)
     actions = {
         "add": run_add,
         "process": run_process,

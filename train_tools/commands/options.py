@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from train_tools.commands.output import Output
+from train_tools.workspace.workspace import Version, Workspace
+
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """`--root` and `--json`; give each leaf parser its own, so that they stand behind any sub-command."""
@@ -30,6 +33,16 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="one setting; may be given several times",
     )
+
+
+def open_version(arguments: argparse.Namespace, out: Output) -> Version:
+    """The version that `add_version` asked for, whole: a change of captions that a crash cut off is taken back."""
+    from train_tools.tags.journal import settle
+
+    version = Workspace(arguments.root).version(arguments.project, arguments.version)
+    if done := settle(version):
+        out.say(done)
+    return version
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:

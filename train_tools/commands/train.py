@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 from train_tools.commands.changes import add_changes, changes_of
-from train_tools.commands.options import add_common, add_version
+from train_tools.commands.options import add_common, add_version, open_version
 from train_tools.commands.output import Output, table
 from train_tools.commands.plan import duration, show
 from train_tools.engines.registry import ENGINES
@@ -20,7 +20,6 @@ from train_tools.execution.train import RunResult, refuse_impossible, train
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import DEFAULT_ENGINE, Plan, make_plan
 from train_tools.workspace import settings
-from train_tools.workspace.workspace import Workspace
 
 HELP = "train all runs that the settings mean, many at once; finished ones are not trained again"
 SECONDS_BETWEEN_LINES = 5.0  # of one run
@@ -39,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    version = Workspace(arguments.root).version(arguments.project, arguments.version)
+    version = open_version(arguments, out)
     changes = changes_of(arguments, version, out)
     plan = make_plan(version, changes, arguments.engine, again=arguments.again)
     show(plan, out)

@@ -75,8 +75,11 @@ def read_file(path: Path, data: dict[str, dict[str, Any]]) -> Iterator[str]:
         except (ValueError, TypeError, OverflowError):
             yield f"{path.name}: {key} = {value!r} is left out: it can't be read"
     if path.name == DATASET:
-        data.setdefault("dataset", {})["keep_aspect"] = False
-        yield f"{path.name}: dataset.keep_aspect = False, as sd-webui-train-tools cut images to width x height"
+        data.setdefault("dataset", {}).update(keep_aspect=False, small_images="upscale")
+        yield (
+            f"{path.name}: dataset.keep_aspect = False and dataset.small_images = upscale, as sd-webui-train-tools "
+            "scaled and cut all images to width x height"
+        )
     if path.name == TRAIN:
         yield f"{path.name}: sd-webui-train-tools always trained with {ALWAYS}; set these to repeat its runs"
 

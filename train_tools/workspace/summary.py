@@ -22,6 +22,8 @@ from train_tools.workspace.files import read_json, write_json
 from train_tools.workspace.tree import is_junction, is_unfinished
 from train_tools.workspace.workspace import Project, Version, Workspace
 
+ORIGIN = "dataset/origin"
+PRELOAD = "dataset/origin/preload"  # flattened copies that sd-webui-train-tools keeps there
 IMAGES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"])
 CAPTIONS = frozenset([".txt", ".caption"])
 CHECKPOINTS = frozenset([".safetensors", ".ckpt", ".pt"])
@@ -161,7 +163,7 @@ def summarize(version: Version, counts: Counts) -> VersionSummary:
     runs = in_folders(found, "trains")
     return VersionSummary(
         version=version,
-        originals=number([found[path] for path in ("dataset/origin",) if path in found], IMAGES),
+        originals=number(originals_in(found), IMAGES),
         images=number(processed, IMAGES),
         captions=number(processed, CAPTIONS),
         runs=len(runs),
@@ -171,12 +173,25 @@ def summarize(version: Version, counts: Counts) -> VersionSummary:
     )
 
 
+def originals_in(found: dict[str, Folder]) -> list[Folder]:
+    """The uploads' folder and those of other concepts in it."""
+    return [
+        folder
+        for path, folder in found.items()
+        if path == ORIGIN or (parent_of(path) == ORIGIN and path != PRELOAD)
+    ]
+
+
+def parent_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
 def in_folders(found: dict[str, Folder], parent: str) -> list[Folder]:
     """The folders directly in `parent`, hidden ones left out."""
     return [
         folder
         for path, folder in found.items()
-        if path.rpartition("/")[0] == parent and not path.rpartition("/")[2].startswith(".")
+        if parent_of(path) == parent and not path.rpartition("/")[2].startswith(".")
     ]
 
 
