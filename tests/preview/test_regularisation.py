@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from small_base import random_base
@@ -56,12 +57,15 @@ def test_one_for_each_image_with_its_caption_and_size(
     assert Image.open(made["1_zorb/b.png"]).size == (88, 40)  # the bucket that b is trained in
     assert (version.reg / "1_zorb" / "a.txt").read_text(encoding="utf-8") == "a zorb on red\n"
     assert (version.reg / "1_zorb" / "b.txt").read_text(encoding="utf-8") == "zorb\n"
-    before = {path: path.read_bytes() for path in made.values()}
+    kept = made["1_zorb/b.png"].read_bytes()
+    before = np.asarray(Image.open(made["1_zorb/a.png"]), int)
     made["1_zorb/a.png"].unlink()
     capsys.readouterr()
     assert generate(tmp_path) == 0
     assert "1 rendered, 2 kept" in capsys.readouterr().out
-    assert {path: path.read_bytes() for path in made.values()} == before  # the same seed
+    assert made["1_zorb/b.png"].read_bytes() == kept
+    again = np.asarray(Image.open(made["1_zorb/a.png"]), int)
+    assert np.abs(again - before).max() <= 2  # the same seed; another batch rounds otherwise
 
 
 def test_one_concept_alone_and_one_that_isnt_there(
