@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from train_tools.captioning.file_name import FileName
 from train_tools.captioning.fixed_text import FixedText
+from train_tools.captioning.hosted import Hosted
 from train_tools.small_models import captioner_folder
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def make_wd(settings: CaptioningSettings) -> Captioner:
 CAPTIONERS = {
     "blip": Entry("BLIP: a sentence; the small model that ships, any folder or a hub id", make_blip),
     "wd": Entry("WD tagger: Danbooru tags; any folder or a hub id", make_wd),
+    "webui-blip": Entry("the webui's own BLIP, inside it", lambda _: Hosted("blip")),
+    "webui-deepbooru": Entry("the webui's own deepbooru, inside it", lambda _: Hosted("deepbooru")),
     "filename": Entry("the file's name without numbers and separators", lambda _: FileName()),
     "text": Entry("the same text for each image", lambda settings: FixedText(settings.text)),
 }
