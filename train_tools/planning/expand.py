@@ -142,7 +142,8 @@ class Expansion:
         steps = steps_per_epoch(source.dataset, values) * epochs
         if not shape.is_measured:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
-        check_run(Facts(values, steps, source.dataset, self._family(base_model)), self._findings)
+        base = self._family(base_model)
+        check_run(Facts(values, steps, source.dataset, base), self._findings)
         names = checkpoint_names(arguments, steps)
         return PlannedRun(
             name=place.folder_name,
@@ -153,7 +154,10 @@ class Expansion:
             or place.folder_name,
             arguments=arguments,
             engine=self._engine.name,
-            reasons=tuple(self._engine.unsupported(arguments)),
+            reasons=(
+                *self._engine.unsupported_base(base.name, base.is_v2),
+                *self._engine.unsupported(arguments),
+            ),
             steps=steps,
             images_seen=source.dataset.images_per_epoch * epochs,
             checkpoints=tuple(names),

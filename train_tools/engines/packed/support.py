@@ -70,6 +70,14 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
     return reasons + _wrong_choices(arguments)
 
 
+def unsupported_base(family: str, is_v2: bool) -> list[str]:
+    """A base model whose file doesn't say what it is gets the benefit of the doubt."""
+    if family in ("", "sd") and not is_v2:
+        return []
+    found = "Stable Diffusion 2" if is_v2 else family
+    return [f"the base model is {found}, and the packed engine trains Stable Diffusion 1"]
+
+
 def pack_key(arguments: Mapping[str, Any]) -> str:
     """Equal for runs that may be trained in one pack."""
     return repr(sorted((name, arguments[name]) for name in SHARED if name in arguments))
