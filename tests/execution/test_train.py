@@ -243,6 +243,6 @@ def test_settings_that_would_fail_are_refused_before_anything_starts(
     version: Version, tmp_path: Path
 ) -> None:
     plan = plan_for(version, tmp_path, lr_scheduler="constant", lr_warmup_steps="10")
-    with pytest.raises(UsageError, match="would fail: lr_warmup_steps 10 can't go with lr_scheduler"):
+    with pytest.raises(UsageError, match="would fail: lr_warmup_steps can't go with lr_scheduler"):
         train(version, plan, lambda *_: None)
     assert not list(version.trains.iterdir())
