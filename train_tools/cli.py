@@ -14,18 +14,9 @@ from train_tools.workspace.workspace import default_root
 # In the order of the work. Each is a module of `train_tools.commands` with HELP,
 # `add_arguments(parser)` and `run(arguments, out) -> exit code`.
 COMMANDS = (
-    "demo",
-    "project",
-    "version",
-    "dataset",
-    "presets",
-    "plan",
-    "train",
-    "queue",
-    "runs",
-    "preview",
-    "model",
-)
+    "demo", "project", "version", "settings", "trash", "dataset", "reg", "captions", "presets", "arguments",
+    "plan", "train", "queue", "runs", "preview", "model",
+)  # fmt: skip
 
 
 def parser_of(name: str, module: ModuleType) -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ transformers = pytest.importorskip("transformers")
 
 from train_tools import cli  # noqa: E402
 from train_tools.captioning.blip import BlipCaptioner, read_preprocessing  # noqa: E402
+from train_tools.captioning.interface import Picture  # noqa: E402
 from train_tools.errors import UsageError  # noqa: E402
 from train_tools.workspace.workspace import Version  # noqa: E402
 
@@ -63,9 +64,10 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_captions_hold_words_only_and_depend_on_the_picture_alone(model_folder: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (4, 40, 60, 3), dtype=np.uint8)
     images = [Image.fromarray(array) for array in noise] + [Image.new("RGB", (10, 10), "red")]
-    with BlipCaptioner(model_folder, max_tokens=12) as captioner:
-        together = captioner.caption(images)
-        alone = [captioner.caption([image])[0] for image in images]
+    pictures = [Picture(image, "", "") for image in images]
+    with BlipCaptioner(str(model_folder), max_tokens=12) as captioner:
+        together = captioner.caption(pictures)
+        alone = [captioner.caption([picture])[0] for picture in pictures]
     assert together == alone
     assert len(set(together)) > 1
     assert all(together)
@@ -74,8 +76,9 @@ def test_captions_hold_words_only_and_depend_on_the_picture_alone(model_folder: 
 
 
 def test_beam_search(model_folder: Path) -> None:
-    with BlipCaptioner(model_folder, beams=3, max_tokens=6) as captioner:
-        assert len(captioner.caption([Image.new("RGB", (8, 8)), Image.new("RGB", (9, 9), "red")])) == 2
+    with BlipCaptioner(str(model_folder), beams=3, max_tokens=6) as captioner:
+        images = (Image.new("RGB", (8, 8)), Image.new("RGB", (9, 9), "red"))
+        assert len(captioner.caption([Picture(image, "", "") for image in images])) == 2
 
 
 def test_preprocessing_is_that_of_the_folder(tmp_path: Path) -> None:
@@ -101,12 +104,21 @@ def test_as_a_user(processed: Version, model_folder: Path, capsys: pytest.Captur
 
 
 def test_a_missing_or_damaged_model_says_so(tmp_path: Path, model_folder: Path) -> None:
-    with pytest.raises(UsageError, match="there is no BLIP model"), BlipCaptioner(tmp_path / "none"):
+    with (
+        pytest.raises(UsageError, match="neither a folder nor a hub id"),
+        BlipCaptioner(str(tmp_path / "none")),
+    ):
+        pass
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"no config\.json"), BlipCaptioner(str(tmp_path / "empty")):
         pass
     damaged = tmp_path / "damaged"
     damaged.mkdir()
     for path in model_folder.iterdir():
         (damaged / path.name).write_bytes(path.read_bytes())
     (damaged / "model.safetensors").write_bytes(b"damaged")
-    with pytest.raises(UsageError, match="can't be loaded"), BlipCaptioner(damaged):
+    with pytest.raises(UsageError, match="can't be loaded"), BlipCaptioner(str(damaged)):
+        pass
+    (damaged / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"no BLIP model \(model_type bert"), BlipCaptioner(str(damaged)):
         pass

@@ -9,13 +9,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PIL import Image
 
 from train_tools.captioning import registry
+from train_tools.captioning.file_name import cleaned
+from train_tools.captioning.interface import Picture
 from train_tools.captioning.registry import Entry
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
+from train_tools.dataset.progress import Progress
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.tags.service import undo
 from train_tools.workspace.workspace import Version, Workspace
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class ColourNamer:
         self.refuses = refuses
         self.memory = memory
         self.open = False
+        self.batches: list[int] = []
 
     def __enter__(self) -> Self:
         self.open = True
@@ -41,11 +45,12 @@ class ColourNamer:
     ) -> None:
         self.open = False
 
-    def caption(self, images: Sequence[Image.Image]) -> list[str]:
+    def caption(self, pictures: Sequence[Picture]) -> list[str]:
         assert self.open
-        if len(images) > self.memory:
-            raise MemoryError("out of memory")
-        names = [COLOURS[image.getpixel((0, 0))] for image in images]  # type: ignore[index]
+        self.batches.append(len(pictures))
+        if len(pictures) > self.memory:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        names = [COLOURS[picture.image.getpixel((0, 0))] for picture in pictures]  # type: ignore[index]
         if self.refuses in names:
             raise RuntimeError(f"can't look at {self.refuses}\nlong trace")
         return names
@@ -117,6 +122,77 @@ def test_an_image_that_fails_is_named_and_the_rest_is_captioned(
     assert captions(processed) == {"a": "zorb, red"}
 
 
+def test_out_of_memory_halves_the_batch_from_then_on(
+    processed: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = processed.processed / "10_zorb"
+    for number in range(4, 12):
+        image = folder / f"{number:05d}-0-x.png"
+        image.write_bytes((folder / "00002-0-b.png").read_bytes())
+    captioner = ColourNamer(memory=2)
+    use(monkeypatch, captioner)
+    report = caption(processed, CaptioningSettings(existing="ignore", batch_size=8))
+    assert (len(report.written), report.failed) == (11, ())
+    assert captioner.batches == [8, 4, 2, 2, 4, 2, 2, 2, 1]
+
+
+def test_stopping_keeps_the_captions_until_then(processed: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    captioner = ColourNamer()
+    use(monkeypatch, captioner)
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        caption(processed, CaptioningSettings(existing="ignore"), stop)
+    assert captions(processed) == {"a": "zorb, red", "b": "zorb, green"}
+    assert not captioner.open
+    assert caption(processed, CaptioningSettings()).kept == 2
+    assert captions(processed)["c"] == "zorb, blue"
+    undo(processed)
+    assert captions(processed) == {"a": "zorb, red", "b": "zorb, green"}
+    undo(processed)
+    assert captions(processed) == {"a": "zorb, mine"}
+
+
+def test_captioners_in_the_order_asked_for(processed: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, ColourNamer())
+    values = {"captioner": "filename, blip,text", "text": "Red, made of {concept}", "existing": "ignore"}
+    report = caption(processed, CaptioningSettings.from_mapping(values))
+    assert report.captioner == "filename,blip,text"
+    assert captions(processed)["a"] == "zorb, a, red, made of zorb"
+    assert captions(processed)["b"] == "zorb, b, green, Red, made of zorb"
+
+
+def test_what_is_loaded_is_freed_where_the_next_cant_be(
+    processed: Version, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    captioner = ColourNamer()
+    use(monkeypatch, captioner)
+    values = {"captioner": "blip,wd", "wd_model": str(tmp_path / "none")}
+    with pytest.raises(UsageError, match="wd_model"):
+        caption(processed, CaptioningSettings.from_mapping(values))
+    assert not captioner.open
+    assert captions(processed) == {"a": "zorb, mine"}
+
+
+@pytest.mark.parametrize(
+    ("stem", "expected"),
+    [
+        ("00001-0-red_hat-side view (2)", "red hat side view"),
+        ("00012-1-IMG_2041", "IMG"),
+        ("1girl, blue.dress_03", "1girl, blue dress"),
+        ("小猫 (12) [3]", "小猫"),
+        ("00001-0-0042", ""),
+        ("12345-7 up", "up"),
+        ("a (b) 3", "a (b)"),
+    ],
+)
+def test_a_name_without_numbers_and_separators(stem: str, expected: str) -> None:
+    assert cleaned(stem) == expected
+
+
 def test_a_caption_that_cant_be_read_is_not_replaced(
     processed: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +224,17 @@ def test_nothing_processed_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"captioner": "clip"}, {"existing": "copy"}, {"beams": "0"}, {"batchsize": "2"}]
+    "values",
+    [
+        {"captioner": "clip"},
+        {"captioner": ""},
+        {"captioner": "blip,clip"},
+        {"tag_replacement": "a"},
+        {"general_threshold": "1.5"},
+        {"existing": "copy"},
+        {"beams": "0"},
+        {"batchsize": "2"},
+    ],
 )
 def test_settings_out_of_range(values: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(values))):

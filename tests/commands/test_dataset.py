@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,68 @@ def test_empty_folders_and_missing_steps_say_what_to_do(
         assert cli.main(["dataset", action, "zorb", "v1", *root]) == 2
         assert hint in capsys.readouterr().err
     assert cli.main(["dataset", "add", "zorb", "v1", str(tmp_path / "none"), *root]) == 2
+
+
+def test_revisions_restore_and_preview(
+    root: list[str], awkward: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["dataset", "revisions", "zorb", "v1", *root]) == 0
+    assert "nothing was processed yet" in capsys.readouterr().out
+    cli.main(["dataset", "add", "zorb", "v1", str(awkward), *root])
+    sheet = str(tmp_path / "sheet.png")
+    capsys.readouterr()
+    preview = ["dataset", "preview-image", "zorb", "v1", "小猫.png", "--set", "flip=true", "--out", sheet]
+    assert cli.main([*preview, *root]) == 0
+    assert "whole, flipped: 40x40" in capsys.readouterr().out
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+    assert cli.main([*preview, *root]) == 2
+    assert "exists already" in capsys.readouterr().err
+    for size in ("32", "16"):
+        assert cli.main(["dataset", "process", "zorb", "v1", "--set", f"width={size}", *root]) == 0
+    assert cli.main(["dataset", "restore", "zorb", "v1", "1", *root]) == 0
+    assert "now revision 3" in capsys.readouterr().out
+    assert cli.main(["dataset", "revisions", "zorb", "v1", "--json", *root]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["number"], one["restored_from"], one["is_current"]) for one in found] == [
+        (1, None, False),
+        (2, None, False),
+        (3, 1, True),
+    ]
+    assert cli.main(["dataset", "restore", "zorb", "v1", "9", *root]) == 2
+    assert "there are: 1, 2" in capsys.readouterr().err
+
+
+def test_what_was_skipped_and_doubled_is_shown(
+    root: list[str], awkward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (awkward / "double.png").write_bytes((awkward / "grey.png").read_bytes())
+    cli.main(["dataset", "add", "zorb", "v1", str(awkward), *root])
+    cli.main(["dataset", "process", "zorb", "v1", *root])
+    capsys.readouterr()
+    assert cli.main(["dataset", "show", "zorb", "v1", *root]) == 0
+    shown = capsys.readouterr().out
+    assert "same bytes: double.png, grey.png" in shown
+    assert "corrupt.png" in shown
+    assert "originals used: 8 of 8" in shown
+    assert cli.main(["dataset", "show", "zorb", "v1", "--json", *root]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["originals"], document["used"], document["skipped"]) == (8, 8, [])
+
+
+def test_concepts_and_regularisation(
+    root: list[str], awkward: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = str(awkward / "one"), str(awkward / "two")
+    assert cli.main(["dataset", "add", "zorb", "v1", one, *root]) == 0
+    assert cli.main(["dataset", "add", "zorb", "v1", two, "--concept", "blip", *root]) == 0
+    assert cli.main(["dataset", "add", "zorb", "v1", two, "--reg", "zorb", "--repeats", "4", *root]) == 0
+    assert cli.main(["dataset", "process", "zorb", "v1", "--set", "concept_repeats=blip:3", *root]) == 0
+    capsys.readouterr()
+    assert cli.main(["dataset", "show", "zorb", "v1", *root]) == 0
+    shown = capsys.readouterr().out
+    assert "10_zorb" in shown
+    assert "3_blip" in shown
+    assert "regularisation 4_zorb: 1 images x 4 = 4 for 10 of zorb" in shown
+    assert cli.main(["dataset", "add", "zorb", "v1", two, "--repeats", "4", *root]) == 2
+    assert "--repeats is for --reg" in capsys.readouterr().err

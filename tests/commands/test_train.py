@@ -43,6 +43,16 @@ def test_a_person_trains_a_grid(root: Path, capsys: pytest.CaptureFixture[str]) 
     assert "nothing to train" in out
 
 
+def test_zero_and_false_are_kept_as_they_were_pasted(root: Path) -> None:
+    assert (
+        command("train", root, *set_options(root), "--arguments=--max_grad_norm 0 --enable_bucket=false") == 0
+    )
+    saved = settings.read(Workspace(root).version("p", "v1"))["training"]
+    assert (saved["max_grad_norm"], saved["enable_bucket"]) == (0, False)
+    assert command("train", root, "--set", "max_grad_norm=") == 0
+    assert "max_grad_norm" not in settings.read(Workspace(root).version("p", "v1"))["training"]
+
+
 def test_a_failed_run_is_named_and_the_exit_code_says_so(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from train_tools.dataset.images import UnreadableImageError, decode, open_image, resize, to_rgb
+from train_tools.dataset.images import UnreadableImageError, decode, open_image, to_rgb
 
 
 def reopened(image: Image.Image, kind: str, **options: Any) -> Image.Image:
@@ -140,12 +140,3 @@ def test_what_is_no_picture_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UnreadableImageError, match="too many pixels"):
         decode(buffer.getvalue())
-
-
-def test_sizes() -> None:
-    wide = Image.new("RGB", (2000, 500))
-    width, height = resize(wide, 512, 512, keep_aspect=True).size
-    assert abs(width * height - 512 * 512) < 2000
-    assert abs(width / height - 4) < 0.02
-    assert resize(Image.new("RGB", (50, 30)), 512, 512, keep_aspect=True).size == (50, 30)
-    assert resize(wide, 64, 96, keep_aspect=False).size == (64, 96)

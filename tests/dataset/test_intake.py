@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+import zlib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add
+from train_tools.dataset.originals import originals_in
 from train_tools.dataset.progress import Progress
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.workspace.files import write_bytes
 from train_tools.workspace.workspace import Version
 
 
@@ -132,17 +136,15 @@ def test_a_full_disk_keeps_what_was_added(
 ) -> None:
     for name in ("a.png", "b.png", "c.png"):
         draw(pictures / name, "red" if name < "c" else "blue")
-    real = os.fsync
-    calls = 0
+    written: list[Path] = []
 
-    def full(descriptor: int) -> None:
-        nonlocal calls
-        calls += 1
-        if calls > 4:  # each file: itself and its folder
+    def full(path: Path, data: bytes) -> None:
+        if len(written) == 2:
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(descriptor)
+        written.append(path)
+        write_bytes(path, data)
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr("train_tools.dataset.origin.write_bytes", full)
     with pytest.raises(TrainToolsError, match="No space left"):
         add(version, [pictures])
     assert set(contents(version.origin)) == {"a.png", "b.png"}
@@ -159,3 +161,84 @@ def test_a_name_that_is_no_text_is_refused(version: Version, pictures: Path) -> 
     assert len(failed) == 1
     assert "rename" in failed[0].reason
     failed[0].source.encode("utf-8")
+
+
+@pytest.mark.parametrize("stop_at", [1, 2, 4])
+def test_stopping_at_any_image_leaves_whole_files(version: Version, pictures: Path, stop_at: int) -> None:
+    data = {f"{n}.png": draw(pictures / f"{n}.png", f"#0000{n:02x}").read_bytes() for n in range(5)}
+
+    def stop(progress: Progress) -> None:
+        if progress.done == stop_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        add(version, [pictures], stop)
+    assert contents(version.origin) == {f"{n}.png": data[f"{n}.png"] for n in range(stop_at)}
+    assert not [t for t in threading.enumerate() if t.name.startswith("images")]
+    assert len(add(version, [pictures]).of(ADDED)) == 5 - stop_at
+
+
+def test_a_concept_has_a_folder_of_its_own(version: Version, pictures: Path) -> None:
+    draw(pictures / "a.png")
+    add(version, [pictures])
+    report = add(version, [pictures], concept="blue thing")
+    assert [item.name for item in report.of(ADDED)] == ["blue thing/a.png"]
+    assert {name for group in report.duplicates for name in group.names} == {"a.png", "blue thing/a.png"}
+    for name, words in (("Blue Thing", "letter case"), ("a/b", "separator"), ("preload", "copies")):
+        with pytest.raises(UsageError, match=words):
+            add(version, [pictures], concept=name)
+
+
+def test_copies_of_sd_webui_train_tools_are_no_originals(version: Version) -> None:
+    draw(version.origin / "a.png")
+    draw(version.origin / "preload" / "a.png")
+    assert [original.name for original in originals_in(version.origin)] == ["a.png"]
+
+
+@pytest.mark.parametrize("kind", ["huge", "no size", "16 bit", "cmyk", "apng", "webp"])
+def test_awkward_kinds_are_taken_or_refused_by_name(
+    version: Version, pictures: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    path, taken, words = pictures / "x.png", True, ""
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    if kind == "huge":
+        draw(path, size=(100, 100))
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+        taken, words = False, "too many pixels"
+    elif kind == "no size":
+        data = bytearray(draw(path).read_bytes())
+        data[16:24] = bytes(8)
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+        path.write_bytes(data)
+        taken = False
+    elif kind == "16 bit":
+        Image.new("I;16", (8, 8), 40000).save(path)
+    elif kind == "cmyk":
+        path = path.with_suffix(".jpg")
+        Image.new("CMYK", (8, 8)).save(path)
+    else:
+        path = path.with_suffix(".png" if kind == "apng" else ".webp")
+        frames[0].save(path, save_all=True, append_images=frames[1:])
+        words = "first frame"
+    (item,) = add(version, [pictures]).items
+    assert item.outcome == (ADDED if taken else FAILED)
+    assert words in item.reason
+    assert bool(item.reason) == (bool(words) or not taken)
+
+
+def test_another_writer_is_refused(version: Version, pictures: Path) -> None:
+    draw(pictures / "a.png")
+    refusals = []
+
+    def meanwhile(progress: Progress) -> None:
+        def other() -> None:
+            with pytest.raises(UsageError, match="adding images") as caught:
+                add(version, [pictures])
+            refusals.append(caught)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+
+    add(version, [pictures], meanwhile)
+    assert len(refusals) == 1

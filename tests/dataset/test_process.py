@@ -45,7 +45,7 @@ def test_names_captions_and_sizes(filled: Version) -> None:
     originals = tree(filled.origin)
     report = process(filled, DatasetSettings(repeats=3, width=40, height=40))
     folder = filled.processed / "3_zorb"
-    assert report.folder == folder
+    assert report.folders == (folder,)
     assert sorted(p.name for p in folder.iterdir()) == [
         "00001-0-a.png",
         "00001-0-a.txt",
@@ -62,7 +62,10 @@ def test_names_captions_and_sizes(filled: Version) -> None:
 
 def test_flipped_copies_are_mirrored_and_share_the_caption(filled: Version) -> None:
     report = process(
-        filled, DatasetSettings(flip=True, concept="thing", keep_aspect=False, width=32, height=64)
+        filled,
+        DatasetSettings(
+            flip=True, concept="thing", keep_aspect=False, width=32, height=64, small_images="upscale"
+        ),
     )
     assert report.images == 8
     folder = filled.processed / "10_thing"

@@ -41,6 +41,9 @@ class FakeEngine:
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return ["lr_scheduler polynomial is not known"] if arguments["lr_scheduler"] == "polynomial" else []
 
+    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
+        return [f"{family} is not known"] if family == "sd3" else []
+
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
         return str(arguments.get(self._apart, "")) if self._apart else ""
 

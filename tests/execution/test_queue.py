@@ -17,8 +17,8 @@ from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.queue import Queue
 from train_tools.execution.run_record import prepare
 from train_tools.planning.plan import make_plan
-from train_tools.planning.run_folder import read_record
 from train_tools.workspace import toml
+from train_tools.workspace.run_folder import read_record
 from train_tools.workspace.swap import begin
 
 
@@ -214,6 +214,9 @@ def test_a_renamed_version_keeps_its_entries(bench: Bench) -> None:
         (1, "v2", "queued"),
         (2, "v2", "queued"),
     ]
+    bench.work()
+    assert set(bench.states().values()) == {"finished"}
+    assert toml.load(bench.entry(1).folder / "run.toml")["output_dir"] == str(bench.entry(1).folder)
 
 
 def test_a_deleted_folder_is_said(bench: Bench) -> None:

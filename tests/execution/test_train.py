@@ -237,3 +237,12 @@ def test_a_finished_run_is_trained_again_only_when_asked(version: Version, tmp_p
     assert second[0].folder == first[0].folder
     kept = second[0].folder / "attempts" / "1" / second[0].checkpoints[0].name
     assert kept.is_file()
+
+
+def test_settings_that_would_fail_are_refused_before_anything_starts(
+    version: Version, tmp_path: Path
+) -> None:
+    plan = plan_for(version, tmp_path, lr_scheduler="constant", lr_warmup_steps="10")
+    with pytest.raises(UsageError, match="would fail: lr_warmup_steps can't go with lr_scheduler"):
+        train(version, plan, lambda *_: None)
+    assert not list(version.trains.iterdir())

@@ -30,7 +30,7 @@ from train_tools.execution.verify import problems
 from train_tools.lora.safetensors_header import read_header
 from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.plan import make_plan
-from train_tools.planning.run_folder import read_record
+from train_tools.workspace.run_folder import read_record
 
 RUNS = 4  # in two packs of two
 LIMIT_S = 60.0

@@ -17,10 +17,15 @@ FINE = {name: argument.default for name, argument in ARGUMENTS.items()}
 
 
 def facts(
-    steps: int = 1000, images: int = 20, base: str = "SD1", velocity: bool = False, **values: Any
+    steps: int = 1000,
+    images: int = 20,
+    base: str = "sd",
+    is_v2: bool = False,
+    velocity: bool = False,
+    **values: Any,
 ) -> Facts:
     pictures = tuple(DatasetImage(Path(f"{i}.png"), (512, 512), 1) for i in range(images))
-    return Facts({**FINE, **values}, steps, Dataset(pictures, ""), BaseFamily(base, velocity))
+    return Facts({**FINE, **values}, steps, Dataset(pictures, ""), BaseFamily(base, is_v2, velocity))
 
 
 def found(run: Facts) -> list[Finding]:
@@ -47,28 +52,18 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
      {"optimizer_type": "Adafactor", "optimizer_args": ["relative_step=False"]}),
     ("lion-learning-rate", {"optimizer_type": "Lion", "learning_rate": 1e-3},
      {"optimizer_type": "Lion", "learning_rate": 1e-4}),
-    ("warmup-of-constant", {"lr_scheduler": "constant", "lr_warmup_steps": 10},
-     {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 10}),
     ("warmup-too-long", {"lr_warmup_steps": 501}, {"lr_warmup_steps": 500}),
     ("warmup-too-long", {"lr_warmup_steps": 0.6}, {"lr_warmup_steps": 0.1}),
-    ("cached-latents-vary", {"random_crop": True}, {"random_crop": True, "cache_latents": False}),
-    ("cached-text-varies", {"cache_text_encoder_outputs": True},
-     {"cache_text_encoder_outputs": True, "network_train_unet_only": True}),
-    ("cached-text-varies",
-     {"cache_text_encoder_outputs": True, "network_train_unet_only": True, "shuffle_caption": True},
-     {"cache_text_encoder_outputs": False, "shuffle_caption": True}),
-    ("nothing-trained", {"network_train_unet_only": True, "network_train_text_encoder_only": True},
-     {"network_train_unet_only": True}),
-    ("sdxl-fp16-vae", {"base": "SDXL", "mixed_precision": "fp16"},
-     {"base": "SDXL", "mixed_precision": "fp16", "vae": "fix.safetensors"}),
-    ("v2-flag", {"base": "SD2"}, {"base": "SD2", "v2": True}),
-    ("v2-flag", {"v2": True}, {"base": "unknown", "v2": True}),
+    ("sdxl-fp16-vae", {"base": "sdxl", "mixed_precision": "fp16"},
+     {"base": "sdxl", "mixed_precision": "fp16", "vae": "fix.safetensors"}),
+    ("v2-flag", {"is_v2": True}, {"is_v2": True, "v2": True}),
+    ("v2-flag", {"v2": True}, {"base": "", "v2": True}),
     ("velocity-flag", {"velocity": True}, {"velocity": True, "v_parameterization": True}),
-    ("clip-skip-ignored", {"base": "SDXL", "clip_skip": 2}, {"clip_skip": 2}),
+    ("clip-skip-ignored", {"base": "sdxl", "clip_skip": 2}, {"clip_skip": 2}),
     ("few-steps", {"steps": 399, "train_batch_size": 2}, {"steps": 400, "train_batch_size": 2}),
     ("few-images", {"images": 9}, {"images": 10}),
     ("large-rank", {"network_dim": 129}, {"network_dim": 128}),
-    ("large-rank", {"base": "SDXL", "network_dim": 33}, {"base": "SDXL", "network_dim": 32}),
+    ("large-rank", {"base": "sdxl", "network_dim": 33}, {"base": "sdxl", "network_dim": 32}),
     ("batch-above-bucket", {"train_batch_size": 21}, {"train_batch_size": 20}),
     ("large-noise-offset", {"noise_offset": 0.2}, {"noise_offset": 0.1}),
     ("min-snr-low", {"min_snr_gamma": 0.5}, {"min_snr_gamma": 0.0}),

@@ -49,22 +49,25 @@ def test_a_long_name_is_cut_and_stays_its_own() -> None:
 
 
 def test_an_id_is_short_and_of_the_content_alone() -> None:
-    content = digest({**KNOWN, "output_dir": "/a", "train_data_dir": "/a"}, "p", "v", "f")
+    content = digest({**KNOWN, "output_dir": "/a", "train_data_dir": "/a"}, "f")
     moved = {
         **KNOWN,
         "output_dir": "/b",
         "pretrained_model_name_or_path": "D:/v1-5-pruned-emaonly.safetensors",
     }
-    assert digest(moved, "p", "v", "f") == content
-    others = [
-        digest({**KNOWN, "seed": 1}, "p", "v", "f"), digest(KNOWN, "q", "v", "f"),
-        digest(KNOWN, "p", "w", "f"), digest(KNOWN, "p", "v", "g"),
-    ]  # fmt: skip
-    assert len({content, *others}) == 5
-    short = run_id(content, {})
+    assert digest(moved, "f") == content
+    others = [digest({**KNOWN, "seed": 1}, "f"), digest(KNOWN, "g")]
+    assert len({content, *others}) == 3
+    short = run_id(content, "p", "v", {})
     assert len(short) == 8
     assert short.isalnum()
-    assert run_id(content, {short: content}) == short
-    longer = run_id(content, {short: others[0]})
+    assert run_id(content, "p", "v", {short: content}) == short
+    longer = run_id(content, "p", "v", {short: others[0]})
     assert longer.startswith(short)
     assert len(longer) == 9
+
+
+def test_versions_share_no_id() -> None:
+    content = digest(KNOWN, "f")
+    owners = [("p", "v"), ("q", "v"), ("p", "w"), ("画", "v")]
+    assert len({run_id(content, project, version, {}) for project, version in owners}) == len(owners)

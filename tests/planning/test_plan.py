@@ -216,3 +216,37 @@ def test_planning_needs_no_torch() -> None:
         "import sys, train_tools.commands.plan, train_tools.commands.train; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_base_model_brings_its_familys_defaults(version: Version, tmp_path: Path) -> None:
+    base = tmp_path / "xl.safetensors"
+    write_safetensors(base, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    model = {"pretrained_model_name_or_path": str(base)}
+    (run,) = plan_for(version, tmp_path, **model, resolution="", min_bucket_reso="64").runs
+    assert run.arguments["resolution"] == "1024,1024"
+    assert run.arguments["no_half_vae"] is True
+    (own,) = plan_for(version, tmp_path, **model, resolution="768", min_bucket_reso="64").runs
+    assert own.arguments["resolution"] == "768,768"
+
+
+def test_a_name_in_the_file_that_nobody_knows_is_told(version: Version, tmp_path: Path) -> None:
+    version.settings_file.write_text("[training]\nnetwork_dmi = 4\nnetwork_dim = 4\n", encoding="utf-8")
+    plan = plan_for(version, tmp_path)
+    assert any(f.id == "unknown-setting" and "network_dmi" in f.sentence for f in plan.findings)
+
+
+def test_a_base_model_that_the_engine_cant_train_is_named_before_it_starts(
+    version: Version, tmp_path: Path
+) -> None:
+    base = tmp_path / "xl.safetensors"
+    write_safetensors(base, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    model = {"pretrained_model_name_or_path": str(base), "no_half_vae": "false"}
+    (run,) = plan_for(version, tmp_path, **model).runs
+    assert any("sdxl" in reason and "Stable Diffusion 1" in reason for reason in run.reasons)
+    assert not run.is_to_train
+
+
+def test_regularisation_images_that_nobody_trains_are_told(version: Version, tmp_path: Path) -> None:
+    assert not any(f.id == "reg-unused" for f in plan_for(version, tmp_path).findings)
+    picture(version.reg / "1_zorb", "a.png", (64, 64))
+    assert any(f.id == "reg-unused" for f in plan_for(version, tmp_path).findings)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ROWS, argument_named
+from train_tools.planning.arguments import argument_named
 from train_tools.planning.grid import make_grid
 from train_tools.planning.values import parse_values
 
@@ -20,6 +20,10 @@ from train_tools.planning.values import parse_values
         ("learning_rate", "1e-5-1e-3 [3]", [1e-5, 0.000505, 1e-3]),
         ("learning_rate", "0.1-0.3 (+0.1)", [0.1, 0.2, 0.3]),
         ("network_dim", "4,8", [4, 8]),
+        ("text_encoder_lr", "5e-5 1e-5, 5e-5", [[5e-5, 1e-5], 5e-5]),
+        ("text_encoder_lr", [[5e-5, 1e-5]], [[5e-5, 1e-5]]),
+        ("text_encoder_lr", [5e-5, 1e-5], [5e-5, 1e-5]),
+        ("optimizer_type", "pytorch_optimizer.CAME, lion", ["pytorch_optimizer.CAME", "Lion"]),
         ("network_dim", "1e1, 8.0", [10, 8]),
         ("network_dim", "1-5", [1, 2, 3, 4, 5]),
         ("network_dim", "1-5 (+2)", [1, 3, 5]),
@@ -101,16 +105,12 @@ def test_a_grid_multiplies_in_order_and_merges_equal_values() -> None:
     assert "learning_rate" in grid.warnings[0]
 
 
+def test_what_changes_no_training_is_no_axis() -> None:
+    with pytest.raises(UsageError, match="log_with takes one value: it doesn't change what is trained"):
+        make_grid({"log_with": "tensorboard,wandb"})
+    assert make_grid({"log_with": "wandb"}).fixed == {"log_with": "wandb"}
+
+
 def test_a_grid_too_large_to_mean_it_is_refused() -> None:
     with pytest.raises(UsageError, match="1000000 runs"):
         make_grid({"seed": "1-1000", "network_dim": "1-1000"})
-
-
-def test_every_default_of_ours_is_allowed_and_has_its_reason() -> None:
-    for argument in ROWS:
-        if argument.default not in (None, ""):
-            assert parse_values(argument, argument.default) == [argument.default], argument.name
-        assert bool(argument.reason) == (argument.default != argument.sd_default), argument.name
-        assert argument.help.endswith(".")
-        assert argument.help_zh.endswith("。")
-    assert len({argument.short for argument in ROWS}) == len(ROWS)

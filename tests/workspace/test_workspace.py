@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.files import read_json
+from train_tools.workspace.trash import delete_project, delete_version
 from train_tools.workspace.workspace import Workspace, default_root
 
 
@@ -51,7 +53,7 @@ def test_a_missing_name_is_answered_with_those_that_are(workspace: Workspace) ->
 @pytest.mark.parametrize("name", ["..", "../..", "zorb/../zorb", "zorb/versions", ""])
 def test_a_path_is_no_name(workspace: Workspace, name: str) -> None:
     workspace.create_project("zorb")
-    for act in (workspace.project, workspace.delete_project, workspace.versions):
+    for act in (workspace.project, partial(delete_project, workspace), workspace.versions):
         with pytest.raises(UsageError):
             act(name)
 
@@ -61,7 +63,7 @@ def test_delete_moves_everything_to_the_trash(workspace: Workspace) -> None:
     for _ in range(2):  # twice within a second: both are kept
         version = workspace.create_version("zorb", "v1")
         (version.origin / "a.png").write_bytes(b"picture")
-        trashed = workspace.delete_version("zorb", "v1")
+        trashed = delete_version(workspace, "zorb", "v1")
         assert (trashed / "dataset" / "origin" / "a.png").read_bytes() == b"picture"
         assert trashed.parent == workspace.root / "train_tools" / "trash"
     assert len([path for path in workspace.trash.iterdir() if path.is_dir()]) == 2
@@ -79,7 +81,7 @@ def test_a_link_that_leads_out_is_refused(workspace: Workspace, tmp_path: Path) 
     version = workspace.create_version("zorb", "v1")
     version.origin.rmdir()
     version.origin.symlink_to(outside)
-    for act in (lambda: workspace.delete_project("linked"), lambda: workspace.version("zorb", "v1")):
+    for act in (lambda: delete_project(workspace, "linked"), lambda: workspace.version("zorb", "v1")):
         with pytest.raises(UsageError, match="leads out of"):
             act()
     assert outside.is_dir()
@@ -100,5 +102,5 @@ def test_what_the_disk_refuses_to_move_stays(workspace: Workspace, monkeypatch: 
 
     monkeypatch.setattr("train_tools.workspace.files.replace", refuse)
     with pytest.raises((TrainToolsError, OSError)):
-        workspace.delete_project("zorb")
+        delete_project(workspace, "zorb")
     assert [project.name for project in workspace.projects()] == ["zorb"]

@@ -11,12 +11,15 @@ import json
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from transformers import CLIPTokenizer
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
 
 PACKAGE = "open_clip"
 VOCABULARY = "bpe_simple_vocab_16e6.txt.gz"
 MERGES = 49152 - 256 - 2  # what OpenAI's CLIP reads of the file, after its first line
+START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def vocabulary_file() -> Path:
@@ -35,25 +38,30 @@ def byte_characters() -> list[str]:
     return [chr(b) for b in printable] + [chr(256 + i) for i in range(len(others))]
 
 
-def write_files(folder: Path) -> None:
-    """Writes `vocab.json`, `merges.txt` and the configuration as transformers reads them."""
+def read_vocabulary() -> tuple[dict[str, int], list[str]]:
+    """The number of each token, and the merges, pairs with a blank between, in their order."""
     with gzip.open(vocabulary_file(), "rt", encoding="utf-8") as lines:
         merges = lines.read().split("\n")[1 : MERGES + 1]
     characters = byte_characters()
     tokens = characters + [c + "</w>" for c in characters]
     tokens += ["".join(merge.split()) for merge in merges]
-    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    tokens += [START, END]
+    return {token: i for i, token in enumerate(tokens)}, merges
+
+
+def write_files(folder: Path) -> None:
+    """Writes `vocab.json`, `merges.txt` and the configuration as transformers reads them."""
+    vocabulary, merges = read_vocabulary()
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary = {token: i for i, token in enumerate(tokens)}
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
     configuration = {
         "tokenizer_class": "CLIPTokenizer",
         "model_max_length": 77,
-        "bos_token": "<|startoftext|>",
-        "eos_token": "<|endoftext|>",
-        "pad_token": "<|endoftext|>",
-        "unk_token": "<|endoftext|>",
+        "bos_token": START,
+        "eos_token": END,
+        "pad_token": END,
+        "unk_token": END,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(configuration, indent=2), encoding="utf-8")
 
@@ -61,6 +69,8 @@ def write_files(folder: Path) -> None:
 @cache
 def shared() -> CLIPTokenizer:
     """Stable Diffusion 1's tokenizer: 49,408 tokens, 77 at most."""
+    from transformers import CLIPTokenizer  # seconds that who only counts tokens shouldn't wait for
+
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder))
         return CLIPTokenizer.from_pretrained(folder)

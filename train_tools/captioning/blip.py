@@ -1,4 +1,4 @@
-"""BLIP (Li et al. 2022, arXiv:2201.12086) as transformers has it, from a local folder.
+"""BLIP (Li et al. 2022, arXiv:2201.12086) as transformers has it, from a local folder or the hub.
 
 Pixels are prepared here with Pillow and numpy, so that torchvision isn't needed.
 """
@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 from transformers import AutoTokenizer, BlipForConditionalGeneration
 
+from train_tools.captioning.interface import Picture
+from train_tools.captioning.model_files import first_line, model_folder
 from train_tools.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 # CLIP's statistics, which BLIP was trained with.
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
+SETTING = "model"
+# The hub's models hold their weights in several formats; the older one is fetched only where it must be.
+TEXTS = ("*.json", "*.txt")
+WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
 
 @dataclass(frozen=True)
@@ -67,13 +73,38 @@ def read_preprocessing(folder: Path, image_size: int) -> Preprocessing:
     )
 
 
+def find_model(source: str) -> Path:
+    """The folder of a BLIP captioning model; raises UsageError where there is none."""
+    for weights in WEIGHTS:
+        folder = model_folder(source, (*TEXTS, weights), ("config.json",), SETTING)
+        if any(folder.glob(weights)):
+            break
+    kind = read_config(folder).get("model_type")
+    if kind != "blip":
+        raise UsageError(
+            f"{source} is no BLIP model (model_type {kind} in its config.json); "
+            f"give another with `--set {SETTING}=FOLDER`"
+        )
+    return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json; empty where it isn't what it should be."""
+    try:
+        data = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
 class BlipCaptioner:
     """A `BlipForConditionalGeneration` and its tokenizer; on the GPU where there is one."""
 
     name = "blip"
 
-    def __init__(self, folder: Path, *, beams: int = 1, max_tokens: int = 40) -> None:
-        self.folder = folder
+    def __init__(self, model: str, *, beams: int = 1, max_tokens: int = 40) -> None:
+        """`model` is a folder or a hub id."""
+        self.source = model
         self.beams = beams
         self.max_tokens = max_tokens
         self.model: Any = None
@@ -81,19 +112,15 @@ class BlipCaptioner:
         self.preprocessing: Preprocessing | None = None
 
     def __enter__(self) -> Self:
-        if not (self.folder / "config.json").is_file():
-            raise UsageError(
-                f"there is no BLIP model in {self.folder}; give the folder of one with `--set model=FOLDER`"
-            )
+        folder = find_model(self.source)
         try:
-            self.tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            model: Any = BlipForConditionalGeneration.from_pretrained(self.folder, local_files_only=True)
-            self.preprocessing = read_preprocessing(self.folder, model.config.vision_config.image_size)
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model: Any = BlipForConditionalGeneration.from_pretrained(folder, local_files_only=True)
+            self.preprocessing = read_preprocessing(folder, model.config.vision_config.image_size)
         except Exception as error:  # transformers, tokenizers and safetensors each have errors of their own
-            reason = (str(error).splitlines() or [""])[0] or type(error).__name__
             raise UsageError(
-                f"the BLIP model in {self.folder} can't be loaded ({reason}); "
-                "give another folder with `--set model=FOLDER`"
+                f"the BLIP model in {folder} can't be loaded ({first_line(error)}); "
+                f"give another folder with `--set {SETTING}=FOLDER`"
             ) from error
         self.model = model.float().eval().to("cuda" if torch.cuda.is_available() else "cpu")
         return self
@@ -106,9 +133,11 @@ class BlipCaptioner:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def caption(self, images: Sequence[Image.Image]) -> list[str]:
+    def caption(self, pictures: Sequence[Picture]) -> list[str]:
         assert self.preprocessing is not None, "enter the captioner first"
-        pixels = torch.from_numpy(self.preprocessing.pixels(images)).to(self.model.device)
+        pixels = torch.from_numpy(self.preprocessing.pixels([p.image for p in pictures])).to(
+            self.model.device
+        )
         with torch.inference_mode():
             tokens = self.model.generate(
                 pixel_values=pixels, num_beams=self.beams, max_new_tokens=self.max_tokens, do_sample=False

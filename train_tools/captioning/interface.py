@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,15 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a captioner is shown: pixels (RGB, any size), the file's stem and the concept it belongs to."""
+
+    image: Image.Image
+    stem: str
+    concept: str
 
 
 class Captioner(Protocol):
@@ -26,6 +36,18 @@ class Captioner(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def caption(self, images: Sequence[Image.Image]) -> list[str]:
-        """One text for each image (RGB, any sizes), in one batch; any error is that of the batch."""
+    def caption(self, pictures: Sequence[Picture]) -> list[str]:
+        """One text for each picture, in one batch; any error is that of the batch."""
         ...
+
+
+class WithoutModel:
+    """Base of captioners that load nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from train_tools.captioning.file_name import FileName
+from train_tools.captioning.fixed_text import FixedText
+from train_tools.captioning.hosted import Hosted
 from train_tools.small_models import captioner_folder
 
 if TYPE_CHECKING:
@@ -24,12 +26,31 @@ def make_blip(settings: CaptioningSettings) -> Captioner:
     # Brings torch and transformers, seconds that no other command should wait for.
     from train_tools.captioning.blip import BlipCaptioner
 
-    folder = Path(settings.model) if settings.model else captioner_folder()
-    return BlipCaptioner(folder, beams=settings.beams, max_tokens=settings.max_tokens)
+    return BlipCaptioner(
+        settings.model or str(captioner_folder()), beams=settings.beams, max_tokens=settings.max_tokens
+    )
+
+
+def make_wd(settings: CaptioningSettings) -> Captioner:
+    from train_tools.captioning.wd import Choice, WdTagger  # brings onnxruntime
+
+    choice = Choice(
+        general_threshold=settings.general_threshold,
+        character_threshold=settings.character_threshold,
+        use_character_tags=settings.use_character_tags,
+        use_rating_tags=settings.use_rating_tags,
+        remove_underscore=settings.remove_underscore,
+        undesired=frozenset(settings.undesired_tags),
+        replacements=settings.replacements(),
+    )
+    return WdTagger(settings.wd_model, choice)
 
 
 CAPTIONERS = {
-    "blip": Entry(
-        "BLIP: a sentence; the small model that ships, or any folder of a BLIP captioning model", make_blip
-    ),
+    "blip": Entry("BLIP: a sentence; the small model that ships, any folder or a hub id", make_blip),
+    "wd": Entry("WD tagger: Danbooru tags; any folder or a hub id", make_wd),
+    "webui-blip": Entry("the webui's own BLIP, inside it", lambda _: Hosted("blip")),
+    "webui-deepbooru": Entry("the webui's own deepbooru, inside it", lambda _: Hosted("deepbooru")),
+    "filename": Entry("the file's name without numbers and separators", lambda _: FileName()),
+    "text": Entry("the same text for each image", lambda settings: FixedText(settings.text)),
 }

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
-from train_tools.captioning.interface import Captioner
+from train_tools.captioning.combined import Combined
+from train_tools.captioning.fixed_text import CONCEPT
+from train_tools.captioning.interface import Captioner, Picture
+from train_tools.captioning.model_files import first_line
 from train_tools.captioning.registry import CAPTIONERS
-from train_tools.captioning.settings import CONCEPT, CaptioningSettings
-from train_tools.dataset.census import CAPTIONS
+from train_tools.captioning.settings import CaptioningSettings
 from train_tools.dataset.images import UnreadableImageError, open_image, to_rgb
 from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.progress import Progress, Report, silent
+from train_tools.dataset.revision import CAPTIONS
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.tags import journal
+from train_tools.tags.files import read_text
+from train_tools.tags.journal import Change
 from train_tools.workspace.files import free_name, time_stamp, write_text
+from train_tools.workspace.lock import writing
 from train_tools.workspace.workspace import Version
+
+# As torch ("CUDA out of memory"), onnxruntime ("Failed to allocate memory for requested buffer") and C++ say it.
+OUT_OF_MEMORY = re.compile(r"out of memory|failed to allocate|bad_alloc|bad allocation", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,10 @@ class Written:
 
 @dataclass(frozen=True)
 class CaptionReport:
-    """`kept` captions were there and stay; replaced ones lie in `saved`, a folder of the history."""
+    """`kept` captions were there and stay; replaced ones lie in `saved`, a folder of the history.
+
+    What was written can be undone as one change (`tags.service.undo`).
+    """
 
     captioner: str
     written: tuple[Written, ...]
@@ -53,32 +65,52 @@ class Task:
     existing: str
 
 
+Pair = tuple[Task, Picture]
+
+
 def caption(version: Version, settings: CaptioningSettings, report: Report = silent) -> CaptionReport:
-    """Raises UsageError where nothing is processed yet or the captioner can't be loaded."""
+    """Raises UsageError where nothing is processed yet, the captioner can't be loaded or another writes."""
+    with writing(version, "captioning images"):
+        return caption_held(version, settings, report)
+
+
+def caption_held(version: Version, settings: CaptioningSettings, report: Report) -> CaptionReport:
     images = training_images(version.processed)
     if not images:
         raise UsageError(
             f"{version.project} {version.name} has no processed images; "
             f"run `dataset process {version.project} {version.name}` first"
         )
+    journal.settle_held(version)
     tasks, failed = open_tasks(images, settings)
     total, kept = len(tasks), len(images) - len(tasks) - len(failed)
     saved = None
     written: list[Written] = []
-    if tasks:
-        with CAPTIONERS[settings.captioner].make(settings) as captioner:
-            saved = save_captions(version, tasks)
-            for task, result in results(captioner, tasks, settings.batch_size):
-                name = task.image.path.name
-                if isinstance(result, Failure):
-                    failed.append(result)
-                    text = f"failed: {result.reason}"
-                else:
-                    text = compose(result, task, settings)
-                    write(task.image.caption_file, text)
-                    written.append(Written(name, text))
-                report(Progress(len(written) + len(failed), total, name, text))
-    return CaptionReport(settings.captioner, tuple(written), kept, tuple(failed), saved)
+    changes: list[Change] = []
+    what = ",".join(settings.captioner)
+    try:
+        if tasks:
+            with make_captioner(settings) as captioner:
+                saved = save_captions(version, tasks)
+                for task, result in results(captioner, tasks, settings.batch_size):
+                    name = task.image.path.name
+                    if isinstance(result, Failure):
+                        failed.append(result)
+                        text = f"failed: {result.reason}"
+                    else:
+                        text = compose(result, task, settings)
+                        changes.append(write(version, task, text))
+                        written.append(Written(name, text))
+                    report(Progress(len(written) + len(failed), total, name, text))
+    finally:
+        if changes:  # also of a captioning that was stopped
+            journal.add_done(version, f"caption with {what}", changes)
+    return CaptionReport(what, tuple(written), kept, tuple(failed), saved)
+
+
+def make_captioner(settings: CaptioningSettings) -> Captioner:
+    captioners = [CAPTIONERS[name].make(settings) for name in settings.captioner]
+    return captioners[0] if len(captioners) == 1 else Combined(captioners)
 
 
 def open_tasks(images: list[TrainingImage], settings: CaptioningSettings) -> tuple[list[Task], list[Failure]]:
@@ -109,35 +141,60 @@ def save_captions(version: Version, tasks: Sequence[Task]) -> Path | None:
 
 
 def results(captioner: Captioner, tasks: Sequence[Task], size: int) -> Iterator[tuple[Task, str | Failure]]:
-    """A text or a failure for each task, `size` images at once."""
-    for start in range(0, len(tasks), size):
-        readable: list[tuple[Task, Image.Image]] = []
-        for task in tasks[start : start + size]:
+    """A text or a failure for each task, `size` images at once; fewer from where memory ran out."""
+    done = 0
+    while done < len(tasks):
+        readable: list[Pair] = []
+        for task in tasks[done : done + size]:
             try:
-                readable.append((task, to_rgb(open_image(task.image.path))))
+                pixels = to_rgb(open_image(task.image.path))
             except UnreadableImageError as error:
                 yield task, Failure(task.image.path.name, str(error))
-        yield from batch_results(captioner, readable)
+            else:
+                readable.append((task, Picture(pixels, task.image.path.stem, task.image.concept)))
+        done += size
+        for batch, outcome in batch_outcomes(captioner, readable):
+            if isinstance(outcome, MemoryError):
+                size = max(1, min(size, len(batch) // 2))
+                continue
+            yield from outcome
 
 
-def batch_results(
-    captioner: Captioner, batch: Sequence[tuple[Task, Image.Image]]
-) -> Iterator[tuple[Task, str | Failure]]:
-    """A batch that fails (one odd image, or too little memory) is tried again in halves."""
+def batch_outcomes(
+    captioner: Captioner, batch: Sequence[Pair]
+) -> Iterator[tuple[Sequence[Pair], list[tuple[Task, str | Failure]] | MemoryError]]:
+    """A batch that fails (one odd image, or too little memory) is tried again in halves.
+
+    Of a batch that memory didn't suffice for, that is told before its halves.
+    """
     if not batch:
         return
-    try:
-        texts = captioner.caption([image for _, image in batch])
-    except Exception as error:  # a model can raise anything; one image must not cost the rest
-        if len(batch) == 1:
-            reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-            yield batch[0][0], Failure(batch[0][0].image.path.name, f"the captioner failed ({reason})")
-            return
+    outcome = attempt(captioner, batch)
+    if not isinstance(outcome, Exception):
+        yield batch, [(task, text) for (task, _), text in zip(batch, outcome, strict=True)]
+    elif len(batch) == 1:
+        reason = f"the captioner failed ({first_line(outcome)})"
+        yield batch, [(batch[0][0], Failure(batch[0][0].image.path.name, reason))]
+    else:
+        if isinstance(outcome, MemoryError):
+            yield batch, outcome
         middle = len(batch) // 2
-        yield from batch_results(captioner, batch[:middle])
-        yield from batch_results(captioner, batch[middle:])
-        return
-    yield from ((task, text) for (task, _), text in zip(batch, texts, strict=True))
+        yield from batch_outcomes(captioner, batch[:middle])
+        yield from batch_outcomes(captioner, batch[middle:])
+
+
+def attempt(captioner: Captioner, batch: Sequence[Pair]) -> list[str] | Exception:
+    """The texts, or what went wrong: MemoryError for every kind of too little memory.
+
+    The error comes without its traceback, whose frames would hold the batch's memory.
+    """
+    try:
+        return captioner.caption([picture for _, picture in batch])
+    except Exception as error:  # a model can raise anything; one image must not cost the rest
+        text = first_line(error)
+        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+            return MemoryError(text)
+        return RuntimeError(text)
 
 
 def compose(generated: str, task: Task, settings: CaptioningSettings) -> str:
@@ -163,7 +220,9 @@ def without_prefix(text: str, prefix: str) -> str:
     return text
 
 
-def write(path: Path, text: str) -> None:
+def write(version: Version, task: Task, text: str) -> Change:
+    path = task.image.caption_file
+    change = Change(path.relative_to(version.processed).as_posix(), read_text(path), text + "\n")
     try:
         write_text(path, text + "\n")
     except OSError as error:
@@ -171,3 +230,4 @@ def write(path: Path, text: str) -> None:
             f"{path} can't be written ({error.strerror}); make room on the disk, then caption again: "
             "the captions written so far are kept"
         ) from error
+    return change

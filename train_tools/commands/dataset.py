@@ -1,4 +1,4 @@
-"""`dataset add|process|caption|show PROJECT VERSION …`."""
+"""`dataset add|process|caption|show|revisions|restore|preview-image PROJECT VERSION …`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,33 @@ from typing import Any
 
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
-from train_tools.commands.options import add_common, add_set, add_version
-from train_tools.commands.output import Output, table
-from train_tools.dataset.census import Census, take_census
-from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add, shown
+from train_tools.commands.census_words import census_lines, duplicate_lines
+from train_tools.commands.options import add_common, add_set, add_version, open_version
+from train_tools.commands.output import Output
+from train_tools.dataset.census import take_census
+from train_tools.dataset.history import restore, revisions_of
+from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add
+from train_tools.dataset.making import png
+from train_tools.dataset.preview_image import preview_image
 from train_tools.dataset.process import process
 from train_tools.dataset.progress import Progress, Report
+from train_tools.dataset.reg import add_reg
 from train_tools.dataset.settings import DatasetSettings
+from train_tools.dataset.sources import shown
+from train_tools.errors import UsageError
+from train_tools.workspace.files import write_bytes
 from train_tools.workspace.settings import change, parse_assignments, preview_change
-from train_tools.workspace.workspace import Version, Workspace
+from train_tools.workspace.workspace import Version
 
 HELP = "Adds images to a version, processes and captions them, shows what is there."
 ACTIONS = {
     "add": "copy images and folders of images into the version",
     "process": "make the training images from the originals, as a new revision",
     "caption": "write a caption for each training image",
-    "show": "count images, repeats, captions and sizes",
+    "show": "count images, repeats, captions and sizes; name duplicates and what was skipped",
+    "revisions": "list the current revision of the training images and the earlier ones",
+    "restore": "make an earlier revision current again",
+    "preview-image": "show what the settings make of one original, without touching the set",
 }
 
 
@@ -35,31 +46,77 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for action, help_text in ACTIONS.items():
         leaf = actions.add_parser(action, help=help_text)
         add_version(leaf)
-        if action == "add":
-            leaf.add_argument("paths", metavar="PATH", nargs="+", type=Path)
-        add_set(leaf)
+        if action in EXTRA_ARGUMENTS:
+            EXTRA_ARGUMENTS[action](leaf)
+        if action not in ("revisions", "restore"):
+            add_set(leaf)
         add_common(leaf)
 
 
+def add_arguments_of_add(leaf: argparse.ArgumentParser) -> None:
+    leaf.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="image, folder or zip")
+    kind = leaf.add_mutually_exclusive_group()
+    kind.add_argument("--concept", default="", help="what these show, if not the version's own concept")
+    kind.add_argument(
+        "--reg", metavar="CLASS", default="", help="they are regularisation images of that concept"
+    )
+    leaf.add_argument("--repeats", type=int, metavar="N", help="of regularisation images (default: 1)")
+
+
+def add_arguments_of_restore(leaf: argparse.ArgumentParser) -> None:
+    leaf.add_argument("revision", metavar="N", help="its number, or its folder's name in dataset/history")
+
+
+def add_arguments_of_preview_image(leaf: argparse.ArgumentParser) -> None:
+    leaf.add_argument("name", metavar="NAME", help="file name of an original")
+    leaf.add_argument(
+        "--out", metavar="FILE.png", type=Path, required=True, help="where the sheet is written"
+    )
+
+
+EXTRA_ARGUMENTS = {
+    "add": add_arguments_of_add,
+    "restore": add_arguments_of_restore,
+    "preview-image": add_arguments_of_preview_image,
+}
+
+
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    version = Workspace(arguments.root).version(arguments.project, arguments.version)
-    actions = {"add": run_add, "process": run_process, "caption": run_caption, "show": run_show}
+    version = open_version(arguments, out)
+    actions = {
+        "add": run_add,
+        "process": run_process,
+        "caption": run_caption,
+        "show": run_show,
+        "revisions": run_revisions,
+        "restore": run_restore,
+        "preview-image": run_preview_image,
+    }
     return actions[arguments.action](version, arguments, out)
 
 
 def run_add(version: Version, arguments: argparse.Namespace, out: Output) -> int:
     change(version, "dataset", DatasetSettings, parse_assignments(arguments.set))
-    report = add(version, arguments.paths, say_progress(out))
+    if arguments.repeats is not None and not arguments.reg:
+        raise UsageError("--repeats is for --reg; those of other images are the setting repeats")
+    if arguments.reg:
+        report = add_reg(version, arguments.paths, arguments.reg, arguments.repeats, say_progress(out))
+    else:
+        report = add(version, arguments.paths, say_progress(out), arguments.concept)
     groups = {outcome: report.of(outcome) for outcome in (ADDED, THERE, IGNORED, FAILED)}
     for item in groups[IGNORED]:
         out.say(f"ignored {item.source}: {item.reason}")
     complain((item.source, item.reason) for item in groups[FAILED])
+    for line in duplicate_lines(report.duplicates):
+        out.say(line)
     out.say(", ".join(f"{len(items)} {outcome}" for outcome, items in groups.items()))
     if not any(groups[outcome] for outcome in (ADDED, THERE, FAILED)):
         complain([(", ".join(map(shown, arguments.paths)), "there is no image to add")])
-    out.document(
-        {outcome.replace(" ", "_"): [asdict(item) for item in items] for outcome, items in groups.items()}
-    )
+    document: dict[str, Any] = {
+        outcome.replace(" ", "_"): [asdict(item) for item in items] for outcome, items in groups.items()
+    }
+    document["duplicates"] = [asdict(group) for group in report.duplicates]
+    out.document(document)
     return 0 if not groups[FAILED] and (groups[ADDED] or groups[THERE]) else 1
 
 
@@ -67,9 +124,13 @@ def run_process(version: Version, arguments: argparse.Namespace, out: Output) ->
     settings = change(version, "dataset", DatasetSettings, parse_assignments(arguments.set))
     report = process(version, settings, say_progress(out))
     complain((problem.name, problem.reason) for problem in report.failed)
+    for problem in report.conflicts:
+        out.say(f"caption of {problem.name}: {problem.reason}")
+    if report.reused:
+        out.say(f"{report.reused} images are those of the previous revision")
     out.say(
         f"revision {report.revision}: {report.images} images of {report.originals} originals "
-        f"in {report.folder}"
+        f"in {', '.join(map(str, report.folders))}"
     )
     if report.captions_kept:
         out.say(f"{report.captions_kept} captions of the previous revision were carried over")
@@ -78,8 +139,10 @@ def run_process(version: Version, arguments: argparse.Namespace, out: Output) ->
 
 
 def run_caption(version: Version, arguments: argparse.Namespace, out: Output) -> int:
-    settings = change(version, "captioning", CaptioningSettings, parse_assignments(arguments.set))
+    assignments = parse_assignments(arguments.set)
+    settings = preview_change(version, "captioning", CaptioningSettings, assignments)
     report = caption(version, settings, say_progress(out))
+    change(version, "captioning", CaptioningSettings, assignments)  # a refused captioning changes no setting
     complain((failure.name, failure.reason) for failure in report.failed)
     out.say(f"{len(report.written)} captions written, {report.kept} kept, {len(report.failed)} failed")
     if report.saved:
@@ -98,25 +161,44 @@ def run_show(version: Version, arguments: argparse.Namespace, out: Output) -> in
     return 0
 
 
-def census_lines(census: Census, settings: DatasetSettings) -> list[str]:
-    lines = [f"originals: {census.originals} ({megabytes(census.original_bytes)})"]
-    if census.images:
-        revision = f"revision {census.revision}" if census.revision else "made by another program"
-        lines.append(f"processed: {census.images} images ({megabytes(census.image_bytes)}), {revision}")
-        heading = ["folder", "repeats", "images", "captioned", "missing", "empty"]
-        rows = [
-            [c.folder, *map(str, (c.repeats, c.images, c.captioned, c.missing_captions, c.empty_captions))]
-            for c in census.concepts
-        ]
-        lines.append(table([heading, *rows], frozenset(range(1, 6))))
-        lines.append(f"images in an epoch: {census.images_per_epoch}")
-        lines.append(f"sizes: {', '.join(f'{size} ({count})' for size, count in census.sizes.items())}")
-    else:
-        lines.append("processed: nothing yet")
-    lines += [f"unreadable: {name}" for name in census.unreadable]
-    lines.append(f"earlier revisions: {census.earlier_revisions}")
-    lines.append(f"settings: {', '.join(f'{name}={value}' for name, value in asdict(settings).items())}")
-    return lines
+def run_revisions(version: Version, _: argparse.Namespace, out: Output) -> int:
+    found = revisions_of(version)
+    for one in found:
+        number = str(one.number) if one.number is not None else "made by another program"
+        origin = f", revision {one.restored_from} restored" if one.restored_from else ""
+        out.say(f"{number}: {one.images} images{origin}, {one.time or 'time unknown'}, {one.name}")
+    if not found:
+        out.say("nothing was processed yet")
+    out.document([plain(asdict(one)) for one in found])
+    return 0
+
+
+def run_restore(version: Version, arguments: argparse.Namespace, out: Output) -> int:
+    report = restore(version, arguments.revision, say_progress(out))
+    number = f", now revision {report.revision}" if report.revision else ""
+    out.say(f"{report.images} images of revision {arguments.revision} are current again{number}")
+    if report.previous:
+        out.say(f"the images before are in {report.previous}")
+    out.document(plain(asdict(report)))
+    return 0
+
+
+def run_preview_image(version: Version, arguments: argparse.Namespace, out: Output) -> int:
+    settings = preview_change(version, "dataset", DatasetSettings, parse_assignments(arguments.set))
+    if arguments.out.exists():
+        raise UsageError(f"{arguments.out} exists already; name another file")
+    preview = preview_image(version, arguments.name, settings)
+    write_bytes(arguments.out, png(preview.sheet))
+    for picture in preview.pictures:
+        mirrored = ", flipped" if picture.flipped else ""
+        out.say(f"{picture.operation}{mirrored}: {picture.width}x{picture.height}")
+    if preview.note:
+        out.say(f"note: {preview.note}")
+    out.say(f"the sheet is {arguments.out}")
+    document = {name: getattr(preview, name) for name in ("name", "width", "height", "note")}
+    pictures = [asdict(picture) for picture in preview.pictures]
+    out.document({**document, "pictures": pictures, "sheet": str(arguments.out)})
+    return 0
 
 
 def say_progress(out: Output) -> Report:
@@ -130,10 +212,6 @@ def complain(problems: Iterable[tuple[str, str]]) -> None:
     """What went wrong, a line each, on standard error."""
     for name, reason in problems:
         print(f"train_tools: {name}: {reason}", file=sys.stderr)
-
-
-def megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
 
 
 def plain(value: Any) -> Any:

@@ -6,12 +6,11 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from train_tools.commands.options import add_common, add_set, add_version
+from train_tools.commands.changes import add_changes, changes_of
+from train_tools.commands.options import add_common, add_version, open_version
 from train_tools.commands.output import Output, table
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan, make_plan
-from train_tools.workspace.settings import parse_assignments
-from train_tools.workspace.workspace import Workspace
 
 HELP = "show the runs that the settings mean: names, steps, checkpoints, disk, time"
 NUMBERS = frozenset({0, 2, 3, 4, 5, 6})
@@ -19,13 +18,13 @@ NUMBERS = frozenset({0, 2, 3, 4, 5, 6})
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_version(parser)
-    add_set(parser)
+    add_changes(parser)
     add_common(parser)
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    version = Workspace(arguments.root).version(arguments.project, arguments.version)
-    plan = make_plan(version, parse_assignments(arguments.set))
+    version = open_version(arguments, out)
+    plan = make_plan(version, changes_of(arguments, version, out))
     show(plan, out)
     out.document(document(plan))
     return 0

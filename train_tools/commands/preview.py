@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 
-from train_tools.commands.options import add_common, add_set, add_version
+from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output
 from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings
-from train_tools.workspace.workspace import Workspace
 
 HELP = "Render an XY grid for each checkpoint and one sheet across the runs."
 PROGRESS_S = 5.0
@@ -23,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    version = Workspace(arguments.root).version(arguments.project, arguments.version)
+    version = open_version(arguments, out)
     changes = settings.parse_assignments(arguments.set)
     chosen = settings.change(version, "preview", PreviewSettings, changes)
     started = said = time.monotonic()

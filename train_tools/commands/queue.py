@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from train_tools.captioning.settings import CaptioningSettings
-from train_tools.commands.options import add_common, add_set, add_version
+from train_tools.commands.changes import add_changes, changes_of
+from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output, table
 from train_tools.commands.plan import show
 from train_tools.commands.queue_watch import watch
@@ -23,7 +24,6 @@ from train_tools.execution.ticket import CAPTION, DEFAULT_LANE, KINDS, TRAIN
 from train_tools.planning.plan import DEFAULT_ENGINE, make_plan
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings
-from train_tools.workspace.workspace import Workspace
 
 HELP = "Trainings, captions and previews one after another, in a process that outlives this terminal."
 ACTIONS = {
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_options(leaf: argparse.ArgumentParser) -> None:
     add_version(leaf)
-    add_set(leaf)
+    add_changes(leaf)
     leaf.add_argument("--kind", choices=KINDS, default=TRAIN, help="what is to be done")
     leaf.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
@@ -111,18 +111,19 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def _add(queue: Queue, arguments: argparse.Namespace, out: Output) -> None:
-    version = Workspace(arguments.root).version(arguments.project, arguments.version)
-    changes = settings.parse_assignments(arguments.set)
+    version = open_version(arguments, out)
     when = parse_time(arguments.not_before) if arguments.not_before else None
     conditions = Conditions(arguments.lane, when, not arguments.no_milder)
     if arguments.kind == TRAIN:
+        changes = changes_of(arguments, version, out)
         plan = make_plan(version, changes, arguments.engine, again=arguments.again)
         show(plan, out)
         added = queue_actions.add_training(queue, version, plan, changes, conditions)
         if changes:
-            settings.update(version, "training", {name: value or None for name, value in changes.items()})
+            settings.update(version, "training", {n: None if v == "" else v for n, v in changes.items()})
         out.say(f"\n{len(added)} run(s) queued, {len(plan.runs) - len(added)} not needed")
         return
+    changes = settings.parse_assignments(arguments.set)
     # Checked now: a wrong name must not wait for its turn to be told.
     section, kind = (
         ("captioning", CaptioningSettings) if arguments.kind == CAPTION else ("preview", PreviewSettings)

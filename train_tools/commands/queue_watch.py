@@ -9,7 +9,7 @@ from train_tools.commands.train import event_text
 from train_tools.execution.events import EventReader
 from train_tools.execution.lane import ensure_worker
 from train_tools.execution.queue import ENDED, PAUSED, Queue
-from train_tools.planning.run_folder import ACTIVE
+from train_tools.workspace.run_folder import ACTIVE
 
 POLL_S = 1.0
 SECONDS_BETWEEN_LINES = 5.0  # of steps of one entry

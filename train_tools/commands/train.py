@@ -11,7 +11,8 @@ from dataclasses import asdict
 from types import FrameType
 from typing import Any
 
-from train_tools.commands.options import add_common, add_set, add_version
+from train_tools.commands.changes import add_changes, changes_of
+from train_tools.commands.options import add_common, add_version, open_version
 from train_tools.commands.output import Output, table
 from train_tools.commands.plan import duration, show
 from train_tools.engines.registry import ENGINES
@@ -19,7 +20,6 @@ from train_tools.execution.train import RunResult, refuse_impossible, train
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import DEFAULT_ENGINE, Plan, make_plan
 from train_tools.workspace import settings
-from train_tools.workspace.workspace import Workspace
 
 HELP = "train all runs that the settings mean, many at once; finished ones are not trained again"
 SECONDS_BETWEEN_LINES = 5.0  # of one run
@@ -27,7 +27,7 @@ SECONDS_BETWEEN_LINES = 5.0  # of one run
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_version(parser)
-    add_set(parser)
+    add_changes(parser)
     parser.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
     )
@@ -38,14 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
-    version = Workspace(arguments.root).version(arguments.project, arguments.version)
-    changes = settings.parse_assignments(arguments.set)
+    version = open_version(arguments, out)
+    changes = changes_of(arguments, version, out)
     plan = make_plan(version, changes, arguments.engine, again=arguments.again)
     show(plan, out)
     refuse_impossible(plan)
     if changes:
         # Kept only now that the plan accepted them; an empty one takes its argument back to the default.
-        settings.update(version, "training", {name: value or None for name, value in changes.items()})
+        settings.update(version, "training", {n: None if v == "" else v for n, v in changes.items()})
     _end_on_termination()
     results = train(version, plan, progress(plan, out.say))
     _close(plan, results, out)

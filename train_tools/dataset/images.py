@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from train_tools.dataset.formats import open_header
 from train_tools.errors import TrainToolsError
 
 Colour = tuple[int, int, int]
+ORIENTATION = 0x0112  # EXIF's tag
 
 
 class UnreadableImageError(TrainToolsError):
@@ -25,11 +24,9 @@ def decode(data: bytes) -> Image.Image:
     if not data:
         raise UnreadableImageError("the file is empty")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = open_header(io.BytesIO(data))
-            image.load()
-            return image
+        image = open_header(io.BytesIO(data))
+        image.load()
+        return image
     except UnidentifiedImageError as error:
         raise UnreadableImageError("it isn't a picture in a format that is read, or it is damaged") from error
     except Image.DecompressionBombError as error:
@@ -42,11 +39,15 @@ def decode(data: bytes) -> Image.Image:
 
 def open_image(path: Path) -> Image.Image:
     """`decode` of a file; raises UnreadableImageError where it can't be read at all, too."""
+    return decode(read_data(path))
+
+
+def read_data(path: Path) -> bytes:
+    """Raises UnreadableImageError."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UnreadableImageError(f"it can't be read ({error.strerror})") from error
-    return decode(data)
 
 
 def frames(image: Image.Image) -> int:
@@ -54,8 +55,22 @@ def frames(image: Image.Image) -> int:
     return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
 
 
+def pixel_count(data: bytes) -> int:
+    """What `decode` will hold, from the file's head; 0 where that can't be read."""
+    try:
+        with open_header(io.BytesIO(data)) as image:
+            return image.width * image.height
+    except Exception:  # `decode` says what is wrong
+        return 0
+
+
 def to_rgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.Image:
     """Upright, sRGB, 8 bits, without alpha (laid onto `background`) and without metadata."""
+    return split_alpha(image, background)[0]
+
+
+def split_alpha(image: Image.Image, background: Colour) -> tuple[Image.Image, Image.Image | None]:
+    """`to_rgb`, and the transparency as `L` (0: nothing there); None where there is none."""
     profile = image.info.get("icc_profile")
     eight_bits = to_eight_bits(upright(image))
     alpha = alpha_of(eight_bits)
@@ -64,14 +79,31 @@ def to_rgb(image: Image.Image, background: Colour = (255, 255, 255)) -> Image.Im
         ground = Image.new("RGB", colour.size, background)
         ground.paste(colour, mask=alpha)
         colour = ground
-    result = colour.copy()
-    result.info = {}
-    return result
+    colour.info = {}
+    return colour, alpha
+
+
+def is_plain(image: Image.Image) -> bool:
+    """One upright picture in 8-bit sRGB without transparency, which any program shows alike."""
+    if image.mode not in ("RGB", "L") or "transparency" in image.info or frames(image) > 1:
+        return False
+    try:
+        turned = image.getexif().get(ORIENTATION, 1) != 1
+        profile = image.info.get("icc_profile")
+        named = (
+            ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
+            if profile
+            else "sRGB"
+        )
+    except Exception:  # damaged EXIF or profile
+        return False
+    return not turned and "sRGB" in named
 
 
 def upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(image)
+        turned = image.getexif().get(ORIENTATION, 1) != 1
+        return ImageOps.exif_transpose(image) if turned else image  # it would copy what needs no turning
     except Exception:  # damaged EXIF says nothing about the pixels, which are whole
         return image
 
@@ -99,7 +131,7 @@ def alpha_of(image: Image.Image) -> Image.Image | None:
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """RGB without alpha; through the embedded ICC profile where that is sound and fits the image."""
+    """A new image, RGB without alpha; through the embedded ICC profile where that is sound and fits the image."""
     opaque = without_alpha(image)
     if profile:
         try:
@@ -127,16 +159,3 @@ def without_alpha(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB", "CMYK", "LAB"):
         return image
     return image.convert("RGBA").convert("RGB") if image.mode in ("P", "PA", "RGBa") else image.convert("RGB")
-
-
-def scaled_to_area(size: tuple[int, int], area: int) -> tuple[int, int]:
-    """The size with the same shape and at most about `area` pixels; never larger than `size`."""
-    scale = min(1.0, math.sqrt(area / (size[0] * size[1])))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def resize(image: Image.Image, width: int, height: int, keep_aspect: bool) -> Image.Image:
-    """To the area `width * height` in its own shape, or its centre to exactly `width` x `height` pixels."""
-    if not keep_aspect:
-        return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
-    return image.resize(scaled_to_area(image.size, width * height), Image.Resampling.LANCZOS)

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from train_tools.dataset.images import UnreadableImageError, decode, frames
-from train_tools.dataset.originals import (
-    UnreadableCaptionError,
-    caption_files,
-    is_caption,
-    is_image,
-    read_caption,
-)
+from PIL import Image
+
+from train_tools.dataset.archives import UnreadableMemberError
+from train_tools.dataset.candidates import Candidate, Found, caption_of, find_candidates
+from train_tools.dataset.images import UnreadableImageError, decode, frames, pixel_count
+from train_tools.dataset.known import Known, LastIntake, Skipped
+from train_tools.dataset.looks import Duplicates, Look, duplicates_of, find_duplicates, look_at
+from train_tools.dataset.origin import Caption, Origin
+from train_tools.dataset.originals import PRELOAD, Original, originals_in
+from train_tools.dataset.parallel import DECODING, ordered
 from train_tools.dataset.progress import Progress, Report, silent
+from train_tools.dataset.sources import check_sources, entries_of
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.workspace.files import write_bytes
-from train_tools.workspace.names import comparable
-from train_tools.workspace.workspace import Version
+from train_tools.workspace.files import require_inside
+from train_tools.workspace.lock import writing
+from train_tools.workspace.names import check_name, same_on_some_disk
+from train_tools.workspace.workspace import Version, names_in
 
 ADDED, THERE, IGNORED, FAILED = "added", "already there", "ignored", "failed"
-LONGEST_STEM = 200  # bytes; leaves room for a number and the suffix in the 255 of a file system
 
 
 @dataclass(frozen=True)
@@ -37,161 +42,142 @@ class Item:
 
 @dataclass(frozen=True)
 class IntakeReport:
+    """`duplicates` are groups of images in the version of which one was given now; all of them are kept."""
+
     items: tuple[Item, ...]
+    duplicates: tuple[Duplicates, ...] = ()
 
     def of(self, outcome: str) -> list[Item]:
         return [item for item in self.items if item.outcome == outcome]
 
 
-@dataclass
-class Origin:
-    """The names in dataset/origin, so that no disk (of either letter-case habit) sees two as one."""
-
-    folder: Path
-    files: dict[str, Path] = field(default_factory=dict)  # comparable name -> file
-    captions: dict[str, Path] = field(default_factory=dict)  # comparable stem -> caption file
-    stems: set[str] = field(default_factory=set)  # comparable stems of the images
-
-    def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.iterdir():
-            self.files[comparable(path.name)] = path
-            if is_image(path):
-                self.stems.add(comparable(path.stem))
-        self.captions = {comparable(stem): path for stem, path in caption_files(self.folder).items()}
-
-    def caption_of(self, stem: str) -> bytes | None:
-        path = self.captions.get(comparable(stem))
-        return path.read_bytes() if path else None
-
-    def write(self, name: str, data: bytes) -> None:
-        path = self.folder / name
-        write_bytes(path, data)
-        self.files[comparable(name)] = path
-        if is_image(path):
-            self.stems.add(comparable(path.stem))
-        else:
-            self.captions.setdefault(comparable(path.stem), path)
+Prepare = Callable[[str, bytes, Image.Image], tuple[str, bytes]]
 
 
-def add(version: Version, sources: Sequence[Path], report: Report = silent) -> IntakeReport:
-    """Adds files and folders (searched through, hidden ones left out). Nothing already there is changed.
+def as_given(name: str, data: bytes, _: Image.Image) -> tuple[str, bytes]:
+    return name, data
 
-    Raises UsageError where a source is missing (nothing is added then), TrainToolsError where dataset/origin
-    can't be written; what was added before stays.
+
+@dataclass(frozen=True)
+class Store:
+    """Where images go, under whose name they are reported and what they are made into first."""
+
+    origin: Origin
+    known: Known | None
+    concept: str
+    prepare: Prepare = as_given
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A candidate after a look at all of it; `problem` says why it can't be taken."""
+
+    name: str = ""
+    data: bytes = b""
+    look: Look | None = None
+    caption: Caption | None = None
+    note: str = ""
+    problem: str = ""
+
+
+def add(
+    version: Version, sources: Sequence[Path], report: Report = silent, concept: str = ""
+) -> IntakeReport:
+    """Adds files, folders (searched through, hidden ones left out) and what zips hold, all to one concept.
+
+    Nothing already there is changed. `report` may raise: what was added before stays, whole.
+    Raises UsageError where a source is missing or `concept` can't be a folder (nothing is added then) or the
+    version is being written, TrainToolsError where dataset/origin can't be written.
     """
-    for source in sources:
-        if not source.exists():
-            raise UsageError(f"there is no file or folder {shown(source)}; check the path")
-    paths = list(dict.fromkeys(path for source in sources for path in files_of(source)))
-    images = [path for path in paths if is_image(path)]
-    items = [Item(shown(path), IGNORED, reason=why_ignored(path)) for path in paths if not is_image(path)]
-    items = [item for item in items if item.reason]
-    origin = Origin(version.origin)
-    captions: dict[Path, dict[str, Path]] = {}
-    for number, path in enumerate(images, start=1):
-        if path.parent not in captions:
-            captions[path.parent] = caption_files(path.parent)
-        item = add_one(origin, path, captions[path.parent].get(path.stem))
-        items.append(item)
-        report(Progress(number, len(images), shown(path), f"{item.outcome}: {item.reason}".rstrip(": ")))
-    return IntakeReport(tuple(items))
+    check_sources(sources)
+    with writing(version, "adding images"), ExitStack() as stack:
+        folder = concept_folder(version, concept)
+        found = find_candidates(entries_of(sources, stack))
+        known = Known.of(version)
+        items = [
+            Item(one.shown, FAILED if one.is_fault else IGNORED, "", one.reason) for one in found.left_out
+        ]
+        try:
+            take_in(found, Store(Origin(folder), known, concept), items, report)
+        finally:
+            known.last_intake = summary(found, items)
+            known.save(originals_in(version.origin))
+    looks = known.looks(originals_in(version.origin))
+    return IntakeReport(tuple(items), duplicates_of((item.name for item in items), find_duplicates(looks)))
 
 
-def files_of(source: Path) -> Iterator[Path]:
-    """The file itself, or the folder's files in the order of their names."""
-    if not source.is_dir():
-        yield source
-        return
-    for folder, folders, names in os.walk(source):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(folder) / name for name in sorted(names) if not name.startswith("."))
+def concept_folder(version: Version, concept: str) -> Path:
+    """Where its originals lie; raises UsageError for a name that can't be a folder of its own."""
+    if not concept:
+        return version.origin
+    check_name(concept, "concept")
+    if concept.casefold() == PRELOAD:
+        raise UsageError(f"concept name {PRELOAD!r} can't be used: sd-webui-train-tools keeps copies there")
+    for other in names_in(version.origin):
+        if other != concept and same_on_some_disk(other, concept):
+            raise UsageError(
+                f"concept {concept!r} differs from {other!r}, which is there, only in letter case"
+            )
+    return require_inside(version.origin / concept, version.folder)
 
 
-def why_ignored(path: Path) -> str:
-    """Empty for a caption that comes along with its image."""
-    if is_caption(path):
-        beside = any(is_image(other) and other.stem == path.stem for other in path.parent.iterdir())
-        return "" if beside else "a caption without an image of the same name"
-    return f"not an image ({path.suffix or 'no suffix'})"
+def take_in(found: Found, into: Store, items: list[Item], report: Report) -> None:
+    """Looks at many images at a time and stores them one by one, in their order."""
+    total = len(found.candidates)
+    with ordered(partial(see, into.prepare), found.candidates) as results:
+        for number, (candidate, seen) in enumerate(results, start=1):
+            item = store(into, candidate.image.shown, seen)
+            items.append(item)
+            text = f"{item.outcome}: {item.reason}".rstrip(": ")
+            report(Progress(number, total, candidate.image.shown, text))
 
 
-def add_one(origin: Origin, path: Path, caption_file: Path | None) -> Item:
-    source = shown(path)
+def see(prepare: Prepare, candidate: Candidate) -> Seen:
     try:
-        path.name.encode("utf-8")
-        data = path.read_bytes()
-        note = "animated: its first frame is used" if frames(decode(data)) > 1 else ""
+        candidate.image.name.encode("utf-8")
+        data = candidate.image.read()
+        with DECODING.holding(pixel_count(data)):
+            image = decode(data)
+            look = look_at(data, image)
+            name, kept = prepare(candidate.image.name, data, image)
     except UnicodeEncodeError:
-        return Item(source, FAILED, reason="its name isn't valid text; rename it")
-    except UnreadableImageError as error:
-        return Item(source, FAILED, reason=str(error))
+        return Seen(problem="its name isn't valid text; rename it")
+    except (UnreadableImageError, UnreadableMemberError) as error:
+        return Seen(problem=str(error))
     except OSError as error:
-        return Item(source, FAILED, reason=f"it can't be read ({error.strerror})")
-    caption, complaint = caption_bytes(caption_file)
-    note = "; ".join(text for text in (note, complaint) if text)
+        return Seen(problem=f"it can't be read ({error.strerror or error})")
+    caption, complaint = caption_of(candidate)
+    animated = "animated: its first frame is used" if frames(image) > 1 else ""
+    converted = "made a PNG" if kept is not data else ""
+    return Seen(name, kept, look, caption, joined(animated, converted, complaint))
+
+
+def store(into: Store, source: str, seen: Seen) -> Item:
+    if seen.look is None:
+        return Item(source, FAILED, reason=seen.problem)
     try:
-        return store(origin, path, data, caption_file if caption is not None else None, caption, note)
+        stored = into.origin.store(seen.name, seen.data, seen.caption)
     except OSError as error:
         raise TrainToolsError(
-            f"{source} can't be written into {origin.folder} ({error.strerror}); "
+            f"{source} can't be written into {into.origin.folder} ({error.strerror}); "
             "make room there, then add again: what was added before is kept"
         ) from error
+    original = Original(stored.path, into.concept)
+    if into.known:
+        into.known.see(original, seen.look)
+    there = "" if stored.is_new else "the same image is there"
+    reason = joined(there, stored.note, seen.note)
+    return Item(source, ADDED if stored.is_new else THERE, original.name, reason)
 
 
-def caption_bytes(path: Path | None) -> tuple[bytes | None, str]:
-    """The file's bytes, and a complaint where they are no caption."""
-    if path is None:
-        return None, ""
-    try:
-        read_caption(path)
-        return path.read_bytes(), ""
-    except UnreadableCaptionError as error:
-        return None, f"its caption is left out: {error}"
+def summary(found: Found, items: Sequence[Item]) -> LastIntake:
+    return LastIntake(
+        datetime.now().isoformat("T", "seconds"),
+        len(found.candidates) + len(found.left_out),
+        sum(item.outcome == ADDED for item in items),
+        tuple(Skipped(item.source, item.reason) for item in items if item.outcome in (IGNORED, FAILED)),
+    )
 
 
-def store(
-    origin: Origin, path: Path, data: bytes, caption_file: Path | None, caption: bytes | None, note: str
-) -> Item:
-    """Copies image and caption under the first name that no other image or caption holds."""
-    source, number = shown(path), 1
-    while True:
-        stem = path.stem if number == 1 else f"{cut(path.stem, LONGEST_STEM)} ({number})"
-        name = stem + path.suffix
-        existing = origin.files.get(comparable(name))
-        if existing and existing.read_bytes() == data:
-            late = keep_late_caption(origin, existing, caption_file, caption)
-            return Item(
-                source, THERE, existing.name, "; ".join(filter(None, ("the same image is there", late, note)))
-            )
-        stem_taken = comparable(stem) in origin.stems or comparable(stem) in origin.captions
-        if not existing and (not stem_taken or origin.caption_of(stem) == caption):
-            if caption_file and caption is not None and not stem_taken:
-                origin.write(stem + caption_file.suffix.lower(), caption)
-            origin.write(name, data)
-            renamed = "" if number == 1 else f"as {name!r}: another image or caption has its name"
-            return Item(source, ADDED, name, "; ".join(filter(None, (renamed, note))))
-        number += 1
-
-
-def keep_late_caption(
-    origin: Origin, existing: Path, caption_file: Path | None, caption: bytes | None
-) -> str:
-    """A caption that comes after its image is added; one that differs from the kept one isn't."""
-    if caption_file is None or caption is None:
-        return ""
-    kept = origin.caption_of(existing.stem)
-    if kept is None:
-        origin.write(existing.stem + caption_file.suffix.lower(), caption)
-        return "its caption was added"
-    return "" if kept == caption else "its other caption was not taken over"
-
-
-def cut(text: str, size: int) -> str:
-    """At most `size` bytes of UTF-8, whole characters."""
-    return text.encode("utf-8")[:size].decode("utf-8", "ignore")
-
-
-def shown(path: Path) -> str:
-    """For people and JSON, which can't hold the stray bytes that a Linux file name may have."""
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+def joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)

@@ -1,24 +1,52 @@
-"""What lies in `dataset/origin`: images and, beside them, captions of the same stem."""
+"""What lies in `dataset/origin`: images and, beside them, captions of the same stem.
+
+Images directly in it belong to the version's own concept, those in `origin/<name>/` to the concept of that name.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePath
 
 from train_tools.dataset.formats import SUFFIXES
 from train_tools.errors import TrainToolsError
+from train_tools.workspace.workspace import folders_in
 
 CAPTION_SUFFIXES = (".txt", ".caption")  # in the order in which they are looked for
+PRELOAD = "preload"  # where sd-webui-train-tools keeps flattened copies of the originals beside it
 
 
 class UnreadableCaptionError(TrainToolsError):
     """A caption file that can't be read; the text is the reason, with the file's name."""
 
 
-def is_image(path: Path) -> bool:
+@dataclass(frozen=True)
+class Original:
+    """An uploaded image. `concept` is empty for the version's own one."""
+
+    path: Path
+    concept: str = ""
+
+    @property
+    def name(self) -> str:
+        """Relative to `dataset/origin`, with /."""
+        return f"{self.concept}/{self.path.name}" if self.concept else self.path.name
+
+
+def originals_in(origin: Path) -> list[Original]:
+    """All of a version, the own concept first, by name; hidden files aren't counted."""
+    found = [Original(path) for path in images_in(origin)]
+    for folder in folders_in(origin):
+        if folder.name != PRELOAD:
+            found += [Original(path, folder.name) for path in images_in(folder)]
+    return found
+
+
+def is_image(path: PurePath) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def is_caption(path: Path) -> bool:
+def is_caption(path: PurePath) -> bool:
     return path.suffix.lower() in CAPTION_SUFFIXES
 
 
@@ -42,8 +70,14 @@ def caption_files(folder: Path) -> dict[str, Path]:
 def read_caption(path: Path) -> str:
     """The text without surrounding blanks; raises UnreadableCaptionError where it isn't UTF-8."""
     try:
-        return path.read_bytes().decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise UnreadableCaptionError(f"{path.name} isn't UTF-8 text; save it as UTF-8") from error
+        return caption_text(path.read_bytes(), path.name)
     except OSError as error:
         raise UnreadableCaptionError(f"{path.name} can't be read ({error.strerror})") from error
+
+
+def caption_text(data: bytes, name: str) -> str:
+    """The text without surrounding blanks; raises UnreadableCaptionError where it isn't UTF-8."""
+    try:
+        return data.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise UnreadableCaptionError(f"{name} isn't UTF-8 text; save it as UTF-8") from error

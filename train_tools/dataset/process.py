@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from PIL import Image, ImageOps
-
 from train_tools.dataset import revision as revisions
-from train_tools.dataset.images import UnreadableImageError, open_image, resize, to_rgb
-from train_tools.dataset.intake import cut
-from train_tools.dataset.originals import UnreadableCaptionError, caption_files, images_in, read_caption
+from train_tools.dataset.known import Known, Skipped
+from train_tools.dataset.making import Job, Made, Plan, make
+from train_tools.dataset.originals import Original, caption_files, originals_in
+from train_tools.dataset.parallel import ordered
 from train_tools.dataset.progress import Progress, Report, silent
+from train_tools.dataset.repeats import repeats_of
 from train_tools.dataset.revision import Revision, Source
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace import files, swap
-from train_tools.workspace.files import require_inside
+from train_tools.workspace.lock import writing
 from train_tools.workspace.names import comparable
 from train_tools.workspace.workspace import Version
-
-LONGEST_STEM = 120  # bytes of the original's name that the processed one keeps
 
 
 @dataclass(frozen=True)
@@ -35,85 +34,195 @@ class Problem:
 
 @dataclass(frozen=True)
 class ProcessReport:
-    """`failed` originals are left out of the revision; `notes` are on images that are in it."""
+    """`failed` originals can't be read, `skipped` ones give no image with these settings; both are left out.
+
+    `notes` are on originals whose images are in. `reused` images are those of the previous revision.
+    `conflicts` are on captions written by hand or by a captioner: by image where the caption was carried over
+    but the image shows something else, by original where the image isn't made any more.
+    """
 
     revision: int
-    folder: Path
+    folders: tuple[Path, ...]
     originals: int
     images: int
+    reused: int
     captions_kept: int
+    conflicts: tuple[Problem, ...]
     failed: tuple[Problem, ...]
+    skipped: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     previous: Path | None
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What stays the same for every image of a new revision."""
+@dataclass
+class Outcome:
+    """What has been made so far. `sources` name files as <concept>/<file>."""
 
-    building: Path
-    concept_folder: str
-    settings: DatasetSettings
-    edited: dict[tuple[str, bool], str]
-    caption_files: dict[str, Path]  # by comparable stem, as intake matches them
+    sources: list[Source] = field(default_factory=list)
+    concepts: list[str] = field(default_factory=list)  # of each source
+    reused: int = 0
+    failed: list[Problem] = field(default_factory=list)
+    skipped: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
 
 
 def process(version: Version, settings: DatasetSettings, report: Report = silent) -> ProcessReport:
-    """Builds the new revision aside and puts it in place at the end.
+    """Builds the new revision aside and puts it in place at the end; `report` may raise until then.
 
-    Raises UsageError where there are no originals, TrainToolsError where none can be read or the disk
-    refuses; the current revision is untouched then.
+    Raises UsageError where there are no originals or the version is being written, TrainToolsError where none
+    gives an image or the disk refuses; the current revision is untouched then.
     """
-    originals = images_in(version.origin)
-    if not originals:
-        raise UsageError(
-            f"{version.project} {version.name} has no images yet; "
-            f"add some with `dataset add {version.project} {version.name} PATH`"
-        )
+    with writing(version, "processing images"):
+        originals = originals_in(version.origin)
+        if not originals:
+            raise UsageError(
+                f"{version.project} {version.name} has no images yet; "
+                f"add some with `dataset add {version.project} {version.name} PATH`"
+            )
+        building = None
+        try:
+            building = swap.begin(version.processed)
+            return build(version, settings, originals, building, report)
+        except OSError as error:
+            raise TrainToolsError(
+                f"the new revision can't be written ({error.strerror or error}); make room on the disk or free "
+                "its files, then process again: the images processed before are untouched"
+            ) from error
+        finally:
+            if building is not None and building.exists():
+                shutil.rmtree(building, ignore_errors=True)
+
+
+def build(
+    version: Version, settings: DatasetSettings, originals: list[Original], building: Path, report: Report
+) -> ProcessReport:
     before = revisions.read(version.processed)
-    building = None
-    try:
-        building = swap.begin(version.processed)
-        plan = Plan(
-            building,
-            f"{settings.repeats}_{settings.concept_of(version)}",
-            settings,
-            revisions.edited_captions(version.processed, before),
-            {comparable(stem): path for stem, path in caption_files(version.origin).items()},
-        )
-        sources, failed, notes = build(version, plan, originals, report)
-        made = Revision(
-            next_number(version), datetime.now().isoformat("T", "seconds"), asdict(settings), sources
-        )
-        revisions.write(building, made)
-        archive = archive_name(version, before)
-        archived = swap.swap(building, version.processed, archive)
-    except OSError as error:
-        raise TrainToolsError(
-            f"the new revision can't be written ({error.strerror or error}); make room on the disk or free "
-            "its files, then process again: the images processed before are untouched"
-        ) from error
-    finally:
-        if building is not None and building.exists():
-            shutil.rmtree(building, ignore_errors=True)
-    kept = sum((source.original, source.flipped) in plan.edited for source in sources)
+    edited = revisions.edited_captions(version.processed, before)
+    plan = Plan(settings, version.origin, version.processed, reusable(before), edited)
+    known = Known.of(version)
+    names = concept_names(version, settings, originals)
+    jobs = list(jobs_of(originals, names, building, known))
+    outcome = make_all(plan, jobs, names, known, report)
+    folders, sources = name_folders(building, outcome, settings)
+    revision = Revision(
+        revisions.next_number(version),
+        datetime.now().isoformat("T", "seconds"),
+        asdict(settings),
+        sources,
+        tuple(Skipped(one.name, one.reason) for one in (*outcome.failed, *outcome.skipped)),
+    )
+    revisions.write(building, revision)
+    archive = archive_name(version, before)
+    archived = swap.swap(building, version.processed, archive)
+    known.save(originals)
     return ProcessReport(
-        revision=made.number,
-        folder=version.processed / plan.concept_folder,
+        revision=revision.number,
+        folders=tuple(version.processed / name for name in folders),
         originals=len(originals),
         images=len(sources),
-        captions_kept=kept,
-        failed=failed,
-        notes=notes,
+        reused=outcome.reused,
+        captions_kept=sum(source.place in edited for source in sources),
+        conflicts=tuple(conflicts(sources, edited, before)),
+        failed=tuple(outcome.failed),
+        skipped=tuple(outcome.skipped),
+        notes=tuple(outcome.notes),
         previous=archive if archived else None,
     )
 
 
-def next_number(version: Version) -> int:
-    """One more than any revision that is there."""
-    folders = [version.processed, *(version.history.iterdir() if version.history.is_dir() else ())]
-    found = [revision.number for folder in folders if (revision := revisions.read(folder))]
-    return max(found, default=0) + 1
+def reusable(before: Revision | None) -> dict[str, list[Source]]:
+    """Its images by key; of originals that are the same, the first one's."""
+    found: dict[str, list[Source]] = {}
+    for source in before.images if before else ():
+        group = found.setdefault(source.key, [])
+        if source.key and (not group or group[0].original == source.original):
+            group.append(source)
+    return found
+
+
+def concept_names(
+    version: Version, settings: DatasetSettings, originals: Sequence[Original]
+) -> dict[Original, str]:
+    """Names that some disk can't tell apart are one concept, spelt as its first."""
+    spelt: dict[str, str] = {}
+    own = settings.concept_of(version)
+    wanted = {original: original.concept or own for original in originals}
+    return {original: spelt.setdefault(comparable(name), name) for original, name in wanted.items()}
+
+
+def jobs_of(
+    originals: Sequence[Original], names: dict[Original, str], building: Path, known: Known
+) -> Iterable[Job]:
+    """Pictures go to a folder of their concept's place in the list, as its repeats aren't known yet."""
+    places = {name: str(place) for place, name in enumerate(dict.fromkeys(names.values()))}
+    captions: dict[Path, dict[str, Path]] = {}
+    for number, original in enumerate(originals, start=1):
+        beside = original.path.parent
+        if beside not in captions:  # matched as intake does
+            captions[beside] = {comparable(stem): path for stem, path in caption_files(beside).items()}
+        folder = building / places[names[original]]
+        folder.mkdir(exist_ok=True)
+        caption_file = captions[beside].get(comparable(original.path.stem))
+        yield Job(original, folder, number, caption_file, known.look(original) is None)
+
+
+def make_all(
+    plan: Plan, jobs: Sequence[Job], names: dict[Original, str], known: Known, report: Report
+) -> Outcome:
+    outcome = Outcome()
+    with ordered(partial(make, plan), jobs) as results:
+        for done, (job, made) in enumerate(results, start=1):
+            collect(outcome, job, made, names[job.original])
+            if made.look:
+                known.see(job.original, made.look)
+            report(Progress(done, len(jobs), job.original.name, in_words(made)))
+    if not outcome.sources:
+        first = (outcome.failed or outcome.skipped)[0]
+        raise TrainToolsError(
+            f"none of the {len(jobs)} originals gives an image ({first.name}: {first.reason}); "
+            "add other images or change the settings, then process again"
+        )
+    return outcome
+
+
+def collect(outcome: Outcome, job: Job, made: Made, concept: str) -> None:
+    name = job.original.name
+    if made.failure:
+        outcome.failed.append(Problem(name, made.failure))
+    elif made.skipped:
+        outcome.skipped.append(Problem(name, made.skipped))
+    outcome.sources += [replace(s, file=f"{job.folder.name}/{s.file}") for s in made.sources]
+    outcome.concepts += [concept] * len(made.sources)
+    outcome.reused += len(made.sources) if made.is_reused else 0
+    outcome.notes += [Problem(name, note) for note in made.notes]
+
+
+def in_words(made: Made) -> str:
+    if made.failure:
+        return f"failed: {made.failure}"
+    if made.skipped:
+        return f"skipped: {made.skipped}"
+    return "; ".join(["unchanged" if made.is_reused else "processed", *made.notes])
+
+
+def name_folders(
+    building: Path, outcome: Outcome, settings: DatasetSettings
+) -> tuple[list[str], tuple[Source, ...]]:
+    """Renames each concept's folder to <repeats>_<concept>; returns those names, and the sources with them."""
+    repeats = repeats_of(Counter(outcome.concepts), settings)
+    places = {
+        source.file.partition("/")[0]: c for source, c in zip(outcome.sources, outcome.concepts, strict=True)
+    }
+    for folder in [path for path in building.iterdir() if path.name not in places]:
+        folder.rmdir()  # none of its originals gave an image
+    names = {place: f"{repeats[concept]}_{concept}" for place, concept in places.items()}
+    for place, name in names.items():
+        files.sync_folder(building / place)
+        files.replace(building / place, building / name)
+    renamed = (source.file.partition("/") for source in outcome.sources)
+    paths = [f"{names[place]}/{file}" for place, _, file in renamed]
+    sources = tuple(replace(s, file=path) for s, path in zip(outcome.sources, paths, strict=True))
+    return list(names.values()), sources
 
 
 def archive_name(version: Version, before: Revision | None) -> Path:
@@ -121,80 +230,17 @@ def archive_name(version: Version, before: Revision | None) -> Path:
     return files.free_name(version.history, files.time_stamp() + number)
 
 
-def build(
-    version: Version, plan: Plan, originals: list[Path], report: Report
-) -> tuple[tuple[Source, ...], tuple[Problem, ...], tuple[Problem, ...]]:
-    """Writes all images; returns what was made, the originals that failed and notes on the others."""
-    sources: list[Source] = []
-    failed: list[Problem] = []
-    notes: list[Problem] = []
-    used = 0
-    for done, original in enumerate(originals, start=1):
-        try:
-            require_inside(original, version.origin)
-            image = to_rgb(open_image(original), plan.settings.background())
-        except (UnreadableImageError, UsageError) as error:
-            failed.append(Problem(original.name, str(error)))
-            report(Progress(done, len(originals), original.name, f"failed: {error}"))
-            continue
-        used += 1
-        caption, complaint = caption_of(plan.caption_files.get(comparable(original.stem)))
-        remarks = [text for text in (complaint, remark_on_size(image, plan.settings)) if text]
-        notes += [Problem(original.name, text) for text in remarks]
-        sources += write_original(plan, original, used, image, caption)
-        report(Progress(done, len(originals), original.name, "; ".join(["processed", *remarks])))
-    if not sources:
-        raise TrainToolsError(
-            f"none of the {len(originals)} originals can be read ({failed[0].name}: {failed[0].reason}); "
-            "add whole images, then process again"
-        )
-    return tuple(sources), tuple(failed), tuple(notes)
-
-
-def write_original(
-    plan: Plan, original: Path, number: int, image: Image.Image, caption: str | None
-) -> list[Source]:
-    """The image, its mirrored copy where asked for, and their captions."""
-    made = []
-    for copy, pixels in enumerate(variants(image, plan.settings)):
-        flipped = copy == 1
-        name = f"{number:05d}-{copy}-{cut(original.stem, LONGEST_STEM)}.png"
-        path = plan.building / plan.concept_folder / name
-        files.write_bytes(path, png(pixels))
-        text = plan.edited.get((original.name, flipped), caption)
-        if text is not None:
-            files.write_text(path.with_suffix(".txt"), text + "\n")
-        made.append(Source(f"{plan.concept_folder}/{name}", original.name, flipped, caption))
-    return made
-
-
-def variants(image: Image.Image, settings: DatasetSettings) -> Iterator[Image.Image]:
-    resized = resize(image, settings.width, settings.height, settings.keep_aspect)
-    yield resized
-    if settings.flip:
-        yield ImageOps.mirror(resized)
-
-
-def png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def caption_of(path: Path | None) -> tuple[str | None, str]:
-    """An original's caption, and a complaint where there is one that can't be read."""
-    if path is None:
-        return None, ""
-    try:
-        return read_caption(path), ""
-    except UnreadableCaptionError as error:
-        return None, f"its caption is left out: {error}"
-
-
-def remark_on_size(image: Image.Image, settings: DatasetSettings) -> str:
-    width, height = image.size
-    if settings.keep_aspect and width * height < settings.width * settings.height:
-        return f"only {width}x{height} pixels, smaller than {settings.width}x{settings.height}"
-    if not settings.keep_aspect and (width < settings.width or height < settings.height):
-        return f"enlarged from {width}x{height} pixels"
-    return ""
+def conflicts(
+    sources: Sequence[Source], edited: dict[revisions.Place, revisions.Edited], before: Revision | None
+) -> Iterable[Problem]:
+    """Captions of the previous revision that a person should look at."""
+    places = {source.place for source in sources}
+    for source in sources:
+        earlier = edited.get(source.place)
+        reason = source.shows_other_than(earlier.source) if earlier else ""
+        if reason:
+            yield Problem(source.file, f"{reason}; check the caption")
+    for place, earlier in edited.items():
+        if place not in places and before:
+            where = f"its caption stays in revision {before.number}"
+            yield Problem(earlier.source.file, f"this image isn't made any more; {where}")

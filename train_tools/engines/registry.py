@@ -20,6 +20,9 @@ class PackedEngine:
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return support.unsupported(arguments)
 
+    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
+        return support.unsupported_base(family, is_v2)
+
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
         return support.pack_key(arguments)
 

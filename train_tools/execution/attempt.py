@@ -14,7 +14,7 @@ from train_tools.execution.supervise import last_lines
 from train_tools.execution.verify import problems
 from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.measured import add_measurement, kind_of
-from train_tools.planning.run_folder import RunRecord
+from train_tools.workspace.run_folder import RunRecord
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from train_tools.engines.interface import STATE_FOLDER
 from train_tools.errors import TrainToolsError
@@ -12,8 +13,9 @@ from train_tools.execution.attempt import Attempt
 from train_tools.execution.queue import Entry, Queue
 from train_tools.execution.run_record import fresh
 from train_tools.execution.ticket import TRAIN
-from train_tools.planning.run_folder import RunRecord
 from train_tools.workspace import toml
+from train_tools.workspace.files import write_text
+from train_tools.workspace.run_folder import ARGUMENTS, RunRecord, read_arguments
 
 
 def begin(queue: Queue, entry: Entry) -> Attempt | None:
@@ -31,19 +33,27 @@ def begin(queue: Queue, entry: Entry) -> Attempt | None:
         and _settled(folder, record)
     ):
         return None
-    if record is None or record.state != "queued" or not (folder / "run.toml").is_file():
+    if record is None or record.state != "queued" or not (folder / ARGUMENTS).is_file():
         record = fresh(folder, ticket.identity, ticket.arguments)
     if ticket.note:
         events.say(folder, "warning", text=ticket.note)
         with queue.locked() as connection:
             queue.change(connection, entry, note="")
-    return Attempt(folder, record, ticket.arguments)
+    return Attempt(folder, record, _placed(folder))
+
+
+def _placed(folder: Path) -> dict[str, Any]:
+    """What run.toml says, with its paths as they are today: the version may have another name since it was queued."""
+    arguments = read_arguments(folder)
+    if arguments != toml.load(folder / ARGUMENTS):
+        write_text(folder / ARGUMENTS, toml.dumps(arguments))
+    return arguments
 
 
 def _settled(folder: Path, record: RunRecord) -> bool:
     """Whether a run was whole already: it may have finished in the moment when its worker was killed."""
     try:
-        attempt = Attempt(folder, record, toml.load(folder / "run.toml"))
+        attempt = Attempt(folder, record, toml.load(folder / ARGUMENTS))
         if attempt.faults():
             return False
     except (TrainToolsError, OSError):

@@ -17,7 +17,7 @@ from typing import Any
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import database
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, Ticket, read_ticket, write_ticket
-from train_tools.planning.run_folder import RunRecord, read_record
+from train_tools.workspace.run_folder import RunRecord, read_record
 from train_tools.workspace.workspace import Workspace
 
 WAITING = ("queued", "interrupted")

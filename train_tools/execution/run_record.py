@@ -13,9 +13,9 @@ from train_tools.engines.interface import STATE_FOLDER
 from train_tools.errors import TrainToolsError
 from train_tools.execution import ticket
 from train_tools.planning.expand import PlannedRun
-from train_tools.planning.run_folder import ACTIVE, ARGUMENTS, RECORD, RunRecord, process_start, read_record
 from train_tools.workspace import toml
 from train_tools.workspace.files import replace, write_json, write_text
+from train_tools.workspace.run_folder import ACTIVE, ARGUMENTS, RECORD, RunRecord, process_start, read_record
 
 ATTEMPTS = "attempts"
 

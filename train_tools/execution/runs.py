@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.execution.events import last_events
-from train_tools.planning.run_folder import RunRecord, read_record
+from train_tools.workspace.run_folder import RunRecord, read_record
 from train_tools.workspace.workspace import Version, folders_in
 
 ENDINGS = (".safetensors", ".ckpt", ".pt")

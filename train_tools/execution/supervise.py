@@ -119,7 +119,8 @@ def _start(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     # A group of its own: Ctrl-C reaches us alone, and we end the engine in order.
     group: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        # Started by a worker without a console, it would open a window of its own.
+        group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     try:
         return subprocess.Popen(
             command,

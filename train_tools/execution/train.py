@@ -35,13 +35,16 @@ class RunResult:
 
 
 def refuse_impossible(plan: Plan) -> None:
-    """Raises UsageError where the plan holds a run that its engine can't train."""
+    """Raises UsageError where the plan holds a run that its engine can't train, or that would fail."""
     refused = [run for run in plan.runs if run.reasons]
     if refused:
         raise UsageError(
             f"{len(refused)} of {len(plan.runs)} runs can't be trained by the {refused[0].engine} engine; "
             f"{refused[0].name}: {'; '.join(refused[0].reasons)}"
         )
+    errors = [finding.sentence for finding in plan.findings if finding.severity == "error"]
+    if errors and plan.packs:
+        raise UsageError(f"these settings would fail: {'; '.join(errors)}")
 
 
 def train(version: Version, plan: Plan, report: Report) -> list[RunResult]:

@@ -40,6 +40,9 @@ class JobEngine:
     def unsupported(self, _arguments: object) -> list[str]:
         return []
 
+    def unsupported_base(self, _family: str, _is_v2: bool) -> list[str]:
+        return []
+
     def pack_key(self, _arguments: object) -> str:
         return ""
 

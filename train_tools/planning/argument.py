@@ -1,16 +1,36 @@
-"""What is known of one training argument: its type, default, range and help, stated once."""
+"""What is known of one training argument: its type, default, range, families and help, stated once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["int", "float", "str", "bool", "list", "int_or_ratio", "size"]
 Importance = Literal["beginner", "usual", "expert"]
+CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")  # pytorch_optimizer.CAME
 SAME = object()  # "our default is sd-scripts' own"
 
 # Kinds whose one value may hold commas or blanks; several values of theirs are separated by `;`.
 WITH_COMMAS: tuple[Kind, ...] = ("list", "size")
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """What another argument must be (`needs`) or may not be (`excludes`) where this one is set.
+
+    `values` are the other's; empty: anything that switches it on. `when` are this one's values at which it
+    counts, empty: all that switch it on; `families` likewise. `is_fatal`: sd-scripts ends with an error;
+    else it trains, but this argument does nothing or something else than meant.
+    """
+
+    other: str
+    values: tuple[Any, ...]
+    because: str
+    when: tuple[Any, ...] = ()
+    families: tuple[str, ...] = ()
+    is_fatal: bool = True
 
 
 @dataclass(frozen=True)
@@ -20,6 +40,12 @@ class Argument:
     `default` is ours; where it isn't `sd_default`, `reason` says why. `short` stands for the name
     in run names. `minimum` and `maximum` are inclusive. A `size` is text like "512,768" (width,
     height in pixels); an `int_or_ratio` is a count, or a share of the whole where it is below 1.
+
+    `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs
+    in a family. `is_open`: besides its choices it takes a class by its module. `is_several`: one value may
+    be several numbers. `are_numbers`: a list's items are numbers. `is_path`: it names a file or folder, or a
+    list of them. `not_an_axis` says why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives
+    it. `instead` is the argument, and its value, that an old name stands for; None takes over the given one.
     """
 
     name: str
@@ -35,6 +61,20 @@ class Argument:
     short: str
     importance: Importance
     is_text: bool
+    families: tuple[str, ...] = ()
+    acts_in: tuple[str, ...] = ()
+    sd_defaults: Mapping[str, Any] = field(default_factory=dict)
+    family_choices: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
+    is_open: bool = False
+    is_several: bool = False
+    are_numbers: bool = False
+    is_path: bool = False
+    is_secret: bool = False
+    not_an_axis: str = ""
+    chosen_by_us: str = ""
+    instead: tuple[str, Any] | None = None
+    needs: tuple[Dependency, ...] = ()
+    excludes: tuple[Dependency, ...] = ()
 
     @property
     def separator(self) -> str:
@@ -44,6 +84,23 @@ class Argument:
     @property
     def allows_none(self) -> bool:
         return self.sd_default is None
+
+    @property
+    def is_axis(self) -> bool:
+        return not self.not_an_axis and not self.chosen_by_us and self.instead is None
+
+    def takes_class(self, value: Any) -> bool:
+        return self.is_open and CLASS.fullmatch(str(value)) is not None
+
+    def is_known_in(self, family: str) -> bool:
+        """Whether the family's script has this argument at all."""
+        return not self.families or family in self.families
+
+    def sd_default_in(self, family: str) -> Any:
+        return self.sd_defaults.get(family, self.sd_default)
+
+    def choices_in(self, family: str) -> tuple[str | int, ...]:
+        return self.family_choices.get(family, self.choices)
 
     @property
     def allowed(self) -> str:
@@ -71,22 +128,38 @@ def row(
     kind: Kind,
     sd_default: Any,
     help: str,
-    help_zh: str,
+    help_zh: str = "",
     *,
     ours: Any = SAME,
     reason: str = "",
+    short: str = "",
+    importance: Importance = "usual",
     choices: tuple[str | int, ...] = (),
     minimum: float | None = None,
     maximum: float | None = None,
-    short: str = "",
-    importance: Importance = "usual",
     is_text: bool = False,
+    **more: Any,
 ) -> Argument:
-    """A row of the table; `is_text` marks free text in which commas are ordinary."""
+    """A row of the table; `is_text` marks free text in which commas are ordinary, `more` is as in Argument."""
     default = sd_default if ours is SAME else ours
     if kind == "float" and default is not None:
         default, sd_default = float(default), None if sd_default is None else float(sd_default)
     return Argument(
         name, kind, sd_default, default, reason, choices, minimum, maximum, help, help_zh, short or name,
-        importance, is_text,
+        importance, is_text, **more,
     )  # fmt: skip
+
+
+def flag(name: str, help: str, help_zh: str = "", **more: Any) -> Argument:
+    """A row that is off unless given."""
+    return row(name, "bool", False, help, help_zh, **more)
+
+
+def path(name: str, help: str, help_zh: str = "", **more: Any) -> Argument:
+    """A row that names a file or folder; none unless given."""
+    return row(name, "str", None, help, help_zh, is_path=True, **more)
+
+
+def depends(other: str, *values: Any, because: str, **more: Any) -> tuple[Dependency, ...]:
+    """One entry for `needs` or `excludes`, as a tuple, so that entries are added with `+`."""
+    return (Dependency(other, values, because, **more),)

@@ -1,236 +1,73 @@
-"""The training arguments: one row each, under sd-scripts' names. Adding one is adding a row.
+"""Every argument of every LoRA trainer of sd-scripts, under its name there. Adding one is adding a row.
 
-Rows are (name, kind, sd-scripts' default, help, Chinese help, what else is known).
+The rows stand by subject in `planning/schema`. They are (name, kind, sd-scripts' default, help, Chinese help,
+what else is known); `flag` rows are off and `path` rows none unless given.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument, row
+from train_tools.planning.argument import Argument
 from train_tools.planning.options import OPTIONS, SOURCES
+from train_tools.planning.schema import (
+    captions,
+    flow,
+    images,
+    learning,
+    logs,
+    loss,
+    memory,
+    model,
+    network,
+    saving,
+)
 
-OPTIMIZERS = (
-    "AdamW", "Lion", "AdamW8bit", "PagedAdamW", "PagedAdamW8bit", "PagedAdamW32bit", "Lion8bit",
-    "PagedLion8bit", "SGDNesterov", "SGDNesterov8bit", "DAdaptation", "DAdaptAdamPreprint", "DAdaptAdaGrad",
-    "DAdaptAdam", "DAdaptAdan", "DAdaptAdanIP", "DAdaptLion", "DAdaptSGD", "Prodigy", "Adafactor",
-    "RAdamScheduleFree", "AdamWScheduleFree", "SGDScheduleFree",
-)  # fmt: skip
-SCHEDULERS = (
-    "constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "linear", "polynomial",
-    "inverse_sqrt", "cosine_with_min_lr", "warmup_stable_decay",
-)  # fmt: skip
-PRECISIONS = ("float", "fp16", "bf16")
-
-ROWS: tuple[Argument, ...] = (
-    # Base model
-    row("pretrained_model_name_or_path", "str", None,
-        "Base model that is trained on: a checkpoint file.", "训练所用的底模(检查点文件)。", short="base",
-        importance="beginner"),
-    row("vae", "str", None,
-        "VAE file used instead of the base model's own.", "替换底模自带 VAE 的文件。"),
-    row("v2", "bool", False,
-        "The base model is Stable Diffusion 2.", "底模为 Stable Diffusion 2。", importance="expert"),
-    row("v_parameterization", "bool", False,
-        "The base model predicts velocity instead of noise.", "底模预测速度(v)而非噪声。", short="vpred",
-        importance="expert"),
-    row("clip_skip", "int", None,
-        "Use the text encoder's output of the n-th layer from its end.", "使用文本编码器倒数第 n 层的输出。",
-        minimum=1, maximum=12, short="cs"),
-    row("max_token_length", "int", None,
-        "Longest caption in tokens; none is 75.", "描述的最大 token 数;none 即 75。", choices=(150, 225),
-        short="tok"),
-    # How long, how much at once
-    row("train_batch_size", "int", 1,
-        "Images in one step.", "每一步的图片数。", minimum=1, short="bs", importance="beginner"),
-    row("max_train_epochs", "int", None,
-        "How many times the whole dataset is gone through.", "完整训练数据集的轮数。", ours=10,
-        reason="epochs give comparable checkpoints; sd-scripts trains 1600 steps whatever the dataset",
-        minimum=1, short="ep", importance="beginner"),
-    row("gradient_accumulation_steps", "int", 1,
-        "Batches whose gradients are added up for one step.", "累积多少个批次的梯度后更新一次。", minimum=1,
-        short="ga"),
-    row("gradient_checkpointing", "bool", False,
-        "Saves memory by computing activations again; slower.", "重算激活以节省显存,速度变慢。", short="gc"),
-    row("seed", "int", None,
-        "Start of all random numbers.", "随机数种子。", ours=42,
-        reason="a run must be repeatable and comparable with its siblings", minimum=0, maximum=2**32 - 1),
-    row("mixed_precision", "str", "no",
-        "Number format of the computation.", "计算所用的数值精度。", ours="bf16",
-        reason="half the memory and about twice the speed on today's GPUs", choices=("no", "fp16", "bf16"),
-        short="mp"),
-    row("full_fp16", "bool", False,
-        "Trains with all weights in fp16.", "全程使用 fp16 权重训练。", importance="expert"),
-    row("full_bf16", "bool", False,
-        "Trains with all weights in bf16.", "全程使用 bf16 权重训练。", importance="expert"),
-    # Learning
-    row("learning_rate", "float", 2e-6,
-        "Step size of the optimizer.", "优化器的学习率。", ours=1e-4,
-        reason="sd-scripts' value is for whole models; a LoRA learns next to nothing at it", minimum=0,
-        short="lr", importance="beginner"),
-    row("unet_lr", "float", None,
-        "Learning rate of the UNet alone; none takes learning_rate.",
-        "仅 UNet 的学习率;none 表示沿用 learning_rate。", minimum=0, short="ulr"),
-    row("text_encoder_lr", "float", None,
-        "Learning rate of the text encoder alone; none takes learning_rate.",
-        "仅文本编码器的学习率;none 表示沿用 learning_rate。", minimum=0, short="tlr"),
-    row("optimizer_type", "str", "",
-        "The rule by which weights are changed.", "优化器。", ours="AdamW",
-        reason="what an empty value means to sd-scripts, said by name", choices=OPTIMIZERS, short="op",
-        importance="beginner"),
-    row("optimizer_args", "list", None,
-        "Further arguments of the optimizer, name=value.", "优化器的附加参数,写作 名称=值。", short="oa",
-        importance="expert"),
-    row("lr_scheduler", "str", "constant",
-        "How the learning rate changes over the training.", "学习率随训练变化的方式。", ours="cosine",
-        reason="ends calmly, which forgives a rate that is a bit too high", choices=SCHEDULERS, short="sch"),
-    row("lr_warmup_steps", "int_or_ratio", 0,
-        "Steps over which the learning rate rises; below 1 a share of all.",
-        "学习率预热步数;小于 1 时为占总步数的比例。", minimum=0, short="wu"),
-    row("lr_scheduler_num_cycles", "int", 1,
-        "Restarts of cosine_with_restarts.", "cosine_with_restarts 的重启次数。", minimum=1, short="cyc"),
-    row("lr_scheduler_power", "float", 1,
-        "Exponent of the polynomial scheduler.", "polynomial 调度器的指数。", short="pow",
-        importance="expert"),
-    row("lr_scheduler_min_lr_ratio", "float", None,
-        "Lowest rate of cosine_with_min_lr, as a share of the highest.",
-        "cosine_with_min_lr 的最低学习率占比。", minimum=0, maximum=1, short="minlr", importance="expert"),
-    row("max_grad_norm", "float", 1.0,
-        "Gradients longer than this are shortened; 0 never.", "梯度裁剪阈值;0 为不裁剪。", minimum=0,
-        short="mgn"),
-    # Network
-    row("network_module", "str", None,
-        "The kind of network that is trained.", "训练的网络类型。", ours="networks.lora",
-        reason="the kind that every program reads", short="nm"),
-    row("network_dim", "int", None,
-        "Rank of the LoRA: how much it can hold.", "LoRA 的秩(容量)。", ours=16,
-        reason="enough for a subject or a style, and small files", minimum=1, maximum=4096, short="net",
-        importance="beginner"),
-    row("network_alpha", "float", 1,
-        "The LoRA is scaled by alpha / network_dim.", "LoRA 按 alpha / network_dim 缩放。", ours=8,
-        reason="half the rank keeps learning rates of common advice right", minimum=0, short="ap",
-        importance="beginner"),
-    row("network_dropout", "float", None,
-        "Share of the LoRA's neurons left out in each step.", "每步随机丢弃的 LoRA 神经元比例。", minimum=0,
-        maximum=1, short="drop", importance="expert"),
-    row("network_args", "list", None,
-        "Further arguments of the network, name=value.", "网络的附加参数,写作 名称=值。", short="na",
-        importance="expert"),
-    row("network_weights", "str", None,
-        "A LoRA file to go on from.", "在此 LoRA 文件基础上继续训练。", short="from", importance="expert"),
-    row("network_train_unet_only", "bool", False,
-        "Leave the text encoder as it is.", "只训练 UNet。", short="uo"),
-    row("network_train_text_encoder_only", "bool", False,
-        "Leave the UNet as it is.", "只训练文本编码器。", short="to", importance="expert"),
-    row("scale_weight_norms", "float", None,
-        "Keeps each layer's weights shorter than this.", "限制每层权重的范数。", minimum=0, short="swn",
-        importance="expert"),
-    # Loss and noise
-    row("min_snr_gamma", "float", None,
-        "Weakens the steps with little noise; 5 is usual, 0 is off.", "降低低噪声步的权重;常用 5,0 为关闭。",
-        ours=5, reason="learns faster and more evenly over the noise levels", minimum=0, short="snr"),
-    row("noise_offset", "float", None,
-        "Shifts the noise's mean so that very dark and bright images are learnt.",
-        "偏移噪声均值,便于学习很暗或很亮的图片。", minimum=0, maximum=1, short="no"),
-    row("adaptive_noise_scale", "float", None,
-        "Adds the latents' mean times this to noise_offset.", "按潜变量均值调整 noise_offset 的系数。",
-        short="ans", importance="expert"),
-    row("multires_noise_iterations", "int", None,
-        "Levels of noise at several resolutions.", "多分辨率噪声的层数。", minimum=0, short="mni",
-        importance="expert"),
-    row("multires_noise_discount", "float", 0.3,
-        "How fast the levels of multires noise fade.", "多分辨率噪声逐层衰减的系数。", minimum=0, maximum=1,
-        short="mnd", importance="expert"),
-    row("ip_noise_gamma", "float", None,
-        "Noise added to the input as a regulariser.", "输入扰动噪声的强度。", minimum=0, short="ip",
-        importance="expert"),
-    row("loss_type", "str", "l2",
-        "How the error is measured.", "损失函数类型。", choices=("l1", "l2", "huber", "smooth_l1"),
-        short="loss", importance="expert"),
-    row("prior_loss_weight", "float", 1.0,
-        "Weight of the regularisation images.", "正则化图片的损失权重。", minimum=0, short="plw"),
-    row("min_timestep", "int", None,
-        "Lowest noise level that is trained.", "训练的最小时间步。", minimum=0, maximum=999, short="mint",
-        importance="expert"),
-    row("max_timestep", "int", None,
-        "Noise level below which all are trained.", "训练的最大时间步。", minimum=1, maximum=1000,
-        short="maxt", importance="expert"),
-    # Images
-    row("resolution", "size", None,
-        "Size that images are trained at; buckets keep its area.", "训练分辨率(宽,高);分桶时保持其面积。",
-        ours="512,512", reason="what Stable Diffusion 1 was trained at", short="res", importance="beginner"),
-    row("enable_bucket", "bool", False,
-        "Train images of other shapes in their own shape.", "按图片长宽比分桶训练。", ours=True,
-        reason="nothing of a picture is cut off for its shape", short="bk"),
-    row("min_bucket_reso", "int", 256,
-        "Shortest side of a bucket in pixels.", "分桶最小边长(像素)。", minimum=8, short="minb"),
-    row("max_bucket_reso", "int", 1024,
-        "Longest side of a bucket in pixels.", "分桶最大边长(像素)。", minimum=8, short="maxb"),
-    row("bucket_reso_steps", "int", 64,
-        "Sides of buckets are multiples of this.", "分桶边长的步进。", minimum=8, short="stepb"),
-    row("bucket_no_upscale", "bool", False,
-        "Never enlarge an image for its bucket.", "分桶时不放大图片。", short="noup"),
-    row("flip_aug", "bool", False,
-        "Mirror images at random; not for faces or text that must not be.", "随机水平翻转。", short="flip"),
-    row("color_aug", "bool", False,
-        "Vary colours at random; excludes cache_latents.", "随机改变颜色;与 cache_latents 冲突。",
-        short="color", importance="expert"),
-    row("random_crop", "bool", False,
-        "Cut at random instead of from the middle; excludes cache_latents.",
-        "随机裁剪;与 cache_latents 冲突。", short="crop", importance="expert"),
-    row("cache_latents", "bool", False,
-        "Encode each image once and keep it.", "预先编码并缓存图片。", ours=True,
-        reason="faster and smaller, and equal in result", short="cl"),
-    row("vae_batch_size", "int", 1,
-        "Images encoded at once.", "VAE 每次编码的图片数。", minimum=1, short="vbs", importance="expert"),
-    # Captions
-    row("caption_extension", "str", ".caption",
-        "Ending of the caption files.", "描述文件的扩展名。", ours=".txt",
-        reason="what taggers and caption editors write", short="ext"),
-    row("shuffle_caption", "bool", False,
-        "Shuffle the comma-separated parts of a caption in each step.", "每步随机打乱以逗号分隔的标签。",
-        short="shuf"),
-    row("keep_tokens", "int", 0,
-        "How many parts at the start stay in place when shuffling.", "打乱时保持在开头的标签数。", minimum=0,
-        short="kt"),
-    row("caption_prefix", "str", None,
-        "Text put before each caption.", "加在每条描述前的文字。", short="pre", importance="expert",
-        is_text=True),
-    row("caption_suffix", "str", None,
-        "Text put behind each caption.", "加在每条描述后的文字。", short="suf", importance="expert",
-        is_text=True),
-    row("caption_dropout_rate", "float", 0.0,
-        "Share of steps without a caption.", "丢弃整条描述的概率。", minimum=0, maximum=1, short="cdr"),
-    row("caption_tag_dropout_rate", "float", 0.0,
-        "Share of a caption's parts that are left out.", "丢弃单个标签的概率。", minimum=0, maximum=1,
-        short="tdr"),
-    # Files
-    row("save_every_n_epochs", "int", None,
-        "A checkpoint after every n epochs; none only at the end.", "每 n 轮保存一次;none 只保存最后一轮。",
-        ours=2, reason="the best checkpoint is often not the last", minimum=1, short="save",
-        importance="beginner"),
-    row("save_every_n_steps", "int", None,
-        "A checkpoint after every n steps besides.", "另外每 n 步保存一次。", minimum=1, short="savest"),
-    row("save_precision", "str", None,
-        "Number format of the saved LoRA; none keeps float.", "保存 LoRA 的精度;none 为 float。", ours="fp16",
-        reason="half the file, with no visible difference", choices=PRECISIONS, short="sp"),
-    row("save_model_as", "str", "safetensors",
-        "File format of the LoRA.", "LoRA 的文件格式。", choices=("safetensors", "ckpt", "pt"), short="as",
-        importance="expert"),
-    row("training_comment", "str", None,
-        "A note written into the LoRA's metadata.", "写入 LoRA 元数据的备注。", short="note", is_text=True),
-)  # fmt: skip
+# Subject -> its rows, in the order in which people think of them.
+SUBJECTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType({
+    "model": model.ROWS,
+    "learning": learning.ROWS,
+    "network": network.ROWS,
+    "loss": loss.ROWS,
+    "flow": flow.ROWS,
+    "images": images.ROWS,
+    "captions": captions.ROWS,
+    "memory": memory.ROWS,
+    "saving": saving.ROWS,
+    "logs": logs.ROWS,
+})  # fmt: skip
+ROWS: tuple[Argument, ...] = tuple(row for rows in SUBJECTS.values() for row in rows)
 
 ARGUMENTS: Mapping[str, Argument] = MappingProxyType({row.name: row for row in ROWS})
-KNOWN: Mapping[str, Argument] = MappingProxyType({row.name: row for row in (*ROWS, *OPTIONS, *SOURCES)})
+# What a person may set.
+KNOWN: Mapping[str, Argument] = MappingProxyType({
+    row.name: row for row in (*ROWS, *OPTIONS, *SOURCES) if not row.chosen_by_us and row.instead is None
+})  # fmt: skip
 
 
 def argument_named(name: str) -> Argument:
-    """Raises UsageError with the nearest names where there is no such argument."""
+    """One that a person may set. Raises UsageError that says why not, with the nearest names where it is unknown."""
     if name in KNOWN:
         return KNOWN[name]
-    near = difflib.get_close_matches(name, KNOWN, n=3, cutoff=0.0)
-    raise UsageError(f"there is no training argument {name!r}; did you mean {' or '.join(near[:2])}?")
+    if name in ARGUMENTS:
+        raise UsageError(why_not(ARGUMENTS[name]))
+    raise UsageError(f"there is no training argument {name!r}; did you mean {did_you_mean(name)}?")
+
+
+def why_not(argument: Argument) -> str:
+    """Why a person can't set it, and what to do."""
+    if argument.instead is None:
+        return f"{argument.name} is not for you to set: {argument.chosen_by_us}; leave it out"
+    other, value = argument.instead
+    return f"{argument.name} is an old name; set {other}" + ("" if value is None else f"={value}")
+
+
+def did_you_mean(name: str, known: Iterable[str] = (*KNOWN, *ARGUMENTS)) -> str:
+    """The nearest names, in words; `lr` is what learning_rate is called in a run's name."""
+    known = dict.fromkeys(known)
+    if full := next((other for other in known if other in ARGUMENTS and ARGUMENTS[other].short == name), ""):
+        return full
+    return " or ".join(difflib.get_close_matches(name, known, n=2, cutoff=0.0))

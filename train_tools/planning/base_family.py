@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from train_tools.errors import TrainToolsError
 from train_tools.lora.safetensors_header import read_header
 
-UNKNOWN = "unknown"
-# A part of a tensor's name that only this family has; the first that is found decides.
+UNKNOWN = ""
+# A part of a tensor's name that only this family (of planning.families) has; the first that is found decides.
 MARKS: tuple[tuple[str, str], ...] = (
-    ("conditioner.embedders.1.", "SDXL"),
-    ("add_embedding.linear_1.", "SDXL"),  # a diffusers folder
-    ("conditioner.embedders.0.model.", "SDXL refiner"),
-    ("joint_blocks.0.context_block.", "SD3"),
-    ("cap_embedder.0.", "Lumina"),
-    ("double_blocks.0.img_attn.", "FLUX.1"),
+    ("conditioner.embedders.1.", "sdxl"),
+    ("conditioner.embedders.0.model.", "sdxl"),  # the refiner
+    ("add_embedding.linear_1.", "sdxl"),  # a diffusers folder
+    ("joint_blocks.0.context_block.", "sd3"),
+    ("llm_adapter.blocks.0.", "anima"),
+    ("cap_embedder.0.", "lumina"),
+    ("byt5_in.fc1.", "hunyuan_image"),
+    ("distilled_guidance_layer.", "chroma"),
+    ("double_blocks.0.img_attn.", "flux"),
 )
 CROSS_ATTENTION = ("transformer_blocks.0.attn2.to_k.weight",)
 # Width of the text that the UNet looks at: OpenCLIP ViT-H in Stable Diffusion 2, CLIP ViT-L in 1. Narrow models of
@@ -27,10 +29,14 @@ SD2_WIDTH = 1024
 
 @dataclass(frozen=True)
 class BaseFamily:
-    """`name` is UNKNOWN where the file says nothing; `predicts_velocity` where it says so itself."""
+    """`name` is UNKNOWN where the file says nothing; `is_v2` is Stable Diffusion 2, which is of the family sd.
+
+    `predicts_velocity` only where the file says so itself.
+    """
 
     name: str
-    predicts_velocity: bool
+    is_v2: bool = False
+    predicts_velocity: bool = False
 
 
 def base_family(base_model: Path) -> BaseFamily:
@@ -39,18 +45,14 @@ def base_family(base_model: Path) -> BaseFamily:
     try:
         header = read_header(file)
     except TrainToolsError:
-        return BaseFamily(UNKNOWN, predicts_velocity=False)
+        return BaseFamily(UNKNOWN)
     shapes = {name: tensor.shape for name, tensor in header.tensors.items()}
     # `modelspec.prediction_type` is Stability AI's metadata; NoobAI marks its checkpoints by a tensor.
     says_velocity = header.metadata.get("modelspec.prediction_type") == "v" or "v_pred" in shapes
-    return BaseFamily(_name(shapes), says_velocity)
-
-
-def _name(shapes: Mapping[str, tuple[int, ...]]) -> str:
     for mark, family in MARKS:
         if any(mark in name for name in shapes):
-            return family
+            return BaseFamily(family, predicts_velocity=says_velocity)
     for name, shape in shapes.items():
         if name.endswith(CROSS_ATTENTION) and len(shape) == 2:
-            return "SD2" if shape[1] == SD2_WIDTH else "SD1"
-    return UNKNOWN
+            return BaseFamily("sd", shape[1] == SD2_WIDTH, says_velocity)
+    return BaseFamily(UNKNOWN)

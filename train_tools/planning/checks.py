@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from train_tools.planning.base_family import BaseFamily
+from train_tools.planning.base_family import UNKNOWN, BaseFamily
+from train_tools.planning.dependencies import broken
+from train_tools.planning.families import FAMILIES
 from train_tools.planning.findings import Finding, Findings, Severity
 from train_tools.planning.images import Dataset, bucket_counts, bucket_rule
 
@@ -86,6 +88,9 @@ def check_run(facts: Facts, findings: Findings) -> None:
         sentence = one.look(facts)
         if sentence:
             findings.add(Finding(one.id, one.severity, sentence, one.fix, one.source))
+    for problem in broken(facts.values, facts.base.name or "sd"):
+        severity: Severity = "error" if problem.is_fatal else "warning"
+        findings.add(Finding(f"{problem.argument}-alone", severity, problem.sentence, "", SD_SCRIPTS))
 
 
 @check("alpha-above-dim", "take half the rank, at most the rank", GUIDE)
@@ -154,13 +159,6 @@ def lion_learning_rate(run: Facts) -> str | None:
     return None
 
 
-@check("warmup-of-constant", "take constant_with_warmup, or lr_warmup_steps 0", SD_SCRIPTS)
-def warmup_of_constant(run: Facts) -> str | None:
-    if run["lr_scheduler"] == "constant" and run["lr_warmup_steps"]:
-        return "lr_scheduler constant knows no warm-up"
-    return None
-
-
 @check("warmup-too-long", "take a tenth of the steps, as in lr_warmup_steps 0.1", GUIDE)
 def warmup_too_long(run: Facts) -> str | None:
     warmup = run["lr_warmup_steps"] or 0
@@ -170,36 +168,10 @@ def warmup_too_long(run: Facts) -> str | None:
     return None
 
 
-@check("cached-latents-vary", "set cache_latents false", SD_SCRIPTS)
-def cached_latents_vary(run: Facts) -> str | None:
-    names = [n for n in ("color_aug", "random_crop", "face_crop_aug_range") if run[n]]
-    if run["cache_latents"] and names:
-        return f"{' and '.join(names)} can't change images whose latents are cached"
-    return None
-
-
-@check("cached-text-varies", "set cache_text_encoder_outputs false, or switch those off", SD_SCRIPTS)
-def cached_text_varies(run: Facts) -> str | None:
-    names = ("shuffle_caption", "caption_dropout_rate", "caption_tag_dropout_rate", "token_warmup_step")
-    varying = [name for name in names if run[name]]
-    if not run["network_train_unet_only"] and run.values.get("cache_text_encoder_outputs"):
-        varying.append("the trained text encoder")
-    if run["cache_text_encoder_outputs"] and varying:
-        return f"{' and '.join(varying)} can't change text whose encoding is cached"
-    return None
-
-
-@check("nothing-trained", "leave one of the two out", SD_SCRIPTS)
-def nothing_trained(run: Facts) -> str | None:
-    if run["network_train_unet_only"] and run["network_train_text_encoder_only"]:
-        return "network_train_unet_only and network_train_text_encoder_only leave nothing to train"
-    return None
-
-
 @check("sdxl-fp16-vae", "set vae to sdxl-vae-fp16-fix, no_half_vae true, or mixed_precision bf16", GUIDE)
 def sdxl_fp16_vae(run: Facts) -> str | None:
     if (
-        run.base.name == "SDXL"
+        run.base.name == "sdxl"
         and run["mixed_precision"] == "fp16"
         and not (run["vae"] or run["no_half_vae"])
     ):
@@ -209,9 +181,9 @@ def sdxl_fp16_vae(run: Facts) -> str | None:
 
 @check("v2-flag", "set v2 as the base model needs it", SD_SCRIPTS)
 def v2_flag(run: Facts) -> str | None:
-    if run.base.name == "SD2" and not run["v2"]:
+    if run.base.name == "sd" and run.base.is_v2 and not run["v2"]:
         return "the base model is Stable Diffusion 2, and v2 is not set"
-    if run.base.name == "SD1" and run["v2"]:
+    if run.base.name == "sd" and not run.base.is_v2 and run["v2"]:
         return "v2 is set, and the base model is Stable Diffusion 1"
     return None
 
@@ -225,8 +197,8 @@ def velocity_flag(run: Facts) -> str | None:
 
 @check("clip-skip-ignored", "leave clip_skip out", SD_SCRIPTS, "advice")
 def clip_skip_ignored(run: Facts) -> str | None:
-    if run["clip_skip"] and run.base.name in ("SDXL", "SD3", "FLUX.1", "Lumina"):
-        return f"clip_skip does nothing on {run.base.name}"
+    if run["clip_skip"] and run.base.name not in ("sd", UNKNOWN):
+        return f"clip_skip does nothing on {FAMILIES[run.base.name].title}"
     return None
 
 
@@ -245,7 +217,7 @@ def few_images(run: Facts) -> str | None:
 
 @check("large-rank", "64 holds most subjects; on SDXL a quarter of that", GUIDE, "advice")
 def large_rank(run: Facts) -> str | None:
-    limit = LARGEST_RANK // 4 if run.base.name == "SDXL" else LARGEST_RANK
+    limit = LARGEST_RANK // 4 if run.base.name == "sdxl" else LARGEST_RANK
     rank = run["network_dim"]
     return f"network_dim {rank} is more than nearly any subject needs" if rank > limit else None
 

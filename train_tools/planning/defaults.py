@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.planning.arguments import ARGUMENTS
+from train_tools.planning.arguments import ARGUMENTS, KNOWN
+from train_tools.planning.families import FAMILIES
 from train_tools.small_models import base_model_file
 
 # Defaults that suit a base model better than the table's, by the model's file.
@@ -23,11 +24,23 @@ ALWAYS_WRITTEN = frozenset({
     "train_batch_size", "max_train_epochs", "learning_rate", "optimizer_type", "lr_scheduler", "network_dim",
     "network_alpha", "mixed_precision", "resolution", "seed",
 })  # fmt: skip
+# Read ten thousand times in one plan.
+PATHS = tuple(name for name, row in KNOWN.items() if row.is_path and name != "pretrained_model_name_or_path")
+SD_DEFAULTS = tuple(
+    (name, row.sd_default, name in ALWAYS_WRITTEN) for name, row in KNOWN.items() if name in ARGUMENTS
+)
 
 
-def defaults_for(base_model: str) -> dict[str, Any]:
-    """Every argument's value where nobody set it, for a run on `base_model`, in the table's order."""
-    defaults = {argument.name: argument.default for argument in ARGUMENTS.values()}
+def defaults_for(base_model: str, family: str = "") -> dict[str, Any]:
+    """Every argument's value where nobody set it, for a run on `base_model`, in the table's order.
+
+    `family` is a name of planning.families; "" where the base model's is unknown.
+
+    Arguments that Train Tools chooses are added later, those that are old names of others never.
+    """
+    defaults = {name: ARGUMENTS[name].default for name in KNOWN if name in ARGUMENTS}
+    if family:
+        defaults.update(FAMILIES[family].defaults)
     if _is_same_file(base_model, str(base_model_file())):
         defaults.update(FOR_THE_SHIPPED_MODEL)
     return {**defaults, "pretrained_model_name_or_path": base_model}
@@ -41,8 +54,9 @@ def base_model_of(given: Mapping[str, Any]) -> str:
 def complete(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """`given` over `defaults` (of its base model), with absolute paths."""
     values = {**defaults, **given, "pretrained_model_name_or_path": defaults["pretrained_model_name_or_path"]}
-    for name in ("vae", "network_weights"):
-        values[name] = absolute(values[name]) if values[name] else None
+    for name in PATHS:
+        if values[name]:
+            values[name] = _absolute_all(values[name])
     return values
 
 
@@ -50,14 +64,21 @@ def written(values: Mapping[str, Any]) -> dict[str, Any]:
     """What run.toml holds: without sd-scripts' own defaults, so that equal runs have equal files."""
     return {
         name: value
-        for name, value in values.items()
-        if value is not None and (name in ALWAYS_WRITTEN or value != ARGUMENTS[name].sd_default)
+        for name, sd_default, is_always in SD_DEFAULTS
+        if (value := values.get(name)) is not None and (is_always or value != sd_default)
     }
 
 
 def differing(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
     """The names of arguments that someone set to something else than the default, in the table's order."""
-    return [name for name, default in defaults.items() if values[name] != default]
+    # Most values are the very objects of the defaults: that is asked first, as it is quicker.
+    return [
+        name for name, default in defaults.items() if values[name] is not default and values[name] != default
+    ]
+
+
+def _absolute_all(value: str | list[str]) -> str | list[str]:
+    return absolute(value) if isinstance(value, str) else [absolute(path) for path in value]
 
 
 def absolute(path: str) -> str:

@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 
 from train_tools.planning.names import run_id
-from train_tools.planning.run_folder import RunRecord, read_record
 from train_tools.workspace.names import comparable
-from train_tools.workspace.workspace import folders_in
+from train_tools.workspace.run_folder import RunRecord, read_record
+from train_tools.workspace.workspace import Version, folders_in
 
 ENDINGS = (".safetensors", ".ckpt", ".pt")
 
 
-class ExistingRuns:
-    """The folders of `trains`, read once; hands out names and ids that no other run has."""
+@dataclass(frozen=True)
+class Place:
+    """Where a run is or will be; `output_name` is how its files are called."""
 
-    def __init__(self, trains: Path) -> None:
-        self._trains = trains
+    folder_name: str
+    run_id: str
+    output_name: str
+    state: str
+
+
+class ExistingRuns:
+    """The runs of a version, read once; hands out names and ids that no other run has."""
+
+    def __init__(self, version: Version) -> None:
+        self._version = version
+        self._trains = version.trains
         self._records: dict[str, tuple[str, RunRecord]] = {}
         self._names: set[str] = set()
         self._ids: dict[str, str] = {}
-        for folder in folders_in(trains):
+        for folder in folders_in(self._trains):
             self._names.add(comparable(folder.name))
             record = read_record(folder)
             if record is not None:
                 self._records[record.digest] = (folder.name, record)
                 self._ids[record.run_id] = record.digest
 
-    def place(self, name: str, digest: str) -> tuple[str, str, str]:
-        """(name, id, state) of the run with this digest; a new one gets a free name."""
+    def place(self, name: str, digest: str) -> Place:
+        """That of the run with this digest; a new one gets a free name.
+
+        What is trained keeps its files' name; what is still to be trained is called as the version is today.
+        """
         if digest in self._records:
             folder, record = self._records[digest]
-            return folder, record.run_id, self._state(folder, record)
-        identity = run_id(digest, self._ids)
+            state = self._state(folder, record)
+            is_settled = state in ("finished", "running", "queued")
+            output_name = record.output_name if is_settled else self._output_name(record.run_id)
+            return Place(folder, record.run_id, output_name, state)
+        identity = run_id(digest, self._version.project, self._version.name, self._ids)
         free = name if comparable(name) not in self._names else f"{name}-{identity}"
         self._names.add(comparable(free))
         self._ids[identity] = digest
-        return free, identity, "new"
+        return Place(free, identity, self._output_name(identity), "new")
+
+    def _output_name(self, identity: str) -> str:
+        return f"{self._version.project}-{self._version.name}-{identity}"
 
     def _state(self, folder: str, record: RunRecord) -> str:
         """A finished run whose result was taken away since is to be trained again."""

@@ -16,7 +16,7 @@ from train_tools.planning.base_family import base_family
 from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
-from train_tools.planning.existing import ExistingRuns
+from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.findings import Findings
 from train_tools.planning.grid import Grid
 from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
@@ -77,8 +77,10 @@ class Expansion:
         self._version = version
         self._engine = engine
         self._findings = findings
-        self._existing = ExistingRuns(version.trains)
-        self._defaults = functools.cache(defaults_for)
+        self._existing = ExistingRuns(version)
+        self._defaults = functools.cache(
+            lambda base_model: defaults_for(base_model, self._family(base_model).name)
+        )
         self._shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
         self._family = functools.cache(lambda base_model: base_family(Path(base_model)))
         self._presets = all_presets(own_folder(version))
@@ -93,13 +95,7 @@ class Expansion:
         found: dict[str, PlannedRun] = {}
         for values, source, preset in self._combinations(grid, overrides, exclusions):
             arguments = written(values)
-            content = digest(
-                arguments,
-                self._version.project,
-                self._version.name,
-                source.dataset.fingerprint,
-                self._identity,
-            )
+            content = digest(arguments, source.dataset.fingerprint, self._identity)
             if content in found:
                 if not overrides:
                     self._findings.say(
@@ -139,42 +135,45 @@ class Expansion:
         base_model = values["pretrained_model_name_or_path"]
         shown = {**values, "dataset_version": source.version.name}
         further = [*axes, *(n for n in differing(values, self._defaults(base_model)) if n not in axes)]
-        name, run_id, state = self._existing.place(run_name(shown, further), content)
-        arguments = self._with_places(arguments, source, name, run_id)
+        place = self._existing.place(run_name(shown, further), content)
+        arguments = self._with_places(arguments, source, place)
         shape = self._shape(base_model)
         epochs = values["max_train_epochs"]
         steps = steps_per_epoch(source.dataset, values) * epochs
         if not shape.is_measured:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
-        check_run(Facts(values, steps, source.dataset, self._family(base_model)), self._findings)
+        base = self._family(base_model)
+        check_run(Facts(values, steps, source.dataset, base), self._findings)
         names = checkpoint_names(arguments, steps)
         return PlannedRun(
-            name=name,
-            run_id=run_id,
+            name=place.folder_name,
+            run_id=place.run_id,
             digest=content,
             output_name=arguments["output_name"],
-            label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes) or name,
+            label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes)
+            or place.folder_name,
             arguments=arguments,
             engine=self._engine.name,
-            reasons=tuple(self._engine.unsupported(arguments)),
+            reasons=(
+                *self._engine.unsupported_base(base.name, base.is_v2),
+                *self._engine.unsupported(arguments),
+            ),
             steps=steps,
             images_seen=source.dataset.images_per_epoch * epochs,
             checkpoints=tuple(names),
             disk_bytes=len(names) * lora_bytes(shape, values),
             seconds=0.0,
-            state=state,
+            state=place.state,
             dataset_fingerprint=source.dataset.fingerprint,
         )
 
-    def _with_places(
-        self, arguments: dict[str, Any], source: Source, name: str, run_id: str
-    ) -> dict[str, Any]:
-        folder = f"{self._trains}{os.sep}{name}"  # Path is slow, for thousands
+    def _with_places(self, arguments: dict[str, Any], source: Source, place: Place) -> dict[str, Any]:
+        folder = f"{self._trains}{os.sep}{place.folder_name}"  # Path is slow, for thousands
         return {
             **arguments,
             "train_data_dir": source.images_folder,
             "output_dir": folder,
-            "output_name": f"{self._version.project}-{self._version.name}-{run_id}",
+            "output_name": place.output_name,
             "logging_dir": f"{folder}{os.sep}logs",
         }
 

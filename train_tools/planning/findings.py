@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Severity = Literal["warning", "advice"]
+Severity = Literal["error", "warning", "advice"]
+
+
+ORDER: tuple[Severity, ...] = ("error", "warning", "advice")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`runs` is how many runs it is about; 0: the plan as a whole. `source` may be empty."""
+    """An error: the run would fail, or do something else than asked. `runs` is how many runs it is about; 0: the
+    plan as a whole. `source` may be empty.
+    """
 
     id: str
     severity: Severity
@@ -24,6 +29,8 @@ class Finding:
 GENERAL: dict[str, tuple[Severity, str]] = {
     "same-value": ("advice", ""),
     "same-run": ("advice", "it is trained once"),
+    "unknown-setting": ("warning", "it is ignored; mend its name in [training]"),
+    "reg-unused": ("warning", "train without them, or move them away to be clear about it"),
     "time-guessed": ("advice", "they are measured with the first training like this on this machine"),
     "size-guessed": ("warning", "disk is that of a LoRA for Stable Diffusion 1.5"),
 }
@@ -46,9 +53,9 @@ class Findings:
         self._runs[key] = self._runs.get(key, 0) + 1
 
     def all(self) -> tuple[Finding, ...]:
-        """Warnings first, each group in the order in which they were found."""
+        """Errors first, then warnings, each group in the order in which they were found."""
         found = [
             Finding(f.id, f.severity, f.sentence, f.fix, f.source, self._runs.get(key, 0))
             for key, f in self._said.items()
         ]
-        return tuple(sorted(found, key=lambda finding: finding.severity != "warning"))
+        return tuple(sorted(found, key=lambda finding: ORDER.index(finding.severity)))

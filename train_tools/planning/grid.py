@@ -87,6 +87,9 @@ def make_grid(settings: Mapping[str, Any], links: Sequence[str] = ()) -> Grid:
 def _line(names: tuple[str, ...], values: Mapping[str, list[Any]], warnings: list[str]) -> Axis:
     steps = list(zip(*(values[name] for name in names), strict=True))
     different = _different(steps)
+    fixed = [name for name in names if len(different) > 1 and not argument_named(name).is_axis]
+    if fixed:
+        raise UsageError(f"{fixed[0]} takes one value: {argument_named(fixed[0]).not_an_axis}")
     if len(different) < len(steps):
         warnings.append(
             f"{' + '.join(names)} holds {len(steps) - len(different)} value(s) twice; they are trained once"

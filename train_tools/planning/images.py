@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.dataset.buckets import Size, bucket_resolutions, choose_bucket
+from train_tools.dataset.buckets import Bucket, Size, bucket_resolutions, choose_bucket
 from train_tools.dataset.training import fingerprint, training_images
 from train_tools.errors import UsageError
 
@@ -43,6 +43,17 @@ class BucketRule:
     maximum: int
     step: int
     no_upscale: bool
+
+    @functools.cached_property
+    def resolutions(self) -> list[Size]:
+        """The sizes of its buckets; raises UsageError where the limits leave no room for the resolution."""
+        if not self.is_on:
+            return [self.resolution]
+        return bucket_resolutions(self.resolution, self.minimum, self.maximum, self.step)
+
+    def bucket_of(self, image: Size) -> Bucket:
+        """Where an image of this size is trained."""
+        return choose_bucket(image, self.resolutions, self.resolution, self.step, self.no_upscale)
 
 
 def read_dataset(processed: Path) -> Dataset:
@@ -84,9 +95,7 @@ def bucket_counts(dataset: Dataset, rule: BucketRule) -> Counter[Size]:
     """How many images, counted with their repeats, are trained at which size."""
     if not rule.is_on:
         return Counter({rule.resolution: dataset.images_per_epoch})
-    resolutions = bucket_resolutions(rule.resolution, rule.minimum, rule.maximum, rule.step)
     counts: Counter[Size] = Counter()
     for image in dataset.images:
-        bucket = choose_bucket(image.size, resolutions, rule.resolution, rule.step, rule.no_upscale)
-        counts[bucket.size] += image.repeats
+        counts[rule.bucket_of(image.size).size] += image.repeats
     return counts

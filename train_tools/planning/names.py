@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import json
@@ -28,7 +29,7 @@ FILES = frozenset({"pretrained_model_name_or_path", "vae", "network_weights"})
 MOST_BYTES = 150
 HASH_LENGTH = 8
 ID_LENGTH = 8
-BASE32 = "abcdefghijklmnopqrstuvwxyz234567"  # RFC 4648, small letters
+ID_SOURCE_BYTES = 20  # of a hash: more than will ever be needed, without padding
 
 
 def run_name(arguments: Mapping[str, Any], further: Collection[str]) -> str:
@@ -79,30 +80,29 @@ def file_identity(path: str) -> str:
 
 
 def digest(
-    arguments: Mapping[str, Any],
-    project: str,
-    version: str,
-    fingerprint: str,
-    identity: Callable[[str], str] = file_identity,
+    arguments: Mapping[str, Any], fingerprint: str, identity: Callable[[str], str] = file_identity
 ) -> str:
-    """sha256 over what decides the result of a run, wherever its files lie; `identity` names a model file."""
+    """sha256 over what decides the result of a run, wherever its files lie and whatever its version is called.
+
+    So a renamed or cloned version knows its runs again. `identity` names a model file.
+    """
     content: dict[str, Any] = {name: value for name, value in arguments.items() if name not in PLACES}
     for name in FILES:
         if content.get(name):
             content[name] = identity(str(content[name]))
-    whole = [project, version, fingerprint, content]
+    whole = [fingerprint, content]
     return hashlib.sha256(json.dumps(whole, sort_keys=True, ensure_ascii=False).encode("utf-8")).hexdigest()
 
 
-def run_id(digest: str, taken: Mapping[str, str]) -> str:
-    """8 characters of base32, more where another run (`taken`: id -> its digest) begins alike."""
-    bits = int(digest, 16)
-    text = ""
-    for place in range(len(digest) * 4 // 5):
-        text += BASE32[bits >> (len(digest) * 4 - 5 * (place + 1)) & 31]
-        if len(text) >= ID_LENGTH and taken.get(text, digest) == digest:
-            break
-    return text
+def run_id(digest: str, project: str, version: str, taken: Mapping[str, str]) -> str:
+    """8 characters of base32, more where another run (`taken`: id -> its digest) begins alike.
+
+    Versions with equal data and settings have different ids, as a webui finds a LoRA by its name alone.
+    """
+    own = hashlib.sha256(json.dumps([project, version, digest]).encode("ascii")).digest()
+    text = base64.b32encode(own[:ID_SOURCE_BYTES]).decode("ascii").lower()
+    lengths = range(ID_LENGTH, len(text) + 1)
+    return next(text[:length] for length in lengths if taken.get(text[:length], digest) == digest)
 
 
 def _safe(text: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import argument_named
+from train_tools.planning.arguments import KNOWN, argument_named
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.grid import make_grid
@@ -55,11 +57,11 @@ def make_plan(
     Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
     """
     engine = engine_named(engine_name)
-    given, options = _settings(version, overrides)
+    findings = Findings()
+    given, options = _settings(version, overrides, findings)
     rules = [parse_override(text) for text in options["overrides"]]
     exclusions = [parse_exclusion(text) for text in options["exclude"]]
     grid = make_grid(_with_seeds(given, options["seeds"]), options["links"])
-    findings = Findings()
     for text in grid.warnings:
         findings.say("same-value", text)
     runs = Expansion(version, engine, findings).runs(grid, rules, exclusions)
@@ -68,6 +70,11 @@ def make_plan(
     packs = _packs(runs, engine, options["pack_size"])
     clock = Clock(version, engine.name)
     timed = {run.run_id: clock.seconds(run.arguments, run.steps, len(pack)) for pack in packs for run in pack}
+    if training_images(version.reg):
+        findings.say(
+            "reg-unused",
+            f"dataset/reg holds regularisation images, which the {engine.name} engine doesn't use",
+        )
     if clock.is_guessing:
         findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]
@@ -78,15 +85,23 @@ def make_plan(
         axes=grid.axes,
         findings=findings.all(),
         packs=tuple(tuple(by_id[run.run_id] for run in pack) for pack in packs),
-        memory_bytes=max((_memory(pack) for pack in packs), default=0),
+        memory_bytes=_memory(packs),
     )
 
 
-def _settings(version: Version, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _settings(
+    version: Version, overrides: Mapping[str, Any], findings: Findings
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is set for arguments, and the options: one value each, or a list of rules."""
     for name in overrides:
         argument_named(name)
-    saved = settings.read(version)["training"]
+    written = settings.read(version)["training"]
+    saved = {name: value for name, value in written.items() if name in KNOWN}
+    for name in written:
+        if name not in KNOWN:
+            findings.say(
+                "unknown-setting", f"{version.settings_file.name} sets {name}, which is no training argument"
+            )
     together = {name: value for name, value in {**saved, **overrides}.items() if value != ""}
     options: dict[str, Any] = {}
     for option in OPTIONS:
@@ -119,10 +134,17 @@ def _packs(runs: list[PlannedRun], engine: Engine, pack_size: int) -> list[list[
     return [group[i : i + pack_size] for group in groups.values() for i in range(0, len(group), pack_size)]
 
 
-def _memory(pack: list[PlannedRun]) -> int:
-    """Of the run that needs most, times their number: the others' LoRAs are padded to its rank."""
-    shape = lora_shape(Path(pack[0].arguments["pretrained_model_name_or_path"]))
-    return max(memory_bytes(shape, run.arguments, len(pack)) for run in pack)
+def _memory(packs: list[list[PlannedRun]]) -> int:
+    """Of the largest pack, in bytes; all its LoRAs count as the one that needs most, as they are padded to its rank."""
+    shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
+    return max(
+        (
+            memory_bytes(shape(run.arguments["pretrained_model_name_or_path"]), run.arguments, len(pack))
+            for pack in packs
+            for run in pack
+        ),
+        default=0,
+    )
 
 
 def _check_disk(version: Version, runs: list[PlannedRun]) -> None:

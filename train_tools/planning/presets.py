@@ -41,7 +41,7 @@ class Preset:
     is_own: bool = False
 
     def settings_for(self, family: str) -> dict[str, Any]:
-        return {**self.training, **(self.sdxl if family == "SDXL" else {})}
+        return {**self.training, **(self.sdxl if family == "sdxl" else {})}
 
 
 def own_folder(version: Version) -> Path:

@@ -6,17 +6,17 @@ OPENING = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'"
 
 
-def split(text: str, separator: str) -> list[str]:
+def split(text: str, separator: str, *, of_words: bool = False) -> list[str]:
     """The pieces between separators, stripped, quotes kept; a blank as separator stands for any white space.
 
-    A quote counts only at a piece's start and behind `=`, `,` or a bracket: it's is a word. A
-    bracket that is never closed is a character like others. Raises ValueError for a quote that isn't
-    closed.
+    A quote counts only at a piece's start and behind `=`, `,` or a bracket: it's is a word. In pieces made
+    `of_words` it counts at the start of each word, too. A bracket that is never closed is a character like
+    others. Raises ValueError for a quote that isn't closed.
     """
     pieces, start, at = [], 0, 0
     while at < len(text):
         character = text[at]
-        if character in QUOTES and _opens(text, start, at):
+        if character in QUOTES and _opens(text, start, at, of_words):
             at = _quote_end(text, at)
         elif character in OPENING:
             at = _bracket_end(text, at)
@@ -34,7 +34,9 @@ def unquoted(piece: str) -> str:
     return piece
 
 
-def _opens(text: str, start: int, at: int) -> bool:
+def _opens(text: str, start: int, at: int, of_words: bool) -> bool:
+    if of_words and text[at - 1 : at].isspace():
+        return True
     before = text[start:at].rstrip()
     return not before or before[-1] in "=,([{"
 

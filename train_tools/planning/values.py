@@ -53,6 +53,8 @@ def parse_one(argument: Argument, given: Any) -> Any:
         if not argument.allows_none:
             raise _refusal(argument, given)
         return None
+    if argument.is_several and len(items := _items(given)) > 1:
+        return [parse_one(argument, item) for item in items]
     value = _converted(argument, given)
     if value is None:
         raise _refusal(argument, given)
@@ -62,6 +64,13 @@ def parse_one(argument: Argument, given: Any) -> Any:
     if is_number and not (_at_least(argument, value) and _at_most(argument, value)):
         raise _refusal(argument, given)
     return value
+
+
+def _items(given: Any) -> list[Any]:
+    """The numbers that together are one value: `5e-5 1e-5`."""
+    if isinstance(given, str):
+        return given.split()
+    return list(given) if isinstance(given, (list, tuple)) else []
 
 
 def _at_least(argument: Argument, value: float) -> bool:
@@ -74,10 +83,11 @@ def _at_most(argument: Argument, value: float) -> bool:
 
 def _pieces(argument: Argument, text: str) -> list[str]:
     try:
-        pieces = split(text, argument.separator)
+        of_words = argument.kind == "list"
+        pieces = split(text, argument.separator, of_words=of_words)
         if argument.separator == ";" and len(pieces) == 1:
             # "64,64","128,128": quotes say where each value ends.
-            quoted = split(text, ",")
+            quoted = split(text, ",", of_words=of_words)
             if len(quoted) > 1 and all(unquoted(piece) != piece for piece in quoted):
                 pieces = quoted
     except ValueError as error:
@@ -201,6 +211,8 @@ def _choice(argument: Argument, value: Any, given: Any) -> Any:
     for choice in argument.choices:
         if str(choice).lower() == str(value).lower():
             return choice
+    if argument.takes_class(value):
+        return value
     raise _refusal(argument, given)
 
 

@@ -23,10 +23,7 @@ def render_group(
     finished: Callable[[Cell, Image.Image], None],
 ) -> None:
     """Renders cells of one base model, size and clip skip; `finished` gets each with its picture."""
-    if torch.cuda.is_available():
-        base.to(torch.device("cuda"), torch.float16)
-        # Stable Diffusion 1's decoder overflows in half precision on some models.
-        base.vae.float()
+    to_device(base)
     run = cells[0].checkpoint.run
     width, height = size(run, settings)
     frame = Frame(width, height, run.clip_skip, settings)
@@ -37,6 +34,14 @@ def render_group(
         pictures = render_loras(base, files, requests, frame)
         for cell, picture in zip((cell for row in group for cell in row), pictures, strict=True):
             finished(cell, picture)
+
+
+def to_device(base: BaseModel) -> None:
+    """To the GPU in half precision, where there is one."""
+    if torch.cuda.is_available():
+        base.to(torch.device("cuda"), torch.float16)
+        # Stable Diffusion 1's decoder overflows in half precision on some models.
+        base.vae.float()
 
 
 def _render_base_cells(

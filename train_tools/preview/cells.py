@@ -11,7 +11,7 @@ from typing import Any
 
 from train_tools.dataset.training import training_images
 from train_tools.lora.safetensors_header import read_header
-from train_tools.workspace import toml
+from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
 
 from .settings import PreviewSettings
@@ -74,7 +74,7 @@ class Cell:
 def find_runs(version: Version) -> list[Run]:
     """The runs that tell what they were trained on; a run without run.toml can't be rendered faithfully."""
     folders = sorted(p.parent for p in version.trains.glob("*/run.toml"))
-    return [Run(folder, toml.load(folder / "run.toml")) for folder in folders]
+    return [Run(folder, read_arguments(folder)) for folder in folders]
 
 
 def find_checkpoints(run: Run) -> list[Checkpoint]:

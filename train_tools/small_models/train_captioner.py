@@ -113,11 +113,12 @@ def train(work: Path, minutes: float) -> None:
 def score(folder: Path, count: int = 200) -> dict[str, float]:
     """Share of held-out scenes (0 … 1) whose caption names the right colour, shape and background."""
     from train_tools.captioning.blip import BlipCaptioner
+    from train_tools.captioning.interface import Picture
 
     rng = random.Random(3)
     wanted = held_out_scenes(count, seed=11)
-    with BlipCaptioner(folder) as captioner:
-        captions = captioner.caption([scenes.draw(s, rng) for s in wanted])
+    with BlipCaptioner(str(folder)) as captioner:
+        captions = captioner.caption([Picture(scenes.draw(s, rng), "", "") for s in wanted])
     pairs = list(zip(wanted, captions, strict=True))
     return {
         "colour": sum(s.things[0].colour in c.split(" on ")[0].split() for s, c in pairs) / count,

@@ -109,7 +109,7 @@ def move_to_trash(path: Path, trash: Path) -> Path:
     trash.mkdir(parents=True, exist_ok=True)
     target = free_name(trash, f"{time_stamp()}-{path.name}")
     note = target.with_name(f"{target.name}.json")
-    write_json(note, {"from": os.path.relpath(path, trash.parent)})
+    write_json(note, {"from": Path(os.path.relpath(path, trash.parent)).as_posix()})
     try:
         replace(path, target)
     except OSError as error:

@@ -9,6 +9,8 @@ from train_tools.errors import UsageError
 
 MAXIMUM_BYTES = 120  # UTF-8; leaves room for a time stamp before it and a suffix behind it in 255
 FORBIDDEN = '<>:"|?*'
+# They turn the text behind them around, so that a name shows as another one.
+TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 RESERVED = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"]
     + [f"{device}{digit}" for device in ("COM", "LPT") for digit in "0123456789¹²³"]
@@ -25,7 +27,11 @@ def check_name(name: str, what: str) -> str:
 
 def check_new_name(name: str, what: str, existing: Iterable[str]) -> str:
     """`check_name`, and it must differ from `existing` by more than letter case or Unicode form."""
-    check_name(name, what)
+    return check_free(check_name(name, what), what, existing)
+
+
+def check_free(name: str, what: str, existing: Iterable[str]) -> str:
+    """Returns `name`; raises UsageError where one of `existing` is the same on some disk."""
     for other in existing:
         if other == name:
             raise UsageError(f"{what} {name!r} exists already; choose another name")
@@ -43,7 +49,15 @@ def same_on_some_disk(one: str, other: str) -> bool:
 
 
 def comparable(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    """Equal for names that any disk, or a reader's eye, could take for one another.
+
+    Invisible characters don't count (HFS+ ignores some), and letters are equal where their capitals are:
+    Windows compares capitals, other systems fold, and the two differ for ı, ß, ſ and their like.
+    """
+    text = "".join(character for character in name if unicodedata.category(character) != "Cf")
+    for _ in range(2):  # a capital can fall into a letter and an accent, which have capitals of their own
+        text = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).upper().casefold())
+    return unicodedata.normalize("NFC", text)
 
 
 def why_not(name: str) -> str | None:
@@ -59,11 +73,9 @@ def faults(name: str) -> Iterator[str]:
         yield "it holds a path separator (/ or \\)"
     if name in (".", ".."):
         yield "'.' and '..' mean folders"
-    for character in name:
-        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
-            yield f"it holds the control character U+{ord(character):04X}"
-        if character in FORBIDDEN:
-            yield f"it holds {character}, which Windows doesn't allow in names"
+    yield from bad_characters(name)
+    if not comparable(name):
+        yield "nothing of it can be seen"
     if name[0].isspace():
         yield "it starts with a blank"
     if name[0] == ".":
@@ -76,3 +88,13 @@ def faults(name: str) -> Iterator[str]:
     size = len(name.encode("utf-8"))
     if size > MAXIMUM_BYTES:
         yield f"it is {size} bytes long in UTF-8, and at most {MAXIMUM_BYTES} are allowed"
+
+
+def bad_characters(name: str) -> Iterator[str]:
+    for character in name:
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in TURNING:
+            yield f"it holds the control character U+{ord(character):04X}"
+        if character in FORBIDDEN:
+            yield f"it holds {character}, which Windows doesn't allow in names"
+        if ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF:
+            yield f"it holds U+{ord(character):04X}, which is no character"

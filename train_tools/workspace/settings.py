@@ -10,9 +10,9 @@ A part states its settings once, as a frozen dataclass whose fields are made by 
             validate(self)
 
 `build(DatasetSettings, {"width": "768"})` makes one from text (`--set`) or from typed values (TOML) alike.
-Field metadata: `help` and `zh` (in English and Chinese), `minimum` and `maximum` (inclusive), `choices`, and
-`parse` (text -> value) for what a comma list doesn't suit. Types: bool, int, float, str and tuples of those,
-which text gives as a,b,c.
+Field metadata: `help` and `zh` (in English and Chinese), `minimum` and `maximum` (inclusive), `choices`, `parse`
+(text -> value) and `separator` for what a comma list doesn't suit, `axis` for what may be compared. Types: bool,
+int, float, str and tuples of those, which text gives as a,b,c.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from train_tools.errors import UsageError
-from train_tools.workspace import toml
-from train_tools.workspace.files import write_text
+from train_tools.workspace.lock import writing
+from train_tools.workspace.settings_file import SECTIONS, load, save
 from train_tools.workspace.workspace import Version
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     Settings = TypeVar("Settings", bound=DataclassInstance)
 
-SECTIONS = ("dataset", "captioning", "training", "preview")
-SCHEMA = 1
 WORDS = {
     "true": True,
     "yes": True,
@@ -51,27 +49,33 @@ KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "
 
 def read(version: Version) -> dict[str, dict[str, Any]]:
     """The sections of version.toml as they stand there, unchecked; `{}` for one that is absent."""
-    data = load(version)
-    for section in SECTIONS:
-        if not isinstance(data.get(section, {}), dict):
-            raise UsageError(f"{version.settings_file}: {section} must be a section, [{section}]")
+    data = load(version).data
     return {section: data.get(section, {}) for section in SECTIONS}
 
 
 def update(version: Version, section: str, changes: Mapping[str, Any]) -> None:
     """Writes `changes` into one section; None takes a setting back to its default. The rest is kept.
 
-    Comments in the file aren't.
+    Comments in the file aren't. Raises UsageError where another process is writing into the version.
     """
-    kept = read(version)[section]
-    merged = {**kept, **changes}
-    data = {"schema": SCHEMA, **load(version)}
-    data[section] = {name: value for name, value in merged.items() if value is not None}
-    write_text(version.settings_file, toml.dumps(data))
+    update_sections(version, {section: changes})
 
 
-def load(version: Version) -> dict[str, Any]:
-    return toml.load(version.settings_file) if version.settings_file.exists() else {}
+def update_sections(version: Version, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """The same for several sections in one write."""
+    with writing(version, "changing settings"):
+        data = load(version).data
+        for section, values in changes.items():
+            merged = {**data.get(section, {}), **values}
+            data[section] = {name: value for name, value in merged.items() if value is not None}
+        save(version, data)
+
+
+def copy_settings(source: Version, target: Version) -> None:
+    """All of `source`'s settings, with what nobody knows, over those of `target`."""
+    data = load(source).data
+    if data:
+        save(target, data)
 
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
@@ -95,7 +99,10 @@ def preview_change(
     version: Version, section: str, cls: type[Settings], assignments: Mapping[str, str]
 ) -> Settings:
     """Like `change`, but only tried, not saved."""
-    return build(cls, {**read(version)[section], **assignments})
+    known = {f.name for f in fields(cls)}
+    # What a newer program or a person's typing error left in the file is no reason to refuse to work.
+    saved = {name: value for name, value in read(version)[section].items() if name in known}
+    return build(cls, {**saved, **assignments})
 
 
 def setting(
@@ -107,6 +114,8 @@ def setting(
     maximum: float | None = None,
     choices: Sequence[Any] | None = None,
     parse: Callable[[str], Any] | None = None,
+    separator: str = ",",  # between several values, where `parse` splits at another one
+    axis: bool = False,  # several values make several results to compare
 ) -> Any:
     """A dataclass field with what the command line, the page and the check need to know about it."""
     known = {
@@ -116,6 +125,8 @@ def setting(
         "maximum": maximum,
         "choices": choices,
         "parse": parse,
+        "separator": separator if separator != "," else None,
+        "axis": axis or None,
     }
     return field(
         default=default, metadata={name: value for name, value in known.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Where projects and versions lie, and how they are made, found and put away."""
+"""Where projects and versions lie, and how they are made and found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from train_tools.errors import UsageError
-from train_tools.workspace.files import move_to_trash, require_inside
+from train_tools.workspace.files import require_inside
 from train_tools.workspace.names import check_new_name
 from train_tools.workspace.swap import finish_swap
 
@@ -93,12 +93,9 @@ class Workspace:
         """Raises UsageError where the name can't be used or is taken."""
         check_new_name(name, "project", names_in(self.projects_folder))
         project = Project(name, self.projects_folder / name)
-        project.versions_folder.mkdir(parents=True)
+        make_folder(project.folder)
+        project.versions_folder.mkdir()
         return project
-
-    def delete_project(self, name: str) -> Path:
-        """Moves it to the trash and returns where it lies now."""
-        return move_to_trash(self.project(name).folder, self.trash)
 
     def versions(self, project: str) -> list[Version]:
         found = self.project(project)
@@ -130,13 +127,23 @@ class Workspace:
         versions_folder = self.project(project).versions_folder
         check_new_name(version, "version", names_in(versions_folder))
         made = Version(project, version, versions_folder / version)
+        make_folder(made.folder)
         made.origin.mkdir(parents=True)
         made.trains.mkdir()
         return made
 
-    def delete_version(self, project: str, version: str) -> Path:
-        """Moves it to the trash and returns where it lies now."""
-        return move_to_trash(self.version(project, version).folder, self.trash)
+
+def make_folder(folder: Path) -> None:
+    """Raises UsageError where another process was faster, or the disk doesn't take the name."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir()
+    except FileExistsError as error:
+        raise UsageError(f"{folder} exists already; choose another name") from error
+    except OSError as error:
+        raise UsageError(
+            f"{folder} can't be made ({error.strerror}); choose another name or place"
+        ) from error
 
 
 def names_in(folder: Path) -> list[str]:

@@ -29,7 +29,12 @@ WITHOUT_EFFECT = frozenset({
     "cache_latents", "cache_latents_to_disk", "vae_batch_size", "xformers", "sdpa", "mem_eff_attn",
     "max_data_loader_n_workers", "persistent_data_loader_workers", "console_log_simple",
     "console_log_level", "console_log_file", "logging_dir", "log_prefix", "log_with", "no_metadata",
-    "tokenizer_cache_dir", "lowram", "highvram", "max_train_steps",
+    "tokenizer_cache_dir", "lowram", "highvram", "max_train_steps", "skip_cache_check", "cache_info",
+    # What tunes something that this engine refuses or never does.
+    "lr_scheduler_num_cycles", "lr_scheduler_power", "lr_scheduler_min_lr_ratio", "lr_scheduler_timescale",
+    "multires_noise_discount", "huber_c", "huber_scale", "huber_schedule", "prior_loss_weight",
+    "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
+    "sample_sampler", "dynamo_backend", "wandb_run_name", "log_tracker_name",
 })  # fmt: skip
 # Arguments of which only these values mean what the engine does.
 ONLY: dict[str, tuple[Any, ...]] = {
@@ -41,9 +46,16 @@ ONLY: dict[str, tuple[Any, ...]] = {
     "v2": (None, False),
     "v_parameterization": (None, False),
 }
+# Unknown ones that are on where nothing is said, so that 0 changes something.
+ON_BY_DEFAULT = frozenset({
+    "dataset_repeats", "token_warmup_min", "zero_stage", "guidance_scale", "qwen3_max_token_length",
+    "t5_max_token_length", "sigmoid_scale", "discrete_flow_shift", "training_shift", "logit_std", "mode_scale",
+    "caption_separator",
+})  # fmt: skip
 
 
-UNDERSTOOD = EACH_RUN | SHARED | WITHOUT_EFFECT
+KNOWN = EACH_RUN | SHARED | WITHOUT_EFFECT
+OFF: tuple[Any, ...] = (None, False, "", 0, [])
 
 
 def unsupported(arguments: Mapping[str, Any]) -> list[str]:
@@ -53,9 +65,17 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
         if name in ONLY:
             if value not in ONLY[name]:
                 reasons.append(f"{name} = {value!r} is not known to the packed engine")
-        elif name not in UNDERSTOOD and value not in (None, False, "", 0, []):
+        elif name not in KNOWN and (value not in OFF or (name in ON_BY_DEFAULT and value is not None)):
             reasons.append(f"{name} is not known to the packed engine")
     return reasons + _wrong_choices(arguments)
+
+
+def unsupported_base(family: str, is_v2: bool) -> list[str]:
+    """A base model whose file doesn't say what it is gets the benefit of the doubt."""
+    if family in ("", "sd") and not is_v2:
+        return []
+    found = "Stable Diffusion 2" if is_v2 else family
+    return [f"the base model is {found}, and the packed engine trains Stable Diffusion 1"]
 
 
 def pack_key(arguments: Mapping[str, Any]) -> str:

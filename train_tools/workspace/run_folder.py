@@ -1,14 +1,17 @@
-"""What a run's folder says about it: its record (run.json), as it was written last."""
+"""What a run's folder says about it: its record (run.json) and its arguments (run.toml), as they were written last."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from train_tools.errors import TrainToolsError
+from train_tools.workspace import toml
 from train_tools.workspace.files import read_json
+from train_tools.workspace.workspace import folders_in
 
 RECORD = "run.json"
 ARGUMENTS = "run.toml"
@@ -57,6 +60,52 @@ def read_record(folder: Path) -> RunRecord | None:
     if record.state in ACTIVE and not waits and not is_alive(record.pid, record.process_started):
         return replace(record, state="interrupted")
     return record if record.state in STATES else None
+
+
+def active_runs(trains: Path) -> list[str]:
+    """The run folders of `trains` that a process is training or has queued."""
+    return [
+        folder.name
+        for folder in folders_in(trains)
+        if (record := read_record(folder)) is not None and record.state in ACTIVE
+    ]
+
+
+def read_arguments(folder: Path) -> dict[str, Any]:
+    """run.toml of `<root>/train_tools/projects/<project>/versions/<version>/trains/<run>`.
+
+    A finished run's file is never changed. Where the version, the project or the whole workspace has another
+    name or place by now, the paths in it that lay inside are given as they are today.
+    """
+    arguments = toml.load(folder / ARGUMENTS)
+    then = arguments.get("output_dir")
+    if not isinstance(then, str):
+        return arguments
+    old, new = pure_path(then) / "-", folder.absolute() / "-"
+    # The run's folder, the version's and train_tools: the closest that holds a path says where it is now.
+    moves = [
+        (old.parents[depth], new.parents[depth])
+        for depth in (0, 2, 6)
+        if depth < min(len(old.parents), len(new.parents))
+    ]
+    return {name: rebased(value, moves) for name, value in arguments.items()}
+
+
+def pure_path(text: str) -> PurePath:
+    """A path as the system that wrote it reads it: a workspace may have come from Windows."""
+    is_windows = PureWindowsPath(text).drive and not PurePosixPath(text).is_absolute()
+    return PureWindowsPath(text) if is_windows else PurePosixPath(text)
+
+
+def rebased(value: Any, moves: list[tuple[PurePath, Path]]) -> Any:
+    """`value`, or the path that it has become where it lay in one of the moved folders."""
+    if not isinstance(value, str) or not ("/" in value or "\\" in value):
+        return value
+    path = pure_path(value)
+    for old, new in moves:
+        if type(path) is type(old) and path.is_relative_to(old):
+            return str(new.joinpath(*path.relative_to(old).parts))
+    return value
 
 
 def is_alive(pid: int | None, started: float | None) -> bool:

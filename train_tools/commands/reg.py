@@ -1,0 +1,60 @@
+"""`reg generate PROJECT VERSION`: regularisation images from the base model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from train_tools.commands.options import add_common, add_set, add_version, open_version
+from train_tools.commands.output import Output
+from train_tools.planning.arguments import ARGUMENTS
+from train_tools.planning.defaults import base_model_of
+from train_tools.planning.shapes import shapes_of
+from train_tools.planning.values import parse_values
+from train_tools.preview.regularisation import Source, generate
+from train_tools.preview.settings import PreviewSettings
+from train_tools.workspace import settings
+from train_tools.workspace.workspace import Version
+
+HELP = "Regularisation images: one for each training image, from its caption, by the base model alone."
+BASE_MODEL = "pretrained_model_name_or_path"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    leaf = actions.add_parser("generate", help="render those that are missing into dataset/reg")
+    add_version(leaf)
+    leaf.add_argument("--concept", default="", metavar="NAME", help="only this concept's (default: all)")
+    add_set(leaf)
+    add_common(leaf)
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    version = open_version(arguments, out)
+    as_trained = {"sampler": "DDIM", "seed": str(first(version, "seed"))}  # as training guides advise
+    chosen = settings.build(PreviewSettings, {**as_trained, **settings.parse_assignments(arguments.set)})
+    base_model = base_model_of({BASE_MODEL: first(version, BASE_MODEL)})
+    rule = shapes_of(version)[0].rule
+    clip_skip = int(first(version, "clip_skip") or 1)
+    source = Source(Path(base_model), clip_skip, lambda image: rule.bucket_of(image.size()).size)
+    result = generate(
+        version, source, chosen, arguments.concept, lambda done, of: out.say(f"images {done}/{of}")
+    )
+    out.say(f"{result.rendered} rendered, {result.kept} kept from before")
+    for folder in result.folders:
+        out.say(f"folder {folder}")
+    out.document(
+        {
+            "folders": [str(folder) for folder in result.folders],
+            "rendered": result.rendered,
+            "kept": result.kept,
+        }
+    )
+    return 0
+
+
+def first(version: Version, name: str) -> Any:
+    """The first value of a training argument, of the version's settings or the default."""
+    given = settings.read(version)["training"].get(name, "")
+    return parse_values(ARGUMENTS[name], given)[0] if given != "" else ARGUMENTS[name].default

@@ -1,0 +1,124 @@
+"""Which of the files given are images, and which caption belongs to each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from train_tools.dataset.archives import UnreadableMemberError
+from train_tools.dataset.metadata import LINES, is_metadata, read_metadata
+from train_tools.dataset.origin import Caption
+from train_tools.dataset.originals import (
+    CAPTION_SUFFIXES,
+    UnreadableCaptionError,
+    caption_text,
+    is_caption,
+    is_image,
+)
+from train_tools.dataset.sources import Entry
+
+Key = tuple[str, str]  # folder, and file name or stem
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An image, its caption file beside it, and what a metadata file says."""
+
+    image: Entry
+    caption_file: Entry | None = None
+    metadata: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that isn't taken in; `is_fault`: a person wanted it to be."""
+
+    shown: str
+    reason: str
+    is_fault: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    candidates: tuple[Candidate, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass
+class _Captions:
+    files: dict[Key, Entry] = field(default_factory=dict)  # by folder and stem
+    texts: dict[Key, str] = field(default_factory=dict)  # by folder and file name or stem
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def find_candidates(entries: Sequence[Entry]) -> Found:
+    images = [entry for entry in entries if is_image(entry.path) and not entry.problem]
+    stems = {(image.folder, image.path.stem) for image in images}
+    names = {(image.folder, image.name) for image in images}
+    known = _captions_in(entries)
+    left_out = [*known.left_out, *(one for e in entries if (one := _left_out(e, stems)) is not None)]
+    if not any(entry.companion for entry in entries):  # otherwise a single image's folder may hold more
+        left_out += [_unmatched(key) for key in known.texts if key not in names and key not in stems]
+    return Found(tuple(_candidate(image, known) for image in images), tuple(left_out))
+
+
+def _candidate(image: Entry, known: _Captions) -> Candidate:
+    by_name, by_stem = (image.folder, image.name), (image.folder, image.path.stem)
+    text = known.texts.get(by_name) or known.texts.get(by_stem) or ""
+    return Candidate(image, known.files.get(by_stem), text)
+
+
+def _captions_in(entries: Sequence[Entry]) -> _Captions:
+    known = _Captions()
+    files = [entry for entry in entries if is_caption(entry.path) and not entry.problem]
+    for entry in sorted(files, key=lambda entry: CAPTION_SUFFIXES.index(entry.path.suffix.lower())):
+        known.files.setdefault((entry.folder, entry.path.stem), entry)
+    for entry in sorted(entries, key=lambda entry: entry.name.lower() != LINES):
+        if is_metadata(entry.path) and not entry.problem:
+            _read(entry, known)
+    return known
+
+
+def _read(entry: Entry, known: _Captions) -> None:
+    try:
+        data = entry.read()
+    except (OSError, UnreadableMemberError) as error:
+        known.left_out.append(LeftOut(entry.shown, f"it can't be read ({error})", is_fault=True))
+        return
+    metadata = read_metadata(entry.folder, entry.name, data)
+    if metadata is None:
+        if not entry.companion:
+            known.left_out.append(LeftOut(entry.shown, "not an image (.json), and no captions for images"))
+        return
+    for key, text in metadata.captions.items():
+        known.texts.setdefault(key, text)
+    known.left_out += [LeftOut(entry.shown, problem, is_fault=True) for problem in metadata.problems]
+
+
+def _left_out(entry: Entry, stems: set[Key]) -> LeftOut | None:
+    if entry.problem:
+        return LeftOut(entry.shown, entry.problem, is_fault=True)
+    if entry.companion or is_image(entry.path) or is_metadata(entry.path):
+        return None
+    if is_caption(entry.path):
+        beside = (entry.folder, entry.path.stem) in stems
+        return None if beside else LeftOut(entry.shown, "a caption without an image of the same name")
+    return LeftOut(entry.shown, f"not an image ({entry.path.suffix or 'no suffix'})")
+
+
+def _unmatched(key: Key) -> LeftOut:
+    return LeftOut("/".join(key), "captioned in a metadata file, but there is no such image")
+
+
+def caption_of(candidate: Candidate) -> tuple[Caption | None, str]:
+    """The caption to keep, and a complaint where there is one that can't be read."""
+    file = candidate.caption_file
+    if file is None:
+        text = candidate.metadata
+        return (Caption(".txt", f"{text}\n".encode()) if text else None), ""
+    try:
+        data = file.read()
+        caption_text(data, file.name)
+    except (UnreadableCaptionError, UnreadableMemberError, OSError) as error:
+        return None, f"its caption is left out: {error}"
+    return Caption(file.path.suffix.lower(), data), ""

@@ -1,0 +1,1 @@
+"""Editing of captions: what a caption is made of, changes to many at once, undo."""
