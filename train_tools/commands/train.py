@@ -95,7 +95,7 @@ def event_text(event: Mapping[str, Any]) -> str:
         "finished": "finished",
         "resumed": f"goes on from step {event.get('step')}",
         "paused": f"paused after step {event.get('step')}",
-        "progress": f"{event.get('done')}/{event.get('total')} {event.get('text')}",
+        "progress": f"{event.get('done')}/{event.get('total')} {event.get('text', '')}".strip(),
     }
     return words.get(kind, "")
 

@@ -9,7 +9,7 @@ MEMORY, DEVICE, DISK, DIED, WRONG = "memory", "device", "disk", "died", "wrong"
 WORDS = {
     MEMORY: ("out of memory", "outofmemory", "cublas_status_alloc_failed", "not enough memory", "memoryerror"),
     DEVICE: ("device lost", "gpu is lost", "fallen off the bus", "unspecified launch failure",
-             "devices are busy or unavailable", "an illegal memory access"),
+             "busy or unavailable", "an illegal memory access"),
     DISK: ("no space left on device", "disk quota exceeded", "not enough space on the disk", "disk is full"),
 }  # fmt: skip
 REFUSED, ASKED = 2, 3  # exit codes of engines
