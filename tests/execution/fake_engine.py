@@ -34,7 +34,8 @@ class FakeEngine:
 
     def __init__(self, folder: Path, apart: str | None = None) -> None:
         self._script = folder / "fake_engine_script.py"
-        self._script.write_text(SCRIPT, encoding="utf-8")
+        if not self._script.exists():
+            self._script.write_text(SCRIPT, encoding="utf-8")
         self._apart = apart
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
@@ -101,16 +102,42 @@ def write_safetensors(
 
 
 SCRIPT = """
-import json, os, signal, struct, sys, time
+import errno, json, os, signal, struct, sys, time
 from pathlib import Path
+from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.workspace import toml
+
+
+def write_whole(path, data):
+    half = path.with_name(".tmp-" + path.name)
+    if (Path(__file__).parent / "disk_full").exists():
+        half.write_bytes(data[:9])
+        out_of_disk()
+    half.write_bytes(data)
+    half.replace(path)
 
 
 def save(path, steps, value):
     data = struct.pack("<4e", value, 1, 2, 3)
     entry = {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]}
     head = json.dumps({"__metadata__": {"ss_steps": str(steps)}, "lora_unet_x.lora_up.weight": entry}).encode()
-    path.write_bytes(struct.pack("<Q", len(head)) + head + data)
+    write_whole(path, struct.pack("<Q", len(head)) + head + data)
+
+
+def save_state(folder, step):
+    (folder / "state").mkdir(exist_ok=True)
+    write_whole(folder / "state" / "state.json", json.dumps(step).encode())
+
+
+def state_of(folder):
+    try:
+        return json.loads((folder / "state" / "state.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def out_of_disk():
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def main(folders):
@@ -120,6 +147,8 @@ def main(folders):
         arguments = toml.load(folder / "run.toml")
         steps = json.loads((folder / "run.json").read_text())["steps"]
         events = open(folder / "events.jsonl", "a")
+        if events.tell() and not (folder / "events.jsonl").read_bytes().endswith(b"\\n"):
+            events.write("\\n")
         runs.append((folder, arguments, steps, arguments.get("training_comment", ""), events))
 
     def write(run, event, **values):
@@ -127,42 +156,76 @@ def main(folders):
         run[4].flush()
 
     failed = False
-    for run in runs:
-        folder, arguments, steps, mood, file = run
-        if mood == "silent":
-            print("No data found", flush=True)
-            continue
-        write(run, "stage", stage="training")
-        if mood == "hang":
-            (folder / "hanging").write_text("")
-            time.sleep(60)
-        for step in range(1, steps + 1):
-            line = json.dumps({"time": time.time(), "event": "step", "step": step, "steps": steps, "epoch": 1,
-                "epochs": 2, "loss": 0.5, "average_loss": 0.5, "lr": 1e-4, "rate": 10.0, "seconds_left": 1.0})
-            file.write(line[:20]); file.flush()
-            if mood == "slow":
-                time.sleep(0.05)
-            file.write(line[20:] + "\\n"); file.flush()
-            if mood == "killed" and step == 3:
-                file.write('{"event": "st'); file.flush()
-                print("about to die", flush=True)
-                os.kill(os.getpid(), signal.SIGKILL)
-        name = arguments["output_name"]
-        for file_name, at in ((f"{name}-000001.safetensors", steps // 2), (f"{name}.safetensors", steps)):
-            if mood == "no files":
+    try:
+        for index, run in enumerate(runs):
+            folder, arguments, steps, mood, file = run
+            if mood == "silent":
+                print("No data found", flush=True)
                 continue
-            save(folder / file_name, at + (mood == "other steps"), float("nan") if mood == "nan" else 0.5)
-            if mood == "truncated":
-                data = (folder / file_name).read_bytes()
-                (folder / file_name).write_bytes(data[:-3])
-            write(run, "checkpoint", file=file_name, epoch=1, step=at)
-        if mood == "says failed":
-            failed = True
-            write(run, "failed", error="the loss is nan at step 5")
-        else:
-            write(run, "finished")
+            if mood == "hungry" and len(runs) > 2:
+                raise MemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            if mood == "starving":
+                raise MemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            write(run, "stage", stage="training")
+            if mood == "hang":
+                (folder / "hanging").write_text("")
+                time.sleep(60)
+            begin = state_of(folder)
+            if begin:
+                write(run, "resumed", epoch=1, step=begin)
+            name = arguments["output_name"]
+            for step in range(begin + 1, steps + 1):
+                if any((f / "pause").exists() for f, *_ in runs):
+                    save_state(folder, step - 1)
+                    for other in runs[index:]:
+                        write(other, "paused", epoch=1, step=step - 1)
+                    return 3
+                line = json.dumps({"time": time.time(), "event": "step", "step": step, "steps": steps, "epoch": 1,
+                    "epochs": 2, "loss": 0.5, "average_loss": 0.5, "lr": 1e-4, "rate": 10.0, "seconds_left": 1.0,
+                    "pid": os.getpid()})
+                file.write(line[:20]); file.flush()
+                if mood in ("slow", "brisk"):
+                    time.sleep(0.05 if mood == "slow" else 0.005)
+                file.write(line[20:] + "\\n"); file.flush()
+                if mood == "killed" and step == 3:
+                    file.write('{"event": "st'); file.flush()
+                    print("about to die", flush=True)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if mood == "falls once" and step == 5 and not begin:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if mood == "disk full once" and step == 5 and not begin:
+                    out_of_disk()
+                if not (folder / "run.toml").exists():
+                    write(run, "failed", error="its folder was deleted")
+                    failed = True
+                    break
+                if step % 3 == 0 and step < steps:
+                    save_state(folder, step)
+                if mood != "no files" and step in (steps // 2, steps):
+                    file_name = f"{name}.safetensors" if step == steps else f"{name}-000001.safetensors"
+                    save(folder / file_name, step + (mood == "other steps"), float("nan") if mood == "nan" else 0.5)
+                    if mood == "truncated":
+                        data = (folder / file_name).read_bytes()
+                        (folder / file_name).write_bytes(data[:-3])
+                    write(run, "checkpoint", file=file_name, epoch=1, step=step)
+            else:
+                for path in (folder / "state").glob("*"):
+                    path.unlink()
+                if (folder / "state").exists():
+                    (folder / "state").rmdir()
+                if mood == "says failed":
+                    failed = True
+                    write(run, "failed", error="the loss is nan at step 5")
+                else:
+                    write(run, "finished")
+    except (OSError, MemoryError) as error:
+        for run in runs:
+            write(run, "failed", error=f"{type(error).__name__}: {error}")
+        return 1
     return 1 if failed else 0
 
 
-sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    end_with_supervisor()
+    sys.exit(main(sys.argv[1:]))
 """

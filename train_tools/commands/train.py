@@ -92,7 +92,10 @@ def event_text(event: Mapping[str, Any]) -> str:
         "checkpoint": f"saved {event.get('file')}",
         "warning": f"warning: {event.get('text')}",
         "failed": f"failed: {event.get('error')}",
-        "finished": "trained",
+        "finished": "finished",
+        "resumed": f"goes on from step {event.get('step')}",
+        "paused": f"paused after step {event.get('step')}",
+        "progress": f"{event.get('done')}/{event.get('total')} {event.get('text')}",
     }
     return words.get(kind, "")
 

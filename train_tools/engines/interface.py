@@ -6,12 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+PAUSE_FILE = (
+    "pause"  # in the folder of any of its runs: finish the step, save the state, say `paused`, end with 3
+)
+STATE_FOLDER = (
+    "state"  # in a run's folder: what the engine needs to go on; it takes it away when the run has finished
+)
+
 
 class Engine(Protocol):
     """A program that trains.
 
-    Its process reads each run folder's run.toml, appends to its events.jsonl and writes its
-    checkpoints there. It ends with 0 where all runs finished, 1 where one failed, 2 where it refused.
+    Its process reads each run folder's run.toml, appends to its events.jsonl and writes its checkpoints there. It
+    goes on from STATE_FOLDER where that is, and starts again where it can't. It ends with 0 where all runs finished,
+    1 where one failed, 2 where it refused, 3 where it paused; and at once when the process that supervises it is gone
+    (engines.lifeline). One that can't pause or go on need not: it is ended, and starts again.
     """
 
     @property

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
+
+from train_tools.workspace.files import append_line
 
 FILE = "events.jsonl"
 TAIL_BYTES = 65_536
 
 
 class EventReader:
-    """Gives the events since it was asked last; a line that isn't finished yet waits for the next time."""
+    """Gives the events since it was asked last; a line that isn't finished yet waits for the next time.
 
-    def __init__(self, folder: Path) -> None:
+    `from_now` leaves out what is there already.
+    """
+
+    def __init__(self, folder: Path, *, from_now: bool = False) -> None:
         self._path = folder / FILE
-        self._offset = 0
+        self._offset = self._path.stat().st_size if from_now and self._path.exists() else 0
         self._half = b""
 
     def read(self) -> list[dict[str, Any]]:
         try:
             with self._path.open("rb") as file:
+                if file.seek(0, os.SEEK_END) < self._offset:  # a new attempt has begun a new file
+                    self._offset, self._half = 0, b""
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
@@ -28,6 +37,13 @@ class EventReader:
         self._offset += len(data)
         *lines, self._half = (self._half + data).split(b"\n")
         return events_of(lines)
+
+
+def say(folder: Path, event: str, **values: Any) -> None:
+    """Adds an event of our own; nothing where the folder is gone. The run's engine must not be running."""
+    if folder.is_dir():
+        line = {"time": round(time.time(), 3), "event": event, **values}
+        append_line(folder / FILE, json.dumps(line, ensure_ascii=False))
 
 
 def events_of(lines: list[bytes]) -> list[dict[str, Any]]:

@@ -65,6 +65,16 @@ def _view(folder: Path) -> RunView:
     )  # fmt: skip
 
 
+def progress_of(folder: Path, record: RunRecord) -> tuple[int, int]:
+    """What is done of what: steps of a training, or images and cells of a job."""
+    if record.state == "finished" and record.steps:
+        return record.steps, record.steps
+    if record.steps:
+        return _progress(folder, record)[0], record.steps
+    told = [event for event in last_events(folder) if event["event"] == "progress"]
+    return (int(told[-1]["done"]), int(told[-1]["total"])) if told else (0, 0)
+
+
 def _progress(folder: Path, record: RunRecord) -> tuple[int, float | None]:
     steps: list[dict[str, Any]] = [event for event in last_events(folder) if event["event"] == "step"]
     if not steps:

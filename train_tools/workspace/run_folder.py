@@ -16,14 +16,15 @@ from train_tools.workspace.workspace import folders_in
 RECORD = "run.json"
 ARGUMENTS = "run.toml"
 ACTIVE = ("queued", "running")
-STATES = (*ACTIVE, "finished", "failed", "cancelled", "interrupted")
+STATES = (*ACTIVE, "finished", "failed", "cancelled", "interrupted", "paused")
 
 
 @dataclass(frozen=True)
 class RunRecord:
     """Times are seconds since 1970. `digest` is over what decides the run's result.
 
-    While a run is active, `pid` and `process_started` name the process that answers for it.
+    While a run is active, `pid` and `process_started` name the process that answers for it; a queued one
+    without waits in the queue, which needs no process to be remembered.
     """
 
     run_id: str
@@ -55,7 +56,8 @@ def read_record(folder: Path) -> RunRecord | None:
         record = RunRecord(**{name: value for name, value in data.items() if name in known})
     except TypeError:
         return None
-    if record.state in ACTIVE and not is_alive(record.pid, record.process_started):
+    waits = record.state == "queued" and record.pid is None
+    if record.state in ACTIVE and not waits and not is_alive(record.pid, record.process_started):
         return replace(record, state="interrupted")
     return record if record.state in STATES else None
 
@@ -115,11 +117,14 @@ def is_alive(pid: int | None, started: float | None) -> bool:
 
 
 def process_start(pid: int) -> float | None:
-    """When a process started, in seconds since 1970; None where it is gone or ended."""
-    try:
-        import psutil
-    except ImportError:
+    """When a process started, in seconds since 1970, on Linux since the boot; None where it is gone or ended.
+
+    What it is compared with must not move with the system's clock.
+    """
+    if Path("/proc/self/stat").exists():
         return _start_from_proc(pid)
+    import psutil
+
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
@@ -131,15 +136,9 @@ def _start_from_proc(pid: int) -> float | None:
     """Linux's own record of it."""
     try:
         # The name in parentheses may hold blanks.
-        text = (
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        )
-        boot = next(
-            int(line.split()[1])
-            for line in Path("/proc/stat").read_text(encoding="utf-8").splitlines()
-            if line.startswith("btime")
-        )
-    except (OSError, StopIteration):
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
+    except OSError:
         return None
-    ticks = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
-    return None if text[0] in "ZX" else boot + int(text[19]) / ticks
+    fields_after_name = text.split()
+    started = int(fields_after_name[19]) / os.sysconf("SC_CLK_TCK")
+    return None if fields_after_name[0] in "ZX" else started

@@ -6,22 +6,26 @@ import sys
 import traceback
 from pathlib import Path
 
-from train_tools.engines.packed import config
+from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.engines.packed.events import EventLog
-from train_tools.engines.packed.train import train
 from train_tools.errors import TrainToolsError
 
 
 def main(folders: list[str]) -> int:
-    """0: all runs finished. 1: some failed. 2: refused."""
+    """0: all runs finished. 1: some failed. 2: refused. 3: paused, as it was asked to."""
     if not folders:
         print("usage: python -m train_tools.engines.packed RUN_FOLDER [RUN_FOLDER …]", file=sys.stderr)
         return 2
+    # Here, so that the lifeline is held before torch is loaded, which takes seconds.
+    from train_tools.engines.packed import config
+    from train_tools.engines.packed.train import train
+
     logs: list[EventLog] = []
     try:
         configs = [config.read(Path(folder)) for folder in folders]
         logs = [EventLog(c.folder) for c in configs]
-        return 0 if all(train(configs, logs)) else 1
+        outcomes = train(configs, logs)
+        return 3 if "paused" in outcomes else int("failed" in outcomes)
     except TrainToolsError as error:
         _fail(logs, str(error))
         print(error, file=sys.stderr)
@@ -42,4 +46,5 @@ def _fail(logs: list[EventLog], error: str) -> None:
 
 
 if __name__ == "__main__":
+    end_with_supervisor()
     sys.exit(main(sys.argv[1:]))

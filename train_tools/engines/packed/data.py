@@ -14,6 +14,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -157,6 +158,16 @@ class RunData:
         self._config = config
         self._buckets = buckets
         self._random = random.Random(config.seed)
+
+    @property
+    def random_state(self) -> list[Any]:
+        """As JSON holds it."""
+        version, numbers, gauss = self._random.getstate()
+        return [version, list(numbers), gauss]
+
+    @random_state.setter
+    def random_state(self, state: list[Any]) -> None:
+        self._random.setstate((state[0], tuple(state[1]), state[2]))
 
     def epoch(self, schedule: list[tuple[int, int]]) -> Iterator[Batch]:
         orders = [self._random.sample(bucket.order, len(bucket.order)) for bucket in self._buckets]

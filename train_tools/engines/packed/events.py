@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ class EventLog:
     """Appends to `<run folder>/events.jsonl`. Steps are flushed now and then, the rest at once."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / "events.jsonl").open("a", encoding="utf-8")
+        path = folder / "events.jsonl"
+        self._file = path.open("a", encoding="utf-8")
+        if not _ends_a_line(path):  # a crash cut it off
+            self._file.write("\n")
         self._flushed = 0.0
 
     def write(self, event: str, **values: Any) -> None:
@@ -27,3 +31,11 @@ class EventLog:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ class RunOptimizer:
     ) -> None:
         self._gradients = gradients
         self._limit = config.max_grad_norm
+        self._parts: list[tuple[slice, nn.Parameter]] = []
         groups = []
         for part, rate in (
             (slice(0, text_size), config.text_encoder_lr),
@@ -34,6 +36,7 @@ class RunOptimizer:
                 parameter = nn.Parameter(parameters[part])
                 parameter.grad = gradients[part]
                 groups.append({"params": [parameter], "lr": rate})
+                self._parts.append((part, parameter))
         self.optimizer = _optimizer(config, groups)
         self.scheduler = _scheduler(config, self.optimizer, steps)
 
@@ -41,6 +44,36 @@ class RunOptimizer:
     def learning_rate(self) -> float:
         """The rate of the part that comes last: the UNet's, where it is trained."""
         return float(self.optimizer.param_groups[-1]["lr"])
+
+    def tensors(self, own: Tensor) -> dict[str, Tensor]:
+        """The optimizer's numbers, on the CPU; of those for each parameter only where `own` (P,) is true."""
+        found = {}
+        for index, (part, parameter) in enumerate(self._parts):
+            mask = own[part]
+            for name, value in self.optimizer.state[parameter].items():
+                kept = value[mask] if value.shape == parameter.shape else value
+                found[f"{index}.{name}"] = kept.detach().to("cpu", copy=True)
+        return found
+
+    def restore(self, tensors: Mapping[str, Tensor], own: Tensor, schedule: Mapping[str, Any]) -> None:
+        """The counterpart of `tensors` and `schedule`; parameters that aren't `own` start at zero."""
+        for name, value in tensors.items():
+            index, _, key = name.partition(".")
+            part, parameter = self._parts[int(index)]
+            mask, full = own[part], value.to(parameter.device)
+            if value.shape == (int(mask.sum()),):
+                full = torch.zeros_like(parameter.detach(), dtype=value.dtype)
+                full[mask] = value.to(full)
+            self.optimizer.state[parameter][key] = full
+        self.scheduler.load_state_dict(dict(schedule["scheduler"]))
+        for group, rate in zip(self.optimizer.param_groups, schedule["rates"], strict=True):
+            group["lr"] = rate
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        """Where the learning rates stand, as JSON holds it."""
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        return {"scheduler": self.scheduler.state_dict(), "rates": rates}
 
     def step(self) -> None:
         if self._limit > 0:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from diffusers import DDPMScheduler
@@ -123,6 +125,37 @@ class Pack:
             else:
                 self.stack.flat[index].zero_()
         return values
+
+    def tensors(self, index: int) -> dict[str, Tensor]:
+        """What run `index` has learned so far and where its chances stand, whatever pack it is in."""
+        own = self._own(index)
+        optimizer = self.optimizers[index].tensors(own)
+        return {
+            "factors": self.stack.flat[index][own].detach().to("cpu", copy=True),
+            "generator": self._generators[index].get_state(),
+            **{f"optimizer.{name}": tensor for name, tensor in optimizer.items()},
+        }
+
+    @torch.no_grad()
+    def restore(self, index: int, tensors: Mapping[str, Tensor], schedule: Mapping[str, Any]) -> None:
+        """The counterpart of `tensors` and of the optimizer's `schedule`."""
+        own = self._own(index)
+        self.stack.flat[index][own] = tensors["factors"].to(self.stack.flat)
+        self._generators[index].set_state(tensors["generator"])
+        start = "optimizer."
+        kept = {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
+        self.optimizers[index].restore(kept, own, schedule)
+
+    def _own(self, index: int) -> Tensor:
+        """(P,) true where a number is a factor of this run, false where it pads its rank to the pack's."""
+        rank, masks = self.stack.ranks[index], []
+        for delta in self.stack.deltas:
+            down = torch.zeros(delta.down.shape[1:], dtype=torch.bool, device=self.device)
+            up = torch.zeros(delta.up.shape[1:], dtype=torch.bool, device=self.device)
+            down[:rank] = True
+            up[:, :rank] = True
+            masks += [down.flatten(), up.flatten()]
+        return torch.cat(masks)
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         if self._autocast:

@@ -1,37 +1,37 @@
-"""Trains a pack of runs from their run folders: loads, caches, loops over epochs, saves checkpoints."""
+"""Trains run folders: loads and caches once, then trains in packs those that start from the same place."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections import deque
-from pathlib import Path
+from functools import partial
 
 import torch
 
 from train_tools.base_model.load import BaseModel, file_hash, load
 from train_tools.errors import UsageError
-from train_tools.lora import kohya
 
-from . import metadata
+from . import metadata, state
 from .config import RunConfig
-from .data import RunData, encode, epoch_schedule, read_items, steps_per_epoch
+from .data import Item, encode, read_items, steps_per_epoch
 from .events import EventLog
+from .loop import PRECISIONS, Loop, say
 from .pack import Pack
-from .support import pack_key
+from .support import WITHOUT_EFFECT, pack_key
 
-PRECISIONS = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-RATE_STEPS = 20  # it/s is that of the last steps
 ENCODE_BATCH = 4
+PLACES = frozenset({"output_dir", "train_data_dir", "pretrained_model_name_or_path"})  # may move meanwhile
 
 
-def train(configs: list[RunConfig], logs: list[EventLog]) -> list[bool]:
-    """Trains all runs in one pack; returns for each whether it finished.
+def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
+    """Trains all runs; returns for each whether it is finished, failed or paused.
 
-    Raises UsageError where the runs can't share a pack.
+    A run with a saved state goes on from it. Runs whose states share no place, and those without one, are trained
+    one pack after another. Raises UsageError where the runs can't share a pack.
     """
     _check(configs)
-    for log in logs:
-        log.write("stage", stage="loading")
+    _tell(logs, "loading")
     first = configs[0]
     started_at = time.time()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -39,21 +39,49 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[bool]:
     items = read_items(first)
     base = _load(first, device)
     model_hash = file_hash(first.base_model) if first.base_model.is_file() else "IsADirectory"
-    for log in logs:
-        log.write("stage", stage="caching")
-    buckets = encode(items, base, first.flip_aug, ENCODE_BATCH, lambda done, of: _say(f"latents {done}/{of}"))
+    _tell(logs, "caching")
+    buckets = encode(items, base, first.flip_aug, ENCODE_BATCH, lambda done, of: say(f"latents {done}/{of}"))
     base.vae.to("cpu")
     shared = metadata.Shared(items, buckets, first.base_model.name, model_hash, started_at)
     steps = steps_per_epoch(buckets, first.batch_size) * first.epochs
-    pack = Pack(configs, base, steps)
+    identities = [_identity(config, items, model_hash) for config in configs]
+    found = [
+        state.places(config.folder, identity, partial(_warn, log))
+        for config, identity, log in zip(configs, identities, logs, strict=True)
+    ]
+    outcomes = [""] * len(configs)
+    for place, members in state.group(found):
+        pack = Pack([configs[i] for i in members], base, steps)
+        loop = Loop(pack, shared, [logs[i] for i in members], [identities[i] for i in members], steps)
+        if place != state.Place():
+            loop.resume([state.read(found[i][place]) for i in members])
+        _tell([logs[i] for i in members], "training")
+        with pack.stack.attached():
+            for index, outcome in zip(members, loop.run(), strict=True):
+                outcomes[index] = outcome
+        del pack, loop  # the next one needs the memory
+    return outcomes
+
+
+def _identity(config: RunConfig, items: list[Item], model_hash: str) -> str:
+    """Over all that a run's result depends on, wherever its files lie."""
+    arguments = {
+        name: value
+        for name, value in config.arguments.items()
+        if name not in PLACES and name not in WITHOUT_EFFECT
+    }
+    images = [[i.folder, i.path.name, i.path.stat().st_size, i.caption, i.repeats, *i.bucket] for i in items]
+    return hashlib.sha256(json.dumps([arguments, images, model_hash], sort_keys=True).encode()).hexdigest()
+
+
+def _tell(logs: list[EventLog], stage: str) -> None:
     for log in logs:
-        log.write("stage", stage="training")
-    with pack.stack.attached():
-        _loop(pack, shared, logs, steps)
-    for alive, log in zip(pack.alive, logs, strict=True):
-        if alive:
-            log.write("finished")
-    return pack.alive
+        log.write("stage", stage=stage)
+
+
+def _warn(log: EventLog, text: str) -> None:
+    log.write("warning", text=f"{text}; it isn't used")
+    say(text)
 
 
 def _check(configs: list[RunConfig]) -> None:
@@ -73,56 +101,3 @@ def _load(config: RunConfig, device: torch.device) -> BaseModel:
     # The VAE runs once over the dataset: exactness is worth more than speed.
     base.vae.float()
     return base
-
-
-def _loop(pack: Pack, shared: metadata.Shared, logs: list[EventLog], steps: int) -> None:
-    configs = pack.configs
-    runs = [RunData(config, shared.buckets) for config in configs]
-    epochs, step = configs[0].epochs, 0
-    times: deque[float] = deque(maxlen=RATE_STEPS + 1)
-    for epoch in range(1, epochs + 1):
-        schedule = epoch_schedule(shared.buckets, configs[0].batch_size, epoch)
-        sums = [0.0] * len(configs)
-        for number, batches in enumerate(zip(*(run.epoch(schedule) for run in runs), strict=True), start=1):
-            living = list(pack.alive)
-            losses = pack.step(list(batches))
-            step += 1
-            times.append(time.monotonic())
-            rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
-            for index, loss in enumerate(losses):
-                if pack.alive[index]:
-                    sums[index] += loss
-                    logs[index].write(
-                        "step", step=step, steps=steps, epoch=epoch, epochs=epochs, loss=loss,
-                        average_loss=sums[index] / number, lr=pack.optimizers[index].learning_rate,
-                        rate=round(rate, 3), seconds_left=round((steps - step) / rate, 1) if rate else 0.0,
-                    )  # fmt: skip
-                elif living[index]:
-                    error = (
-                        f"the loss is {loss} at step {step}: the learning rate is too high or an image is damaged; "
-                        "this run was stopped, the others go on"
-                    )
-                    logs[index].write("failed", error=error)
-                    _say(f"{configs[index].output_name}: {error}")
-            if not any(pack.alive):
-                return
-        for index, config in enumerate(configs):
-            due = config.save_every_n_epochs and epoch % config.save_every_n_epochs == 0
-            if pack.alive[index] and (due or epoch == epochs):
-                name = _save(pack, index, shared, epoch, step)
-                logs[index].write("checkpoint", file=name, epoch=epoch, step=step)
-                _say(f"saving checkpoint: {config.folder / name}")
-
-
-def _save(pack: Pack, index: int, shared: metadata.Shared, epoch: int, step: int) -> str:
-    """Writes a checkpoint under sd-scripts' names: the last epoch's has no number."""
-    config = pack.configs[index]
-    number = "" if epoch == config.epochs else f"-{epoch:06d}"
-    path = Path(config.folder) / f"{config.output_name}{number}.safetensors"
-    tensors = kohya.tensors_of(pack.stack, index, PRECISIONS[config.save_precision])
-    kohya.write(path, tensors, metadata.build(config, shared, epoch, step))
-    return path.name
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)

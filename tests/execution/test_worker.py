@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from execution.conftest import Bench
+from execution.fake_engine import STEPS, FakeEngine
+
+from train_tools.engines import registry
+from train_tools.execution import conclusion, queue_actions, supervise, worker
+from train_tools.execution.lane import has_worker, lane_lock
+from train_tools.execution.queue import PAUSED, SHUT_DOWN, STOP_AFTER
+from train_tools.execution.queue_actions import Conditions
+from train_tools.execution.train import train
+from train_tools.planning.plan import make_plan
+
+no_sigkill = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+
+
+def events(folder: Path, kind: str) -> list[dict[str, Any]]:
+    found = []
+    for line in (folder / "events.jsonl").read_text().splitlines():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return [event for event in found if event["event"] == kind]
+
+
+def while_working(bench: Bench, do: Callable[[], None], when: Callable[[], bool]) -> None:
+    """Works the queue off; `do` happens once, as soon as `when` is true."""
+    thread = threading.Thread(target=bench.work)
+    thread.start()
+    deadline = time.monotonic() + 30
+    try:
+        while not when():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        do()
+    finally:
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+def has_stepped(bench: Bench, number: int, steps: int = 4) -> Callable[[], bool]:
+    file = bench.entry(number).folder / "events.jsonl"
+    return lambda: file.exists() and len(events(file.parent, "step")) >= steps
+
+
+def packs(bench: Bench) -> list[int]:
+    """How many runs each engine process was given, as its log says."""
+    logs = {entry.folder.joinpath("train.log").stat().st_ino: entry.folder for entry in bench.queue.entries()}
+    said = [line for folder in logs.values() for line in (folder / "train.log").read_text().splitlines()]
+    return [int(line.split()[3]) for line in said if line.startswith("fake engine on")]
+
+
+def test_consecutive_runs_that_may_share_a_pack_are_trained_together(bench: Bench) -> None:
+    bench.add(seed="1-3", pack_size="4")
+    bench.add(seed="4-6", pack_size="4")
+    bench.work()
+    assert set(bench.states().values()) == {"finished"}
+    assert packs(bench) == [4, 2]
+    assert (bench.root / "train_tools" / "measured.json").is_file()
+
+
+def test_a_pack_holds_what_its_engine_allows_in_the_queues_order(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(bench.root, apart="network_dim"))
+    bench.add(seed="1,2", network_dim="4")
+    bench.add(seed="3", network_dim="8")
+    bench.add(seed="4", network_dim="4")
+    bench.work()
+    assert packs(bench) == [2, 1, 1]
+
+
+def test_a_failed_run_stops_nothing_and_is_retried_by_hand(bench: Bench) -> None:
+    bench.add(training_comment="nan")
+    bench.add(training_comment="well")
+    bench.work()
+    assert list(bench.states().values()) == ["failed", "finished"]
+    assert "aren't finite" in str(bench.entry(1).error)
+    assert len(events(bench.entry(1).folder, "finished")) == 1  # a wrong parameter isn't tried again
+    script = bench.root / "fake_engine_script.py"
+    script.write_text(script.read_text().replace('mood == "nan"', "False"))
+    queue_actions.retry(bench.queue, 1)
+    bench.work()
+    assert list(bench.states().values()) == ["finished", "finished"]
+    assert len(list((bench.entry(1).folder / "attempts" / "1").glob("*.safetensors"))) == 2
+
+
+def test_when_memory_runs_out_a_smaller_pack_is_tried_once(bench: Bench) -> None:
+    bench.add(training_comment="hungry", seed="1-4")
+    bench.work()
+    assert set(bench.states().values()) == {"finished"}
+    (warning,) = events(bench.entry(1).folder, "warning")
+    assert "out of memory" in warning["text"]
+    assert warning["text"].endswith("it is tried once more with at most 2 run(s) at once")
+
+
+def test_a_smaller_pack_is_tried_only_once_and_only_if_allowed(bench: Bench) -> None:
+    bench.add(training_comment="starving", seed="1-4")
+    bench.add(Conditions(may_shrink=False), training_comment="hungry", seed="1-3")
+    bench.work()
+    assert set(bench.states().values()) == {"failed"}
+    assert [len(events(bench.entry(number).folder, "warning")) for number in (1, 5)] == [1, 0]
+
+
+@no_sigkill
+def test_a_killed_engine_is_started_again_from_its_state(bench: Bench) -> None:
+    bench.add(training_comment="falls once")
+    bench.work()
+    assert bench.states() == {1: "finished"}
+    folder = bench.entry(1).folder
+    assert [event["step"] for event in events(folder, "resumed")] == [3]
+    assert len(events(folder, "finished")) == 1
+    assert not (folder / "attempts").exists()
+
+
+@no_sigkill
+def test_an_engine_that_always_dies_at_the_same_step_is_given_up(bench: Bench) -> None:
+    bench.add(training_comment="killed")
+    bench.work()
+    assert bench.states() == {1: "failed"}
+    assert len(list((bench.entry(1).folder / "attempts").iterdir())) == conclusion.MAX_RESTARTS
+
+
+def test_a_full_disk_is_waited_out(bench: Bench) -> None:
+    bench.add(training_comment="disk full once")
+    bench.work()
+    assert bench.states() == {1: "finished"}
+    assert bench.slept == [worker.RETRY_S]
+    assert "No space left" in events(bench.entry(1).folder, "warning")[0]["text"]
+
+
+def test_a_run_paused_in_its_pack_is_paused_alone(bench: Bench) -> None:
+    bench.add(training_comment="slow", seed="1,2")
+    while_working(bench, lambda: queue_actions.pause(bench.queue, 1), has_stepped(bench, 1))
+    assert bench.states() == {1: "paused", 2: "finished"}
+    done = len(events(bench.entry(1).folder, "step"))
+    assert 4 <= done < STEPS
+    queue_actions.resume(bench.queue, 1)
+    bench.work()
+    assert bench.states() == {1: "finished", 2: "finished"}
+    assert len(events(bench.entry(1).folder, "step")) == STEPS
+
+
+def test_a_paused_queue_frees_the_engine_and_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(bench.root, apart="seed"))
+    bench.add(training_comment="slow")
+    bench.add(seed="2", training_comment="later")
+    while_working(bench, lambda: flag(bench, PAUSED), has_stepped(bench, 1))
+    assert bench.states() == {1: "interrupted", 2: "queued"}
+    bench.work()
+    assert bench.states() == {1: "interrupted", 2: "queued"}
+    flag(bench, PAUSED, on=False)
+    bench.work()
+    assert set(bench.states().values()) == {"finished"}
+    assert len(events(bench.entry(1).folder, "step")) == STEPS
+
+
+def flag(bench: Bench, name: str, *, on: bool = True) -> None:
+    with bench.queue.locked() as connection:
+        bench.queue.set_flag(connection, "gpu", name, on)
+
+
+def test_cancelling_what_is_trained_ends_it_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(bench.root, apart="seed"))
+    bench.add(training_comment="hang")
+    bench.add(seed="2")
+    hanging = bench.entry(1).folder / "hanging"
+    started = time.monotonic()
+    while_working(bench, lambda: queue_actions.cancel(bench.queue, 1), hanging.exists)
+    assert time.monotonic() - started < 30
+    assert bench.states() == {1: "cancelled", 2: "finished"}
+
+
+def test_run_now_lets_what_is_trained_go_on_after(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(bench.root, apart="seed"))
+    bench.add(training_comment="slow", seed="1")
+    bench.add(training_comment="later", seed="2,3")
+    while_working(bench, lambda: queue_actions.run_now(bench.queue, 3), has_stepped(bench, 1))
+    assert set(bench.states().values()) == {"finished"}
+    ends = {number: events(bench.entry(number).folder, "finished")[0]["time"] for number in (1, 2, 3)}
+    assert ends[3] < ends[1] < ends[2]
+    assert len(events(bench.entry(1).folder, "step")) == STEPS
+
+
+def test_stop_after_this_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(bench.root, apart="seed"))
+    bench.add(seed="1,2")
+    flag(bench, STOP_AFTER)
+    bench.work()
+    assert list(bench.states().values()) == ["finished", "queued"]
+    flag(bench, PAUSED, on=False)
+    bench.work()
+    assert list(bench.states().values()) == ["finished", "finished"]
+
+
+def test_an_entry_waits_for_its_time_even_if_the_clock_is_set_back(bench: Bench) -> None:
+    now = [1000.0]
+    bench.queue.clock = lambda: now[0]
+    bench.add(Conditions(not_before=1010.0), seed="1")
+    bench.add(seed="2")
+
+    def on_sleep() -> None:
+        now[0] += 5 if len(bench.slept) != 2 else -20
+
+    bench.on_sleep = on_sleep
+    bench.work()
+    assert set(bench.states().values()) == {"finished"}
+    assert bench.slept == [worker.IDLE_S] * 7
+    first, second = (events(bench.entry(number).folder, "finished")[0]["time"] for number in (1, 2))
+    assert second < first
+
+
+def test_the_computer_is_shut_down_only_when_asked_and_once(bench: Bench) -> None:
+    bench.add(seed="1")
+    bench.work()
+    assert bench.shut_downs == []
+    bench.add(seed="2")
+    flag(bench, SHUT_DOWN)
+    bench.work()
+    bench.work()
+    assert bench.shut_downs == [True]
+
+
+def test_a_run_that_finished_as_its_worker_was_killed_isnt_done_twice(bench: Bench) -> None:
+    bench.add(seed="1")
+    bench.work()
+    entry = bench.entry(1)
+    record = json.loads((entry.folder / "run.json").read_text())
+    record.update(state="running", pid=os.getpid(), process_started=1.0)
+    (entry.folder / "run.json").write_text(json.dumps(record))
+    assert bench.states() == {1: "interrupted"}
+    bench.work()
+    assert bench.states() == {1: "finished"}
+    assert len(events(entry.folder, "step")) == STEPS
+
+
+def test_a_folder_deleted_while_it_is_trained_stays_deleted(bench: Bench) -> None:
+    bench.add(training_comment="slow", seed="1")
+    bench.add(seed="2", training_comment="later")
+    folder = bench.entry(1).folder
+    while_working(bench, lambda: shutil.rmtree(folder), has_stepped(bench, 1))
+    assert bench.states() == {1: "failed", 2: "finished"}
+    assert not folder.exists()
+
+
+def test_what_is_trained_outside_of_the_queue_is_waited_for(bench: Bench) -> None:
+    bench.add(seed="1", training_comment="slow")
+    entry = bench.entry(1)
+    record = json.loads((entry.folder / "run.json").read_text())
+    record.update(state="interrupted")
+    (entry.folder / "run.json").write_text(json.dumps(record))
+    plan = make_plan(bench.version, {**entry_settings(bench), "seed": "1", "training_comment": "slow"})
+    thread = threading.Thread(target=train, args=(bench.version, plan, lambda run, event: None))
+    thread.start()
+    while bench.states()[1] != "running":
+        time.sleep(0.01)
+    bench.on_sleep = lambda: time.sleep(0.1)
+    bench.work()
+    thread.join()
+    assert bench.states() == {1: "finished"}
+    assert len(events(entry.folder, "finished")) == 1
+
+
+def entry_settings(bench: Bench) -> dict[str, str]:
+    from execution.fake_engine import settings
+
+    return settings(bench.root)
+
+
+def test_an_engine_that_doesnt_pause_is_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "PAUSE_S", 0.1)
+    bench.add(training_comment="hang")
+    hanging = bench.entry(1).folder / "hanging"
+    while_working(bench, lambda: queue_actions.pause(bench.queue, 1), hanging.exists)
+    assert bench.states() == {1: "paused"}
+
+
+def test_one_worker_a_lane(bench: Bench) -> None:
+    assert not has_worker(bench.root)
+    with lane_lock(bench.root, "gpu"):
+        assert has_worker(bench.root)
+        assert not has_worker(bench.root, "other")
+        assert worker.main(["--root", str(bench.root)]) == 0
+    assert not has_worker(bench.root)

@@ -1,0 +1,24 @@
+"""A few trials of each fault; campaign.py tries more."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from execution.fake_engine import FakeEngine
+from faults.trial import FAULTS, Trial
+
+from train_tools.engines import registry
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", FAULTS)
+def test_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, seed: int) -> None:
+    monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(tmp_path))  # put back at the end
+    trial = Trial(tmp_path, random.Random(f"{name} {seed}"))
+    losses = trial.run(FAULTS[name])
+    assert losses == [], (tmp_path / "worker.log").read_text()

@@ -1,0 +1,72 @@
+"""`python -m train_tools.commands.job FOLDER`: does a queued caption or preview job; the worker starts it."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+from train_tools.captioning.service import caption
+from train_tools.captioning.settings import CaptioningSettings
+from train_tools.dataset.progress import Progress
+from train_tools.engines.lifeline import end_with_supervisor
+from train_tools.errors import TrainToolsError
+from train_tools.execution import events
+from train_tools.execution.ticket import CAPTION, Ticket, read_ticket
+from train_tools.preview.service import preview
+from train_tools.preview.settings import PreviewSettings
+from train_tools.workspace.settings import preview_change
+from train_tools.workspace.workspace import Version
+
+
+def main(arguments: list[str]) -> int:
+    """0 done, 1 something failed, 2 refused; events.jsonl says what."""
+    folder = Path(arguments[0])
+    ticket = read_ticket(folder)
+    if ticket is None:
+        print(f"{folder} holds no queued job", file=sys.stderr)
+        return 2
+    version_folder = folder.parents[1]
+    version = Version(version_folder.parents[1].name, version_folder.name, version_folder)
+    try:
+        failed = (captions if ticket.kind == CAPTION else previews)(folder, version, ticket)
+    except TrainToolsError as error:
+        events.say(folder, "failed", error=str(error))
+        return error.exit_code
+    except Exception as error:
+        # The log keeps the traceback; the event says it in one line.
+        traceback.print_exc()
+        events.say(folder, "failed", error=f"{type(error).__name__}: {error}")
+        return 1
+    if failed:
+        events.say(folder, "failed", error=failed)
+        return 1
+    events.say(folder, "finished")
+    return 0
+
+
+def captions(folder: Path, version: Version, ticket: Ticket) -> str:
+    """What failed, in a sentence; empty where nothing did."""
+
+    def report(progress: Progress) -> None:
+        tell(folder, progress.done, progress.total, f"{progress.name}: {progress.text}")
+
+    settings = preview_change(version, "captioning", CaptioningSettings, ticket.settings)
+    failed = caption(version, settings, report).failed
+    return f"{len(failed)} images failed; {failed[0].name}: {failed[0].reason}" if failed else ""
+
+
+def previews(folder: Path, version: Version, ticket: Ticket) -> str:
+    settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
+    result = preview(version, settings, lambda done, of: tell(folder, done, of, ""))
+    events.say(folder, "checkpoint", file=str(result.sheet))
+    return ""
+
+
+def tell(folder: Path, done: int, total: int, text: str) -> None:
+    events.say(folder, "progress", done=done, total=total, text=text)
+
+
+if __name__ == "__main__":
+    end_with_supervisor()
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,240 @@
+"""`queue add|list|watch|pause|resume|cancel|retry|move|edit|now|not-before|stop-after|shut-down|clear …`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from train_tools.captioning.settings import CaptioningSettings
+from train_tools.commands.options import add_common, add_set, add_version
+from train_tools.commands.output import Output, table
+from train_tools.commands.plan import show
+from train_tools.commands.queue_watch import watch
+from train_tools.engines.registry import ENGINES
+from train_tools.errors import UsageError
+from train_tools.execution import queue_actions, queue_edit
+from train_tools.execution.lane import ensure_worker, has_worker
+from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.queue_actions import FIRST, LAST, Conditions
+from train_tools.execution.runs import progress_of
+from train_tools.execution.ticket import CAPTION, DEFAULT_LANE, KINDS, TRAIN
+from train_tools.planning.plan import DEFAULT_ENGINE, make_plan
+from train_tools.preview.settings import PreviewSettings
+from train_tools.workspace import settings
+from train_tools.workspace.workspace import Workspace
+
+HELP = "Trainings, captions and previews one after another, in a process that outlives this terminal."
+ACTIONS = {
+    "add": "queue the runs that the settings mean, or a caption or preview job",
+    "list": "what waits, is being done and has ended",
+    "watch": "follow what happens until the queue is done; ends and starts again at will",
+    "pause": "pause an entry, or all: the step is finished, the state saved, the GPU free",
+    "resume": "let a paused entry, or the paused queue, go on",
+    "cancel": "take an entry out; what it made is kept",
+    "retry": "queue a failed or cancelled entry once more, or all that failed",
+    "move": "to the first or last place, or before another entry",
+    "edit": "change settings of an entry that waits",
+    "now": "do an entry next; what is being trained pauses and goes on after",
+    "not-before": "start an entry no earlier than at a time",
+    "stop-after": "pause the queue when what is being trained has ended",
+    "shut-down": "shut the computer down when the queue is done",
+    "clear": "take what has ended off the list; its folders stay",
+}
+ONE, ONE_OR_ALL = ("cancel", "move", "edit", "now", "not-before"), ("pause", "resume", "retry")
+SWITCHES = {"stop-after": STOP_AFTER, "shut-down": SHUT_DOWN}
+WAKING = ("add", "list", "watch", "resume", "retry", "now", "not-before", "move", "edit")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True)
+    for action, help_text in ACTIONS.items():
+        leaf = actions.add_parser(action, help=help_text, description=help_text)
+        if action == "add":
+            _add_options(leaf)
+        elif action in ONE:
+            leaf.add_argument("id", metavar="ID", type=int)
+        elif action in ONE_OR_ALL:
+            leaf.add_argument("id", metavar="ID", type=int, nargs="?", help="default: all")
+        if action == "move":
+            leaf.add_argument(
+                "where", metavar="first|last|ID", help="the place, or the entry to stand before"
+            )
+        elif action == "not-before":
+            leaf.add_argument("when", metavar="TIME", help="22:30, 2026-01-31T22:30, or `any`")
+        elif action in SWITCHES:
+            leaf.add_argument("--off", action="store_true", help="take it back")
+        elif action == "edit":
+            add_set(leaf)
+        leaf.add_argument("--lane", default=DEFAULT_LANE, help="a queue beside others, as for a second GPU")
+        add_common(leaf)
+
+
+def _add_options(leaf: argparse.ArgumentParser) -> None:
+    add_version(leaf)
+    add_set(leaf)
+    leaf.add_argument("--kind", choices=KINDS, default=TRAIN, help="what is to be done")
+    leaf.add_argument(
+        "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
+    )
+    leaf.add_argument("--again", action="store_true", help="train finished runs once more")
+    leaf.add_argument("--not-before", metavar="TIME", help="22:30 or 2026-01-31T22:30")
+    leaf.add_argument(
+        "--no-milder", action="store_true", help="where memory runs out, don't try once with fewer at a time"
+    )
+
+
+def run(arguments: argparse.Namespace, out: Output) -> int:
+    queue, action = Queue(arguments.root), arguments.action
+    if action == "add":
+        _add(queue, arguments, out)
+    elif action in SWITCHES or (action in ("pause", "resume") and arguments.id is None):
+        _switch(queue, arguments)
+    elif action == "clear":
+        out.say(f"{queue_actions.clear(queue, arguments.lane)} entries taken off the list")
+    elif action == "retry" and arguments.id is None:
+        for entry in queue.entries(arguments.lane):
+            if entry.state == "failed" and entry.folder.is_dir():
+                queue_actions.retry(queue, entry.id)
+    elif action not in ("list", "watch"):
+        _act_on_one(queue, arguments)
+    if action in WAKING and _has_work(queue, arguments.lane):
+        ensure_worker(arguments.root, arguments.lane)
+    if action == "watch":
+        return watch(queue, arguments.lane, out)
+    document = state_document(queue, arguments.lane)
+    if action != "clear":
+        _show(document, out)
+    out.document(document)
+    return 0
+
+
+def _add(queue: Queue, arguments: argparse.Namespace, out: Output) -> None:
+    version = Workspace(arguments.root).version(arguments.project, arguments.version)
+    changes = settings.parse_assignments(arguments.set)
+    when = parse_time(arguments.not_before) if arguments.not_before else None
+    conditions = Conditions(arguments.lane, when, not arguments.no_milder)
+    if arguments.kind == TRAIN:
+        plan = make_plan(version, changes, arguments.engine, again=arguments.again)
+        show(plan, out)
+        added = queue_actions.add_training(queue, version, plan, changes, conditions)
+        if changes:
+            settings.update(version, "training", {name: value or None for name, value in changes.items()})
+        out.say(f"\n{len(added)} run(s) queued, {len(plan.runs) - len(added)} not needed")
+        return
+    # Checked now: a wrong name must not wait for its turn to be told.
+    section, kind = (
+        ("captioning", CaptioningSettings) if arguments.kind == CAPTION else ("preview", PreviewSettings)
+    )
+    settings.preview_change(version, section, kind, changes)
+    queue_actions.add_job(queue, version, arguments.kind, changes, conditions)
+
+
+def _switch(queue: Queue, arguments: argparse.Namespace) -> None:
+    name = SWITCHES.get(arguments.action, PAUSED)
+    on = not arguments.off if arguments.action in SWITCHES else arguments.action == "pause"
+    with queue.locked() as connection:
+        queue.set_flag(connection, arguments.lane, name, on)
+
+
+def _act_on_one(queue: Queue, arguments: argparse.Namespace) -> None:
+    number = arguments.id
+    if arguments.action == "move":
+        where = arguments.where
+        if where not in (FIRST, LAST) and not where.isdigit():
+            raise UsageError(f"an entry can't move to {where!r}; say first, last or an entry's number")
+        queue_actions.move(queue, number, where if where in (FIRST, LAST) else int(where))
+    elif arguments.action == "edit":
+        queue_edit.edit(queue, number, settings.parse_assignments(arguments.set))
+    elif arguments.action == "not-before":
+        queue_actions.not_before(
+            queue, number, None if arguments.when == "any" else parse_time(arguments.when)
+        )
+    else:
+        actions = {
+            "cancel": queue_actions.cancel, "pause": queue_actions.pause, "resume": queue_actions.resume,
+            "retry": queue_actions.retry, "now": queue_actions.run_now,
+        }  # fmt: skip
+        actions[arguments.action](queue, number)
+
+
+def parse_time(text: str) -> float:
+    """Seconds since 1970 of a time of day (the next one) or of a date with time, both local."""
+    try:
+        if "T" in text or " " in text.strip():
+            return datetime.fromisoformat(text.strip()).timestamp()
+        clock = datetime.strptime(text.strip(), "%H:%M").time()
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no time; say 22:30 or 2026-01-31T22:30") from error
+    now = datetime.now()
+    today = datetime.combine(now.date(), clock)
+    return (today if today > now else today + timedelta(days=1)).timestamp()
+
+
+def _has_work(queue: Queue, lane: str) -> bool:
+    with queue.locked() as connection:
+        flags = queue.flags(connection, lane)
+        return PAUSED not in flags and any(
+            entry.waits or entry.taken for entry in queue.read(connection, lane)
+        )
+
+
+def state_document(queue: Queue, lane: str) -> dict[str, Any]:
+    with queue.locked() as connection:
+        entries = list(queue.read(connection, lane))
+        flags = queue.flags(connection, lane)
+    return {
+        "lane": lane,
+        "worker": has_worker(queue.root, lane),
+        "paused": PAUSED in flags,
+        "stop_after": STOP_AFTER in flags,
+        "shut_down": SHUT_DOWN in flags,
+        "entries": [_entry_document(entry) for entry in entries],
+    }
+
+
+def _entry_document(entry: Entry) -> dict[str, Any]:
+    step, steps = progress_of(entry.folder, entry.record) if entry.record else (0, 0)
+    return {
+        "id": entry.id,
+        "kind": entry.ticket.kind,
+        "project": entry.project,
+        "version": entry.version,
+        "name": entry.folder.name,
+        "folder": str(entry.folder),
+        "state": entry.state,
+        "step": step,
+        "steps": steps,
+        "not_before": entry.not_before,
+        "request": entry.request,
+        "error": entry.error,
+    }
+
+
+def _show(document: dict[str, Any], out: Output) -> None:
+    if not document["entries"]:
+        out.say("the queue is empty; add to it with `queue add PROJECT VERSION`")
+        return
+    rows = [["id", "what", "project", "version", "state", "step", "name"]]
+    for entry in document["entries"]:
+        step = f"{entry['step']}/{entry['steps']}" if entry["steps"] else "-"
+        state = entry["state"]
+        if entry["request"]:
+            state += f", to {entry['request']}"
+        elif entry["not_before"] and entry["not_before"] > time.time() and state not in ENDED:
+            state += f" until {datetime.fromtimestamp(entry['not_before']):%Y-%m-%d %H:%M}"
+        rows.append([
+            str(entry["id"]), entry["kind"], entry["project"], entry["version"], state, step, entry["name"],
+        ])  # fmt: skip
+    out.say(table(rows, right=frozenset({0, 5})))
+    for entry in document["entries"]:
+        if entry["error"]:
+            out.say(f"{entry['id']}: {entry['error']}")
+    for name, words in (
+        ("paused", "the queue is paused; `queue resume` lets it go on"),
+        ("stop_after", "the queue stops after what is being trained"),
+        ("shut_down", "the computer shuts down when the queue is done"),
+    ):
+        if document[name]:
+            out.say(words)

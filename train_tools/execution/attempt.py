@@ -1,0 +1,86 @@
+"""A run while it is trained: what its engine says of it, and how its files are judged after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_tools.engines.interface import Engine
+from train_tools.execution import run_record
+from train_tools.execution.supervise import last_lines
+from train_tools.execution.verify import problems
+from train_tools.planning.checkpoints import checkpoint_names
+from train_tools.planning.measured import add_measurement, kind_of
+from train_tools.workspace.run_folder import RunRecord
+
+
+@dataclass
+class Attempt:
+    """`arguments` are those of run.toml. What the engine says is taken from events."""
+
+    folder: Path
+    record: RunRecord
+    arguments: Mapping[str, Any]
+    says_finished: bool = False
+    says_paused: bool = False
+    says_anything: bool = False
+    error: str | None = None
+    first_step: tuple[int, float] | None = None  # step, time
+    last_step: tuple[int, float] | None = None
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        self.says_anything = True
+        if event["event"] == "finished":
+            self.says_finished = True
+        elif event["event"] == "paused":
+            self.says_paused = True
+        elif event["event"] == "failed":
+            self.error = str(event.get("error", "the engine gave no reason"))
+        elif event["event"] == "step" and isinstance(event.get("step"), int):
+            self.last_step = (event["step"], float(event.get("time", time.time())))
+            self.first_step = self.first_step or self.last_step
+
+    def start(self, pid: int) -> None:
+        self.record = run_record.start(self.folder, self.record, pid)
+
+    def end(self, state: str, error: str | None = None) -> RunRecord:
+        self.record = run_record.end(self.folder, self.record, state, error)
+        return self.record
+
+    @property
+    def checkpoints(self) -> list[str]:
+        return checkpoint_names(self.arguments, self.record.steps) if self.arguments else []
+
+    def faults(self) -> list[str]:
+        """What its files lack; empty where it is what was planned."""
+        return problems(self.folder, self.checkpoints, self.record.steps)
+
+    def verdict(self, exit_code: int) -> str | None:
+        """Why the run failed; None where it is finished. The files decide; the engine's words explain."""
+        if self.error is not None:
+            return self.error
+        if self.says_finished:
+            return "; ".join(self.faults()) or None
+        said = last_lines(self.folder)
+        error = f"the engine ended with code {exit_code} before the run was finished"
+        return f"{error}; its last lines: {said}" if said else error
+
+    @property
+    def seconds_per_step(self) -> float | None:
+        """None where it isn't known, as after a change of the system's clock."""
+        if self.first_step is None or self.last_step is None or self.last_step[0] == self.first_step[0]:
+            return None
+        seconds = (self.last_step[1] - self.first_step[1]) / (self.last_step[0] - self.first_step[0])
+        return seconds if seconds > 0 else None
+
+
+def measure(file: Path, engine: Engine, pack: Sequence[Attempt]) -> None:
+    """Keeps the time of a step for the estimates of later plans."""
+    times = [seconds for attempt in pack if (seconds := attempt.seconds_per_step) is not None]
+    if times:
+        kind = kind_of(engine.name, pack[0].arguments)
+        firsts = [a.first_step[1] - a.record.started for a in pack if a.first_step and a.record.started]
+        add_measurement(file, kind, len(pack), min(times), max(0.0, min(firsts, default=0.0)))

@@ -1,0 +1,70 @@
+"""What becomes of a queue entry when its process has ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from train_tools.execution import transient
+from train_tools.execution.attempt import Attempt
+from train_tools.execution.queue import CANCEL, PAUSE, Entry, Queue
+
+MAX_RESTARTS = 5  # without a step further
+
+
+def conclude(
+    queue: Queue,
+    entry: Entry,
+    attempt: Attempt,
+    exit_code: int,
+    request: str,
+    together: int,
+    *,
+    was_asked: bool,
+) -> bool:
+    """Records how one of `together` runs ended; returns whether the lane should wait before the next try.
+
+    Raises TrainToolsError and OSError where that can't be written.
+    """
+    if not attempt.folder.is_dir():
+        return False
+    error = attempt.verdict(exit_code)
+    if error is None:
+        attempt.end("finished")
+        return False
+    if attempt.error is None and not attempt.says_finished and (attempt.says_paused or was_asked):
+        attempt.end({CANCEL: "cancelled", PAUSE: "paused"}.get(request, "interrupted"))
+        return False
+    cause = transient.cause(attempt, error, exit_code)
+    if cause == transient.WRONG:
+        attempt.end("failed", error)
+        return False
+    if request == CANCEL:
+        attempt.end("cancelled")
+        return False
+    changes = _milder(entry, together) if cause == transient.MEMORY else _again(entry, attempt)
+    if not changes:
+        attempt.end("failed", error)
+        return False
+    with queue.locked() as connection:
+        queue.change(connection, entry, **{**changes, "note": f"{error}; {changes['note']}"})
+    attempt.end("interrupted", error)
+    return cause == transient.DISK
+
+
+def _milder(entry: Entry, together: int) -> dict[str, Any]:
+    """What changes in the ticket for a smaller pack, which is tried once; empty where nothing can be milder."""
+    if entry.ticket.shrunk or not entry.ticket.may_shrink or together == 1:
+        return {}
+    size = together // 2
+    note = f"it is tried once more with at most {size} run(s) at once"
+    return {"pack_size": size, "shrunk": True, "note": note}
+
+
+def _again(entry: Entry, attempt: Attempt) -> dict[str, Any]:
+    """What changes in the ticket for another try; empty where it was tried often enough."""
+    step = attempt.last_step[0] if attempt.last_step else 0
+    restarts = 1 if step > entry.ticket.reached else entry.ticket.restarts + 1
+    if restarts > MAX_RESTARTS:
+        return {}
+    note = f"it is tried again ({restarts} of {MAX_RESTARTS} times without a step further)"
+    return {"restarts": restarts, "reached": max(step, entry.ticket.reached), "note": note}

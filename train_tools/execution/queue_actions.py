@@ -1,0 +1,217 @@
+"""What a person does with the queue. Every action is whole or not at all; whoever trains hears of it by the queue."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_tools.errors import UsageError
+from train_tools.execution.queue import CANCEL, ENDED, GIVE_WAY, PAUSE, PAUSED, Entry, Queue
+from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
+from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
+from train_tools.execution.train import refuse_impossible
+from train_tools.planning.arguments import argument_named
+from train_tools.planning.expand import PlannedRun
+from train_tools.planning.plan import Plan
+from train_tools.planning.values import parse_values
+from train_tools.workspace import settings
+from train_tools.workspace.files import free_name, time_stamp
+from train_tools.workspace.workspace import Version
+
+FIRST, LAST = "first", "last"
+
+
+@dataclasses.dataclass(frozen=True)
+class Conditions:
+    """`not_before` is in seconds since 1970. `may_shrink` allows a smaller pack where memory runs out."""
+
+    lane: str = DEFAULT_LANE
+    not_before: float | None = None
+    may_shrink: bool = True
+
+
+def add_training(
+    queue: Queue, version: Version, plan: Plan, changes: Mapping[str, Any], conditions: Conditions
+) -> list[Ticket]:
+    """Queues the plan's runs that are to be trained; `changes` are those that it was made with.
+
+    Raises UsageError where a run can't be trained, TrainToolsError where one is active already.
+    """
+    refuse_impossible(plan)
+    size = pack_size(version, changes)
+    with queue.locked() as connection:
+        for run in plan.runs_to_train:
+            refuse_active(version.trains / run.name)
+        return [
+            _add_run(queue, connection, version.trains / run.name, run, size, conditions)
+            for run in plan.runs_to_train
+        ]
+
+
+def _add_run(
+    queue: Queue,
+    connection: sqlite3.Connection,
+    folder: Path,
+    run: PlannedRun,
+    size: int,
+    conditions: Conditions,
+) -> Ticket:
+    folder.mkdir(parents=True, exist_ok=True)
+    ticket = Ticket(
+        TRAIN,
+        **dataclasses.asdict(conditions),
+        arguments=dict(run.arguments),
+        identity=identity_of(run),
+        pack_size=size,
+    )
+    # The ticket first: with it alone the run is already remembered.
+    placed = queue.add(connection, folder, ticket)
+    fresh(folder, ticket.identity, ticket.arguments)
+    return placed
+
+
+def pack_size(version: Version, changes: Mapping[str, Any]) -> int:
+    option = argument_named("pack_size")
+    given = {**settings.read(version)["training"], **changes}.get(option.name, "")
+    return int(parse_values(option, given)[0] if given != "" else option.default)
+
+
+def add_job(
+    queue: Queue, version: Version, kind: str, changes: Mapping[str, str], conditions: Conditions
+) -> Ticket:
+    """Queues captions or previews of a version; `changes` are laid over its settings when the job starts."""
+    with queue.locked() as connection:
+        folder = free_name(version.folder / "jobs", f"{time_stamp()}-{kind}")
+        folder.mkdir(parents=True)
+        identity = {
+            "run_id": folder.name, "digest": "", "engine": kind, "steps": 0, "output_name": "",
+            "dataset_fingerprint": "",
+        }  # fmt: skip
+        ticket = Ticket(kind, **dataclasses.asdict(conditions), settings=dict(changes), identity=identity)
+        placed = queue.add(connection, folder, ticket)
+        fresh(folder, identity, {})
+        return placed
+
+
+def cancel(queue: Queue, number: int) -> None:
+    """What waits or is paused is cancelled at once; what is trained, as soon as its process has ended."""
+    with queue.locked() as connection:
+        entry = queue.entry(connection, number)
+        if entry.taken:
+            queue.mark(connection, [number], request=CANCEL)
+        elif entry.waits or entry.state == "paused":
+            _end(entry, "cancelled")
+            queue.mark(connection, [number], done=1)
+        else:
+            raise _no("cancel", entry)
+
+
+def pause(queue: Queue, number: int) -> None:
+    """Until `resume`. What is trained finishes its step, saves its state and gives the GPU free."""
+    with queue.locked() as connection:
+        entry = queue.entry(connection, number)
+        if entry.taken:
+            queue.mark(connection, [number], request=PAUSE)
+        elif entry.waits:
+            _end(entry, "paused")
+        else:
+            raise _no("pause", entry)
+
+
+def resume(queue: Queue, number: int) -> None:
+    with queue.locked() as connection:
+        entry = queue.entry(connection, number)
+        if entry.taken and entry.request == PAUSE:
+            queue.mark(connection, [number], request=GIVE_WAY)  # it may have paused already
+        elif entry.state == "paused":
+            _requeue(queue, connection, entry)
+        else:
+            raise _no("resume", entry)
+
+
+def retry(queue: Queue, number: int) -> None:
+    """Once more, from its last state where it has one; what it made before is kept in `attempts/`."""
+    with queue.locked() as connection:
+        entry = queue.entry(connection, number)
+        if entry.taken or entry.state not in ("failed", "cancelled") or not entry.folder.is_dir():
+            raise _no("retry", entry)
+        _requeue(queue, connection, entry)
+
+
+def move(queue: Queue, number: int, where: str | int) -> None:
+    """Before the entry with the number `where`, or to the FIRST or LAST place of its lane."""
+    with queue.locked() as connection:
+        entry = queue.entry(connection, number)
+        queue.change(connection, entry, position=_position(queue, connection, entry, where))
+
+
+def _position(queue: Queue, connection: sqlite3.Connection, entry: Entry, where: str | int) -> float:
+    others = [e for e in queue.read(connection, entry.ticket.lane) if e.id != entry.id]
+    places = [e.position for e in others]
+    if where == LAST or not others:
+        return max(places, default=0.0) + 1
+    if where == FIRST:
+        return min(places) - 1
+    targets = [index for index, other in enumerate(others) if other.id == where]
+    if not targets:
+        raise UsageError(f"entry {where} isn't in the same lane; look with `queue list`")
+    index = targets[0]
+    return (places[index - 1] + places[index]) / 2 if index else places[0] - 1
+
+
+def run_now(queue: Queue, number: int) -> None:
+    """Next, whatever is being trained: that pauses and goes on after."""
+    with queue.locked() as connection:
+        entry = queue.entry(connection, number)
+        if entry.state in ENDED:
+            raise _no("run", entry)
+        lane = entry.ticket.lane
+        queue.change(connection, entry, not_before=None, position=_position(queue, connection, entry, FIRST))
+        if entry.state == "paused":
+            _requeue(queue, connection, entry)
+        queue.set_flag(connection, lane, PAUSED, on=False)
+        if not entry.taken:
+            busy = [e.id for e in queue.read(connection, lane) if e.taken and not e.request]
+            queue.mark(connection, busy, request=GIVE_WAY)
+
+
+def not_before(queue: Queue, number: int, when: float | None) -> None:
+    with queue.locked() as connection:
+        entry = that_waits(queue, connection, number)
+        queue.change(connection, entry, not_before=when)
+
+
+def clear(queue: Queue, lane: str) -> int:
+    """Takes what has ended off the list; its folders stay. Returns how many entries."""
+    with queue.locked() as connection:
+        ended = [e for e in queue.read(connection, lane) if e.state in ENDED and not e.taken]
+        for entry in ended:
+            queue.forget(connection, entry)
+        return len(ended)
+
+
+def that_waits(queue: Queue, connection: sqlite3.Connection, number: int) -> Entry:
+    entry = queue.entry(connection, number)
+    if not (entry.waits or entry.state == "paused") or entry.taken:
+        raise _no("change", entry)
+    return entry
+
+
+def _requeue(queue: Queue, connection: sqlite3.Connection, entry: Entry) -> None:
+    queue.change(connection, entry, restarts=0, reached=0, shrunk=False)
+    queue.mark(connection, [entry.id], done=0, request="")
+    fresh(entry.folder, entry.ticket.identity, entry.ticket.arguments)
+
+
+def _end(entry: Entry, state: str) -> None:
+    record = entry.record or fresh(entry.folder, entry.ticket.identity, entry.ticket.arguments)
+    end(entry.folder, record, state)
+
+
+def _no(what: str, entry: Entry) -> UsageError:
+    state = "being trained" if entry.taken or entry.state == "running" else entry.state
+    hint = "" if (entry.folder / FILE).is_file() else " and its folder was deleted"
+    return UsageError(f"entry {entry.id} is {state}{hint}: nothing to {what}; look with `queue list`")

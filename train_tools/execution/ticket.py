@@ -1,0 +1,57 @@
+"""A queue entry as its folder keeps it: all that is needed to queue it again where the database is lost."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_tools.errors import TrainToolsError
+from train_tools.workspace.files import read_json, write_json
+
+FILE = "queue.json"
+TRAIN, CAPTION, PREVIEW = KINDS = ("train", "caption", "preview")
+DEFAULT_LANE = "gpu"
+
+
+@dataclasses.dataclass(frozen=True)
+class Ticket:
+    """Times are seconds since 1970. `id` and `position` are given by the queue.
+
+    A training brings `arguments` (its run.toml) and `identity` (what its record says of it); other jobs bring
+    `settings`. `pack_size` is the most runs it is trained with. `restarts` counts ends of its process since step
+    `reached`; `shrunk` says that its pack was made smaller because memory ran out; `note` is what is to be said when
+    it starts next.
+    """
+
+    kind: str
+    lane: str = DEFAULT_LANE
+    id: int = 0
+    position: float = 0.0
+    added: float = 0.0
+    not_before: float | None = None
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    identity: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    pack_size: int = 1
+    may_shrink: bool = True
+    shrunk: bool = False
+    restarts: int = 0
+    reached: int = 0
+    note: str = ""
+
+
+def write_ticket(folder: Path, ticket: Ticket) -> None:
+    write_json(folder / FILE, {"schema": 1, **dataclasses.asdict(ticket)})
+
+
+def read_ticket(folder: Path) -> Ticket | None:
+    """None where there is none, or none that can be read."""
+    try:
+        data = read_json(folder / FILE)
+        known = {field.name for field in dataclasses.fields(Ticket)}
+        ticket = Ticket(**{name: value for name, value in data.items() if name in known})
+    except (OSError, TrainToolsError, TypeError, AttributeError):
+        return None
+    return ticket if ticket.kind in KINDS else None

@@ -1,0 +1,252 @@
+"""`python -m train_tools.execution.worker --root FOLDER`: works a lane of the queue off, apart from any terminal."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from filelock import Timeout
+
+from train_tools.engines.interface import Engine
+from train_tools.engines.registry import engine_named
+from train_tools.errors import TrainToolsError
+from train_tools.execution import supervise
+from train_tools.execution.attempt import Attempt, measure
+from train_tools.execution.begin import begin
+from train_tools.execution.conclusion import conclude
+from train_tools.execution.lane import lane_lock
+from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
+
+IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
+RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
+
+Job = tuple[Entry, Attempt]
+
+
+class JobEngine:
+    """Captions or previews, as a process of their own."""
+
+    def __init__(self, kind: str) -> None:
+        self.name = kind
+
+    def unsupported(self, _arguments: object) -> list[str]:
+        return []
+
+    def unsupported_base(self, _family: str, is_v2: bool) -> list[str]:  # noqa: ARG002
+        return []
+
+    def pack_key(self, _arguments: object) -> str:
+        return ""
+
+    def command(self, run_folders: Sequence[Path]) -> list[str]:
+        return [sys.executable, "-m", "train_tools.commands.job", str(run_folders[0])]
+
+
+class Worker:
+    """For who holds the lane. All it knows stands in the queue and the folders."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        lane: str = DEFAULT_LANE,
+        sleep: Callable[[float], None] = time.sleep,
+        shut_down: Callable[[], None] | None = None,
+    ) -> None:
+        self._queue = queue
+        self._lane = lane
+        self._sleep = sleep
+        self._shut_down = shut_down or shut_computer_down
+
+    def run(self) -> None:
+        """Until nothing is left that can be done now or later. A failed run stops nothing."""
+        is_recovered = False
+        while True:
+            try:
+                if not is_recovered:
+                    self._queue.recover(self._lane)
+                    is_recovered = True
+                while self._work():
+                    pass
+                if self.is_done():
+                    return self._shut_down_if_asked()
+                self._sleep(IDLE_S)
+            except (TrainToolsError, OSError) as error:
+                is_recovered = False
+                say(f"{error}; the next try is in {RETRY_S:.0f} s")
+                self._sleep(RETRY_S)
+
+    def is_done(self) -> bool:
+        """Nothing waits, not even for a later time, or the lane is paused."""
+        with self._queue.locked() as connection:
+            if PAUSED in self._queue.flags(connection, self._lane):
+                return True
+            return not any(
+                entry.waits or entry.state == "running" for entry in self._queue.read(connection, self._lane)
+            )
+
+    def _work(self) -> bool:
+        """Does the next thing; False where nothing can be done now."""
+        entries = self._take()
+        if not entries:
+            return False
+        say(f"{entries[0].ticket.kind}: {', '.join(entry.folder.name for entry in entries)}")
+        jobs: list[Job] = []
+        try:
+            jobs = [(entry, attempt) for entry in entries if (attempt := begin(self._queue, entry))]
+            if jobs:
+                self._run(jobs)
+        finally:
+            self._let_go(entries)
+        return True
+
+    def _take(self) -> list[Entry]:
+        queue = self._queue
+        with queue.locked() as connection:
+            if PAUSED in queue.flags(connection, self._lane):
+                return []
+            found = list(queue.read(connection, self._lane, open_only=True))
+            queue.mark(connection, [e.id for e in found if e.state in ENDED and not e.taken], done=1)
+            now = queue.clock()
+            chosen = choose_pack(e for e in found if e.waits and (e.not_before or now) <= now)
+            queue.mark(connection, [e.id for e in chosen], taken=1, request="")
+            return chosen
+
+    def _run(self, jobs: list[Job]) -> None:
+        attempts = [attempt for _, attempt in jobs]
+        kind = jobs[0][0].ticket.kind
+        engine: Engine = engine_named(attempts[0].record.engine) if kind == TRAIN else JobEngine(kind)
+        wishes: list[str] = []
+
+        def started(pid: int) -> None:
+            for attempt in attempts:
+                attempt.start(pid)
+
+        def wish() -> str:
+            wishes.append(self._wish([entry.id for entry, _ in jobs], can_pause=kind == TRAIN))
+            return wishes[-1]
+
+        try:
+            code = supervise.supervise(
+                engine, [a.folder for a in attempts], started, lambda i, event: attempts[i].take(event), wish
+            )
+        except KeyboardInterrupt:
+            for attempt in attempts:
+                with contextlib.suppress(TrainToolsError, OSError):
+                    attempt.end("interrupted")
+            raise
+        except TrainToolsError as error:
+            code = -1
+            for attempt in attempts:
+                attempt.error = attempt.error or str(error)
+        requests = self._queue.requests([entry.id for entry, _ in jobs])
+        troubled = False
+        for entry, attempt in jobs:
+            troubled |= conclude(
+                self._queue,
+                entry,
+                attempt,
+                code,
+                requests.get(entry.id, ""),
+                len(jobs),
+                was_asked=any(wishes),
+            )
+        if kind == TRAIN and any(attempt.record.state == "finished" for attempt in attempts):
+            measure(self._queue.folder / "measured.json", engine, attempts)
+        if troubled:
+            self._sleep(RETRY_S)
+
+    def _wish(self, numbers: list[int], *, can_pause: bool) -> str:
+        try:
+            requests = self._queue.requests(numbers)
+            with self._queue.locked() as connection:
+                is_paused = PAUSED in self._queue.flags(connection, self._lane)
+        except TrainToolsError:
+            return ""  # no reason to stop a training
+        if all(requests.get(number) == CANCEL for number in numbers):
+            return supervise.END
+        if is_paused or any(requests.values()):
+            return supervise.PAUSE if can_pause else supervise.END
+        return ""
+
+    def _let_go(self, entries: list[Entry]) -> None:
+        queue = self._queue
+        with queue.locked() as connection:
+            queue.mark(connection, [e.id for e in entries], taken=0, request="")
+            now = [queue.entry(connection, entry.id) for entry in entries]
+            queue.mark(connection, [e.id for e in now if e.state in ENDED], done=1)
+            if STOP_AFTER in queue.flags(connection, self._lane):
+                queue.set_flag(connection, self._lane, STOP_AFTER, on=False)
+                queue.set_flag(connection, self._lane, PAUSED, on=True)
+
+    def _shut_down_if_asked(self) -> None:
+        with self._queue.locked() as connection:
+            flags = self._queue.flags(connection, self._lane)
+            asked = SHUT_DOWN in flags and PAUSED not in flags
+            if asked:
+                self._queue.set_flag(connection, self._lane, SHUT_DOWN, on=False)
+        if asked:
+            self._shut_down()
+
+
+def choose_pack(waiting: Iterable[Entry]) -> list[Entry]:
+    """The first entry, and those right behind it that may be trained with it."""
+    chosen: list[Entry] = []
+    keys: set[tuple[str, str]] = set()
+    limit = 1
+    for entry in waiting:
+        if entry.ticket.kind != TRAIN:
+            return chosen or [entry]
+        engine = engine_named(str(entry.ticket.identity["engine"]))
+        keys.add((engine.name, engine.pack_key(entry.ticket.arguments)))
+        limit = min(limit, entry.ticket.pack_size) if chosen else entry.ticket.pack_size
+        if len(keys) > 1 or len(chosen) >= limit:
+            break
+        chosen.append(entry)
+    return chosen
+
+
+def shut_computer_down() -> None:
+    command = ["shutdown", "/s", "/t", "60"] if sys.platform == "win32" else ["shutdown", "-h", "+1"]
+    subprocess.run(command, check=False)
+
+
+def say(text: str) -> None:
+    print(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}", flush=True)
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train_tools.execution.worker")
+    parser.add_argument("--root", type=Path, required=True)
+    parser.add_argument("--lane", default=DEFAULT_LANE)
+    arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    # Somebody who looks whether there is a worker holds it for a moment.
+    lock = lane_lock(arguments.root, arguments.lane, wait=1.0)
+    worker = Worker(Queue(arguments.root), arguments.lane)
+    try:
+        while True:
+            try:
+                with lock:
+                    worker.run()
+            except Timeout:
+                return 0
+            if worker.is_done():  # added while we let go of the lane: nobody else would see it
+                return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
