@@ -77,7 +77,7 @@ def test_every_image_but_the_corrupt_one_arrives(demo: Demo) -> None:
 def test_four_runs_with_checkpoints_whose_names_no_other_has(demo: Demo) -> None:
     runs = [folder for folder in (demo.version / "trains").iterdir() if folder.is_dir()]
     assert sorted(folder.name.split("-op-")[1].split("-net")[0] for folder in runs) == [
-        "AdamW-lr-0_0005", "AdamW-lr-0_001", "Lion-lr-0_0005", "Lion-lr-0_001",
+        "AdamW-lr-0_001", "AdamW-lr-0_002", "Lion-lr-0_001", "Lion-lr-0_002",
     ]  # fmt: skip
     checkpoints = [path for folder in runs for path in folder.glob("*.safetensors")]
     assert len(checkpoints) == 12
@@ -87,7 +87,7 @@ def test_four_runs_with_checkpoints_whose_names_no_other_has(demo: Demo) -> None
             assert len(file.keys()) == 792
             metadata = file.metadata()
         assert metadata["ss_network_module"] == "networks.lora"
-        assert metadata["ss_learning_rate"] in ("0.0005", "0.001")
+        assert metadata["ss_learning_rate"] in ("0.001", "0.002")
         assert json.loads(metadata["ss_dataset_dirs"]) == {"5_zorb": {"n_repeats": 5, "img_count": 12}}
 
 
@@ -109,7 +109,7 @@ def test_training_teaches(demo: Demo) -> None:
     wanted, without, with_lora = (float(np.mean(v)) for v in (taught, distances[0.0], distances[1.0]))
     assert wanted < 30
     assert without > 100
-    assert without - with_lora > 0.25 * (without - wanted)
+    assert without - with_lora > 0.4 * (without - wanted)
 
 
 @pytest.mark.timeout(900)

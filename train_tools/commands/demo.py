@@ -22,21 +22,21 @@ HELP = (
 )
 PROJECT, VERSION = "zorb", "v1"
 DATASET = ("repeats=5", "width=128", "height=128")
-# Behind the caption: the small base model reads a sentence from its first word on, and knows no other start.
+# Behind the caption, so that a sentence stays what the small base model knows.
 CAPTIONS = ("prefix=", "suffix={concept}")
 GRID = (
     "optimizer_type=Lion,AdamW",
-    "learning_rate=5e-4,1e-3",
+    "learning_rate=1e-3,2e-3",
     "network_dim=8",
     "network_alpha=8",
     "train_batch_size=4",
-    "max_train_epochs=12",
-    "save_every_n_epochs=4",
+    "max_train_epochs=24",
+    "save_every_n_epochs=8",
 )
 PROMPTS = (
-    "a purple circle on a white background, {trigger}",
+    "a purple cross on a white background, {trigger}",
     "a purple circle on a blue background, {trigger}",
-    "a purple circle on a black background, {trigger}",
+    "a purple cross on a black background, {trigger}",
 )
 PREVIEW = (f"prompts={' | '.join(PROMPTS)}", "weights=0,0.5,1", "cfg_scale=3")
 

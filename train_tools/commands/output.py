@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 
 @dataclass(frozen=True)
@@ -16,12 +17,20 @@ class Output:
 
     def say(self, text: str = "") -> None:
         """A line for a person: standard output, or standard error where that holds JSON."""
-        print(text, file=sys.stderr if self.as_json else sys.stdout, flush=True)
+        write(text, sys.stderr if self.as_json else sys.stdout)
 
     def document(self, result: Any) -> None:
         """The result for a program; nothing is printed unless `--json` was given."""
         if self.as_json:
-            print(json.dumps(result, ensure_ascii=False, indent=2), flush=True)
+            write(json.dumps(result, ensure_ascii=False, indent=2), sys.stdout)
+
+
+def write(text: str, stream: TextIO) -> None:
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # Whoever read it has gone, as `| head` does: the work goes on without words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def table(rows: list[list[str]], right: frozenset[int] = frozenset()) -> str:
