@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 from transformers import AutoTokenizer, BlipForConditionalGeneration
+from transformers.utils.logging import disable_progress_bar
 
 from train_tools.captioning.interface import Picture
 from train_tools.captioning.model_files import first_line, model_folder
@@ -113,6 +114,7 @@ class BlipCaptioner:
 
     def __enter__(self) -> Self:
         folder = find_model(self.source)
+        disable_progress_bar()  # of loading, which is quick; captions report their own
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model: Any = BlipForConditionalGeneration.from_pretrained(folder, local_files_only=True)
