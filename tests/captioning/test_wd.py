@@ -21,7 +21,7 @@ from train_tools import cli  # noqa: E402
 from train_tools.captioning.interface import Picture  # noqa: E402
 from train_tools.captioning.registry import CAPTIONERS  # noqa: E402
 from train_tools.captioning.settings import CaptioningSettings  # noqa: E402
-from train_tools.captioning.wd import is_kaomoji, prepared  # noqa: E402
+from train_tools.captioning.wd import CHARACTER, GENERAL, RATING, Choice, is_kaomoji, prepared  # noqa: E402
 from train_tools.errors import UsageError  # noqa: E402
 from train_tools.workspace.workspace import Version  # noqa: E402
 
@@ -238,3 +238,23 @@ def test_what_cant_be_downloaded_says_what_to_do(
 
 def test_the_small_model_has_the_categories_of_true_ones() -> None:
     assert {category for _, category in TAGS} == {0, 4, 9}
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "solo, saber (fate) (alter), 1girl"),
+        ({"character_tags_first": True}, "saber (fate) (alter), solo, 1girl"),
+        ({"character_tag_expand": True}, "solo, saber, fate, alter, 1girl"),
+        ({"always_first": ("1girl", "1boy")}, "1girl, solo, saber (fate) (alter)"),
+        ({"always_first": ("1girl",), "undesired": frozenset(["1girl"])}, "solo, saber (fate) (alter)"),
+        (
+            {"use_rating_tags": True, "character_tags_first": True},
+            "saber (fate) (alter), solo, 1girl, general",
+        ),
+    ],
+)
+def test_the_order_of_tags(changes: dict[str, Any], text: str) -> None:
+    names = ["general", "1girl", "solo", "saber_(fate)_(alter)", "blonde_hair"]
+    categories = [RATING, GENERAL, GENERAL, CHARACTER, GENERAL]
+    assert Choice(**changes).texts(names, categories, [0.5, 0.9, 0.99, 0.95, 0.1]) == text

@@ -75,6 +75,20 @@ class CaptioningSettings:
     use_character_tags: bool = setting(
         True, help="WD tagger: write names of characters", zh="WD tagger:写入角色标签"
     )
+    character_tags_first: bool = setting(
+        False, help="WD tagger: names of characters before all other tags", zh="WD tagger:角色标签放在最前"
+    )
+    character_tag_expand: bool = setting(
+        False,
+        help="WD tagger: miku_(vocaloid) as two tags, miku and vocaloid",
+        zh="WD tagger:把 miku_(vocaloid) 拆成 miku 和 vocaloid 两个标签",
+    )
+    always_first_tags: tuple[str, ...] = setting(
+        (),
+        help="WD tagger: tags that stand first where they are found, as 1girl,1boy",
+        zh="WD tagger:出现时放在最前的标签,写作 1girl,1boy",
+        parse=names,
+    )
     use_rating_tags: bool = setting(
         False, help="WD tagger: write the rating, as the last tag", zh="WD tagger:在末尾写入分级标签"
     )

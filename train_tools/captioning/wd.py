@@ -50,19 +50,39 @@ class Choice:
     use_character_tags: bool = True
     use_rating_tags: bool = False
     remove_underscore: bool = True
+    character_tags_first: bool = False
+    character_tag_expand: bool = False
+    always_first: tuple[str, ...] = ()
     undesired: frozenset[str] = frozenset()
     replacements: Mapping[str, str] | None = None
 
     def texts(self, names: Sequence[str], categories: Sequence[int], probabilities: Sequence[float]) -> str:
-        """The tags, the surest first; the likeliest rating comes last."""
+        """The tags, the surest first; the likeliest rating comes last, those of `always_first` before all."""
         limits = {GENERAL: self.general_threshold}
         if self.use_character_tags:
             limits[CHARACTER] = self.character_threshold
         rows = sorted(zip(probabilities, names, categories, strict=True), key=lambda row: -row[0])
-        chosen = [name for p, name, category in rows if category in limits and p >= limits[category]]
+        found = [
+            (name, category) for p, name, category in rows if category in limits and p >= limits[category]
+        ]
+        if self.character_tags_first:
+            found.sort(key=lambda row: row[1] != CHARACTER)
+        chosen = [part for name, category in found for part in self._parts(name, category)]
         if self.use_rating_tags:
             chosen += [name for _, name, category in rows if category == RATING][:1]
-        return ", ".join(dict.fromkeys(tag for name in chosen if (tag := self.written(name))))
+        tags = list(dict.fromkeys(tag for name in chosen if (tag := self.written(name))))
+        first = [tag for wanted in self.always_first if (tag := self.written(wanted)) in tags]
+        return ", ".join(dict.fromkeys([*first, *tags]))
+
+    def _parts(self, name: str, category: int) -> list[str]:
+        """`miku_(vocaloid)` as `miku` and `vocaloid`, where a character's work is to be a tag of its own."""
+        if category != CHARACTER or not self.character_tag_expand:
+            return [name]
+        works = []
+        while name.endswith(")") and "_(" in name:
+            name, work = name[:-1].rsplit("_(", 1)
+            works.append(work)
+        return [name, *reversed(works)]
 
     def written(self, name: str) -> str:
         """A tag as it is written; empty for one that isn't."""
