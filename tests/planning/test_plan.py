@@ -250,3 +250,20 @@ def test_regularisation_images_that_nobody_trains_are_told(version: Version, tmp
     assert not any(f.id == "reg-unused" for f in plan_for(version, tmp_path).findings)
     picture(version.reg / "1_zorb", "a.png", (64, 64))
     assert any(f.id == "reg-unused" for f in plan_for(version, tmp_path).findings)
+
+
+def test_the_disk_must_hold_what_a_run_needs_to_go_on_too(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"optimizer_type": "AdamW,Lion", "pack_size": "1"}
+    runs = plan_for(version, tmp_path, **changes).runs
+    adamw, lion = (run.state_bytes for run in runs)
+    assert adamw * 2 == lion * 3 > 0  # two moments and the weights; one and the weights
+    checkpoints = sum(run.disk_bytes for run in runs)
+    for free, is_enough in ((checkpoints + adamw, True), (checkpoints + adamw - 1, False)):
+        monkeypatch.setattr("shutil.disk_usage", lambda path, free=free: type("usage", (), {"free": free}))
+        if is_enough:
+            plan_for(version, tmp_path, **changes)
+        else:
+            with pytest.raises(UsageError, match="make room"):
+                plan_for(version, tmp_path, **changes)

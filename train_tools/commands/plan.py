@@ -110,6 +110,7 @@ def _run_document(run: PlannedRun) -> dict[str, Any]:
         "images_seen": run.images_seen,
         "checkpoints": list(run.checkpoints),
         "disk_bytes": run.disk_bytes,
+        "state_bytes": run.state_bytes,
         "seconds": round(run.seconds, 1),
         "dataset_fingerprint": run.dataset_fingerprint,
         "arguments": dict(run.arguments),

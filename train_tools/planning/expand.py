@@ -20,7 +20,7 @@ from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.findings import Findings
 from train_tools.planning.grid import Grid
 from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
-from train_tools.planning.lora_size import lora_bytes, lora_shape
+from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.names import digest, file_identity, run_name, value_text
 from train_tools.planning.presets import all_presets, combined, own_folder
 from train_tools.planning.rules import Rule
@@ -33,6 +33,7 @@ TRAINED_ALREADY = ("finished", "running", "queued")
 class PlannedRun:
     """One run. `arguments` is what its run.toml will hold; `seconds` is its share of its pack's time.
 
+    `disk_bytes` is what its checkpoints take, `state_bytes` what it needs besides while it is trained.
     `reasons` say why `engine` can't train it; empty where it can. `state` is `new` or that of the
     run's folder. `label` tells it from its siblings.
     """
@@ -49,6 +50,7 @@ class PlannedRun:
     images_seen: int
     checkpoints: tuple[str, ...]
     disk_bytes: int
+    state_bytes: int
     seconds: float
     state: str
     dataset_fingerprint: str
@@ -162,6 +164,7 @@ class Expansion:
             images_seen=source.dataset.images_per_epoch * epochs,
             checkpoints=tuple(names),
             disk_bytes=len(names) * lora_bytes(shape, values),
+            state_bytes=state_bytes(shape, values),
             seconds=0.0,
             state=place.state,
             dataset_fingerprint=source.dataset.fingerprint,

@@ -75,10 +75,30 @@ def lora_shape(base_model: Path) -> LoraShape:
 
 def lora_bytes(shape: LoraShape, arguments: Mapping[str, Any]) -> int:
     """Size of one checkpoint file, to about a kilobyte."""
-    rank, size = int(arguments["network_dim"]), BYTES[arguments["save_precision"]]
+    layers, width = _trained(shape, arguments)
+    size = BYTES[arguments["save_precision"]]
+    return (
+        (width * int(arguments["network_dim"]) + layers) * size
+        + layers * HEAD_BYTES_PER_LAYER
+        + METADATA_BYTES
+    )
+
+
+def state_bytes(shape: LoraShape, arguments: Mapping[str, Any]) -> int:
+    """What a run keeps on disk to go on from, while it is trained: weights and the optimizer's moments in fp32.
+
+    Twice, as a new state is whole before the old one goes.
+    """
+    _, width = _trained(shape, arguments)
+    moments = 1 if "lion" in str(arguments["optimizer_type"]).lower() else 2
+    return 2 * 4 * (1 + moments) * width * int(arguments["network_dim"])
+
+
+def _trained(shape: LoraShape, arguments: Mapping[str, Any]) -> tuple[int, int]:
+    """Layers that are trained, and the sum of their inputs and outputs."""
     layers = width = 0
     if not arguments["network_train_text_encoder_only"]:
         layers, width = layers + shape.unet_layers, width + shape.unet_width
     if not arguments["network_train_unet_only"]:
         layers, width = layers + shape.text_layers, width + shape.text_width
-    return (width * rank + layers) * size + layers * HEAD_BYTES_PER_LAYER + METADATA_BYTES
+    return layers, width

@@ -79,7 +79,7 @@ def make_plan(
         findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]
     by_id = {run.run_id: run for run in runs}
-    _check_disk(version, [run for run in runs if run.is_to_train])
+    _check_disk(version, packs)
     return Plan(
         runs=tuple(runs),
         axes=grid.axes,
@@ -147,8 +147,11 @@ def _memory(packs: list[list[PlannedRun]]) -> int:
     )
 
 
-def _check_disk(version: Version, runs: list[PlannedRun]) -> None:
-    needed = sum(run.disk_bytes for run in runs)
+def _check_disk(version: Version, packs: list[list[PlannedRun]]) -> None:
+    """All checkpoints, and the states of the pack that needs most: they go when it has finished."""
+    runs = [run for pack in packs for run in pack]
+    states = max((sum(run.state_bytes for run in pack) for pack in packs), default=0)
+    needed = sum(run.disk_bytes for run in runs) + states
     free = shutil.disk_usage(version.folder).free
     if needed > free:
         raise UsageError(
