@@ -55,6 +55,11 @@ class Facts:
         given = [self["learning_rate"], self["unet_lr"], self["text_encoder_lr"]]
         return [float(rate) for rate in given if rate is not None]
 
+    def trains(self, algorithm: str) -> bool:
+        """Whether the network is this one of LyCORIS."""
+        words = self["network_args"] or ()
+        return f"algo={algorithm}" in [str(word).replace(" ", "") for word in words]
+
     def optimizer_arguments(self) -> dict[str, str]:
         words = self["optimizer_args"] or ()
         return {name: value for name, _, value in (str(word).partition("=") for word in words)}
@@ -245,13 +250,11 @@ def min_snr_low(run: Facts) -> str | None:
 
 @check("loha-rank", "32 is usual for LoHa, and more memory is needed", GUIDE, "advice")
 def loha_rank(run: Facts) -> str | None:
-    words = [str(word).replace(" ", "") for word in run["network_args"] or ()]
-    if "algo=loha" in words and run["network_dim"] > 32:
+    if run.trains("loha") and run["network_dim"] > 32:
         return f"LoHa of rank {run['network_dim']} is large: its rank counts squared"
     return None
 
 
 @check("lokr-needs-care", "train LoKr at several learning rates and compare", GUIDE, "advice")
 def lokr_needs_care(run: Facts) -> str | None:
-    words = [str(word).replace(" ", "") for word in run["network_args"] or ()]
-    return "LoKr is very sensitive to its learning rate" if "algo=lokr" in words else None
+    return "LoKr is very sensitive to its learning rate" if run.trains("lokr") else None

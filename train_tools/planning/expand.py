@@ -83,7 +83,7 @@ class Expansion:
         self._defaults = functools.cache(
             lambda base_model: defaults_for(base_model, self._family(base_model).name)
         )
-        self._shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
+        self.shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
         self._family = functools.cache(lambda base_model: base_family(Path(base_model)))
         self._presets = all_presets(own_folder(version))
         self._identity = functools.cache(file_identity)
@@ -139,7 +139,7 @@ class Expansion:
         further = [*axes, *(n for n in differing(values, self._defaults(base_model)) if n not in axes)]
         place = self._existing.place(run_name(shown, further), content)
         arguments = self._with_places(arguments, source, place)
-        shape = self._shape(base_model)
+        shape = self.shape(base_model)
         epochs = values["max_train_epochs"]
         steps = steps_per_epoch(source.dataset, values) * epochs
         if not shape.is_measured:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from train_tools.dataset.training import training_images
@@ -17,7 +15,7 @@ from train_tools.planning.arguments import KNOWN, argument_named
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.grid import make_grid
-from train_tools.planning.lora_size import lora_shape
+from train_tools.planning.lora_size import LoraShape
 from train_tools.planning.memory import memory_bytes
 from train_tools.planning.options import OPTIONS, RULES
 from train_tools.planning.rules import parse_exclusion, parse_override
@@ -64,11 +62,12 @@ def make_plan(
     grid = make_grid(_with_seeds(given, options["seeds"]), options["links"])
     for text in grid.warnings:
         findings.say("same-value", text)
-    runs = Expansion(version, engine, findings).runs(grid, rules, exclusions)
+    expansion = Expansion(version, engine, findings)
+    runs = expansion.runs(grid, rules, exclusions)
     if again:
         runs = [dataclasses.replace(r, state=AGAIN) if r.state == "finished" else r for r in runs]
     packs = _packs(runs, engine, options["pack_size"])
-    clock = Clock(version, engine.name)
+    clock = Clock(version, engine.name, expansion.shape)
     timed = {run.run_id: clock.seconds(run.arguments, run.steps, len(pack)) for pack in packs for run in pack}
     if training_images(version.reg):
         findings.say(
@@ -85,7 +84,7 @@ def make_plan(
         axes=grid.axes,
         findings=findings.all(),
         packs=tuple(tuple(by_id[run.run_id] for run in pack) for pack in packs),
-        memory_bytes=_memory(packs),
+        memory_bytes=_memory(packs, expansion.shape),
     )
 
 
@@ -134,9 +133,8 @@ def _packs(runs: list[PlannedRun], engine: Engine, pack_size: int) -> list[list[
     return [group[i : i + pack_size] for group in groups.values() for i in range(0, len(group), pack_size)]
 
 
-def _memory(packs: list[list[PlannedRun]]) -> int:
+def _memory(packs: list[list[PlannedRun]], shape: Callable[[str], LoraShape]) -> int:
     """Of the largest pack, in bytes; all its LoRAs count as the one that needs most, as they are padded to its rank."""
-    shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
     return max(
         (
             memory_bytes(shape(run.arguments["pretrained_model_name_or_path"]), run.arguments, len(pack))

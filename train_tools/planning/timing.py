@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from train_tools.planning.lora_size import LoraShape, lora_shape
+from train_tools.planning.lora_size import LoraShape
 from train_tools.planning.measured import (
     kind_of,
     measured_file,
@@ -30,10 +29,11 @@ GUESSED_START_S = 8  # of a pack: imports, the base model, the latents
 class Clock:
     """Seconds for runs of one engine; `is_guessing` once one of them was guessed."""
 
-    def __init__(self, version: Version, engine: str) -> None:
+    def __init__(self, version: Version, engine: str, shape: Callable[[str], LoraShape]) -> None:
+        """`shape` is that of a base model by its path."""
         self._engine = engine
         self._measured = read_measured(measured_file(version))
-        self._shape = functools.cache(lora_shape)
+        self._shape = shape
         self.is_guessing = False
 
     def seconds(self, arguments: Mapping[str, Any], steps: int, pack_size: int) -> float:
@@ -42,9 +42,7 @@ class Clock:
         step = seconds_per_step(self._measured, kind, pack_size)
         if step is None:
             self.is_guessing = True
-            step = guessed(
-                self._shape(Path(arguments["pretrained_model_name_or_path"])), arguments, pack_size
-            )
+            step = guessed(self._shape(arguments["pretrained_model_name_or_path"]), arguments, pack_size)
         start = seconds_to_start(self._measured, kind)
         return ((GUESSED_START_S if start is None else start) + steps * step) / pack_size
 

@@ -13,10 +13,11 @@ from train_tools.dataset.buckets import Size
 from train_tools.dataset.reg import reg_folder
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.workspace.files import replace, temporary_sibling, write_text
+from train_tools.workspace.files import write_text
 from train_tools.workspace.lock import writing
 from train_tools.workspace.workspace import Version
 
+from .pictures import save
 from .settings import PreviewSettings
 
 Report = Callable[[int, int], None]
@@ -106,9 +107,7 @@ def _write(one: Wanted, picture: Image.Image) -> None:
     try:
         one.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(one.path.with_suffix(".txt"), one.prompt + "\n")
-        temporary = temporary_sibling(one.path)
-        picture.save(temporary, "PNG")
-        replace(temporary, one.path)
+        save(picture, one.path)
     except OSError as error:
         raise TrainToolsError(
             f"{one.path} can't be written ({error.strerror or error}); make room there and start again: "

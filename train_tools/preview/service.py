@@ -14,10 +14,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from train_tools.errors import UsageError
-from train_tools.workspace.files import replace, temporary_sibling, write_json
+from train_tools.workspace.files import write_json
 from train_tools.workspace.workspace import Version
 
 from .cells import Cell, Checkpoint, Run, cells_of, find_checkpoints, find_runs, infotext, size
+from .pictures import save
 from .settings import PreviewSettings
 from .sheet import Sheet, draw
 
@@ -86,14 +87,7 @@ def _render(missing: list[Cell], settings: PreviewSettings, report: Report) -> N
 def _write_cell(cell: Cell, picture: Image.Image, settings: PreviewSettings) -> None:
     info = PngInfo()
     info.add_itxt("parameters", infotext(cell, settings))
-    _save(picture, cell.path, info)
-
-
-def _save(picture: Image.Image, path: Path, info: PngInfo | None = None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_sibling(path)
-    picture.save(temporary, "PNG", pnginfo=info)
-    replace(temporary, path)
+    save(picture, cell.path, info)
 
 
 def _checkpoint_grid(checkpoint: Checkpoint, cells: list[Cell], settings: PreviewSettings, name: str) -> Path:
@@ -106,7 +100,7 @@ def _checkpoint_grid(checkpoint: Checkpoint, cells: list[Cell], settings: Previe
         rows=[[_open(cell.path) for cell in row] for row in rows],
     )
     path = checkpoint.images / f"xyz_grid-{name}.png"
-    _save(draw(sheet), path)
+    save(draw(sheet), path)
     return path
 
 
@@ -133,7 +127,7 @@ def _sheet_across(version: Version, rendered: Rendered, settings: PreviewSetting
             rows.append([_open(path) if path else None for path in paths])
     title = f"{version.project} {version.name} · LoRA weight {weight:g} · seed {settings.seed}"
     path = version.folder / "previews" / f"sheet-{name}.png"
-    _save(draw(Sheet(title, [f"epoch {epoch}" for epoch in epochs], row_labels, rows)), path)
+    save(draw(Sheet(title, [f"epoch {epoch}" for epoch in epochs], row_labels, rows)), path)
     return path
 
 
