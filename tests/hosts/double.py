@@ -81,14 +81,18 @@ class State:
 
 
 class Model:
-    """`place` is where the real one's tensors would be."""
+    """`place` is where the real one's tensors would be, `places` where they have been sent to."""
 
     is_sd1 = False
     is_sdxl = True
 
     def __init__(self, info: Any) -> None:
         self.sd_checkpoint_info = info
-        self.place = "gpu"
+        self.places: list[str] = []
+
+    @property
+    def place(self) -> str:
+        return self.places[-1] if self.places else "gpu"
 
 
 def checkpoint(file: Path, title: str) -> SimpleNamespace:
@@ -104,7 +108,7 @@ def sd_models_of_a1111(folder: Path) -> dict[str, Any]:
 
     def send(place: str) -> Any:
         def send_to(m: Model) -> None:
-            m.place = place
+            m.places.append(place)
 
         return send_to
 

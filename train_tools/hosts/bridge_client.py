@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HELLO_S = 3.0
 ASK_S = 30.0
 RENDER_S = 1800.0  # a large picture on a slow machine, behind others that wait
-MEMORY_S = 900.0  # until the host has finished what it is making
+MEMORY_S = 300.0  # until the host has finished what it is making; then the training starts beside it
 
 
 def find(root: Path) -> BridgeClient | None:
@@ -36,6 +36,22 @@ def find(root: Path) -> BridgeClient | None:
         return BridgeClient(address)
     except HostError:
         return None  # a file that a host which was killed left behind
+
+
+@contextmanager
+def memory_of_host(root: Path, warn: Callable[[str], None]) -> Iterator[None]:
+    """For a training: without the host's model on the GPU, where a host runs for `root` and can do that.
+
+    No trouble with the host is a reason not to train; `warn` is told of it in a sentence.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            client = find(root)
+            if client is not None and client.capabilities().get("memory") is None:
+                stack.enter_context(client.memory_lent())
+        except HostError as error:
+            warn(f"the webui keeps its model while this trains: {error}")
+        yield
 
 
 class BridgeClient:
