@@ -46,7 +46,9 @@ def test_the_worker_lends_and_gives_back(bench: Bench, webui: Any) -> None:
 
 
 def test_a_training_outside_of_the_queue_too(bench: Bench, webui: Any) -> None:
-    results = train(bench.version, make_plan(bench.version, settings(bench.root, seed="7")), lambda run, event: None)
+    results = train(
+        bench.version, make_plan(bench.version, settings(bench.root, seed="7")), lambda run, event: None
+    )
     assert [result.state for result in results] == ["finished"]
     assert given_back(webui)
     assert webui.data.sd_model.places == ["cpu", "gpu"]

@@ -134,11 +134,17 @@ class Worker:
             wishes.append(self._wish([entry.id for entry, _ in jobs], can_pause=kind == TRAIN))
             return wishes[-1]
 
-        host_memory = memory_of_host(self._queue.folder.parent, say) if kind == TRAIN else contextlib.nullcontext()
+        host_memory = (
+            memory_of_host(self._queue.folder.parent, say) if kind == TRAIN else contextlib.nullcontext()
+        )
         try:
             with host_memory:
                 code = supervise.supervise(
-                    engine, [a.folder for a in attempts], started, lambda i, event: attempts[i].take(event), wish
+                    engine,
+                    [a.folder for a in attempts],
+                    started,
+                    lambda i, event: attempts[i].take(event),
+                    wish,
                 )
         except KeyboardInterrupt:
             for attempt in attempts:
