@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
 from train_tools.workspace.workspace import Version, Workspace
 
@@ -46,6 +47,12 @@ class Call:
         """That of `/api/v/{project}/{version}/…`; raises UsageError where there is none."""
         names = self.request.path_params
         return self.workspace.version(names["project"], names["version"])
+
+    @property
+    def tasks(self) -> Tasks:
+        """Those of this page server."""
+        found: Tasks = self.request.app.state.tasks
+        return found
 
     @property
     def exposed(self) -> bool:
