@@ -23,7 +23,7 @@ KEPT_S = 600.0  # the result of one that has ended
 OUTDATED = "outdated"
 
 
-class Outdated(Exception):
+class OutdatedError(Exception):
     """A newer task took this one's place before it had begun."""
 
 
@@ -96,7 +96,7 @@ class Tasks:
         def wait_and_work(task: Task) -> Any:
             with turn:
                 if self._newest[key] != task.id:
-                    raise Outdated
+                    raise OutdatedError
                 return work(task)
 
         return wait_and_work
@@ -110,15 +110,15 @@ class Tasks:
 def _run(task: Task, work: Work) -> None:
     state = "failed"
     try:
-        with contextlib.suppress(Outdated):
+        with contextlib.suppress(OutdatedError):
             state = OUTDATED
             task.result = work(task)
             state = "done"
     except TrainToolsError as error:
         state, task.error = "failed", str(error)
-    except Exception as error:
+    except Exception:
         state, task.error = "failed", "Something went wrong inside; page.log in the data folder says what."
-        LOG.error("work of the page failed", exc_info=error)
+        LOG.exception("work of the page failed")
     finally:
         task.ended = time.monotonic()
         task.state = state
