@@ -52,7 +52,7 @@ export async function createVersion(bar, at) {
 
 const label = (source, at) => (source.project === at.project ? source.version : `${source.project} / ${source.version}`);
 
-/** v1 -> v2, 试验 -> 试验-2 */
+/** v1 -> v2, cat -> cat-2 */
 function freeName(name, versions) {
   const taken = new Set(versions.map((version) => version.name.toLowerCase()));
   const [, stem, digits] = /^(.*?)(\d*)$/.exec(name);

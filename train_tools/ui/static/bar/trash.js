@@ -59,7 +59,7 @@ export async function drawTrash(bar, list, left = () => {}) {
       h("td", { class: "when" }, when(entry.deleted)),
       h("td", null, h("button", { onclick: () => putBack(bar, entry, left) }, icon("undo"), t("bar.restore")))));
   fill(list,
-    h("table", null, h("thead", null, h("tr", null, ["bar.what", "bar.kind", "bar.when"].map((id) => h("th", null, t(id))), h("th"))), h("tbody", null, rows)),
+    h("table", null, h("thead", null, h("tr", null, h("th", null, t("bar.what")), h("th", null, t("bar.kind")), h("th", { class: "when" }, t("bar.when")), h("th"))), h("tbody", null, rows)),
     h("p", { class: "muted small" }, t("bar.trash_text", { folder })));
 }
 
