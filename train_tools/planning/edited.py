@@ -76,5 +76,5 @@ def as_override(arguments: Mapping[str, Any], axes: Iterable[str], changes: Mapp
 
 def _word(name: str, value: Any) -> str:
     text = one_text(ARGUMENTS[name], value)
-    needs_quotes = not text or any(mark in text for mark in " ;,'\"") and not text.startswith('"')
+    needs_quotes = not text or (any(mark in text for mark in " ;,'\"") and not text.startswith('"'))
     return f"{name}={quoted(text) if needs_quotes else text}"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.errors import UsageError
+from train_tools.planning.arguments import KNOWN
 from train_tools.planning.base_family import base_family
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.families import FAMILIES
 from train_tools.planning.findings import Finding
 from train_tools.planning.fixes import Runs, fix_for
-from train_tools.planning.arguments import KNOWN
 from train_tools.planning.names import base_name
 from train_tools.planning.plan import Plan
 from train_tools.planning.setting_text import one_text
@@ -148,4 +148,3 @@ def _row(index: int, run: PlannedRun) -> dict[str, Any]:
         "seconds": run.seconds if run.is_to_train else 0,
         "reasons": run.reasons,
     }
-

@@ -19,6 +19,7 @@ from starlette.types import Scope
 from train_tools.errors import TrainToolsError
 from train_tools.ui import routing
 from train_tools.ui.access import Access, Guard
+from train_tools.ui.kept import Kept
 from train_tools.ui.routes import (
     captions,
     compare,
@@ -31,7 +32,6 @@ from train_tools.ui.routes import (
     transfer,
     workspace,
 )
-from train_tools.ui.tasks import Tasks
 
 PANELS = (session, workspace, transfer, data, captions, plan, queue, compare, tools, files)
 STATIC = Path(__file__).parent / "static"
@@ -63,7 +63,7 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
         exception_handlers=errors,
     )
     app.state.root = root
-    app.state.tasks = Tasks()
+    app.state.kept = Kept()
     return app
 
 
