@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import threading
 from collections import Counter
@@ -87,8 +88,14 @@ def summary(kept: Kept) -> dict[str, Any]:
         "bases": _bases(plan),
         "findings": [_finding(finding, runs, kept) for finding in plan.findings[:MOST_FINDINGS]],
         "more_findings": max(0, len(plan.findings) - MOST_FINDINGS),
-        "identity": hash(tuple((run.run_id, run.state, run.digest) for run in plan.runs)),
+        "identity": _identity(plan),
     }
+
+
+def _identity(plan: Plan) -> str:
+    """Equal for plans that start the same trainings."""
+    text = "".join(f"{run.digest} {run.state}\n" for run in plan.runs)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
 
 
 def axis_text(name: str, value: Any) -> str:

@@ -58,7 +58,8 @@ class Call:
     @property
     def tasks(self) -> Tasks:
         """Those of this page server."""
-        return self.kept("tasks", Tasks)
+        found: Tasks = self.request.app.state.tasks
+        return found
 
     @property
     def exposed(self) -> bool:

@@ -26,14 +26,16 @@ from train_tools.ui.routes import (
     data,
     files,
     plan,
+    plan_sources,
     queue,
     session,
     tools,
     transfer,
     workspace,
 )
+from train_tools.ui.tasks import Tasks
 
-PANELS = (session, workspace, transfer, data, captions, plan, queue, compare, tools, files)
+PANELS = (session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, tools, files)
 STATIC = Path(__file__).parent / "static"
 
 
@@ -64,6 +66,7 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
     )
     app.state.root = root
     app.state.kept = Kept()
+    app.state.tasks = Tasks()
     return app
 
 
