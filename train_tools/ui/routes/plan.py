@@ -13,6 +13,7 @@ from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.planning import edited
 from train_tools.planning.arguments import ARGUMENTS, KNOWN
 from train_tools.planning.plan import DEFAULT_ENGINE, Plan, make_plan
+from train_tools.planning.presets import all_presets, own_folder
 from train_tools.tags.journal import settle
 from train_tools.ui import training_settings
 from train_tools.ui.guard import check_exposed
@@ -69,8 +70,8 @@ def planned(call: Call) -> dict[str, Any]:
 
 def _kept(version: Version, changes: Mapping[str, str], engine: str, again: bool) -> Kept:
     plan = make_plan(version, changes, engine, again=again, most_runs=MOST_RUNS)
-    overrides = changes.get("overrides", training_settings.read(version).values.get("overrides", ""))
-    return Kept(plan, overrides)
+    given = {**training_settings.read(version).values, **changes}
+    return Kept(plan, given, all_presets(own_folder(version)))
 
 
 def problem(sentence: str) -> dict[str, str]:
