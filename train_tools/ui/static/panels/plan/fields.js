@@ -9,6 +9,9 @@ import { openPresets } from "./presets.js";
 
 const BASE = "pretrained_model_name_or_path";
 
+// What an empty field means, where "none" would say too little.
+const EMPTY = { [BASE]: () => t("plan.shipped_model"), preset: () => t("plan.no_preset") };
+
 export const labelOf = (entry) =>
   entry.importance === "beginner" || entry.name === "preset" ? t(`plan.label_${entry.name}`) : entry.name;
 
@@ -27,7 +30,7 @@ export function argumentField(store, entry) {
   }
   made.refresh = () => {
     if (document.activeElement !== made.input || made.value.trim() !== store.text(entry.name)) made.value = store.text(entry.name);
-    const standard = store.known?.defaults?.[entry.name] ?? entry.default;
+    const standard = EMPTY[entry.name]?.() ?? store.known?.defaults?.[entry.name] ?? entry.default;
     if (made.input.tagName === "INPUT") made.input.placeholder = standard;
     else made.input.options[0].textContent = t("plan.default_is", { text: wordOf(entry, standard) });
     const problem = store.errors[entry.name] ?? (store.plan?.field === entry.name ? store.plan.problem : "");

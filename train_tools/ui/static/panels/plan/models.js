@@ -18,6 +18,7 @@ export async function chooseModels(store, entry) {
   api.get("api/models").then((answer) => finished(answer)).then((found) => {
     Object.assign(known, found);
     const files = new Set(found.models.map((model) => model.file));
+    if (!chosen.size) chosen.add(found.models.find((model) => model.is_shipped).file); // what an empty field means
     path.value = [...chosen].filter((file) => !files.has(file)).join("; ");
     draw();
   }).catch((error) => fill(list, h("p", { class: "problem" }, error.message)));

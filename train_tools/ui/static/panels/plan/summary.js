@@ -55,7 +55,7 @@ export class Summary {
     const done = plan.states.finished;
     return [
       mainButton(this.store, plan, this.go),
-      plan.to_train ? h("button", { onclick: () => startLater(this.store, plan, this.go) }, t("plan.later")) : null,
+      plan.to_train ? h("button", { disabled: plan.impossible > 0, onclick: () => startLater(this.store, plan, this.go) }, t("plan.later")) : null,
       done ? h("button", { class: plan.to_train ? "link" : "", onclick: () => again(this.store, this.go) }, t("plan.again", { n: number(done) })) : null,
       engine,
     ];
@@ -70,7 +70,7 @@ export class Summary {
 /** Start, or what is missing where some of it is trained; nothing to press where all is. */
 function mainButton(store, plan, go) {
   if (!plan.to_train) return h("span", { class: "chip good" }, icon("check"), t(plan.states.queued || plan.states.running ? "plan.all_queued" : "plan.all_trained"));
-  const some = plan.to_train < plan.runs;
+  const some = plan.to_train + plan.impossible < plan.runs;
   return h("button", { class: "primary", disabled: plan.impossible > 0, title: plan.impossible ? t("plan.impossible", { n: number(plan.impossible) }) : "", onclick: () => start(store, plan, {}, go) },
     icon("play"), t(some ? "plan.start_missing" : "plan.start", { n: number(plan.to_train) }));
 }
@@ -82,7 +82,7 @@ function sums(plan) {
   const line = (label, value, hint) => [h("dt", null, label), h("dd", { title: hint }, value)];
   const axes = Object.entries(plan.axes);
   return [
-    h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs", { n: plan.runs })), big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))),
+    h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))),
     axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: values.join(", ") }, `${name} × ${values.length}`))) : null,
     h("dl", { class: "sum-lines" },
       plan.to_train < plan.runs ? line(t("plan.to_train"), t("plan.of", { n: number(plan.to_train), of: number(plan.runs) })) : null,
