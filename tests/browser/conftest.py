@@ -82,7 +82,7 @@ def complaints() -> Complaints:
 
 
 @pytest.fixture
-def page(browser: Browser, complaints: Complaints, served: Served) -> Iterator[Page]:  # noqa: ARG001
+def page(browser: Browser, complaints: Complaints, served: Served) -> Iterator[Page]:
     """A fresh browser of 1280 × 720; the test fails where the console complained (see `complaints`).
 
     It is closed before its server, which it may be polling.
