@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from train_tools.environment import lock, mirrors, stamps
+from train_tools.environment import lock, mirrors, record, stamps
 from train_tools.environment.failure import SetupError, advice
+from train_tools.environment.journal import Journal
 from train_tools.environment.machine import Machine, this_machine
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, Place
 from train_tools.environment.plan import Command, Stage
@@ -37,23 +38,53 @@ def prepare(place: Place, stages: list[Stage], say: Say, environ: Mapping[str, s
         place.lock, lambda: say("another start is setting up the environment; waiting for it")
     ) as holder:
         if any(is_due(place, stage) for stage in stages):
-            set_up(place, stages, say, environ, holder)
+            recorded(place, stages, say, environ, holder)
 
 
-def set_up(place: Place, stages: list[Stage], say: Say, environ: Mapping[str, str], holder: int) -> None:
+def recorded(place: Place, stages: list[Stage], say: Say, environ: Mapping[str, str], holder: int) -> None:
+    """`set_up`, with its journal brought to an end whatever happens."""
+    journal = Journal(place.journal)
+    try:
+        set_up(place, stages, say, environ, holder, journal)
+    except (SetupError, OSError) as error:
+        journal.failed(str(error))
+        raise
+    except KeyboardInterrupt:
+        journal.failed("stopped; the next start goes on from here")
+        raise
+    journal.finished("the environment is ready")
+
+
+def set_up(
+    place: Place,
+    stages: list[Stage],
+    say: Say,
+    environ: Mapping[str, str],
+    holder: int,
+    journal: Journal,
+) -> None:
     started = time.monotonic()
     machine = this_machine(environ)
     variables = installer_variables(environ)
+    place.log.parent.mkdir(parents=True, exist_ok=True)
     place.log.write_bytes(b"")
+
+    def note(text: str) -> None:
+        say(text)
+        journal.note(text)
+
     for number, stage in enumerate(stages, 1):
         if not is_due(place, stage):
             continue
-        say(f"{number}/{len(stages)} {stage.text}{' with uv' if machine.uv else ''}")
+        text = f"{stage.text}{' with uv' if machine.uv else ''}"
+        say(f"{number}/{len(stages)} {text}")
+        journal.stage(stage.name, number - 1, len(stages), text)
         if stage.name == "venv":
-            clear(place, say)
+            clear(place, note)
         stamps.remove(place.stamps, stage.name)
-        attempt(place, stage, machine, say, variables, holder)
+        attempt(place, stage, machine, note, variables, holder)
         stamps.write(place.stamps, stage.name, stamps.fingerprint(stage.content()))
+    record.write(place)
     say(f"the environment is ready after {time.monotonic() - started:.0f} s")
 
 

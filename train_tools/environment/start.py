@@ -29,7 +29,8 @@ def enter(argv: list[str], with_tests: bool = False) -> int | None:
     if (chosen := place()) is None:
         return None
     try:
-        prepare(chosen, stages(chosen, base_python(), with_tests), say)
+        if not (chosen.kept and chosen.identity()):
+            prepare(chosen, stages(chosen, base_python(), with_tests), say)
     except SetupError as error:
         say(f"train_tools: {error}")
         return 1

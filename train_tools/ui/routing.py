@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.ui.kept import Kept
+from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
 from train_tools.workspace.workspace import Version, Workspace
 
@@ -53,6 +54,12 @@ class Call:
         """What the server keeps between calls under `key`, made at the first one."""
         kept: Kept = self.request.app.state.kept
         return kept.get(key, make)
+
+    @property
+    def tasks(self) -> Tasks:
+        """Those of this page server."""
+        found: Tasks = self.request.app.state.tasks
+        return found
 
     @property
     def exposed(self) -> bool:

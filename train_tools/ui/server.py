@@ -20,9 +20,22 @@ from train_tools.errors import TrainToolsError
 from train_tools.ui import routing
 from train_tools.ui.access import Access, Guard
 from train_tools.ui.kept import Kept
-from train_tools.ui.routes import captions, compare, data, files, plan, queue, session, tools, workspace
+from train_tools.ui.routes import (
+    captions,
+    compare,
+    data,
+    files,
+    plan,
+    plan_sources,
+    queue,
+    session,
+    tools,
+    transfer,
+    workspace,
+)
+from train_tools.ui.tasks import Tasks
 
-PANELS = (session, workspace, data, captions, plan, queue, compare, tools, files)
+PANELS = (session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, tools, files)
 STATIC = Path(__file__).parent / "static"
 
 
@@ -53,6 +66,7 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
     )
     app.state.root = root
     app.state.kept = Kept()
+    app.state.tasks = Tasks()
     return app
 
 
