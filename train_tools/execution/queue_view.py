@@ -24,6 +24,7 @@ LOOK_AT_WORKERS_S = 1.0  # between two looks whether a lane's lock is held
 
 Document = dict[str, Any]
 Signature = tuple[Any, ...]
+TICKET_PART = 2  # of an entry's signature: row, record, ticket, events
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +67,7 @@ class QueueView:
         self.queue = queue
         self._clock = clock
         self._known: dict[int, _Known] = {}
-        self._labels: dict[str, tuple[tuple[int, ...], dict[int, str]]] = {}
+        self._labels: dict[str, tuple[Signature | None, dict[int, str]]] = {}
         self._workers: dict[str, tuple[float, bool, bool]] = {}
         self._turn = threading.Lock()
 
@@ -100,17 +101,15 @@ class QueueView:
             if found.entry.ticket.batch:
                 batches.setdefault(found.entry.ticket.batch, []).append(number)
         for batch, numbers in batches.items():
-            members = tuple(numbers)
-            if self._labels.get(batch, ((), {}))[0] != members or any(
-                not known[number].document["label"] for number in numbers
-            ):
+            members = tuple((number, known[number].signature[TICKET_PART]) for number in numbers)
+            if self._labels.get(batch, (None, {}))[0] != members:
                 said = labels([known[number].entry.ticket.arguments for number in numbers])
                 self._labels[batch] = (members, dict(zip(numbers, said, strict=True)))
             for number in numbers:
-                document = known[number].document
                 label = self._labels[batch][1][number]
-                if document["label"] != label:
-                    known[number].document = {**document, "label": label}
+                if known[number].document["label"] != label:
+                    known[number].document = {**known[number].document, "label": label}
+        self._labels = {batch: self._labels[batch] for batch in batches}
 
     def _lane(self, name: str, known: Collection[_Known], flags: set[str]) -> Lane:
         mine = [found.entry for found in known if found.entry.ticket.lane == name]

@@ -18,6 +18,7 @@ from train_tools.execution.run_history import RunHistory
 from train_tools.execution.supervise import LOG
 from train_tools.ui.changes import Changes
 from train_tools.ui.fields import field_of
+from train_tools.ui.guard import check_exposed
 from train_tools.ui.queue_fields import changeable, check_job
 from train_tools.ui.routing import Call, get, post
 
@@ -89,6 +90,7 @@ def _edit(queue: Queue, number: int, call: Call) -> None:
     changes = call.field("changes", dict)
     if not all(isinstance(value, str) for value in changes.values()):
         raise UsageError("'changes' must be texts")
+    check_exposed(call, changes)
     check_job(_entry(queue, number), changes)
     edit(queue, number, changes)
 
