@@ -1,4 +1,4 @@
-"""The Plan panel as a person uses it: settings, the plan beside them, errors, the TOML, the start; two browsers at once."""
+"""The Plan panel as a person uses it: settings, the plan beside them, errors, the TOML, the start; two browsers."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from train_tools.engines.registry import ENGINES
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.hosts.interface import HostError
 from train_tools.planning import page
+from train_tools.planning.argument import Argument, Dependency
 from train_tools.planning.arguments import ARGUMENTS, KNOWN, SUBJECTS
 from train_tools.planning.base_family import base_family
 from train_tools.planning.catalogue import training_entries
@@ -51,10 +52,22 @@ def arguments(call: Call) -> dict[str, Any]:
                 "importance": row.importance,
                 "subject": SUBJECT_OF.get(entry.name, OWN_SUBJECT),
                 "families": row.families,
-                "notes": page.notes(row),
+                "notes": _notes_zh(row) if call.language == "zh" else page.notes(row),
             }
         )
     return {"fields": fields, "engines": list(ENGINES)}
+
+
+def _notes_zh(row: Argument) -> list[str]:
+    """As `page.notes`, which gives reasons in English, without these."""
+    said = [f"需要 {_asked(needed)}" for needed in row.needs]
+    said += [f"不能与 {_asked(excluded)} 同用" for excluded in row.excludes]
+    return [*said, f"仅对 {'、'.join(row.acts_in)} 有效"] if row.acts_in else said
+
+
+def _asked(dependency: Dependency) -> str:
+    values = " 或 ".join(page.value_text(value) for value in dependency.values)
+    return f"{dependency.other} {values}".rstrip()
 
 
 def presets(call: Call) -> list[dict[str, Any]]:

@@ -12,8 +12,9 @@ const BASE = "pretrained_model_name_or_path";
 // What an empty field means, where "none" would say too little.
 const EMPTY = { [BASE]: () => t("plan.shipped_model"), preset: () => t("plan.no_preset") };
 
-export const labelOf = (entry) =>
-  entry.importance === "beginner" || entry.name === "preset" ? t(`plan.label_${entry.name}`) : entry.name;
+const OURS = new Set(["preset", "seeds"]); // no arguments of sd-scripts, so that nobody looks for them by that name
+
+export const labelOf = (entry) => (entry.importance === "beginner" || OURS.has(entry.name) ? t(`plan.label_${entry.name}`) : entry.name);
 
 /** The kit's field, bound to the store; `refresh()` shows what the store says now. */
 export function argumentField(store, entry) {

@@ -13,6 +13,7 @@ import { Store } from "./store.js";
 import { Summary } from "./summary.js";
 
 const LOOK_MS = 4000;
+const SHARE = 20; // a large plan is made anew only so much more seldom than it takes
 const ENGINE_KEY = "train-tools.engine";
 
 export default {
@@ -64,5 +65,5 @@ async function look(store) {
   const came = await store.look();
   if (came.length) toast(t("plan.came", { names: came.join(", ") }));
   const { queued = 0, running = 0 } = store.plan?.states ?? {};
-  if ((queued || running) && !store.planning) await store.makePlan();
+  if ((queued || running) && !store.planning && store.planAge > SHARE * store.planTook) await store.makePlan();
 }

@@ -13,7 +13,7 @@ const PAGE = `${Math.random().toString(36).slice(2)}`; // this tab's own name
 export class Store extends EventTarget {
   constructor(base, engine) {
     super();
-    Object.assign(this, { base, engine, values: {}, typed: {}, seen: {}, errors: {}, conflicts: {}, unknown: [], revision: "", plan: null, trouble: "", ended: false });
+    Object.assign(this, { base, engine, values: {}, typed: {}, seen: {}, errors: {}, conflicts: {}, unknown: [], revision: "", plan: null, trouble: "", ended: false, planTook: 0, plannedAt: 0 });
     this.saveSoon = settle(() => this.save(), SAVE_MS);
     this.planSoon = settle(() => this.makePlan(), PLAN_MS);
   }
@@ -140,10 +140,13 @@ export class Store extends EventTarget {
     this.planSoon.cancel();
     this.planning?.abort();
     const mine = (this.planning = new AbortController());
+    const begun = performance.now();
     this.#tell("planning");
     try {
       const plan = await this.planned({}, mine.signal);
-      if (plan && mine === this.planning) this.takePlan(plan);
+      if (!plan || mine !== this.planning) return;
+      this.planTook = performance.now() - begun;
+      this.takePlan(plan);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === undefined) throw error;
@@ -160,8 +163,14 @@ export class Store extends EventTarget {
     return finished(answer, { signal });
   }
 
+  /** Milliseconds since the plan was made. */
+  get planAge() {
+    return performance.now() - this.plannedAt;
+  }
+
   takePlan(plan) {
     this.plan = plan;
+    this.plannedAt = performance.now();
     if (!plan.problem) this.known = plan; // what is known of base models while a text is wrong
     this.#tell("plan");
   }

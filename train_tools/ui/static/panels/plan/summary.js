@@ -79,18 +79,23 @@ const brief = (plan) => t("plan.brief", { runs: number(plan.to_train), time: dur
 
 function sums(plan) {
   const big = (value, label) => h("div", { class: "big" }, h("strong", null, value), h("span", { class: "muted small" }, label));
-  const line = (label, value, hint) => [h("dt", null, label), h("dd", { title: hint }, value)];
   const axes = Object.entries(plan.axes);
+  const costs = plan.to_train ? [big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))] : null;
   return [
-    h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))),
+    h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), costs),
     axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: values.join(", ") }, `${name} × ${values.length}`))) : null,
-    h("dl", { class: "sum-lines" },
-      plan.to_train < plan.runs ? line(t("plan.to_train"), t("plan.of", { n: number(plan.to_train), of: number(plan.runs) })) : null,
-      line(t("plan.steps"), number(plan.steps)),
-      line(t("plan.images_seen"), number(plan.images_seen)),
-      line(t("plan.checkpoints"), number(plan.checkpoints)),
-      line(t("plan.packs"), number(plan.packs), t("plan.packs_help")),
-      line(t("plan.memory"), t("plan.about", { size: bytes(plan.memory_bytes) }), t("plan.memory_help")),
-      line(t("plan.base"), plan.bases.map((base) => [base.name, base.family].filter(Boolean).join(" · ")).join(", "))),
+    h("dl", { class: "sum-lines" }, plan.to_train ? costLines(plan) : null, line(t("plan.base"), plan.bases.map((base) => [base.name, base.family].filter(Boolean).join(" · ")).join(", "))),
   ];
 }
+
+const line = (label, value, hint) => [h("dt", null, label), h("dd", { title: hint }, value)];
+
+/** Of what is still to be trained. */
+const costLines = (plan) => [
+  plan.to_train < plan.runs ? line(t("plan.to_train"), t("plan.of", { n: number(plan.to_train), of: number(plan.runs) })) : null,
+  line(t("plan.steps"), number(plan.steps)),
+  line(t("plan.images_seen"), number(plan.images_seen)),
+  line(t("plan.checkpoints"), number(plan.checkpoints)),
+  line(t("plan.packs"), number(plan.packs), t("plan.packs_help")),
+  line(t("plan.memory"), t("plan.about", { size: bytes(plan.memory_bytes) }), t("plan.memory_help")),
+];
