@@ -31,6 +31,8 @@ class FakeEngine:
     """Runs that differ in `apart` don't share a pack."""
 
     name = "packed"
+    uses_reg = False
+    processes = 1
 
     def __init__(self, folder: Path, apart: str | None = None) -> None:
         self._script = folder / "fake_engine_script.py"

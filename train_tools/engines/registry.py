@@ -9,6 +9,7 @@ from typing import Any
 
 from train_tools.engines.interface import Engine
 from train_tools.engines.packed import support
+from train_tools.engines.sd_scripts.engine import SdScriptsEngine
 from train_tools.errors import UsageError
 
 
@@ -16,6 +17,8 @@ class PackedEngine:
     """Our own trainer: many runs at once over one shared base model."""
 
     name = "packed"
+    uses_reg = False
+    processes = 1
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return support.unsupported(arguments)
@@ -30,7 +33,7 @@ class PackedEngine:
         return [sys.executable, "-m", "train_tools.engines.packed", *map(str, run_folders)]
 
 
-ENGINES: dict[str, Engine] = {"packed": PackedEngine()}
+ENGINES: dict[str, Engine] = {"packed": PackedEngine(), "sd-scripts": SdScriptsEngine()}
 
 
 def engine_named(name: str) -> Engine:

@@ -34,6 +34,9 @@ Job = tuple[Entry, Attempt]
 class JobEngine:
     """Captions or previews, as a process of their own."""
 
+    uses_reg = False
+    processes = 1
+
     def __init__(self, kind: str) -> None:
         self.name = kind
 
