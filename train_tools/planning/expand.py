@@ -19,7 +19,7 @@ from train_tools.planning.defaults import base_model_of, complete, defaults_for,
 from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.findings import Findings
 from train_tools.planning.grid import Grid
-from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
+from train_tools.planning.images import Dataset, read_dataset, read_images, steps_per_epoch, with_reg
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.names import digest, file_identity, run_name, value_text
 from train_tools.planning.presets import all_presets, combined, own_folder
@@ -62,10 +62,11 @@ class PlannedRun:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A version whose images are trained on."""
+    """A version whose images are trained on; `reg_folder` holds the regularisation images among them, if any."""
 
     version: Version
     dataset: Dataset
+    reg_folder: str = ""
 
     @functools.cached_property
     def images_folder(self) -> str:
@@ -90,6 +91,8 @@ class Expansion:
         self._trains = str(version.trains.absolute())
         self._base = functools.cache(_checked_base)
         self._source = functools.cache(self._read_source)
+        self._reg = functools.cache(lambda folder: read_images(Path(folder)))
+        self._source_with_reg = functools.cache(self._add_reg)
 
     def runs(self, grid: Grid, overrides: Sequence[Rule], exclusions: Sequence[Rule]) -> list[PlannedRun]:
         """Every different run of `grid`, in its order; raises UsageError where nothing is left."""
@@ -123,7 +126,7 @@ class Expansion:
                     combination.update(rule.changes)
                     values = self._complete(combination)
             if not any(rule.holds(values) for rule in exclusions):
-                yield values, source, preset
+                yield values, self._with_reg(source, values), preset
 
     def _preset_for(self, preset: str, base_model: str) -> Mapping[str, Any]:
         return combined(preset, self._presets, self._family(self._base(base_model)).name) if preset else {}
@@ -141,7 +144,7 @@ class Expansion:
         arguments = self._with_places(arguments, source, place)
         shape = self.shape(base_model)
         epochs = values["max_train_epochs"]
-        steps = steps_per_epoch(source.dataset, values) * epochs
+        steps = steps_per_epoch(source.dataset, values, self._engine.processes) * epochs
         if not shape.is_measured:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
         base = self._family(base_model)
@@ -172,13 +175,27 @@ class Expansion:
 
     def _with_places(self, arguments: dict[str, Any], source: Source, place: Place) -> dict[str, Any]:
         folder = f"{self._trains}{os.sep}{place.folder_name}"  # Path is slow, for thousands
+        reg = {"reg_data_dir": source.reg_folder} if source.reg_folder else {}
         return {
             **arguments,
+            **reg,
             "train_data_dir": source.images_folder,
             "output_dir": folder,
             "output_name": place.output_name,
             "logging_dir": f"{folder}{os.sep}logs",
         }
+
+    def _with_reg(self, source: Source, values: Mapping[str, Any]) -> Source:
+        """With the regularisation images that are named, else with the version's own, where the engine uses them."""
+        if not self._engine.uses_reg:
+            return source
+        return self._source_with_reg(source.version.name, values.get("reg_data_dir") or "")
+
+    def _add_reg(self, name: str, named: str) -> Source:
+        source = self._source(name)
+        folder = named or str(source.version.reg.absolute())
+        reg = self._reg(folder)
+        return Source(source.version, with_reg(source.dataset, reg), folder) if reg.images else source
 
     def _read_source(self, name: str) -> Source:
         siblings = {folder.name: folder for folder in folders_in(self._version.folder.parent)}

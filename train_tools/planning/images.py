@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,21 +62,51 @@ def read_dataset(processed: Path) -> Dataset:
 
     Raises UsageError where there are none, TrainToolsError where one can't be read.
     """
-    found = training_images(processed)
-    if not found:
+    found = read_images(processed)
+    if not found.images:
         raise UsageError(
             f"{processed} holds no image in a <repeats>_<concept> folder; "
             "add images and run `dataset process`"
         )
+    return found
+
+
+def read_images(folder: Path) -> Dataset:
+    """The same of any folder; there may be none."""
+    found = training_images(folder)
     images = [DatasetImage(image.path, image.size(), image.repeats) for image in found]
     return Dataset(tuple(images), fingerprint(found))
 
 
-def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any]) -> int:
-    """Optimizer steps in one epoch: batches never mix buckets, so each bucket's last may be smaller."""
+def with_reg(dataset: Dataset, reg: Dataset) -> Dataset:
+    """`dataset` and its regularisation images, as sd-scripts shows them: as often as the others, so steps double.
+
+    They are taken in their order with their own repeats, and where they are too few, each once more, round after
+    round; what is too many isn't trained.
+    """
+    wanted = dataset.images_per_epoch
+    shown: dict[Path, DatasetImage] = {}
+    count = 0
+    while count < wanted and reg.images:
+        for image in reg.images:
+            known = shown.get(image.path)
+            repeats = known.repeats + 1 if known else image.repeats
+            shown[image.path] = DatasetImage(image.path, image.size, repeats)
+            count += 1 if known else repeats
+            if count >= wanted:
+                break
+    both = hashlib.sha256(f"{dataset.fingerprint} {reg.fingerprint}".encode()).hexdigest()
+    return Dataset((*dataset.images, *shown.values()), both)
+
+
+def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any], processes: int = 1) -> int:
+    """Optimizer steps in one epoch: batches never mix buckets, so each bucket's last may be smaller.
+
+    `processes` share the batches.
+    """
     batch = int(arguments["train_batch_size"])
     batches = sum(-(-count // batch) for count in bucket_counts(dataset, bucket_rule(arguments)).values())
-    return -(-batches // int(arguments["gradient_accumulation_steps"]))
+    return -(-batches // (int(arguments["gradient_accumulation_steps"]) * processes))
 
 
 def bucket_rule(arguments: Mapping[str, Any]) -> BucketRule:

@@ -69,7 +69,7 @@ def make_plan(
     packs = _packs(runs, engine, options["pack_size"])
     clock = Clock(version, engine.name, expansion.shape)
     timed = {run.run_id: clock.seconds(run.arguments, run.steps, len(pack)) for pack in packs for run in pack}
-    if training_images(version.reg):
+    if not engine.uses_reg and training_images(version.reg):
         findings.say(
             "reg-unused",
             f"dataset/reg holds regularisation images, which the {engine.name} engine doesn't use",

@@ -35,3 +35,12 @@ def narrow_checkout(real: Path, folder: Path) -> Path:
         assert count == 1, f"{UNET_FILE} says {name} no more"
     (folder / "library" / UNET_FILE).write_text(text, encoding="utf-8")
     return folder
+
+
+def small_diffusers_folder(folder: Path) -> Path:
+    """The small base model in the layout whose sizes sd-scripts reads off the model itself."""
+    from train_tools.base_model.convert import convert
+    from train_tools.small_models import base_model_file
+
+    convert(base_model_file(), folder)
+    return folder

@@ -85,6 +85,7 @@ def open_cache(caches: Path, arguments: Mapping[str, Any], checkout: Path) -> Ca
     folder = caches / key(arguments, images, reg, checkout)
     if not folder.is_dir():
         half = temporary_sibling(folder)
+        half.mkdir(parents=True)
         try:
             _link(images, half / IMAGES)
             _link(reg, half / REG)

@@ -30,8 +30,9 @@ def reason(lines: Sequence[str], exit_code: int) -> str:
         if found := re.search(pattern, text):
             groups = [group for group in found.groups() if group]
             return sentence.format(*groups) if groups else sentence.replace(" ({0})", "")
-    for line in reversed(lines):
+    for number, line in reversed(list(enumerate(lines))):
         if found := EXCEPTION.search(line):
-            return f"sd-scripts ended with an error: {found[0]}"
+            more = lines[number + 1 : number + 2] if line.endswith(":") else []
+            return " ".join([f"sd-scripts ended with an error: {found[0]}", *more])
     said = f"; its last line: {lines[-1]}" if lines else ""
     return f"sd-scripts ended with code {exit_code} and without a result{said}"

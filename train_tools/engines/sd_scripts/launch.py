@@ -14,8 +14,9 @@ from pathlib import Path
 
 def main(lifeline: str, script: str, arguments: list[str]) -> None:
     runpy.run_path(lifeline)["end_with_supervisor"]()
-    # Its modules are called `library` and `networks`: nothing else may come before them.
-    sys.path.insert(0, str(Path(script).parent))
+    # Its own modules come first, and ours, beside this file, not at all: packages have the same names.
+    own = str(Path(__file__).parent)
+    sys.path[:] = [str(Path(script).parent), *(path for path in sys.path if path != own)]
     sys.argv = [script, *arguments]
     runpy.run_path(script, run_name="__main__")
 

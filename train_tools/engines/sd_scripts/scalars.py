@@ -51,12 +51,6 @@ class ScalarReader:
             yield from _new(loader, begin)
 
 
-def begins(run_folder: Path) -> list[int]:
-    """The step from which each process of the run went on, in their order."""
-    logs = run_folder / FOLDER
-    return [_begin(path.name) for path in sorted(logs.glob("*")) if path.is_dir()]
-
-
 def _begin(name: str) -> int:
     found = BEGIN.search(name)
     return int(found[1]) if found else 0
@@ -76,7 +70,9 @@ def _new(loader: Any, begin: int) -> Iterator[Scalar]:
         for value in event.summary.value:
             number = _number(value)
             if number is not None:
-                yield Scalar(value.tag, begin + event.step, number)
+                # Values of an epoch stand at its number, which goes on where steps begin again.
+                of_epoch = value.tag.rpartition("/")[2].startswith("epoch")
+                yield Scalar(value.tag, event.step + (0 if of_epoch else begin), number)
 
 
 def _number(value: Any) -> float | None:

@@ -266,7 +266,10 @@ class Run:
 
     def _identity(self) -> list[str]:
         """Of all that a state was trained with; a run's own settings are those of its digest."""
-        images = training_images(Path(self._arguments["train_data_dir"]))
+        folder = Path(self._arguments["train_data_dir"])
+        images = training_images(folder)
+        if not images:
+            raise TrainToolsError(f"{folder} holds no images to train any more; process the dataset again")
         return [self._record.digest if self._record else "", fingerprint(images)]
 
     @property
