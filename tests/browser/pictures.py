@@ -1,4 +1,6 @@
-"""`python tests/browser/pictures.py ROOT PROJECT VERSION`: takes the pictures of the page that the documents show.
+"""Takes the pictures of the page that the documents show.
+
+    PYTHONPATH=.:tests python -m browser.pictures ROOT PROJECT VERSION
 
 ROOT is a data folder with something in it, as `python -m train_tools demo --root ROOT` leaves it. Every panel in both
 languages and both themes, as `docs/pictures/<panel>-<language>-<theme>.webp`, and the queue on a phone.
@@ -8,18 +10,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import sys
 import threading
 import urllib.parse
 from pathlib import Path
 
 import uvicorn
+from browser.conftest import FLAGS, chromium
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
-
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
-
-from browser.conftest import FLAGS, chromium
 
 from train_tools.commands.page import bound
 from train_tools.ui.server import application

@@ -34,6 +34,8 @@ Job = tuple[Entry, Attempt]
 class JobEngine:
     """Captions or previews, as a process of their own."""
 
+    processes = 1
+
     def __init__(self, kind: str) -> None:
         self.name = kind
 
