@@ -314,7 +314,7 @@ def test_each_run_is_trained_by_the_first_engine_that_can(
     version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry.ENGINES, "sd-scripts", Everything())
-    grid = {"optimizer_type": "AdamW,Lion,Prodigy,CAME", "learning_rate": "1e-4"}
+    grid = {"optimizer_type": "AdamW,Lion,Prodigy,DAdaptAdam", "learning_rate": "1e-4"}
     plan = plan_for(version, tmp_path, **grid)
     assert [run.engine for run in plan.runs] == ["packed", "packed", "sd-scripts", "sd-scripts"]
     assert [len(pack) for pack in plan.packs] == [2, 1, 1]
