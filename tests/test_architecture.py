@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "captioning": TOOLS | {"workspace", "dataset", "tags"},
     "engines": TOOLS | {"workspace", "dataset"},
     "planning": TOOLS | {"workspace", "dataset", "engines"},
-    "preview": TOOLS | {"workspace", "dataset"},
+    "preview": TOOLS | {"workspace", "dataset", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "engines", "planning"},
 }
 # Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.
