@@ -138,8 +138,10 @@ def test_keys_name_all_that_a_picture_depends_on(version: Version) -> None:
     [
         ("outall", {"lora_te_text_model_encoder_layers_0_mlp_fc1": 1, "lora_unet_down_blocks_0_attentions_0_x": 0,
                     "lora_unet_mid_block_attentions_0_proj_in": 0, "lora_unet_up_blocks_3_attentions_2_x": 1}),
-        ("OUTX:0.5", {"lora_te_a": 0.5, "lora_unet_mid_block_attentions_0_x": 0.5, "lora_unet_up_blocks_1_attentions_0_x": 1}),
-        ("INX:0.2", {"lora_te_a": 1, "lora_unet_mid_block_attentions_0_x": 1, "lora_unet_up_blocks_1_attentions_0_x": 0.2}),
+        ("OUTX:0.5", {"lora_te_a": 0.5, "lora_unet_mid_block_attentions_0_x": 0.5,
+                      "lora_unet_up_blocks_1_attentions_0_x": 1}),
+        ("INX:0.2", {"lora_te_a": 1, "lora_unet_mid_block_attentions_0_x": 1,
+                     "lora_unet_up_blocks_1_attentions_0_x": 0.2}),
         (",".join(map(str, range(17))), {
             "lora_te_a": 0, "lora_unet_down_blocks_0_attentions_0_x": 1, "lora_unet_down_blocks_2_attentions_1_x": 6,
             "lora_unet_mid_block_attentions_0_x": 7, "lora_unet_up_blocks_1_attentions_0_x": 8,

@@ -45,8 +45,8 @@ class Renderer(Protocol):
 class Bridge(Protocol):
     """A webui that renders for us; `hosts.bridge_client` has one."""
 
-    def render(self, request: Mapping[str, Any]) -> tuple[bytes, str]:
-        """A PNG and its infotext; raises TrainToolsError. The request is that of `hosts.webui_render`."""
+    def render(self, request: Mapping[str, Any]) -> bytes:
+        """A PNG with the webui's infotext; raises TrainToolsError. `hosts.webui_render` has the request's keys."""
         ...
 
 

@@ -45,8 +45,9 @@ class HostRenderer:
 
     def _outcome(self, cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool) -> Outcome:
         try:
-            png, text = self._bridge.render(request_of(cell, file_of, is_last=is_last))
+            png = self._bridge.render(request_of(cell, file_of, is_last=is_last))
             with Image.open(io.BytesIO(png)) as image:
+                text = str(image.info.get("parameters", ""))
                 return Outcome(cell, image.convert("RGB"), named(text, cell))
         except TrainToolsError as error:
             return Outcome(cell, None, error=str(error))
