@@ -23,8 +23,8 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "environment": LOW,
-    "hosts": LOW,
     "lora": LOW | {"environment"},
+    "hosts": LOW | {"lora"},
     "base_model": LOW | {"environment"},
     "small_models": LOW | {"base_model"},
     "workspace": LOW | {"environment"},
@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "arguments": TOOLS | {"workspace"},
     "engines": TOOLS | {"workspace", "dataset", "arguments"},
     "planning": TOOLS | {"workspace", "dataset", "arguments", "engines"},
-    "preview": TOOLS | {"workspace", "dataset"},
+    "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
 }
 # What planning knows of sd-scripts' arguments, engines know too.
