@@ -16,7 +16,7 @@ import train_tools
 ROOT = Path(train_tools.__file__).parent
 NAME = "train_tools"
 
-LOW = {"errors", "files"}
+LOW = {"errors", "files"}  # `files`: what of `workspace` is everybody's, with the standard library alone
 TOOLS = LOW | {"environment", "hosts", "lora", "base_model", "small_models"}
 # Package or module -> what of train_tools it may import. Each stands below those that name it.
 MAY_IMPORT = {
@@ -37,7 +37,13 @@ MAY_IMPORT = {
     "execution": TOOLS | {"workspace", "dataset", "engines", "planning"},
 }
 # Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.
-OWN = {"train_tools.workspace.files": "files", "train_tools.cli": "commands"}
+OWN = {
+    "train_tools.workspace.files": "files",
+    "train_tools.workspace.fields": "files",
+    "train_tools.workspace.toml": "files",
+    "train_tools.workspace.catalogue": "files",
+    "train_tools.cli": "commands",
+}
 # What trains, judges and packs up the small models is started by hand and stands above what it uses.
 SCRIPTS = tuple(f"train_tools.small_models.{name}" for name in ("train_", "evaluate", "export"))
 MAY_IMPORT["scripts"] = set(MAY_IMPORT)
