@@ -29,7 +29,7 @@ def server(status: int, wait_s: float = 0) -> Iterator[str]:
             pass
 
     made = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{made.server_port}"
     finally:

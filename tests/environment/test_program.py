@@ -89,9 +89,10 @@ def test_nothing_is_set_where_nothing_was_chosen(tmp_path: Path, monkeypatch: py
 
 
 def test_own_mirrors(tmp_path: Path) -> None:
+    git_setting = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"}
     found = environment(
         tmp_path,
-        {"HF_ENDPOINT": "https://o.example", "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "a.b", "GIT_CONFIG_VALUE_0": "c"},
+        {"HF_ENDPOINT": "https://other.example", **git_setting},
         hugging_face="https://hf.example/",
         package_index="https://index.example/simple",
         github="https://gh.example",

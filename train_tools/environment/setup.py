@@ -157,7 +157,9 @@ def wait(process: subprocess.Popen[bytes], log: Path, say: Say, started: float) 
 
 def installer_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The user's variables less those that would let the installer reach outside the environment."""
-    outside = ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "__PYVENV_LAUNCHER__")
+    outside = (
+        "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "__PYVENV_LAUNCHER__",
+    )  # fmt: skip
     variables = {name: value for name, value in process_environment(environ).items() if name not in outside}
     variables |= {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
     variables |= {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
