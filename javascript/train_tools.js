@@ -84,5 +84,6 @@
 
     if (typeof onUiLoaded === "function") onUiLoaded(watchFrame);
     if (typeof onAfterUiUpdate === "function") onAfterUiUpdate(watchFrame);
+    document.addEventListener("visibilitychange", look);
     setInterval(look, STATE_EVERY_MS);
 })();
