@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "environment": LOW,
-    "hosts": LOW,
+    "hosts": LOW | {"environment"},
     "lora": LOW | {"environment"},
     "base_model": LOW | {"environment"},
     "small_models": LOW | {"base_model"},

@@ -47,7 +47,8 @@ class Outer:
                 await proxy(scope, receive, send, scope["path_params"]["path"])
 
         app = Starlette(
-            routes=[Route("/train_tools/{path:path}", Door())], middleware=[Middleware(GZipMiddleware, minimum_size=10)]
+            routes=[Route("/train_tools/{path:path}", Door())],
+            middleware=[Middleware(GZipMiddleware, minimum_size=10)],
         )
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
@@ -119,7 +120,9 @@ def test_a_large_upload_is_streamed(outer: Outer, chunked: bool) -> None:
             yield block
 
     headers = {} if chunked else {"Content-Length": str(count << 20)}
-    answer = httpx.put(f"{outer.url}/upload", content=blocks(), headers=headers, timeout=60, trust_env=False).json()
+    answer = httpx.put(
+        f"{outer.url}/upload", content=blocks(), headers=headers, timeout=60, trust_env=False
+    ).json()
     expected = hashlib.sha256(block * count).hexdigest()
     assert answer == {"bytes": count << 20, "sha256": expected}
 

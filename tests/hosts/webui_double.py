@@ -84,28 +84,33 @@ def load_scripts() -> float:
     return time.perf_counter() - started
 
 
+# As script.js: what extensions wait for.
+WEBUI_SCRIPT = """
+function gradioApp() {
+    const elems = document.getElementsByTagName('gradio-app');
+    const elem = elems.length == 0 ? document : elems[0];
+    return elem.shadowRoot ? elem.shadowRoot : elem;
+}
+const loaded = [], updated = [];
+const onUiLoaded = (f) => loaded.push(f), onAfterUiUpdate = (f) => updated.push(f);
+document.addEventListener('DOMContentLoaded', () => {
+    let done = false;
+    new MutationObserver(() => {
+        if (!done && gradioApp().querySelector('#txt2img_prompt')) { done = true; loaded.forEach((f) => f()); }
+        updated.forEach((f) => f());
+    }).observe(gradioApp(), { childList: true, subtree: true });
+});
+"""
+
+
 def head() -> str:
     """What the webui adds to its page: its own script.js, then each extension's."""
-    webui_script = """
-    function gradioApp() {
-        const elems = document.getElementsByTagName('gradio-app');
-        const elem = elems.length == 0 ? document : elems[0];
-        return elem.shadowRoot ? elem.shadowRoot : elem;
-    }
-    const loaded = [], updated = [];
-    const onUiLoaded = (f) => loaded.push(f), onAfterUiUpdate = (f) => updated.push(f);
-    var opts = %s;
-    document.addEventListener('DOMContentLoaded', () => {
-        let done = false;
-        new MutationObserver(() => {
-            if (!done && gradioApp().querySelector('#txt2img_prompt')) { done = true; loaded.forEach((f) => f()); }
-            updated.forEach((f) => f());
-        }).observe(gradioApp(), { childList: true, subtree: true });
-    });
-    """ % json.dumps({"localization": given.get("localization", "None")})
-    scripts = "\n".join(path.read_text(encoding="utf-8") for path in sorted((CLONE / "javascript").glob("*.js")))
+    options = json.dumps({"localization": given.get("localization", "None")})
+    scripts = "\n".join(
+        path.read_text(encoding="utf-8") for path in sorted((CLONE / "javascript").glob("*.js"))
+    )
     style = (CLONE / "style.css").read_text(encoding="utf-8")
-    return f"<script>{webui_script}</script><script>{scripts}</script><style>{style}</style>"
+    return f"<script>var opts = {options};{WEBUI_SCRIPT}</script><script>{scripts}</script><style>{style}</style>"
 
 
 def patch_template(gradio: Any) -> None:
@@ -124,7 +129,9 @@ def generate(prompt: str) -> str:
     """A picture, behind the queue lock as wrap_gradio_gpu_call has it."""
     with parts.lock:
         model = parts.data.sd_model
-        assert model is not None and getattr(model, "place", "gpu") == "gpu", "Expected all tensors on one device"
+        assert model is not None and getattr(model, "place", "gpu") == "gpu", (
+            "Expected all tensors on one device"
+        )
         return f"made: {prompt}"
 
 
@@ -132,7 +139,10 @@ def build(gradio: Any) -> Any:
     for callback in callbacks["ui_settings"]:
         callback()
     interfaces = [tab for callback in callbacks["ui_tabs"] for tab in callback()]
-    with gradio.Blocks(analytics_enabled=False, title="Stable Diffusion") as demo, gradio.Tabs(elem_id="tabs"):
+    with (
+        gradio.Blocks(analytics_enabled=False, title="Stable Diffusion") as demo,
+        gradio.Tabs(elem_id="tabs"),
+    ):
         with gradio.TabItem("txt2img", id="txt2img", elem_id="tab_txt2img"):
             prompt = gradio.Textbox(label="Prompt", elem_id="txt2img_prompt")
             button = gradio.Button("Generate", elem_id="txt2img_generate")
@@ -169,7 +179,11 @@ def run(gradio: Any, seconds: float) -> tuple[Any, threading.Event]:
     @app.get("/double/state")
     def state() -> dict[str, Any]:
         model = parts.data.sd_model
-        return {"place": getattr(model, "place", None), "locked": parts.lock.locked(), "import_seconds": seconds}
+        return {
+            "place": getattr(model, "place", None),
+            "locked": parts.lock.locked(),
+            "import_seconds": seconds,
+        }
 
     @app.get("/double/reload")
     def do_reload() -> dict[str, bool]:

@@ -29,7 +29,8 @@ ASK = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
 @dataclass(frozen=True)
 class HostPackages:
     """`packages` are those that the webui pins and that the tab meets, with what must not be newer than they were;
-    `pythons` are the versions for which all of them were built."""
+    `pythons` are the versions for which all of them were built.
+    """
 
     name: str
     packages: tuple[str, ...]
@@ -103,7 +104,9 @@ def interpreter(versions: tuple[str, ...]) -> str:
     if uv := shutil.which("uv"):
         candidates += [asked([uv, "python", "find", version]) for version in reversed(versions)]
     # Managers of several Pythons put a program of each name on the path that may end with an error.
-    candidates += [str(path) for path in sorted(Path.home().glob(".pyenv/versions/*/bin/python"), reverse=True)]
+    candidates += [
+        str(path) for path in sorted(Path.home().glob(".pyenv/versions/*/bin/python"), reverse=True)
+    ]
     for candidate in filter(None, candidates):
         version, _, path = asked([candidate, "-c", ASK]).partition(" ")
         if version in versions:

@@ -1,7 +1,7 @@
 """The door of Train Tools in a webui: a tab that shows our page, the routes behind it, the settings, the bridge.
 
-It is imported while the webui starts, with the webui's packages alone, so it imports nothing of ours but `hosts`,
-`environment` and `errors`, and whatever is slow when it is first needed.
+It is imported while the webui starts, with the webui's packages alone: gradio brings starlette and httpx along, and
+of ours only `hosts`, `environment`, `errors` and `workspace.files` are loaded, which takes some hundredths of a second.
 """
 
 from __future__ import annotations
@@ -9,18 +9,22 @@ from __future__ import annotations
 import importlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from train_tools.environment.status import READY
 from train_tools.hosts import door_settings, modules
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-    from train_tools.hosts.bridge_server import Bridge
-    from train_tools.hosts.environment_maker import EnvironmentMaker
-    from train_tools.hosts.login import Login
-    from train_tools.hosts.page_server import PageServer
-    from train_tools.hosts.proxy import Proxy
+from train_tools.hosts.bridge_server import Bridge
+from train_tools.hosts.environment_maker import EnvironmentMaker
+from train_tools.hosts.interface import HostError
+from train_tools.hosts.login import Login
+from train_tools.hosts.page_server import PageServer
+from train_tools.hosts.proxy import Proxy
+from train_tools.hosts.webui import Webui
 
 TAB = ("Train Tools", "train_tools")
 PREFIX = "/train_tools"
@@ -41,7 +45,7 @@ def open_door() -> None:
 
 
 def tab() -> list[tuple[Any, str, str]]:
-    import gradio
+    gradio = importlib.import_module("gradio")
 
     with gradio.Blocks(analytics_enabled=False) as blocks:
         gradio.HTML(FRAME)
@@ -57,15 +61,6 @@ class Door:
 
     def start(self, _demo: Any, app: Any) -> None:
         """`app` is the webui's FastAPI app; there is no demo where it runs without a page."""
-        from starlette.routing import Route
-
-        from train_tools.hosts.bridge_server import Bridge
-        from train_tools.hosts.environment_maker import EnvironmentMaker
-        from train_tools.hosts.login import Login
-        from train_tools.hosts.page_server import PageServer
-        from train_tools.hosts.proxy import Proxy
-        from train_tools.hosts.webui import Webui
-
         self.close()
         host = Webui()
         root = door_settings.root(host.folders()).absolute()
@@ -77,7 +72,7 @@ class Door:
         environment = EnvironmentMaker(lambda: door_settings.surroundings(root), root)
         self._page = PageServer(environment.start)
         login = Login(app, modules.command_option("api_auth"))
-        routes = Routes(login, environment, Proxy(self._page, host.is_exposed), self._bridge)
+        routes = Routes(login, environment, self._page, Proxy(self._page, host.is_exposed), self._bridge)
         # Before the webui's own, some of which take every path.
         app.router.routes[:0] = [
             Route(PREFIX, endpoint=routes),
@@ -96,56 +91,53 @@ class Door:
 class Routes:
     """The ASGI app behind /train_tools."""
 
-    def __init__(self, login: Login, environment: EnvironmentMaker, proxy: Proxy, bridge: Bridge) -> None:
+    def __init__(
+        self, login: Login, environment: EnvironmentMaker, page: PageServer, proxy: Proxy, bridge: Bridge
+    ) -> None:
         self._login = login
         self._environment = environment
+        self._page = page
         self._proxy = proxy
         self._bridge = bridge
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        from starlette.responses import RedirectResponse
-
         if scope["type"] != "http":
-            return None
-        if "path" not in scope["path_params"]:
+            return
+        path = scope["path_params"].get("path")
+        if path is None:
             # Relative, so that it is right behind any proxy.
-            return await RedirectResponse("train_tools/")(scope, receive, send)
-        refusal = await self._login.refusal(scope)
-        if refusal is not None:
-            return await refusal(scope, receive, send)
-        path = scope["path_params"]["path"]
-        if path.startswith(OWN):
-            return await self._own(path[len(OWN) :], scope, receive, send)
-        if path == "" and not await self._ready():
-            return await self._small_page(scope, receive, send)
-        return await self._proxy(scope, receive, send, path)
+            await RedirectResponse("train_tools/")(scope, receive, send)
+        elif refusal := await self._login.refusal(scope):
+            await refusal(scope, receive, send)
+        elif path.startswith(OWN):
+            await self._own(path[len(OWN) :], scope, receive, send)
+        elif path == "" and await run_in_threadpool(self._why_no_page) is not None:
+            page = FileResponse(SMALL_PAGE, media_type="text/html", headers={"Cache-Control": "no-store"})
+            await page(scope, receive, send)
+        else:
+            await self._proxy(scope, receive, send, path)
 
-    async def _ready(self) -> bool:
-        from starlette.concurrency import run_in_threadpool
-
-        return await run_in_threadpool(self._environment.is_ready)
-
-    async def _small_page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        from starlette.responses import FileResponse
-
-        response = FileResponse(SMALL_PAGE, media_type="text/html", headers={"Cache-Control": "no-store"})
-        await response(scope, receive, send)
+    def _why_no_page(self) -> dict[str, Any] | None:
+        """None where the page server answers; may take as long as its start."""
+        state = self._environment.shown()
+        if state["state"] != READY:
+            return state
+        try:
+            self._page.answering()
+        except HostError as error:
+            return {**state, "state": "stopped", "error": str(error)}
+        return None
 
     async def _own(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        from starlette.concurrency import run_in_threadpool
-        from starlette.responses import Response
-
-        from train_tools.hosts.interface import HostError
-
-        status, answer = 200, {}
+        status, answer = 200, dict[str, Any]()
         try:
             if (scope["method"], path) == ("GET", "state"):
                 answer = {"trainings": self._bridge.trainings, "mode": door_settings.memory_mode()}
-            elif (scope["method"], path) == ("GET", "environment"):
-                answer = await run_in_threadpool(self._environment.shown)
-            elif (scope["method"], path) == ("POST", "environment"):
-                await run_in_threadpool(self._environment.make)
-                answer = await run_in_threadpool(self._environment.shown)
+            elif path == "environment":
+                if scope["method"] == "POST":
+                    await run_in_threadpool(self._environment.make)
+                state = await run_in_threadpool(self._why_no_page)
+                answer = {"state": READY} if state is None else state
             else:
                 status, answer = 404, {"error": "there is nothing here"}
         except HostError as error:

@@ -63,7 +63,7 @@ OPTIONS = (
 
 def add_to_settings_page() -> None:
     """Called by the webui each time it builds its settings page."""
-    import gradio
+    gradio = importlib.import_module("gradio")
 
     shared = importlib.import_module("modules.shared")
     for option in OPTIONS:
@@ -94,7 +94,8 @@ def root(folders: Folders) -> Path:
 @dataclass(frozen=True)
 class Surroundings:
     """How our own processes are started. `python` runs commands before there is an environment; it is that of an
-    environment that a person made, where one is named."""
+    environment that a person made, where one is named.
+    """
 
     python: str
     variables: Mapping[str, str]

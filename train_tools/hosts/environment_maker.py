@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 
 import train_tools
 from train_tools.environment import journal
-from train_tools.environment.start import inner_variables
 from train_tools.environment.place import Place, place
+from train_tools.environment.start import inner_variables
 from train_tools.environment.status import BROKEN, MAKING, READY, EnvironmentStatus, environment_status
 from train_tools.hosts.door_settings import Surroundings
 from train_tools.hosts.interface import HostError
-from train_tools.hosts.page_server import Start
+from train_tools.hosts.page_server import Start, without_window
 
 COMMAND = ("-m", "train_tools", "env", "create")
 LOG_LINES = 200
@@ -36,15 +35,14 @@ class EnvironmentMaker:
     def status(self) -> EnvironmentStatus:
         return environment_status(self._surroundings().variables)
 
-    def is_ready(self) -> bool:
-        return self.status().state == READY
-
     def start(self) -> Start:
         """How the page server is started. Raises HostError where the environment isn't there."""
         around = self._surroundings()
         status = environment_status(around.variables)
         if status.state != READY:
-            raise HostError(status.error or "the training environment isn't made yet; the Train Tools tab offers to")
+            raise HostError(
+                status.error or "the training environment isn't made yet; the Train Tools tab offers to"
+            )
         chosen = place(around.variables)
         python = around.python if chosen is None else str(chosen.python)
         command = (python, "-m", "train_tools", "page", "--port", "0", "--json", "--root", str(self._root))
@@ -70,7 +68,7 @@ class EnvironmentMaker:
                     self._process = subprocess.Popen(
                         (around.python, *COMMAND), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=variables,
                         start_new_session=True,
-                        creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+                        creationflags=without_window(),
                     )  # fmt: skip
             except OSError as error:
                 raise HostError(f"the training environment can't be made ({error}); see {log}") from error
@@ -103,5 +101,7 @@ def tail(log: Path, lines: int) -> str:
         size = file.seek(0, 2)
         file.seek(max(0, size - LOG_BYTES))
         text = file.read().decode("utf-8", "replace")
-        return "\n".join([line.rstrip() for line in text.replace("\r", "\n").split("\n") if line.strip()][-lines:])
+        return "\n".join(
+            [line.rstrip() for line in text.replace("\r", "\n").split("\n") if line.strip()][-lines:]
+        )
     return ""

@@ -1,4 +1,4 @@
-"""The page server as the webui's child: started when somebody looks, started anew where it died, ended with the webui."""
+"""The page server as the webui's child: started when somebody looks, anew where it died, ended with the webui."""
 
 from __future__ import annotations
 
@@ -86,14 +86,20 @@ class PageServer:
             line = first_line.get(timeout=START_S)
         except queue.Empty:
             self._end()
-            raise HostError(f"the page's server gave no sign within {START_S:.0f} s; {start.log} says more") from None
+            raise HostError(
+                f"the page's server gave no sign within {START_S:.0f} s; {start.log} says more"
+            ) from None
         if isinstance(line, OSError):
-            raise HostError(f"the page's server can't be started ({line}); is the training environment whole?")
+            raise HostError(
+                f"the page's server can't be started ({line}); is the training environment whole?"
+            )
         try:
             answering = Answering(int(json.loads(line)["port"]), token)
         except (ValueError, KeyError, TypeError):
             self._end()
-            raise HostError(f"the page's server ended at once: {last_line(start.log)} ({start.log})") from None
+            raise HostError(
+                f"the page's server ended at once: {last_line(start.log)} ({start.log})"
+            ) from None
         self._wait_until_open(answering.port)
         return answering
 
@@ -119,7 +125,7 @@ class PageServer:
                     stdout=subprocess.PIPE,
                     stderr=log,
                     env=variables,
-                    creationflags=subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0,
+                    creationflags=without_window(),
                 )
         except OSError as error:
             first_line.put(error)
@@ -143,6 +149,13 @@ class PageServer:
         if process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
+
+
+def without_window() -> int:
+    """On Windows a program for the console would open one, as a webui may run without."""
+    if sys.platform == "win32":
+        return subprocess.CREATE_NO_WINDOW
+    return 0
 
 
 def last_line(log: Path) -> str:

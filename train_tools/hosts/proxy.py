@@ -52,7 +52,8 @@ class Proxy:
         try:
             answering = await run_in_threadpool(self._page.answering)
         except HostError as error:
-            return await refused(502, str(error))(scope, receive, send)
+            await refused(502, str(error))(scope, receive, send)
+            return
         sends_body = has_body(scope["headers"])
         body = Body(receive)
         request = self._client.build_request(
@@ -68,10 +69,14 @@ class Proxy:
 
     def _headers(self, headers: Iterable[Header], token: str) -> list[Header]:
         given = list(headers)
-        named = {name.strip().lower() for key, value in given if key == b"connection" for name in value.split(b",")}
+        named = {
+            name.strip().lower() for key, value in given if key == b"connection" for name in value.split(b",")
+        }
         kept = [(key, value) for key, value in given if key not in NOT_PASSED_ON and key not in named]
         if not any(key == b"accept-encoding" for key, _ in kept):
-            kept.append((b"accept-encoding", b"identity"))  # httpx would ask for what the browser may not read
+            kept.append(
+                (b"accept-encoding", b"identity")
+            )  # httpx would ask for what the browser may not read
         kept.append((TOKEN_HEADER, token.encode()))
         if self._is_exposed():
             kept.append((EXPOSED_HEADER, b"1"))
@@ -131,7 +136,9 @@ async def end_with_client(body: Body, sends_body: bool, scope: anyio.CancelScope
 
 
 def has_body(headers: Iterable[Header]) -> bool:
-    return any(key == b"transfer-encoding" or (key == b"content-length" and value != b"0") for key, value in headers)
+    return any(
+        key == b"transfer-encoding" or (key == b"content-length" and value != b"0") for key, value in headers
+    )
 
 
 def address(answering: Answering, path: str, query: bytes) -> httpx.URL:
@@ -140,7 +147,9 @@ def address(answering: Answering, path: str, query: bytes) -> httpx.URL:
 
 
 def start_of(response: httpx.Response, scope: Scope) -> Message:
-    headers = [(key.lower(), value) for key, value in response.headers.raw if key.lower() not in NOT_PASSED_BACK]
+    headers = [
+        (key.lower(), value) for key, value in response.headers.raw if key.lower() not in NOT_PASSED_BACK
+    ]
     if not any(key == b"content-encoding" for key, _ in headers):
         # Else the webui's own gzip would hold events back and break answers to a range.
         headers.append((b"content-encoding", b"identity"))
