@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "files": {"errors"},
     "environment": LOW,
     "lora": LOW | {"environment"},
-    "hosts": LOW | {"lora"},
+    "hosts": LOW | {"environment", "lora"},
     "base_model": LOW | {"environment"},
     "small_models": LOW | {"base_model"},
     "workspace": LOW | {"environment"},
