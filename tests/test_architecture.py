@@ -35,6 +35,8 @@ MAY_IMPORT = {
     "planning": TOOLS | {"workspace", "dataset", "engines"},
     "preview": TOOLS | {"workspace", "dataset"},
     "execution": TOOLS | {"workspace", "dataset", "engines", "planning"},
+    "compare": TOOLS | {"workspace", "dataset", "captioning", "planning", "preview", "execution"},
+    "publish": TOOLS | {"workspace", "dataset", "planning", "preview", "execution", "compare"},
 }
 # Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.
 OWN = {"train_tools.workspace.files": "files", "train_tools.cli": "commands"}
@@ -52,6 +54,8 @@ WITHOUT = {
     "workspace": TORCH | {"numpy", "PIL"},
     "planning": TORCH | {"numpy"},
     "execution": TORCH | {"numpy"},
+    "compare": TORCH | {"numpy"},
+    "publish": TORCH | {"numpy"},
     "commands": TORCH,
 }
 
