@@ -43,8 +43,8 @@ OWN = {"train_tools.workspace.files": "files", "train_tools.cli": "commands"}
 # What trains, judges and packs up the small models is started by hand and stands above what it uses.
 SCRIPTS = tuple(f"train_tools.small_models.{name}" for name in ("train_", "evaluate", "export"))
 MAY_IMPORT["scripts"] = set(MAY_IMPORT)
+MAY_IMPORT["ui"] = set(MAY_IMPORT) - {"scripts"}
 MAY_IMPORT["commands"] = set(MAY_IMPORT) - {"scripts"}
-MAY_IMPORT["ui"] = set(MAY_IMPORT) - {"scripts", "commands"}
 MAY_IMPORT["__main__"] = {"commands", "environment"}
 
 TORCH = {"torch", "torchvision", "diffusers", "transformers", "peft"}
@@ -57,6 +57,7 @@ WITHOUT = {
     "compare": TORCH | {"numpy"},
     "publish": TORCH | {"numpy"},
     "commands": TORCH,
+    "ui": TORCH,
 }
 
 

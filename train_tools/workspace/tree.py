@@ -15,6 +15,7 @@ from train_tools.workspace.lock import HOLDER, LOCK
 from train_tools.workspace.swap import READY, begin
 
 CHUNK = 1 << 20
+THUMBNAILS = ".thumbnails"  # small pictures of a version, made anew where they lack
 MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
 CACHE = ".cache"  # a folder of what is made again from the rest when it is missing
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, the file that is next
@@ -66,7 +67,7 @@ def survey(root: Path, unwanted: Callable[[str], bool]) -> Tree:
 
 
 def is_unfinished(name: str) -> bool:
-    return name.startswith((TEMPORARY, READY)) or name in (LOCK, HOLDER, CACHE)
+    return name.startswith((TEMPORARY, READY)) or name in (LOCK, HOLDER, THUMBNAILS, CACHE)
 
 
 def is_junction(entry: os.DirEntry[str]) -> bool:
