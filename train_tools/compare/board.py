@@ -6,15 +6,18 @@ every training argument in which the runs differ. One that has a single value is
 
 from __future__ import annotations
 
+import functools
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from train_tools.compare.cells import Cell, read_cells
+from train_tools.compare.cells import INDEX, Cell, read_cells
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
+from train_tools.compare.place import previews
 from train_tools.preview.service import NOT_AN_AXIS
-from train_tools.workspace.workspace import Version
+from train_tools.workspace.workspace import Version, folders_in
 
 RUN, EPOCH, STEP = "run", "epoch", "step"
 PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
@@ -46,9 +49,29 @@ class Board:
 
 
 def read_board(version: Version) -> Board:
-    """From the index, the run folders and their files. A cell whose checkpoint is gone is left out."""
-    runs = find_runs(version)
-    return make_board(runs, find_checkpoints(version), read_cells(version))
+    """From the index, the run folders and their files; as before while none of them has changed.
+
+    A cell whose checkpoint is gone is left out.
+    """
+    return _read(version, _stamp(version))
+
+
+@functools.lru_cache(maxsize=3)
+def _read(version: Version, _stamp: tuple[Any, ...]) -> Board:
+    return make_board(find_runs(version), find_checkpoints(version), read_cells(version))
+
+
+def _stamp(version: Version) -> tuple[Any, ...]:
+    """What changes when a preview or a checkpoint is written: both replace files, which their folders note."""
+    return tuple(_changed(path) for path in (previews(version) / INDEX, *folders_in(version.trains)))
+
+
+def _changed(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return path.name, 0, 0
+    return path.name, status.st_mtime_ns, status.st_size
 
 
 def make_board(runs: Sequence[Run], checkpoints: Sequence[Checkpoint], found: Iterable[Cell]) -> Board:

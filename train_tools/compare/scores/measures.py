@@ -56,8 +56,8 @@ MEASURES: tuple[Measure, ...] = (
         ("diversity over seeds", "不同种子的多样性"),
         (
             (
-                "1 minus the mean cosine between pictures that differ in the seed alone: near 0 all seeds give the same "
-                "picture. It needs previews with two seeds or more."
+                "1 minus the mean cosine between pictures that differ in the seed alone: near 0 all seeds give "
+                "the same picture. It needs previews with two seeds or more."
             ),
             "1 减去仅种子不同的图片之间的平均余弦:接近 0 表示所有种子出同一张图。需要至少两个种子的预览。",
         ),
@@ -68,8 +68,8 @@ MEASURES: tuple[Measure, ...] = (
         ("likeness to the nearest training image", "与最近训练图的相似度"),
         (
             (
-                "Mean over the pictures of the largest cosine to any one training image: close to 1, and rising while the "
-                "other scores fall, it is a sign that training images are memorised."
+                "Mean over the pictures of the largest cosine to any one training image: close to 1, and rising "
+                "while the other scores fall, it is a sign that training images are memorised."
             ),
             "每张图与最相近的一张训练图的余弦,取平均:接近 1 且在其他分数下降时仍上升,是死记训练图的迹象。",
         ),
