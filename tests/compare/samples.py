@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from train_tools.preview.index import CellEntry, Index, read_index, write_index
 from train_tools.workspace import toml
 from train_tools.workspace.workspace import Version
 
@@ -44,3 +45,24 @@ def add_run(version: Version, name: str, epochs: int = 3, **arguments: Any) -> l
 
 def picture(colour: tuple[int, int, int] = (200, 30, 30), size: tuple[int, int] = (64, 64)) -> Image.Image:
     return Image.new("RGB", size, colour)
+
+
+def cell(run: str, file: str, epoch: int, prompt: str, weight: float, key: str, **changes: Any) -> CellEntry:
+    image = f"trains/{run}/{Path(file).stem}/images/cell-{key}.png"
+    values = {
+        "key": key, "run": run, "checkpoint": file, "epoch": epoch, "weight_unet": weight, "weight_te": weight,
+        "block_weights": "", "base_model": "base.safetensors", "prompt": prompt, "text": prompt,
+        "negative_prompt": "", "seed": 1, "sampler": "Euler", "scheduler": "", "steps": 20, "cfg_scale": 5.0,
+        "clip_skip": 1, "width": 64, "height": 64, "renderer": "diffusers", "image": image,
+    }  # fmt: skip
+    return CellEntry(**{**values, **changes})
+
+
+def add_pictures(version: Version, pictures: Mapping[CellEntry, Image.Image]) -> None:
+    """Writes the pictures and adds them to the index."""
+    for entry, image in pictures.items():
+        path = version.folder / entry.image
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+    before = read_index(version)
+    write_index(version, Index(made=1.0, cells=(*before.cells, *pictures)))

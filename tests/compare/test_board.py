@@ -8,10 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from compare.samples import add_run
+from compare.samples import add_run, cell
 
 from train_tools.compare.board import Board, make_board
-from train_tools.compare.cells import Cell
 from train_tools.compare.checkpoints import Checkpoint, Run, checkpoint_named, find_checkpoints
 from train_tools.compare.marks import CHECKPOINT, Mark, Target
 from train_tools.compare.payload import board_document, table_document
@@ -33,8 +32,7 @@ def board_of(runs: int = 3, epochs: int = 4, prompts: int = 2, weights: int = 2)
                 Checkpoint(name, f"{name}-{e:06d}.safetensors", f"{r:08x}{e:08x}", e, 10 * e, 99)
             )
             cells += [
-                Cell(name, checkpoints[-1].file, f"{r:04x}{e:04x}{p:04x}{w:04x}", f"trains/{r}-{e}-{p}-{w}.png",
-                     {"prompt": f"prompt {p}", "weight": w / (weights - 1), "steps": 20})
+                cell(name, checkpoints[-1].file, e, f"prompt {p}", w / (weights - 1), f"{r:04x}{e:04x}{p:04x}{w:04x}")
                 for p in range(prompts) for w in range(weights)
             ]  # fmt: skip
     return make_board(made, checkpoints, cells)
@@ -46,7 +44,8 @@ def test_axes_are_what_differs() -> None:
         "learning_rate": ("training", 3), "network_dim": ("training", 2), "run": ("checkpoint", 3),
         "epoch": ("checkpoint", 4), "prompt": ("picture", 2), "weight": ("picture", 2),
     }  # fmt: skip
-    assert board.common == {"steps": 20}
+    assert (board.common["steps"], board.common["sampler"]) == (20, "Euler")
+    assert not set(board.common) & {axis.name for axis in board.axes}
     weight = board.axis("weight")
     assert weight is not None
     assert weight.values == (0.0, 1.0)
@@ -74,13 +73,13 @@ def test_any_axis_may_be_rows_or_columns(rows: tuple[str, ...], columns: tuple[s
     assert table.rows[: len(rows)] == rows
     assert table.columns[: len(columns)] == columns
     axes = {axis.name: axis for axis in board.axes}
-    for place, cell in enumerate(table.grid):
-        if cell == EMPTY:
+    for place, number in enumerate(table.grid):
+        if number == EMPTY:
             continue
         row, column = divmod(place, len(table.column_keys))
         for names, key in ((table.rows, table.row_keys[row]), (table.columns, table.column_keys[column])):
-            for name, number in zip(names, key, strict=True):
-                assert axes[name].column[cell] == number
+            for name, value in zip(names, key, strict=True):
+                assert axes[name].column[number] == value
     assert table.shown == len(board.cells)
     assert table.hidden == 0
 
@@ -91,11 +90,9 @@ def test_filters_keep_what_they_name() -> None:
         board, Layout(rows=("run",), columns=("epoch",), where={"prompt": ["prompt 1"], "weight": [1.0]})
     )
     assert table.shown == 12
-    assert all(
-        board.cells[cell].values == {"prompt": "prompt 1", "weight": 1.0, "steps": 20} for cell in table.grid
-    )
+    assert all((board.cells[n].prompt, board.cells[n].weight) == ("prompt 1", 1.0) for n in table.grid)
     one = lay_out(board, Layout(checkpoints=[5]))
-    assert {board.owner[cell] for cell in one.grid} == {5}
+    assert {board.owner[n] for n in one.grid} == {5}
     assert one.rows == ("prompt",)
     nothing = lay_out(board, Layout(where={"steps": [30]}))
     assert (nothing.shown, list(nothing.grid)) == (0, [])
@@ -138,10 +135,10 @@ def test_a_board_without_pictures_is_empty() -> None:
 
 def test_steps_tell_checkpoints_of_one_epoch_apart() -> None:
     checkpoints = [Checkpoint("r", f"r-step{n:08d}.safetensors", str(n), 1, n, 1) for n in (10, 20)]
-    cells = [Cell("r", c.file, c.file, "x.png", {"prompt": "p"}) for c in checkpoints]
+    cells = [cell("r", c.file, 1, "p", 1.0, c.file) for c in checkpoints]
     assert [axis.name for axis in make_board([Run("r", {})], checkpoints, cells).axes] == ["step"]
     silent = [Checkpoint("r", f"{n}.pt", n, 0, 0, 1) for n in "ab"]
-    cells = [Cell("r", c.file, c.file, "x.png", {"prompt": "p"}) for c in silent]
+    cells = [cell("r", c.file, 0, "p", 1.0, c.file) for c in silent]
     assert [axis.name for axis in make_board([Run("r", {})], silent, cells).axes] == ["checkpoint"]
 
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import functools
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.compare.cells import INDEX, Cell, read_cells
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
-from train_tools.compare.place import previews
+from train_tools.preview.index import AXES, CellEntry, axes_of, index_file, read_index
 from train_tools.preview.service import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
-RUN, EPOCH, STEP = "run", "epoch", "step"
+RUN, EPOCH, STEP, FILE = "run", "epoch", "step", "checkpoint"
 PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
 
 
@@ -39,7 +38,7 @@ class Board:
 
     checkpoints: tuple[Checkpoint, ...]
     runs: tuple[Run, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[CellEntry, ...]
     owner: Sequence[int]
     axes: tuple[Axis, ...]
     common: Mapping[str, Any]
@@ -58,12 +57,12 @@ def read_board(version: Version) -> Board:
 
 @functools.lru_cache(maxsize=3)
 def _read(version: Version, _stamp: tuple[Any, ...]) -> Board:
-    return make_board(find_runs(version), find_checkpoints(version), read_cells(version))
+    return make_board(find_runs(version), find_checkpoints(version), read_index(version).cells)
 
 
 def _stamp(version: Version) -> tuple[Any, ...]:
     """What changes when a preview or a checkpoint is written: both replace files, which their folders note."""
-    return tuple(_changed(path) for path in (previews(version) / INDEX, *folders_in(version.trains)))
+    return tuple(_changed(path) for path in (index_file(version), *folders_in(version.trains)))
 
 
 def _changed(path: Path) -> tuple[str, int, int]:
@@ -74,22 +73,29 @@ def _changed(path: Path) -> tuple[str, int, int]:
     return path.name, status.st_mtime_ns, status.st_size
 
 
-def make_board(runs: Sequence[Run], checkpoints: Sequence[Checkpoint], found: Iterable[Cell]) -> Board:
+def make_board(runs: Sequence[Run], checkpoints: Sequence[Checkpoint], found: Iterable[CellEntry]) -> Board:
     number_of = {(c.run, c.file): number for number, c in enumerate(checkpoints)}
     cells, owner = [], array("l")
     for cell in found:
-        number = number_of.get((cell.run, cell.file))
+        number = number_of.get((cell.run, cell.checkpoint))
         if number is not None:
             cells.append(cell)
             owner.append(number)
     axes = [
         *_training_axes(runs, checkpoints, owner),
-        *_checkpoint_axes(runs, checkpoints, owner),
+        *_checkpoint_axes(checkpoints, owner),
         *_picture_axes(cells),
     ]
-    common = {axis.name: axis.values[0] for axis in axes if len(axis.values) == 1}
     several = tuple(axis for axis in axes if len(axis.values) > 1)
-    return Board(tuple(checkpoints), tuple(runs), tuple(cells), owner, several, common)
+    return Board(tuple(checkpoints), tuple(runs), tuple(cells), owner, several, _common(cells, several))
+
+
+def _common(cells: Sequence[CellEntry], axes: Sequence[Axis]) -> dict[str, Any]:
+    """What all pictures share."""
+    varied = {axis.name for axis in axes}
+    if {"weight_unet", "weight_te"} & varied:
+        varied.add("weight")
+    return {name: getattr(cells[0], name) for name in AXES if name not in varied} if cells else {}
 
 
 def _training_axes(
@@ -102,56 +108,47 @@ def _training_axes(
     axes = []
     for name in names:
         of_run = {run: _plain(arguments[run].get(name)) for run in shown}
-        if len(set(map(repr, of_run.values()))) > 1:
-            axes.append(
-                _of_checkpoints(name, TRAINING, checkpoints, owner, lambda c, of=of_run: of.get(c.run))
-            )
+        if len(set(map(repr, of_run.values()))) > 1 and name not in AXES:
+            values = {number: of_run[checkpoints[number].run] for number in set(owner)}
+            axes.append(_of_checkpoints(name, TRAINING, values, owner))
     return axes
 
 
-def _checkpoint_axes(
-    runs: Sequence[Run], checkpoints: Sequence[Checkpoint], owner: Sequence[int]
-) -> list[Axis]:
-    order = {run.name: number for number, run in enumerate(runs)}
-    by_run = _of_checkpoints(RUN, CHECKPOINT, checkpoints, owner, lambda c: c.run, order.__getitem__)
-    by_epoch = _of_checkpoints(EPOCH, CHECKPOINT, checkpoints, owner, lambda c: c.epoch)
-    is_told = len(set(zip(by_run.column, by_epoch.column, strict=True))) == len(set(owner))
-    if is_told:
-        return [by_run, by_epoch]
-    # Checkpoints between epochs (save_every_n_steps), or of files that say nothing.
-    by_step = _of_checkpoints(STEP, CHECKPOINT, checkpoints, owner, lambda c: c.step)
-    told = set(zip(by_run.column, by_epoch.column, by_step.column, strict=True))
-    if len(told) == len(set(owner)):
-        return [by_run, by_epoch, by_step]
-    by_file = _of_checkpoints("checkpoint", CHECKPOINT, checkpoints, owner, lambda c: c.file)
-    return [by_run, by_epoch, by_file]
+def _checkpoint_axes(checkpoints: Sequence[Checkpoint], owner: Sequence[int]) -> list[Axis]:
+    """Run and epoch, and what else is needed to tell checkpoints apart."""
+    shown = sorted(set(owner))
+
+    def axis(name: str, attribute: str) -> Axis:
+        values = {number: getattr(checkpoints[number], attribute) for number in shown}
+        return _of_checkpoints(name, CHECKPOINT, values, owner)
+
+    axes = [axis(RUN, "run"), axis(EPOCH, "epoch")]
+    if not _tell_apart(axes, owner):
+        # Between epochs (save_every_n_steps), or of files that say nothing.
+        by_step = axis(STEP, "step")
+        axes.append(by_step if _tell_apart([*axes, by_step], owner) else axis(FILE, "file"))
+    return axes
 
 
-def _of_checkpoints(
-    name: str,
-    kind: str,
-    checkpoints: Sequence[Checkpoint],
-    owner: Sequence[int],
-    value: Callable[[Checkpoint], Any],
-    order: Callable[[Any], Any] | None = None,
-) -> Axis:
-    values = {number: value(checkpoints[number]) for number in set(owner)}
-    table = sorted(set(values.values()), key=order or _order)
-    place = {one: number for number, one in enumerate(table)}
-    of_checkpoint = {number: place[one] for number, one in values.items()}
+def _tell_apart(axes: Sequence[Axis], owner: Sequence[int]) -> bool:
+    return len(set(zip(*(axis.column for axis in axes), strict=True))) == len(set(owner))
+
+
+def _of_checkpoints(name: str, kind: str, values: Mapping[int, Any], owner: Sequence[int]) -> Axis:
+    """`values` by the checkpoint's number."""
+    table = sorted(set(values.values()), key=_order)
+    place = {value: number for number, value in enumerate(table)}
+    of_checkpoint = {number: place[value] for number, value in values.items()}
     return Axis(name, kind, tuple(table), array("l", [of_checkpoint[number] for number in owner]))
 
 
-def _picture_axes(cells: Sequence[Cell]) -> list[Axis]:
-    """Numbers in their order, texts (prompts) in the order in which they were asked for."""
+def _picture_axes(cells: Sequence[CellEntry]) -> list[Axis]:
     axes = []
-    for name in dict.fromkeys(name for cell in cells for name in cell.values):
-        raw = [_plain(cell.values.get(name)) for cell in cells]
-        table = list(dict.fromkeys(raw))
-        if all(isinstance(value, (int, float)) or value is None for value in table):
-            table.sort(key=_order)
-        place = {one: number for number, one in enumerate(table)}
-        axes.append(Axis(name, PICTURE, tuple(table), array("l", [place[value] for value in raw])))
+    for found in axes_of(cells):
+        if found.name not in (RUN, EPOCH):
+            place = {value: number for number, value in enumerate(found.values)}
+            column = array("l", [place[getattr(cell, found.name)] for cell in cells])
+            axes.append(Axis(found.name, PICTURE, found.values, column))
     return axes
 
 

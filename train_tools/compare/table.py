@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
 
-from train_tools.compare.board import CHECKPOINT, EPOCH, PICTURE, RUN, STEP, TRAINING, Axis, Board
+from train_tools.compare.board import CHECKPOINT, EPOCH, FILE, PICTURE, RUN, STEP, TRAINING, Axis, Board
 from train_tools.errors import UsageError
 
 EMPTY = -1
-USUAL_COLUMNS = (EPOCH, STEP, "checkpoint", "weight")
+USUAL_COLUMNS = (EPOCH, STEP, FILE, "weight", "weight_unet")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _axis(board: Board, name: str) -> Axis:
 def _kept(board: Board, layout: Layout) -> list[int]:
     mask = [True] * len(board.cells)
     for name, wanted in layout.where.items():
-        if name in board.common and name not in (axis.name for axis in board.axes):
+        if name in board.common:
             allowed = board.common[name] in wanted
             mask = [keep and allowed for keep in mask]
             continue

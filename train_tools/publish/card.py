@@ -14,8 +14,9 @@ from train_tools.publish.settings import PublishSettings
 SD_VERSIONS = {"sd": "SD1", "sdxl": "SDXL", "sd3": "SD3", "flux": "Flux"}
 # The settings that a reader asks for first, in this order; the others follow by name.
 FIRST = (
-    "pretrained_model_name_or_path", "network_module", "network_dim", "network_alpha", "optimizer_type", "learning_rate",
-    "unet_lr", "text_encoder_lr", "lr_scheduler", "train_batch_size", "max_train_epochs", "resolution", "seed",
+    "pretrained_model_name_or_path", "network_module", "network_dim", "network_alpha", "optimizer_type",
+    "learning_rate", "unet_lr", "text_encoder_lr", "lr_scheduler", "train_batch_size", "max_train_epochs",
+    "resolution", "seed",
 )  # fmt: skip
 # Where files lay on the trainer's disk is nobody's business.
 PRIVATE = ("dir", "path", "logging", "wandb", "huggingface", "log_", "output_", "in_json", "dataset_config")
@@ -50,7 +51,11 @@ def description(subject: Subject, settings: PublishSettings) -> str:
     if settings.description:
         return settings.description
     parts = [f"trained on {subject.base_model}" if subject.base_model else ""]
-    for label, name in (("rank", "network_dim"), ("optimizer", "optimizer_type"), ("learning rate", "learning_rate")):
+    for label, name in (
+        ("rank", "network_dim"),
+        ("optimizer", "optimizer_type"),
+        ("learning rate", "learning_rate"),
+    ):
         if subject.arguments.get(name) is not None:
             parts.append(f"{label} {_text(subject.arguments[name])}")
     parts.append(f"epoch {subject.epoch}" if subject.epoch else "")
@@ -112,7 +117,12 @@ def model_card(
 
 
 def _dataset(census: Census) -> list[str]:
-    lines = ["## Dataset", "", f"{census.images} images, {census.images_per_epoch} an epoch with repeats.", ""]
+    lines = [
+        "## Dataset",
+        "",
+        f"{census.images} images, {census.images_per_epoch} an epoch with repeats.",
+        "",
+    ]
     lines += ["| concept | repeats | images | with caption |", "| --- | --- | --- | --- |"]
     lines += [f"| {_cell(c.concept)} | {c.repeats} | {c.images} | {c.captioned} |" for c in census.concepts]
     sizes = ", ".join(f"{size} ({count})" for size, count in list(census.sizes.items())[:12])

@@ -11,7 +11,7 @@ COPY, LINK = ("copy", "link")
 
 @dataclass(frozen=True)
 class PublishSettings:
-    """`how` copy writes the name, title and trigger words into the file; link shares the checkpoint's bytes as they are."""
+    """What goes into the file, onto its cards and beside it."""
 
     how: str = setting(
         COPY,
@@ -26,9 +26,7 @@ class PublishSettings:
     preferred_weight: float = setting(
         0.0, help="the webui's preferred weight; 0 says none", zh="推荐权重;0 为不指定", minimum=-2, maximum=2
     )
-    negative_text: str = setting(
-        "", help="negative prompt that suits it", zh="适合它的反向提示词"
-    )
+    negative_text: str = setting("", help="negative prompt that suits it", zh="适合它的反向提示词")
     notes: str = setting("", help="notes on its card", zh="卡片备注")
     description: str = setting(
         "", help="its description; empty is one made of the settings", zh="描述;留空则由训练设置生成"
@@ -36,7 +34,9 @@ class PublishSettings:
     author: str = setting("", help="who made it", zh="作者")
     license: str = setting("", help="its licence, e.g. CC-BY-4.0", zh="许可,如 CC-BY-4.0")
     card: bool = setting(
-        True, help="write a model card (Markdown) with its sheet beside it", zh="在旁边写一份模型卡(Markdown)与对比图"
+        True,
+        help="write a model card (Markdown) with its sheet beside it",
+        zh="在旁边写一份模型卡(Markdown)与对比图",
     )
 
     def __post_init__(self) -> None:

@@ -18,11 +18,11 @@ from train_tools.compare.scores.settings import SIMPLE, ScoreSettings
 from train_tools.compare.scores.vectors import Vectors, content_key
 from train_tools.dataset.training import training_images
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.preview.index import AXES, CellEntry
 from train_tools.workspace.files import read_json, write_json
 from train_tools.workspace.workspace import Version
 
 FOLDER = "scores"
-WEIGHT, SEED, PROMPT = "weight", "seed", "prompt"
 LORA = re.compile(r"<lora:[^>]*>")
 Report = Callable[[int, int, str], None]
 
@@ -71,7 +71,7 @@ def score(version: Version, settings: ScoreSettings, report: Report) -> Scored:
     embedder = embedder_named(settings.model)
     vectors = Vectors(previews(version) / FOLDER / f"{embedder.identity}.npz")
     training = {content_key(image.path): image.path for image in trained}
-    shown = {picture.key: board.cells[number].path(version) for number, picture in chosen}
+    shown = {picture.key: version.folder / board.cells[number].image for number, picture in chosen}
     total, done = len(vectors.missing({**training, **shown})), 0
 
     def advance(count: int) -> None:
@@ -116,18 +116,20 @@ def _pictures(board: Board, weight: float, triggers: Sequence[str]) -> list[tupl
     """Cells of that weight with their numbers."""
     found = []
     for number, (cell, owner) in enumerate(zip(board.cells, board.owner, strict=True)):
-        if cell.error or cell.values.get(WEIGHT, weight) != weight:
-            continue
-        others = {name: repr(value) for name, value in cell.values.items() if name != SEED}
-        but_seed = tuple(sorted(others.items()))
-        text = without_trigger(str(cell.values.get(PROMPT, "")), triggers)
-        what = (*but_seed, (SEED, repr(cell.values.get(SEED))))
-        found.append((number, _Picture(cell.key, owner, what, but_seed, text)))
+        if cell.image and cell.weight == weight:
+            but_seed = shown_by(cell)
+            text = without_trigger(cell.text, triggers)
+            found.append((number, _Picture(cell.key, owner, (*but_seed, cell.seed), but_seed, text)))
     if not found:
-        weights = sorted({float(cell.values.get(WEIGHT, 1)) for cell in board.cells})
-        there = f"there are: {', '.join(f'{w:g}' for w in weights)}" if weights else "render a preview first"
+        weights = sorted({f"{c.weight:g}" if isinstance(c.weight, float) else c.weight for c in board.cells})
+        there = f"there are: {'; '.join(weights)}" if weights else "render a preview first"
         raise UsageError(f"there are no pictures of LoRA weight {weight:g}; {there}")
     return found
+
+
+def shown_by(cell: CellEntry) -> tuple[Any, ...]:
+    """All that a picture shows but its checkpoint and its seed."""
+    return tuple(getattr(cell, name) for name in AXES if name not in ("run", "epoch", "seed"))
 
 
 def without_trigger(prompt: str, triggers: Sequence[str]) -> str:
