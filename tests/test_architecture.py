@@ -54,8 +54,6 @@ WITHOUT = {
     "workspace": TORCH | {"numpy", "PIL"},
     "planning": TORCH | {"numpy"},
     "execution": TORCH | {"numpy"},
-    "compare": TORCH | {"numpy"},
-    "publish": TORCH | {"numpy"},
     "commands": TORCH,
     "ui": TORCH,
 }

@@ -32,7 +32,7 @@ Job = tuple[Entry, Attempt]
 
 
 class JobEngine:
-    """Captions or previews, as a process of their own."""
+    """Captions, previews or scores, as a process of their own."""
 
     def __init__(self, kind: str) -> None:
         self.name = kind

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TEXTS = ("*.json", "*.txt")
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
-SETTING = "model"
+SETTING = "scorer"
 SAMPLE_BYTES = 1 << 20
 
 

@@ -62,13 +62,13 @@ def embedder_named(model: str) -> Embedder:
 def score(version: Version, settings: ScoreSettings, report: Report) -> Scored:
     """Raises UsageError where there are no training images, or no pictures of that weight."""
     board = read_board(version)
-    chosen = _pictures(board, settings.weight, _triggers(version))
+    chosen = _pictures(board, settings.scored_weight, _triggers(version))
     trained = training_images(version.processed)
     if not trained:
         raise UsageError(
             f"there are no training images to compare with; run `dataset process {version.project} {version.name}`"
         )
-    embedder = embedder_named(settings.model)
+    embedder = embedder_named(settings.scorer)
     vectors = Vectors(previews(version) / FOLDER / f"{embedder.identity}.npz")
     training = {content_key(image.path): image.path for image in trained}
     shown = {picture.key: version.folder / board.cells[number].image for number, picture in chosen}
@@ -80,7 +80,7 @@ def score(version: Version, settings: ScoreSettings, report: Report) -> Scored:
         report(done, total, "")
 
     with embedder:
-        faults = vectors.add({**training, **shown}, embedder, settings.batch, advance)
+        faults = vectors.add({**training, **shown}, embedder, settings.pictures_at_once, advance)
         pictures = [picture for _, picture in chosen if picture.key in vectors]
         known = {key: path for key, path in training.items() if key in vectors}
         if not known or not pictures:
@@ -199,7 +199,7 @@ def _document(
         "time": round(time.time(), 3),
         "model": embedder.identity,
         "title": embedder.title,
-        "weight": settings.weight,
+        "weight": settings.scored_weight,
         "checkpoints": found,
         "overfit": _hints(board, values),
         "rule": RULE,
