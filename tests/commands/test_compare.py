@@ -52,7 +52,7 @@ def say(version: Version, capsys: pytest.CaptureFixture[str]) -> Say:
         )
         capsys.readouterr()
         try:
-            code = main([command, *words, "--root", root, "--json"])
+            code = main([*words, "--root", root, "--json"])
         except SystemExit as left:
             code = int(left.code or 0)
         shown = capsys.readouterr()
