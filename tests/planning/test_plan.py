@@ -246,10 +246,29 @@ def test_a_base_model_that_the_engine_cant_train_is_named_before_it_starts(
     assert not run.is_to_train
 
 
-def test_regularisation_images_that_nobody_trains_are_told(version: Version, tmp_path: Path) -> None:
-    assert not any(f.id == "reg-unused" for f in plan_for(version, tmp_path).findings)
+def test_regularisation_images_double_the_steps(version: Version, tmp_path: Path) -> None:
+    (before,) = plan_for(version, tmp_path).runs
+    assert "reg_data_dir" not in before.arguments
     picture(version.reg / "1_zorb", "a.png", (64, 64))
-    assert any(f.id == "reg-unused" for f in plan_for(version, tmp_path).findings)
+    (run,) = plan_for(version, tmp_path).runs
+    assert run.arguments["reg_data_dir"] == str(version.reg.absolute())
+    assert run.images_seen == 2 * before.images_seen
+    assert run.steps > before.steps
+    assert run.digest != before.digest
+    (without,) = plan_for(version, tmp_path, use_reg_images="false").runs
+    assert without.digest == before.digest
+    both = plan_for(version, tmp_path, use_reg_images="true,false").runs
+    assert [r.digest for r in both] == [run.digest, before.digest]
+    assert "reg-false" in both[1].name
+
+
+def test_another_folder_of_regularisation_images_may_be_named(version: Version, tmp_path: Path) -> None:
+    picture(tmp_path / "mine" / "1_zorb", "a.png", (64, 64))
+    (run,) = plan_for(version, tmp_path, reg_data_dir=str(tmp_path / "mine")).runs
+    assert run.arguments["reg_data_dir"] == str(tmp_path / "mine")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no image"):
+        plan_for(version, tmp_path, reg_data_dir=str(tmp_path / "empty"))
 
 
 def test_the_disk_must_hold_what_a_run_needs_to_go_on_too(

@@ -21,7 +21,7 @@ from train_tools.execution import supervise
 from train_tools.execution.attempt import Attempt, measure
 from train_tools.execution.begin import begin
 from train_tools.execution.conclusion import conclude
-from train_tools.execution.lane import lane_lock
+from train_tools.execution.lane import lane_lock, training
 from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 
@@ -93,7 +93,11 @@ class Worker:
             )
 
     def _work(self) -> bool:
-        """Does the next thing; False where nothing can be done now."""
+        """Does the next thing; False where nothing can be done now, as while a command trains in the lane."""
+        with training(self._queue.root, self._lane) as is_free:
+            return is_free and self._do_next()
+
+    def _do_next(self) -> bool:
         entries = self._take()
         if not entries:
             return False

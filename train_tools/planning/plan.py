@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
 from train_tools.errors import UsageError
@@ -69,11 +68,6 @@ def make_plan(
     packs = _packs(runs, engine, options["pack_size"])
     clock = Clock(version, engine.name, expansion.shape)
     timed = {run.run_id: clock.seconds(run.arguments, run.steps, len(pack)) for pack in packs for run in pack}
-    if training_images(version.reg):
-        findings.say(
-            "reg-unused",
-            f"dataset/reg holds regularisation images, which the {engine.name} engine doesn't use",
-        )
     if clock.is_guessing:
         findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]

@@ -57,7 +57,10 @@ def guessed(shape: LoraShape, arguments: Mapping[str, Any], pack_size: int) -> f
     width, height = (int(side) for side in str(arguments["resolution"]).split(","))
     latents = width * height / 64
     work = (
-        GUESSED_S_PER_WEIGHT_AND_LATENT * shape.unet_parameters * latents * int(arguments["train_batch_size"])
+        GUESSED_S_PER_WEIGHT_AND_LATENT
+        * shape.targets.unet_parameters
+        * latents
+        * int(arguments["train_batch_size"])
     )
     if has_gpu():
         return GUESSED_OVERHEAD_S + work * pack_factor(pack_size) / GUESSED_GPU_FACTOR
