@@ -10,11 +10,12 @@ from typing import Any
 
 from train_tools.commands.output import Output, table
 from train_tools.compare.advice import Advice
+from train_tools.compare.board import value_text
 from train_tools.compare.checkpoints import Checkpoint
 from train_tools.compare.curves import NOTE, Curves
 from train_tools.compare.marks import CHECKPOINT, REJECT, STAR
 from train_tools.compare.scores.measures import MEASURES
-from train_tools.compare.service import Viewed, value_text
+from train_tools.compare.service import Viewed
 from train_tools.compare.table import EMPTY
 from train_tools.workspace.workspace import Version
 

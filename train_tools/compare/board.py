@@ -46,13 +46,29 @@ class Board:
     def axis(self, name: str) -> Axis | None:
         return next((axis for axis in self.axes if axis.name == name), None)
 
+    @functools.cached_property
+    def number_of(self) -> Mapping[str, int]:
+        """A cell's number by its key; of those that share a picture the first."""
+        return {cell.key: number for number, cell in reversed(list(enumerate(self.cells)))}
+
+    @functools.cached_property
+    def run_labels(self) -> Mapping[str, str]:
+        """What tells the runs apart, by their names: `Lion · 0.0001`; the name itself where nothing does."""
+        training = [axis for axis in self.axes if axis.kind == TRAINING]
+        labels = {run.name: run.name for run in self.runs}
+        for cell, number in enumerate(self.owner):
+            run = self.checkpoints[number].run
+            if labels[run] == run and training:
+                labels[run] = " · ".join(value_text(axis.values[axis.column[cell]]) for axis in training)
+        return labels
+
 
 def read_board(version: Version) -> Board:
     """From the index, the run folders and their files; as before while none of them has changed.
 
     A cell whose checkpoint is gone is left out.
     """
-    return _read(version, _stamp(version))
+    return _read(version, stamp_of(version))
 
 
 @functools.lru_cache(maxsize=3)
@@ -60,7 +76,7 @@ def _read(version: Version, _stamp: tuple[Any, ...]) -> Board:
     return make_board(find_runs(version), find_checkpoints(version), read_index(version).cells)
 
 
-def _stamp(version: Version) -> tuple[Any, ...]:
+def stamp_of(version: Version) -> tuple[Any, ...]:
     """What changes when a preview or a checkpoint is written: both replace files, which their folders note."""
     return tuple(_changed(path) for path in (index_file(version), *folders_in(version.trains)))
 
@@ -150,6 +166,13 @@ def _picture_axes(cells: Sequence[CellEntry]) -> list[Axis]:
             column = array("l", [place[getattr(cell, found.name)] for cell in cells])
             axes.append(Axis(found.name, PICTURE, found.values, column))
     return axes
+
+
+def value_text(value: Any) -> str:
+    """A value as it is shown and asked for."""
+    if value is None:
+        return "none"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _plain(value: Any) -> Any:

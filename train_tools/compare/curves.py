@@ -70,6 +70,11 @@ def read_curves(
     return found
 
 
+def curve_runs(version: Version) -> list[str]:
+    """The runs that have told of any steps, or may have."""
+    return [folder.name for folder in folders_in(version.trains) if (folder / FILE).is_file()]
+
+
 def read_points(folder: Path) -> list[Point]:
     """One for each step of a run's last attempt, in order; what was trained twice counts as it was last."""
     try:

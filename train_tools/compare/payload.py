@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from train_tools.compare.board import Board
+from train_tools.compare.board import Board, value_text
 from train_tools.compare.marks import CELL, CHECKPOINT, Mark
 from train_tools.compare.table import Table
 
@@ -22,9 +22,13 @@ def board_document(board: Board, marks: Mapping[tuple[str, str], Mark]) -> dict[
     marked = [marks.get((CHECKPOINT, c.id)) for c in checkpoints]
     return {
         "schema": 1,
-        "axes": [{"name": a.name, "kind": a.kind, "values": a.values} for a in board.axes],
-        "common": dict(board.common),
+        "axes": [
+            {"name": a.name, "kind": a.kind, "texts": [value_text(value) for value in a.values]}
+            for a in board.axes
+        ],
+        "common": {name: value_text(value) for name, value in board.common.items()},
         "runs": [run.name for run in board.runs],
+        "run_labels": [board.run_labels[run.name] for run in board.runs],
         "checkpoints": {
             "id": [c.id for c in checkpoints],
             "run": [run_number[c.run] for c in checkpoints],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -9,14 +10,18 @@ from typing import Any
 
 from train_tools.compare import payload
 from train_tools.compare.advice import Advice, advise
-from train_tools.compare.board import Board, read_board
+from train_tools.compare.board import Board, read_board, stamp_of, value_text
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.compare.curves import NOTE, Curves
 from train_tools.compare.marks import CHECKPOINT, REJECT, STAR, Mark, read_marks
+from train_tools.compare.marks import FILE as MARKS_FILE
+from train_tools.compare.place import previews
 from train_tools.compare.ranking import Rank
 from train_tools.compare.scores.measures import MEASURES
+from train_tools.compare.scores.service import FOLDER as SCORES
 from train_tools.compare.scores.service import read_scores, shown_by
 from train_tools.compare.table import Layout, Table, lay_out
+from train_tools.compare.votes import FILE as VOTES_FILE
 from train_tools.compare.votes import choose_pair, games_of, ranking
 from train_tools.errors import UsageError
 from train_tools.preview.index import CellEntry
@@ -59,6 +64,13 @@ def view_board(version: Version, view: View) -> Viewed:
     return Viewed(board, marks, lay_out(board, layout))
 
 
+def stamp(version: Version) -> str:
+    """Changes whenever what `document` gives does."""
+    told = [previews(version) / name for name in (MARKS_FILE, VOTES_FILE, SCORES)]
+    changes = [stamp_of(version), *(path.stat().st_mtime_ns if path.exists() else 0 for path in told)]
+    return hashlib.sha256(repr(changes).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
 def document(version: Version, viewed: Viewed) -> dict[str, Any]:
     """All that the page needs to draw the board."""
     return {
@@ -66,13 +78,6 @@ def document(version: Version, viewed: Viewed) -> dict[str, Any]:
         "table": payload.table_document(viewed.table),
         "scores": _score_columns(version, viewed.board),
     }
-
-
-def value_text(value: Any) -> str:
-    """A value as it is shown and asked for."""
-    if value is None:
-        return "none"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _values(board: Board, name: str, texts: Sequence[str]) -> list[Any]:
@@ -150,10 +155,9 @@ def _score_columns(version: Version, board: Board) -> list[dict[str, Any]]:
 
 def cell_with(board: Board, key: str) -> CellEntry:
     """By its key; raises UsageError where there is none."""
-    for cell in board.cells:
-        if cell.key == key:
-            return cell
-    raise UsageError(f"there is no picture {key!r}; look with `compare board`")
+    if key not in board.number_of:
+        raise UsageError(f"there is no picture {key!r}; look with `compare board`")
+    return board.cells[board.number_of[key]]
 
 
 def marked(version: Version) -> list[dict[str, Any]]:
