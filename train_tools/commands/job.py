@@ -1,4 +1,4 @@
-"""`python -m train_tools.commands.job FOLDER`: does a queued caption or preview job; the worker starts it."""
+"""`python -m train_tools.commands.job FOLDER`: does a queued caption, preview or score job; the worker starts it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
+from train_tools.compare.scores.service import score
+from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.dataset.progress import Progress
 from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.errors import TrainToolsError
 from train_tools.execution import events
-from train_tools.execution.ticket import CAPTION, Ticket, read_ticket
+from train_tools.execution.ticket import CAPTION, PREVIEW, SCORE, TRAIN, Ticket, read_ticket
 from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace.settings import preview_change
@@ -23,13 +25,14 @@ def main(arguments: list[str]) -> int:
     """0 done, 1 something failed, 2 refused; events.jsonl says what."""
     folder = Path(arguments[0])
     ticket = read_ticket(folder)
-    if ticket is None:
+    if ticket is None or ticket.kind == TRAIN:
         print(f"{folder} holds no queued job", file=sys.stderr)
         return 2
     version_folder = folder.parents[1]
     version = Version(version_folder.parents[1].name, version_folder.name, version_folder)
     try:
-        failed = (captions if ticket.kind == CAPTION else previews)(folder, version, ticket)
+        work = {CAPTION: captions, PREVIEW: previews, SCORE: scores}[ticket.kind]
+        failed = work(folder, version, ticket)
     except TrainToolsError as error:
         events.say(folder, "failed", error=str(error))
         return error.exit_code
@@ -64,6 +67,12 @@ def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     if result.sheet:
         events.say(folder, "checkpoint", file=str(result.sheet))
     return f"{len(result.failed)} errors; {result.failed[0]}" if result.failed else ""
+
+
+def scores(folder: Path, version: Version, ticket: Ticket) -> str:
+    settings = preview_change(version, "score", ScoreSettings, ticket.settings)
+    result = score(version, settings, lambda done, of, text: tell(folder, done, of, text))
+    return f"{len(result.faults)} pictures failed; {result.faults[0]}" if result.faults else ""
 
 
 def tell(folder: Path, done: int, total: int, text: str) -> None:

@@ -11,7 +11,7 @@ from train_tools.errors import TrainToolsError
 from train_tools.workspace.files import read_json, write_json
 
 FILE = "queue.json"
-TRAIN, CAPTION, PREVIEW = KINDS = ("train", "caption", "preview")
+TRAIN, CAPTION, PREVIEW, SCORE = KINDS = ("train", "caption", "preview", "score")
 DEFAULT_LANE = "gpu"
 
 

@@ -19,9 +19,20 @@ from starlette.types import Scope
 from train_tools.errors import TrainToolsError
 from train_tools.ui import routing
 from train_tools.ui.access import Access, Guard
-from train_tools.ui.routes import captions, compare, data, files, plan, queue, session, tools, workspace
+from train_tools.ui.routes import (
+    captions,
+    compare,
+    data,
+    files,
+    plan,
+    publish,
+    queue,
+    session,
+    tools,
+    workspace,
+)
 
-PANELS = (session, workspace, data, captions, plan, queue, compare, tools, files)
+PANELS = (session, workspace, data, captions, plan, queue, compare, publish, tools, files)
 STATIC = Path(__file__).parent / "static"
 
 
