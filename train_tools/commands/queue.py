@@ -20,7 +20,7 @@ from train_tools.execution.lane import ensure_worker, has_worker
 from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
-from train_tools.execution.ticket import CAPTION, DEFAULT_LANE, KINDS, TRAIN
+from train_tools.execution.ticket import CAPTION, DEFAULT_LANE, PREVIEW, TRAIN
 from train_tools.planning.plan import DEFAULT_ENGINE, make_plan
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_options(leaf: argparse.ArgumentParser) -> None:
     add_version(leaf)
     add_changes(leaf)
-    leaf.add_argument("--kind", choices=KINDS, default=TRAIN, help="what is to be done")
+    leaf.add_argument("--kind", choices=(TRAIN, CAPTION, PREVIEW), default=TRAIN, help="what is to be done")
     leaf.add_argument(
         "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
     )

@@ -19,6 +19,7 @@ from starlette.types import Scope
 from train_tools.errors import TrainToolsError
 from train_tools.ui import routing
 from train_tools.ui.access import Access, Guard
+from train_tools.ui.later import Later
 from train_tools.ui.routes import captions, compare, data, files, plan, queue, session, tools, workspace
 
 PANELS = (session, workspace, data, captions, plan, queue, compare, tools, files)
@@ -51,6 +52,7 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
         exception_handlers=errors,
     )
     app.state.root = root
+    app.state.later = Later()
     return app
 
 
