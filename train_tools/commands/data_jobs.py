@@ -95,8 +95,7 @@ def regularise(folder: Path, version: Version, ticket: Ticket) -> str:
 def _telling(folder: Path, prefix: str = "") -> Report:
     def report(progress: Progress) -> None:
         name = progress.name.removeprefix(prefix)
-        events.say(
-            folder, "progress", done=progress.done, total=progress.total, text=f"{name}: {progress.text}"
-        )
+        text = f"{name}: {progress.text}"
+        events.say(folder, "progress", done=progress.done, total=progress.total, text=text, item=name)
 
     return report

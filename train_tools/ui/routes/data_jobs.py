@@ -64,7 +64,8 @@ def _job(folder: Path, ticket: Ticket) -> dict[str, Any]:
         "error": record.error if record else None,
         "done": progress.get("done", 0),
         "total": progress.get("total", 0),
-        "text": progress.get("text", ""),
+        "item": progress.get("item", ""),
+        "waits": bool(progress) and not progress.get("total"),  # for another writer
         "has_result": (folder / RESULT).is_file(),
     }
 

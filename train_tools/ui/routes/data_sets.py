@@ -14,11 +14,13 @@ from train_tools.dataset.differences import differences
 from train_tools.dataset.history import RevisionInfo, revisions_of
 from train_tools.dataset.reg import count_reg
 from train_tools.dataset.revision import FILE as REVISION
+from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.errors import TrainToolsError
 from train_tools.planning.shapes import shapes_of
 from train_tools.ui.routes.data_originals import times
 from train_tools.ui.routing import Call, get
+from train_tools.workspace.catalogue import as_text
 from train_tools.workspace.workspace import Version, folders_in
 
 
@@ -78,7 +80,15 @@ def _census(version: Version) -> dict[str, Any]:
     counted = asdict(take_census(version))
     for long in ("skipped", "duplicates", "last_intake"):  # the list of originals tells them
         del counted[long]
-    return {"census": counted, "charts": charts, "findings": findings, "problem": problem}
+    revision = read_revision(version.processed)
+    made_with = {name: as_text(value) for name, value in revision.settings.items()} if revision else {}
+    return {
+        "census": counted,
+        "charts": charts,
+        "findings": findings,
+        "problem": problem,
+        "settings": made_with,  # as texts, as data/settings gives those of now
+    }
 
 
 def _chart(rule: Any, sizes: dict[TrainingImage, tuple[int, int]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ let nextId = 0;
 
 /**
  * A field for one setting as the server describes it: { name, label?, kind, choices, default, help, allowed, is_axis,
- * several, minimum, maximum }. `value` is text ("" = default). `onchange(text)` is called when it was changed by hand.
+ * several, minimum, maximum, choice_labels? }. `value` is text ("" = default). `onchange(text)` is called when it was changed by hand.
  * Fields that take several values are always text fields; choices are offered as one types.
  */
 export function field(entry, value, onchange) {
@@ -47,7 +47,7 @@ function inputOf(entry, value, onchange, id) {
     return h("input", { id, type: "checkbox", role: "switch", checked: (value || entry.default) === "true", onchange: change });
   }
   if (entry.choices?.length && !several) {
-    const options = entry.choices.map((choice) => h("option", { value: choice, selected: choice === (value || entry.default) }, choice));
+    const options = entry.choices.map((choice) => h("option", { value: choice, selected: choice === (value || entry.default) }, entry.choice_labels?.[choice] ?? choice));
     return h("select", { id, onchange: change }, options);
   }
   const props = { id, type: "text", value: value ?? "", placeholder: entry.default ?? "", spellcheck: "false", autocomplete: "off", oninput: change };
