@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from train_tools.dataset.intake import concept_folder
 from train_tools.dataset.known import Known
 from train_tools.dataset.origin import LONGEST_STEM, cut
-from train_tools.dataset.originals import CAPTION_SUFFIXES, Original, originals_in
+from train_tools.dataset.originals import Original, is_caption, originals_in
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.files import free_name, sync_folder, time_stamp, write_json
 from train_tools.workspace.lock import writing
@@ -36,13 +36,16 @@ class Moved:
 def delete_originals(version: Version, names: Sequence[str], trash: Path) -> Deleted:
     """All to one entry of the trash. Raises UsageError where one isn't there (nothing is deleted then)."""
     with writing(version, "deleting originals"):
-        chosen = _chosen(version, names)
-        leaving = _Leaving(version.origin, chosen)
+        there = originals_in(version.origin)
+        chosen = _chosen(there, names)
+        leaving = _Leaving(there, chosen)
         target = free_name(trash, f"{time_stamp()}-{len(chosen)}-originals")
         target.mkdir(parents=True)
         # The note first: whatever happens from now on, they can be put back.
         was = Path(os.path.relpath(version.origin, trash.parent)).as_posix()
         write_json(target.with_name(f"{target.name}.json"), {"from": was})
+        for concept in {original.concept for original in chosen}:
+            (target / concept).mkdir(exist_ok=True)
         for original in chosen:
             for path in (original.path, *leaving.captions(original)):
                 _rename(path, target / path.relative_to(version.origin))
@@ -57,9 +60,11 @@ def move_originals(version: Version, names: Sequence[str], concept: str) -> Move
     """
     with writing(version, "moving originals"):
         folder = concept_folder(version, concept)
-        chosen = [original for original in _chosen(version, names) if original.concept != concept]
-        leaving, known, moved = _Leaving(version.origin, chosen), Known.of(version), {}
+        there = originals_in(version.origin)
+        chosen = [original for original in _chosen(there, names) if original.concept != concept]
+        leaving, known, moved = _Leaving(there, chosen), Known.of(version), {}
         taken = {comparable(path.stem) for path in folder.iterdir()} if folder.is_dir() else set()
+        folder.mkdir(parents=True, exist_ok=True)
         for original in chosen:
             stem = _free_stem(original.path, taken)
             taken.add(comparable(stem))
@@ -75,8 +80,8 @@ def move_originals(version: Version, names: Sequence[str], concept: str) -> Move
     return Moved(moved)
 
 
-def _chosen(version: Version, names: Sequence[str]) -> list[Original]:
-    there = {original.name: original for original in originals_in(version.origin)}
+def _chosen(originals: Sequence[Original], names: Sequence[str]) -> list[Original]:
+    there = {original.name: original for original in originals}
     missing = [name for name in names if name not in there]
     if missing:
         raise UsageError(f"{len(missing)} of these images aren't there any more ({missing[0]}); look again")
@@ -88,16 +93,19 @@ def _chosen(version: Version, names: Sequence[str]) -> list[Original]:
 class _Leaving:
     """Which captions go along: those that no image needs that stays."""
 
-    def __init__(self, origin: Path, leaving: Sequence[Original]) -> None:
+    def __init__(self, there: Sequence[Original], leaving: Sequence[Original]) -> None:
         going = set(leaving)
-        self._staying = {_key(one.path) for one in originals_in(origin) if one not in going}
+        self._staying = {_key(one.path) for one in there if one not in going}
+        self._captions: dict[tuple[Path, str], list[Path]] = {}
+        for folder in {one.path.parent for one in leaving}:
+            for path in folder.iterdir():
+                if is_caption(path):
+                    self._captions.setdefault(_key(path), []).append(path)
 
     def captions(self, original: Original) -> list[Path]:
         """Of an image; several of the same stem share one, which goes with the first of them."""
-        if _key(original.path) in self._staying:
-            return []
-        beside = (original.path.with_suffix(suffix) for suffix in CAPTION_SUFFIXES)
-        return [path for path in beside if path.is_file()]
+        key = _key(original.path)
+        return [] if key in self._staying else self._captions.pop(key, [])
 
 
 def _key(path: Path) -> tuple[Path, str]:
@@ -113,7 +121,6 @@ def _free_stem(path: PurePath, taken: set[str]) -> str:
 
 
 def _rename(path: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.rename(target)
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import Any
 
 WAIT_S = 0.6  # that a handler waits before it says that the answer isn't there yet
 KEPT = 48  # answers
+TRIES, TRY_S = 40, 0.1
 
 
 class Later:
@@ -42,7 +44,7 @@ class Later:
         with self._guard:
             found = self._answers.get(key)
             if found is None or (found[0] != stamp and found[1].done()):
-                found = (stamp, self._threads.submit(work))
+                found = (stamp, self._threads.submit(_steady, work))
                 self._answers[key] = found
             self._answers.move_to_end(key)
             while len(self._answers) > KEPT:
@@ -53,3 +55,13 @@ class Later:
         with self._guard:
             if key in self._answers and self._answers[key][1] is future:
                 del self._answers[key]
+
+
+def _steady(work: Callable[[], Any]) -> Any:
+    """Once more where a file vanished while it was being looked at: somebody deletes or moves some."""
+    for _ in range(TRIES - 1):
+        try:
+            return work()
+        except FileNotFoundError:
+            time.sleep(TRY_S)
+    return work()

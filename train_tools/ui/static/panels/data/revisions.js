@@ -28,10 +28,12 @@ export async function showRevisions(store, context) {
       h("td", null, h("div", { class: "row tight" }, one.is_current ? h("span", { class: "chip good" }, t("data.current")) : acts(one))));
   }
 
-  const acts = (one) => [
-    current ? h("button", { onclick: () => compare(one) }, t("data.compare")) : null,
-    h("button", { onclick: () => restore(one) }, t("data.restore")),
-  ];
+  function acts(one) {
+    return [
+      current ? h("button", { onclick: () => compare(one) }, t("data.compare")) : null,
+      h("button", { onclick: () => restore(one) }, t("data.restore")),
+    ];
+  }
 
   async function compare(one) {
     fill(found, t("data.comparing"));

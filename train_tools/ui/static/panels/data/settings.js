@@ -24,6 +24,7 @@ export function settings(store, onchange) {
   const status = h("span", { class: "muted small", role: "status" });
   let values = {};
   let entries = [];
+  let sending = Promise.resolve();
 
   store.on("settings", (answer) => {
     values = answer.values;
@@ -67,7 +68,13 @@ export function settings(store, onchange) {
     return send(name);
   }
 
-  async function send(name) {
+  /** One after another: two at once would find the version being written, by ourselves. */
+  function send(name) {
+    sending = sending.then(() => sendOne(name));
+    return sending;
+  }
+
+  async function sendOne(name) {
     const text = unsaved.get(name);
     if (text === undefined) return;
     const say = (sentence) => fields.get(name)?.say(sentence);
