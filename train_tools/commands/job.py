@@ -113,6 +113,7 @@ def tell(folder: Path, done: int, total: int, text: str) -> None:
 WORK: Mapping[str, Work] = {
     CAPTION: captions,
     PREVIEW: previews,
+    SCORE: scores,
     INTAKE: data_jobs.take_in,
     PROCESS: data_jobs.make_images,
     RESTORE: data_jobs.restore_revision,
