@@ -16,6 +16,7 @@ from train_tools.execution.queue_edit import edit
 from train_tools.execution.queue_view import QueueView
 from train_tools.execution.run_history import RunHistory
 from train_tools.execution.supervise import LOG
+from train_tools.planning.exposure import refuse_exposed_settings
 from train_tools.ui.changes import Changes
 from train_tools.ui.fields import field_of
 from train_tools.ui.guard import check_exposed
@@ -91,6 +92,8 @@ def _edit(queue: Queue, number: int, call: Call) -> None:
     if not all(isinstance(value, str) for value in changes.values()):
         raise UsageError("'changes' must be texts")
     check_exposed(call, changes)
+    if call.exposed:
+        refuse_exposed_settings("captioning", changes)
     check_job(_entry(queue, number), changes)
     edit(queue, number, changes)
 
