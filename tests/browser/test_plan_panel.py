@@ -177,7 +177,7 @@ def test_a_runs_toml_is_read_and_edited(
     opened(page, served)
     page.get_by_label("Learning rate", exact=True).fill("1e-4, 3e-4")
     runs(page, 2)
-    page.get_by_role("listitem").nth(1).click()
+    page.get_by_role("listitem").nth(1).get_by_role("button").click()
     text = page.get_by_label(re.compile("^TOML of"))
     toml = text.input_value()
     assert "learning_rate = 0.0003" in toml

@@ -127,3 +127,12 @@ def test_about_says_where_and_what(page: TestClient, tmp_path: Path) -> None:
     found = result(page, page.get("/api/tools/about"))
     assert found["root"] == str(tmp_path.resolve())
     assert found["packages"]["starlette"]
+
+
+def test_an_error_is_explained_in_the_pages_language(page: TestClient) -> None:
+    log = "step 3\ntorch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB\n"
+    english = page.post("/api/tools/explain", json={"text": log}).json()
+    chinese = page.post("/api/tools/explain", json={"text": log}, headers={"Accept-Language": "zh"}).json()
+    assert "memory" in english[0]["means"].lower()
+    assert "显存" in chinese[0]["means"] + chinese[0]["do"]
+    assert page.post("/api/tools/explain", json={"text": "all is well"}).json() == []

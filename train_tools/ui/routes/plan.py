@@ -63,7 +63,7 @@ def planned(call: Call) -> dict[str, Any]:
             kept = _kept(version, changes, engine, again)
         except TrainToolsError as error:
             return problem(str(error))
-        return {**summary(kept), "plan": plans.keep(owner, kept)}
+        return {**summary(kept), "plan": plans.keep(kept)}
 
     return call.tasks.start(work, only_newest_of=f"plan {owner}")
 
@@ -127,14 +127,14 @@ def started(call: Call) -> dict[str, Any]:
     engine, again = str(call.field("engine", str, "")), bool(call.field("again", bool, False))
     conditions = _conditions(call)
     check_exposed(call, changes)
-    seen, root, owner, plans = str(call.field("identity")), call.root, str(call.field("page")), plans_of(call)
+    seen, root, plans = str(call.field("identity")), call.root, plans_of(call)
 
     def work(_task: Any) -> dict[str, Any]:
         settle(version)
         kept = _kept(version, changes, engine, again)
         found = summary(kept)
         if found["identity"] != seen:
-            return {"changed": {**found, "plan": plans.keep(owner, kept)}}
+            return {"changed": {**found, "plan": plans.keep(kept)}}
         return _queued(root, version, kept.plan, changes, conditions)
 
     return call.tasks.start(work)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import train_tools
+from train_tools.doctor.explain import explain
 from train_tools.environment import program, sd_scripts, switch
 from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
@@ -28,6 +29,8 @@ from train_tools.workspace.catalogue import as_text, entries_of
 from train_tools.workspace.disk_use import clear_thumbnails, disk_use
 
 PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow", "starlette", "uvicorn")
+
+MOST_LOG = 400_000  # characters of a log's end that are looked through
 
 
 def environment(call: Call) -> dict[str, Any]:
@@ -128,6 +131,20 @@ def lora(call: Call) -> Any:
     return lora_facts(metadata_of(call.field("metadata", dict)))
 
 
+def explained(call: Call) -> list[dict[str, str]]:
+    """What errors in a log mean and what helps, the likeliest first."""
+    is_zh = call.language == "zh"
+    return [
+        {
+            "means": found.means_zh if is_zh else found.means,
+            "do": found.do_zh if is_zh else found.do,
+            "source": found.source,
+            "line": found.line,
+        }
+        for found in explain(str(call.field("text"))[-MOST_LOG:])
+    ]
+
+
 def about(call: Call) -> dict[str, Any]:
     """A task, as a webui is asked for its name."""
     root = call.root
@@ -164,5 +181,6 @@ ROUTES = [
     get("/api/tools/disk", disk),
     post("/api/tools/thumbnails/clear", clear),
     post("/api/tools/lora", lora),
+    post("/api/tools/explain", explained),
     get("/api/tools/about", about),
 ]

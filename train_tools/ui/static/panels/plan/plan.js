@@ -29,8 +29,11 @@ export default {
       root.append(draw(store, panel));
       panel.watch = poll(() => look(store), LOOK_MS);
     });
+    const leave = () => document.hidden && attempt(() => store.save());
+    document.addEventListener("visibilitychange", leave); // also when the tab is closed
     return {
       unmount() {
+        document.removeEventListener("visibilitychange", leave);
         store.end();
         panel.watch?.end();
         panel.summary?.end();

@@ -91,8 +91,11 @@ export class Store extends EventTarget {
         if (name in saved.errors) {
           if (!isNew) this.errors[name] = saved.errors[name];
         } else if (name in saved.conflicts) this.conflicts[name] = saved.conflicts[name];
-        else if (isNew) this.seen[name] = text;
-        else this.#forget(name);
+        else {
+          this.values[name] = text; // so that it isn't taken for another window's
+          if (isNew) this.seen[name] = text;
+          else this.#forget(name);
+        }
       }
       this.#take(saved.shown);
       this.#tell("errors");
