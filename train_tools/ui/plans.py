@@ -90,6 +90,7 @@ def summary(kept: Kept) -> dict[str, Any]:
         "runs": len(plan.runs),
         "to_train": len(waiting),
         "packs": len(plan.packs),
+        "engines": Counter(run.engine for run in plan.runs),
         "states": Counter(run.state for run in plan.runs),
         "impossible": len(impossible),
         "reasons": reasons.most_common(MOST_REASONS),

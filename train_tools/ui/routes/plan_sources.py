@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.engines.registry import ENGINES
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.hosts.interface import HostError
 from train_tools.planning import page
@@ -55,7 +54,7 @@ def arguments(call: Call) -> dict[str, Any]:
                 "notes": _notes_zh(row) if call.language == "zh" else page.notes(row),
             }
         )
-    return {"fields": fields, "engines": list(ENGINES)}
+    return {"fields": fields}
 
 
 def _notes_zh(row: Argument) -> list[str]:

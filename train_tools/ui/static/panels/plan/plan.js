@@ -14,18 +14,16 @@ import { Summary } from "./summary.js";
 
 const LOOK_MS = 4000;
 const SHARE = 20; // a large plan is made anew only so much more seldom than it takes
-const ENGINE_KEY = "train-tools.engine";
 
 export default {
   mount(root, context) {
-    const store = new Store(context.base, localStorage.getItem(ENGINE_KEY) || undefined);
+    const store = new Store(context.base);
     const panel = { form: null, summary: null, watch: null };
     attempt(async () => {
-      const [{ fields, engines }] = await Promise.all([api.get("api/arguments"), store.load()]);
+      const [{ fields }] = await Promise.all([api.get("api/arguments"), store.load()]);
       if (store.ended) return;
-      if (store.engine && !engines.includes(store.engine)) store.engine = undefined;
       panel.form = new Form(store, fields);
-      panel.summary = new Summary(store, { engines, go: context.go, onengine: (name) => localStorage.setItem(ENGINE_KEY, name) });
+      panel.summary = new Summary(store, context.go);
       root.append(draw(store, panel));
       panel.watch = poll(() => look(store), LOOK_MS);
     });

@@ -11,9 +11,9 @@ const PAGE = `${Math.random().toString(36).slice(2)}`; // this tab's own name
 
 /** Events: values (names whose text came from elsewhere), errors, plan, planning, saving, conflicts. */
 export class Store extends EventTarget {
-  constructor(base, engine) {
+  constructor(base) {
     super();
-    Object.assign(this, { base, engine, values: {}, typed: {}, seen: {}, errors: {}, conflicts: {}, unknown: [], revision: "", plan: null, trouble: "", ended: false, planTook: 0, plannedAt: 0 });
+    Object.assign(this, { base, values: {}, typed: {}, seen: {}, errors: {}, conflicts: {}, unknown: [], revision: "", plan: null, trouble: "", ended: false, planTook: 0, plannedAt: 0 });
     this.saveSoon = settle(() => this.save(), SAVE_MS);
     this.planSoon = settle(() => this.makePlan(), PLAN_MS);
   }
@@ -162,7 +162,7 @@ export class Store extends EventTarget {
 
   /** A plan with other conditions; the server keeps the newest one of this page. */
   async planned(more, signal) {
-    const answer = await api.post(`${this.base}plan`, { page: PAGE, engine: this.engine, changes: this.typed, ...more }, { signal });
+    const answer = await api.post(`${this.base}plan`, { page: PAGE, changes: this.typed, ...more }, { signal });
     return finished(answer, { signal });
   }
 
@@ -180,12 +180,7 @@ export class Store extends EventTarget {
 
   async start(more) {
     await this.save();
-    return api.post(`${this.base}plan/start`, { page: PAGE, engine: this.engine, changes: this.typed, ...more });
-  }
-
-  setEngine(engine) {
-    this.engine = engine;
-    this.makePlan();
+    return api.post(`${this.base}plan/start`, { page: PAGE, changes: this.typed, ...more });
   }
 
   end() {
