@@ -26,6 +26,7 @@ from train_tools.ui import training_settings
 from train_tools.ui.guard import check_exposed, host_of
 from train_tools.ui.routing import Call, get, post, upload
 from train_tools.ui.training_settings import texts_of
+from train_tools.workspace.names import check_name
 
 SUBJECT_OF = {row.name: subject for subject, rows in SUBJECTS.items() for row in rows}
 OWN_SUBJECT = "grid"  # of what is no argument of sd-scripts
@@ -104,7 +105,7 @@ def saved_preset(call: Call) -> dict[str, str]:
 
 
 def deleted_preset(call: Call) -> dict[str, str]:
-    return {"entry": delete(_own(call), str(call.field("name"))).name}
+    return {"entry": delete(_own(call), check_name(str(call.field("name")), "preset")).name}
 
 
 def models(call: Call) -> dict[str, Any]:
@@ -160,7 +161,8 @@ def _folder(call: Call) -> Path:
 def imported_file(call: Call, file: Path) -> dict[str, Any]:
     """`?name=` is what the file is called: its ending tells what it is."""
     name = call.query("name")
-    named = file.with_name(f"{file.name}{Path(name).suffix.lower()}")
+    ending = Path(name).suffix.lower()
+    named = file.with_name(f"{file.name}{ending if ending[1:].isalnum() else ''}")
     file.replace(named)
     try:
         return _imported(import_settings(named, call.query("family")))
