@@ -298,17 +298,17 @@ def test_what_is_typed_while_images_are_processed_is_saved_after(
     complaints.found[:] = [said for said in complaints.found if "40" not in said]
 
 
-def test_ten_thousand_runs_stay_usable(page: Page, served: Served, version: Version) -> None:
+def test_thousands_of_runs_stay_usable(page: Page, served: Served, version: Version) -> None:
     opened(page, served)
     page.get_by_label("Epochs", exact=True).fill("1")
-    page.get_by_label("Rank (dim)", exact=True).fill("1-100")
-    page.get_by_label("Learning rate", exact=True).fill("1e-5..1e-3 [100]")
-    expect(page.locator(".big strong").first).to_have_text("10,000", timeout=40_000)
+    page.get_by_label("Rank (dim)", exact=True).fill("1-50")
+    page.get_by_label("Learning rate", exact=True).fill("1e-5..1e-3 [50]")
+    expect(page.locator(".big strong").first).to_have_text("2,500", timeout=40_000)
     assert page.get_by_role("listitem").count() < 40
     page.locator(".runs .virtual").evaluate("node => node.scrollTop = node.scrollHeight")
-    expect(page.locator(".run-row .number").filter(has_text="10,000")).to_be_visible()
+    expect(page.locator(".run-row .number").filter(has_text="2,500")).to_be_visible()
     page.get_by_label("Rank (dim)", exact=True).fill("4")
-    runs(page, 100)
+    runs(page, 50)
 
 
 def test_chinese_says_as_much(page: Page, served: Served, version: Version) -> None:
