@@ -1,4 +1,4 @@
-"""How long the page's handlers take: a version of 2,000 captioned images, a queue of 1,000 entries, 10,000 runs planned.
+"""How long the page's handlers take: a version of 2,000 captioned images, a queue of 1,000 entries, plans.
 
 Every answer is asked three times; the slowest is printed with the size that travels (gzip). Nothing may take longer
 than a second: what does is work for the queue.
