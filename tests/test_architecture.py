@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "planning": TOOLS | {"workspace", "dataset", "engines"},
     "preview": TOOLS | {"workspace", "dataset"},
     "execution": TOOLS | {"workspace", "dataset", "engines", "planning"},
+    "doctor": {"errors", "files", "environment", "lora", "workspace", "planning"},
 }
 # Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.
 OWN = {
