@@ -7,6 +7,12 @@ from typing import Protocol
 
 from PIL import Image
 
+from train_tools.errors import TrainToolsError
+
+
+class HostError(TrainToolsError):
+    """The host failed at what it was asked for; the text is one sentence."""
+
 
 class HostCaptioner(Protocol):
     """A captioner that the host has anyway."""

@@ -15,6 +15,7 @@ from train_tools.workspace.lock import HOLDER, LOCK
 from train_tools.workspace.swap import READY, begin
 
 CHUNK = 1 << 20
+THUMBNAILS = ".thumbnails"  # small pictures of a version, made anew where they lack
 MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, the file that is next
 
@@ -38,7 +39,7 @@ class Tree:
 
 
 def survey(root: Path, unwanted: Callable[[str], bool]) -> Tree:
-    """Everything below `root` but what is unfinished, locks, and what is `unwanted` by its relative path.
+    """Everything below `root` but what is unfinished, locks, thumbnails, and what is `unwanted` by its relative path.
 
     Links aren't followed: what they lead to isn't this folder's.
     """
@@ -65,7 +66,7 @@ def survey(root: Path, unwanted: Callable[[str], bool]) -> Tree:
 
 
 def is_unfinished(name: str) -> bool:
-    return name.startswith((TEMPORARY, READY)) or name in (LOCK, HOLDER)
+    return name.startswith((TEMPORARY, READY)) or name in (LOCK, HOLDER, THUMBNAILS)
 
 
 def is_junction(entry: os.DirEntry[str]) -> bool:

@@ -59,6 +59,11 @@ class Version:
         return self.folder / "trains"
 
     @property
+    def shared_folder(self) -> Path:
+        """`<root>/train_tools`, which all projects share."""
+        return self.folder.parents[3]
+
+    @property
     def settings_file(self) -> Path:
         return self.folder / "version.toml"
 
