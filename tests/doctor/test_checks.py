@@ -14,10 +14,12 @@ import pytest
 
 from train_tools.doctor import machine_checks, program_checks
 from train_tools.doctor.finding import FAIL, OK, WARN
+from train_tools.doctor.service import examine
 from train_tools.environment.host_record import HostRecord
 from train_tools.environment.machine import Machine
 from train_tools.environment.status import ABSENT, BROKEN, MAKING, READY, EnvironmentStatus
 from train_tools.small_models import base_model_file
+from train_tools.workspace import toml
 
 
 @pytest.mark.parametrize(
@@ -201,3 +203,20 @@ def test_the_base_models_that_versions_name(tmp_path: Path) -> None:
     found = list(program_checks.base_models(tmp_path))
     assert sorted(finding.state for finding in found) == [FAIL, FAIL, OK]
     assert any("version.toml" in finding.text for finding in found)
+
+
+def test_a_python_that_reads_no_toml_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toml, "module", lambda name: None)
+    (found,) = program_checks.base_models(tmp_path)
+    assert found.state == WARN
+
+
+def test_a_broken_environment_is_explained_by_its_log(tmp_path: Path) -> None:
+    (tmp_path / "env" / ".train-tools").mkdir(parents=True)
+    (tmp_path / "env-setup.log").write_text(
+        "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n", encoding="utf-8"
+    )
+    environ = {**os.environ, "TRAIN_TOOLS_ENV": str(tmp_path / "env")}
+    found = {finding.id: finding for finding in examine(tmp_path / "root", environ)}
+    assert found["environment"].state == FAIL
+    assert "cache purge" in found["environment-download-damaged"].fix

@@ -136,6 +136,10 @@ def sd_scripts(environ: Mapping[str, str]) -> Finding:
 
 def base_models(root: Path) -> Iterator[Finding]:
     """One finding for each base model that a version's settings name."""
+    if not toml.has_reader():
+        fix = "start it with the environment's Python, or Python 3.11 or newer"
+        yield Finding("base-models", WARN, "this Python can't read the versions' settings", fix)
+        return
     named: dict[str, str] = {}
     for file in sorted((root / "train_tools" / "projects").glob("*/versions/*/version.toml")):
         try:

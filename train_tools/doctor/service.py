@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from train_tools.doctor import machine_checks, program_checks
+from train_tools.doctor.explain import explain, tail
 from train_tools.doctor.finding import FAIL, Finding
 from train_tools.environment import host_record, program
 from train_tools.environment.machine import this_machine
@@ -13,7 +14,7 @@ from train_tools.environment.place import Place
 from train_tools.environment.process import process_environment
 from train_tools.environment.sd_scripts_place import sd_scripts_folder, sd_scripts_python
 from train_tools.environment.start import inner_variables
-from train_tools.environment.status import READY, environment_status
+from train_tools.environment.status import BROKEN, READY, environment_status
 from train_tools.errors import TrainToolsError
 
 CLONE = Path(__file__).resolve().parents[2]
@@ -41,6 +42,9 @@ def examine(root: Path, environ: Mapping[str, str], ports: tuple[int, ...] = ())
         settled = environ
     machine = this_machine(settled)
     yield program_checks.environment(status)
+    if status.state == BROKEN:
+        for remedy in explain(tail(status.log)):
+            yield Finding(f"environment-{remedy.id}", FAIL, f"{remedy.means} ({remedy.line})", remedy.do)
     yield program_checks.driver(machine, program_checks.torch_cuda(status.folder))
     if status.state == READY:
         inner = inner_variables(Place(CLONE, status.folder), settled)

@@ -12,7 +12,12 @@ from train_tools.environment.failure import SetupError
 from train_tools.environment.machine import this_machine
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING, Place, place
 from train_tools.environment.process import process_environment
-from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder, sd_scripts_python
+from train_tools.environment.sd_scripts_place import (
+    SD_SCRIPTS_VARIABLE,
+    VERSIONS,
+    sd_scripts_folder,
+    sd_scripts_python,
+)
 from train_tools.environment.self_check import Outcome
 from train_tools.environment.setup import Say, is_due, prepare
 from train_tools.environment.start import base_python, inner_variables
@@ -105,6 +110,8 @@ class Manager:
     def _set_up(self, chosen: Place, revision: str) -> None:
         """Every stage that is due, of the environment and of sd-scripts; nothing of the latter where none is asked."""
         wanted = switch.all_stages(chosen, base_python(), [revision] if revision else [])
+        if chosen.kept:  # its own packages stay as they are
+            wanted = [stage for stage in wanted if stage.name.startswith(VERSIONS)]
         if not any(is_due(chosen, stage) for stage in wanted):
             journal.Journal(chosen.journal).finished("the environment is ready")
             return

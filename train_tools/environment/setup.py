@@ -20,6 +20,7 @@ from train_tools.errors import TrainToolsError
 
 Say = Callable[[str], None]
 STILL_S = 20.0  # between two signs of life
+LINE = 80  # characters
 
 
 def is_due(place: Place, stage: Stage) -> bool:
@@ -148,11 +149,19 @@ def wait(process: subprocess.Popen[bytes], log: Path, say: Say, started: float) 
         try:
             return process.wait(STILL_S)
         except subprocess.TimeoutExpired:
-            say(f"    … {time.monotonic() - started:.0f} s (what is being done: {log})")
+            say(f"    … {time.monotonic() - started:.0f} s: {last_line(log)} (all of it: {log})")
         except KeyboardInterrupt:
             process.terminate()
             process.wait()
             raise
+
+
+def last_line(log: Path) -> str:
+    """What an installer said last, short; progress that it draws in one line counts as lines."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = file.read().decode("utf-8", "replace").replace("\r", "\n").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")[:LINE]
 
 
 def installer_variables(environ: Mapping[str, str]) -> dict[str, str]:

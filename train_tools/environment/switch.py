@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from train_tools.environment import lock, sd_scripts
 from train_tools.environment.failure import SetupError
 from train_tools.environment.place import Place, read_pointer
 from train_tools.environment.plan import Stage, stages
-from train_tools.environment.setup import is_due
+from train_tools.workspace.files import write_json
 
 UPGRADE = "-up-"  # between the first environment's name and the time
 OLD = "-old-"  # between its name and the time that it was moved aside, not being whole
@@ -112,19 +111,9 @@ def remove(place: Place, folders: list[Path]) -> list[Path]:
     return folders
 
 
-def is_ready(place: Place, base_python: str) -> bool:
-    return not any(is_due(place, stage) for stage in stages(place, base_python, with_tests=False))
-
-
 def _refuse() -> None:
     raise SetupError("another process is making the environment now; wait until it is done or stop it")
 
 
 def _point(place: Place, content: dict[str, object]) -> None:
-    temporary = place.pointer.with_name(f"{place.pointer.name}.{os.getpid()}.tmp")
-    temporary.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(place.pointer)
+    write_json(place.pointer, content)
