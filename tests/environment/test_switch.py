@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from train_tools.environment import journal, manage, self_check, switch
+from train_tools.environment import journal, manage, record, self_check, switch
 from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
 from train_tools.environment.place import Place, place
@@ -62,6 +62,7 @@ def test_made_upgraded_gone_back_and_removed(manager: Manager, tmp_path: Path) -
     with pytest.raises(SetupError, match="kept"):
         manager.create()
     assert switch.roll_back(used()) == second, "and forth"
+    assert not used().kept
     assert switch.left_over(used()) == [first]
     assert switch.remove(used(), [first]) == [first]
     assert not first.exists()
@@ -99,8 +100,10 @@ def test_a_failed_set_up_is_in_the_journal(manager: Manager, tmp_path: Path) -> 
 
 
 def test_a_program_that_finds_all_done_says_so(manager: Manager) -> None:
+    chosen = manager.create()
+    (chosen.stamps / record.FILE).unlink()
     manager.create()
-    manager.create()
+    assert record.read(chosen).size > 0
     assert [event["event"] for event in journal.read(used().journal)] == ["finished"]
 
 

@@ -147,7 +147,11 @@ def rollback(manager: Manager, arguments: argparse.Namespace, out: Output) -> in
     if arguments.sd_scripts:
         out.say(f"sd-scripts {sd_scripts.roll_back(own)} is used now")
     else:
-        out.say(f"{switch.roll_back(own)} is used now, and kept as it is until the next `env upgrade`")
+        folder = switch.roll_back(own)
+        now = manager.place()
+        out.say(
+            f"{folder} is used now{', and kept as it is until the next `env upgrade`' if now.kept else ''}"
+        )
     out.document(document(environment_status(manager.environ)))
     return 0
 

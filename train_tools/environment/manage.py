@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_tools.environment import journal, mirror_choice, mirrors, program, sd_scripts, self_check, switch
+from train_tools.environment import (
+    journal,
+    mirror_choice,
+    mirrors,
+    program,
+    record,
+    sd_scripts,
+    self_check,
+    switch,
+)
 from train_tools.environment.failure import SetupError
 from train_tools.environment.machine import this_machine
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING, Place, place
@@ -113,6 +122,8 @@ class Manager:
         if chosen.kept:  # its own packages stay as they are
             wanted = [stage for stage in wanted if stage.name.startswith(VERSIONS)]
         if not any(is_due(chosen, stage) for stage in wanted):
+            if not record.read(chosen).packages:  # a set-up that failed later left none
+                record.write(chosen)
             journal.Journal(chosen.journal).finished("the environment is ready")
             return
         try:

@@ -51,16 +51,17 @@ def go_over(place: Place, to: Place) -> None:
 def roll_back(place: Place) -> Path:
     """Goes back to the environment that was used before; it stays as it is until the next upgrade.
 
-    Raises SetupError where there is none that is whole.
+    Once more goes forth again, to one that is kept up to date. Raises SetupError where there is none that is whole.
     """
     base = base_of(place)
-    name = str(read_pointer(place).get("before", ""))
+    pointer = read_pointer(place)
+    name = str(pointer.get("before", ""))
     folder = base.parent / Path(name).name
     if not name or not replace(place, folder=folder).identity():
         raise SetupError(
             "there is no environment to go back to; `env upgrade` makes a new one beside this one"
         )
-    _point(place, {"folder": folder.name, "before": place.folder.name, "kept": True})
+    _point(place, {"folder": folder.name, "before": place.folder.name, "kept": not pointer.get("kept")})
     return folder
 
 
