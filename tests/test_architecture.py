@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "files": {"errors"},
     "environment": LOW,
     "lora": LOW | {"environment"},
-    "hosts": LOW | {"lora"},
+    "hosts": LOW | {"environment", "lora"},
     "base_model": LOW | {"environment"},
     "small_models": LOW | {"base_model"},
     "workspace": LOW | {"environment"},
@@ -36,7 +36,10 @@ MAY_IMPORT = {
     "planning": TOOLS | {"workspace", "dataset", "arguments", "engines"},
     "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
-    "doctor": {"errors", "files", "environment", "lora", "workspace", "arguments", "planning"},
+    "doctor": TOOLS | {"workspace", "arguments", "planning", "execution"},
+    "compare": TOOLS
+    | {"workspace", "dataset", "captioning", "arguments", "planning", "preview", "execution"},
+    "publish": TOOLS | {"workspace", "dataset", "arguments", "planning", "preview", "execution", "compare"},
 }
 # What planning knows of sd-scripts' arguments, engines know too.
 ARGUMENTS = (

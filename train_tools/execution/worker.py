@@ -26,6 +26,7 @@ from train_tools.execution.conclusion import conclude
 from train_tools.execution.lane import lane_lock, training
 from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
+from train_tools.hosts.bridge_client import memory_of_host
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
 RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
@@ -34,7 +35,7 @@ Job = tuple[Entry, Attempt]
 
 
 class JobEngine:
-    """Captions or previews, as a process of their own."""
+    """Captions, previews or scores, as a process of their own."""
 
     processes = 1
 
@@ -146,8 +147,12 @@ class Worker:
             wishes.append(self._wish([entry.id for entry, _ in jobs], can_pause=kind == TRAIN))
             return wishes[-1]
 
+        host_memory = (
+            memory_of_host(self._queue.folder.parent, say) if kind == TRAIN else contextlib.nullcontext()
+        )
         try:
-            code = supervise.supervise(engine, [a.folder for a in attempts], started, heard, wish)
+            with host_memory:
+                code = supervise.supervise(engine, [a.folder for a in attempts], started, heard, wish)
         except KeyboardInterrupt:
             for attempt in attempts:
                 with contextlib.suppress(TrainToolsError, OSError):
