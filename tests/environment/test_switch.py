@@ -14,6 +14,7 @@ from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
 from train_tools.environment.place import Place, place
 from train_tools.environment.plan import Stage, stages
+from train_tools.environment.program import change
 from train_tools.environment.self_check import Outcome
 from train_tools.environment.status import ABSENT, BROKEN, READY, environment_status
 
@@ -97,6 +98,23 @@ def test_a_failed_set_up_is_in_the_journal(manager: Manager, tmp_path: Path) -> 
     (event,) = journal.read(used().journal)
     assert (event["event"], "was not made by this program" in event["text"]) == ("failed", True)
     assert state() == BROKEN
+
+
+def test_a_failure_in_offline_mode_says_that_it_is_on(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(chosen: Place, *_: object) -> list[Stage]:
+        command = [sys.executable, "-c", "import sys; sys.exit('no matching distribution')"]
+        return [Stage("run", "installing", lambda: "1", lambda _: [[command]])]
+
+    monkeypatch.setattr(switch, "all_stages", failing)
+    with pytest.raises(SetupError) as told:
+        manager.create()
+    assert "offline mode" not in str(told.value)
+    change(manager.root, {"offline": "yes"})
+    with pytest.raises(SetupError, match="offline=false"):
+        manager.create()
+    assert "offline=false" in journal.read(used().journal)[-1]["text"]
 
 
 def test_a_program_that_finds_all_done_says_so(manager: Manager) -> None:

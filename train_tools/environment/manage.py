@@ -20,6 +20,7 @@ from train_tools.environment import (
 from train_tools.environment.failure import SetupError
 from train_tools.environment.machine import this_machine
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING, Place, place
+from train_tools.environment.plan import Stage
 from train_tools.environment.process import process_environment
 from train_tools.environment.sd_scripts_place import (
     SD_SCRIPTS_VARIABLE,
@@ -127,13 +128,22 @@ class Manager:
             journal.Journal(chosen.journal).finished("the environment is ready")
             return
         try:
-            settings = program.read(self.root)
-            mirror_choice.find_out(self.root, settings, self._services(revision))
-            prepare(chosen, wanted, self.say, {**self.environ, program.ROOT_VARIABLE: str(self.root)})
+            self._prepare(chosen, wanted, revision)
         except (SetupError, TrainToolsError, OSError) as error:
             said = journal.read(chosen.journal)[-1:]
-            if not said or said[0]["event"] != journal.FAILED:
+            if not said or said[0].get("text") != str(error):
                 journal.Journal(chosen.journal).failed(str(error))
+            raise
+
+    def _prepare(self, chosen: Place, wanted: list[Stage], revision: str) -> None:
+        settings = program.read(self.root)
+        mirror_choice.find_out(self.root, settings, self._services(revision))
+        try:
+            prepare(chosen, wanted, self.say, {**self.environ, program.ROOT_VARIABLE: str(self.root)})
+        except SetupError as error:
+            if settings.offline:
+                told = f"{error}; offline mode is on: `env settings --set offline=false` switches it off"
+                raise SetupError(told) from error
             raise
 
     def _services(self, revision: str) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def set_up(
     for number, stage in enumerate(stages, 1):
         if not is_due(place, stage):
             continue
-        text = f"{stage.text}{' with uv' if machine.uv else ''}"
+        text = f"{stage.text}{' with uv' if uses_uv(stage, machine) else ''}"
         say(f"{number}/{len(stages)} {text}")
         journal.stage(stage.name, number - 1, len(stages), text)
         if stage.name == "venv":
@@ -89,6 +89,11 @@ def set_up(
         stamps.write(place.stamps, stage.name, stamps.fingerprint(stage.content()))
     record.write(place)
     say(f"the environment is ready after {time.monotonic() - started:.0f} s")
+
+
+def uses_uv(stage: Stage, machine: Machine) -> bool:
+    """In its first attempt."""
+    return bool(machine.uv) and any(command[0] == machine.uv for command in stage.attempts(machine)[0])
 
 
 def clear(place: Place, say: Say) -> None:
