@@ -16,7 +16,7 @@ from train_tools import __version__
 from train_tools.doctor.explain import LOG, RECORD, explain, read_record, run_folders, tail
 from train_tools.doctor.finding import Finding
 from train_tools.doctor.redact import Redactor
-from train_tools.environment import host_record, record, sd_scripts
+from train_tools.environment import host_record, process, record, sd_scripts
 from train_tools.environment.place import place
 from train_tools.environment.status import environment_status
 from train_tools.errors import UsageError
@@ -62,7 +62,8 @@ def contents(
     """(name, text), as they are on this machine."""
     yield "doctor.json", _json([asdict(finding) for finding in findings])
     yield "versions.json", _json(versions(environ))
-    yield "variables.json", _json({n: v for n, v in sorted(environ.items()) if n.startswith(VARIABLES)})
+    shown = {n: v for n, v in sorted(environ.items()) if n.startswith(VARIABLES) and n != process.BEFORE}
+    yield "variables.json", _json(shown)
     yield from _files(root / "train_tools", ("program.toml", "mirrors.json", "measured.json"), "program")
     for log in sorted((root / "train_tools").glob("*.log")):
         yield f"program/{log.name}", tail(log, LOG_BYTES)
