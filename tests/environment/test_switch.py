@@ -76,6 +76,16 @@ def test_made_upgraded_gone_back_and_removed(manager: Manager, tmp_path: Path) -
     assert manager.create().folder == first
 
 
+def test_one_that_was_kept_and_removed_is_made_anew(manager: Manager) -> None:
+    first = manager.create()
+    manager.upgrade()
+    switch.roll_back(used())
+    switch.remove(used(), [*switch.left_over(used()), first.folder])
+    assert (state(), used().kept) == (ABSENT, False)
+    assert manager.create().identity()
+    assert state() == READY
+
+
 def test_an_upgrade_that_does_not_work_changes_nothing(
     manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

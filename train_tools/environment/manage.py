@@ -120,7 +120,7 @@ class Manager:
     def _set_up(self, chosen: Place, revision: str) -> None:
         """Every stage that is due, of the environment and of sd-scripts; nothing of the latter where none is asked."""
         wanted = switch.all_stages(chosen, base_python(), [revision] if revision else [])
-        if chosen.kept:  # its own packages stay as they are
+        if chosen.kept and chosen.identity():  # its own packages stay as they are
             wanted = [stage for stage in wanted if stage.name.startswith(VERSIONS)]
         if not any(is_due(chosen, stage) for stage in wanted):
             if not record.read(chosen).packages:  # a set-up that failed later left none

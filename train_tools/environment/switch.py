@@ -105,10 +105,11 @@ def remove(place: Place, folders: list[Path]) -> list[Path]:
                 if path != Place(base, going).stamps:
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
             shutil.rmtree(going, ignore_errors=True)
-        pointer = read_pointer(place)
-        if any(folder.name in pointer.values() for folder in folders):
-            gone = {folder.name for folder in folders}
-            _point(place, {key: value for key, value in pointer.items() if value not in gone})
+        gone = {folder.name for folder in folders}
+        pointer = {key: value for key, value in read_pointer(place).items() if value not in gone}
+        if "folder" not in pointer:  # what is made next is nothing to be kept as it is
+            pointer.pop("kept", None)
+        _point(place, pointer)
     return folders
 
 
