@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from train_tools.doctor.finding import Finding
 from train_tools.environment import program
 from train_tools.environment.manage import Manager
 from train_tools.environment.self_check import Outcome
 from train_tools.ui.access import Access
+from train_tools.ui.routes import tools
 from train_tools.ui.server import application
 from train_tools.workspace.workspace import Version
 
@@ -53,6 +55,18 @@ def test_the_environment_that_is_taken_can_be_checked_alone(
     assert answer.status_code == 400
     assert "TRAIN_TOOLS_ENV" in answer.json()["error"]
     assert page.post("/api/tools/environment/format").status_code == 400
+
+
+def test_everything_is_looked_over_and_packed_for_a_helper(
+    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        tools, "examine", lambda root, _environ: iter([Finding("disk", "warn", str(root), "x")])
+    )
+    found = result(page, page.post("/api/tools/environment/doctor"))
+    assert found == [{"id": "disk", "state": "warn", "text": str(tmp_path), "fix": "x"}]
+    file = result(page, page.post("/api/tools/environment/bundle"))["file"]
+    assert page.get(f"/files/exports/{file}").content.startswith(b"PK")
 
 
 def test_the_programs_settings_are_checked_and_kept(page: TestClient, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 import train_tools
+from train_tools.doctor import bundle
 from train_tools.doctor.explain import explain
+from train_tools.doctor.service import examine
 from train_tools.environment import process, program, sd_scripts, switch
 from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
@@ -20,6 +22,7 @@ from train_tools.environment.status import environment_status
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.lora.facts import lora_facts
 from train_tools.small_models import base_model_file
+from train_tools.ui import exports
 from train_tools.ui.fields import field_of
 from train_tools.ui.guard import host_of
 from train_tools.ui.routes.plan_sources import metadata_of
@@ -51,7 +54,7 @@ def _manager(call: Call, task: Task) -> Manager:
 
 
 def change_environment(call: Call) -> dict[str, Any]:
-    """A task: create, check, upgrade, rollback, or sd-scripts."""
+    """A task: one of ACTIONS."""
     _refuse_others(call)
     action = ACTIONS.get(call.part("action"))
     if action is None:
@@ -79,7 +82,24 @@ def _check(manager: Manager) -> list[dict[str, str]]:
     return [asdict(outcome) for outcome in manager.check()]
 
 
+def _examine(manager: Manager) -> list[dict[str, str]]:
+    found = []
+    for finding in examine(manager.root, os.environ):
+        manager.say(finding.text)
+        found.append(asdict(finding))
+    return found
+
+
+def _bundle(manager: Manager) -> dict[str, str]:
+    """What someone who helps must see, without secrets and pictures, as a zip to download."""
+    file = exports.new_file(manager.root, "support")
+    bundle.write(file, manager.root, os.environ, list(examine(manager.root, os.environ)), None)
+    return {"file": file.name}
+
+
 ACTIONS: dict[str, Any] = {
+    "doctor": _examine,
+    "bundle": _bundle,
     "check": _check,
     "create": lambda manager: str(manager.create().folder),
     "sd-scripts": lambda manager: str(manager.create(sd_scripts.PINNED).folder),
