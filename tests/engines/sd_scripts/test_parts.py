@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from engines.sd_scripts.stand_in import save_state, write_lora
 from execution.fake_engine import write_safetensors
@@ -17,6 +19,7 @@ from train_tools.engines.sd_scripts.command import command, variables
 from train_tools.engines.sd_scripts.config import Places, for_filling, staged
 from train_tools.engines.sd_scripts.failure import reason
 from train_tools.engines.sd_scripts.family import family_of
+from train_tools.engines.sd_scripts.process import Process
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
 from train_tools.planning.config_file import dumps
 from train_tools.planning.families import ALL, FAMILIES, Family
@@ -55,6 +58,36 @@ def test_several_gpus_are_started_by_accelerate_and_hold_the_same_lifeline() -> 
     assert [Path(word).name for word in started[-5:]] == [
         "launch.py", "lifeline.py", "train_network.py", "--config_file", "x.toml",
     ]  # fmt: skip
+
+
+PARENT = """
+import subprocess, sys
+children = [subprocess.Popen([sys.executable, *sys.argv[1:]]) for _ in range(2)]
+for child in children:
+    child.wait()
+"""
+
+
+@pytest.mark.parametrize("parent_first", [False, True])
+def test_processes_of_several_gpus_end_with_the_one_that_started_them(
+    tmp_path: Path, parent_first: bool
+) -> None:
+    script = tmp_path / "train_network.py"
+    script.write_text("import os, time\nopen(f'ready-{os.getpid()}', 'w').close()\ntime.sleep(60)\n")
+    started = command(tmp_path, script.name, tmp_path / "x.toml", 1, "no")
+    process = Process(
+        [sys.executable, "-c", PARENT, *started[1:]], tmp_path, variables(os.environ, is_local=True)
+    )
+    end = time.monotonic() + 60
+    while len(list(tmp_path.glob("ready-*"))) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    ranks = [psutil.Process(int(path.name.partition("-")[2])) for path in tmp_path.glob("ready-*")]
+    if parent_first:
+        ranks[0].parent().kill()
+    process.end()
+    _, left = psutil.wait_procs(ranks, timeout=10)
+    assert left == []
 
 
 def test_its_environment_is_its_own() -> None:
@@ -197,6 +230,10 @@ def test_only_whole_states_are_gone_on_from(tmp_path: Path) -> None:
         (["No data found. Please verify"], "found no images"),
         (["Traceback", "torch.OutOfMemoryError: CUDA out of memory. Tried"], "CUDA out of memory"),
         (["OSError: Can't load tokenizer for 'openai/clip'. If"], r"isn't on this machine \(openai/clip\)"),
+        (
+            ["[rank0]: ValueError: too wide", "torch.distributed.ChildFailedError:", "===="],
+            "error: ValueError: too wide$",
+        ),
         (["RuntimeError: because of:", "it"], "RuntimeError: because of: it"),
         (["model loaded"], "its last line: model loaded"),
         ([], "code 1 and without a result$"),
