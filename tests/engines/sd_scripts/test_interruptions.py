@@ -158,6 +158,24 @@ def test_what_was_written_when_all_was_killed_is_handed_on_with_its_true_steps(s
     whole(result.folder)
 
 
+@pytest.mark.parametrize(("every", "goes_on"), [(3, True), (4, False)])
+def test_checkpoints_by_steps_are_those_of_the_whole_run(
+    stand_in_bench: Bench, every: int, goes_on: bool
+) -> None:
+    changes = {"training_comment": "dies once", "save_every_n_steps": str(every)}
+    (result,) = stand_in_bench.train(**changes)
+    assert result.state == "failed"
+    (result,) = stand_in_bench.train(**changes)
+    assert bool(events(result.folder, "resumed")) == goes_on
+    if goes_on:
+        assert result.error is None
+        said = {int(path.stem[-8:]): int(steps_said(path)) for path in result.folder.glob("*-step*")}
+        assert said == {step: step for step in range(every, STEPS + 1, every)}
+    else:
+        texts = [event["text"] for event in events(result.folder, "warning")]
+        assert any("save_every_n_steps 4 wouldn't be met" in text for text in texts)
+
+
 def test_images_that_changed_begin_anew(stand_in_bench: Bench) -> None:
     bench = stand_in_bench
     plan = bench.plan(training_comment="dies once")
