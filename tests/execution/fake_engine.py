@@ -31,7 +31,6 @@ class FakeEngine:
     """Runs that differ in `apart` don't share a pack."""
 
     name = "packed"
-    uses_reg = False
     processes = 1
 
     def __init__(self, folder: Path, apart: str | None = None) -> None:

@@ -27,10 +27,6 @@ class Engine(Protocol):
     def name(self) -> str: ...
 
     @property
-    def uses_reg(self) -> bool:
-        """Whether it trains regularisation images (reg_data_dir) beside the others."""
-
-    @property
     def processes(self) -> int:
         """How many processes, each with a GPU and its own part of the batches, train one run."""
 

@@ -1,4 +1,4 @@
-"""The engines there are. A new one is one row in ENGINES."""
+"""The engines there are. A new one is one row in ENGINES, before those that are to be taken only where it can't."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class PackedEngine:
     """Our own trainer: many runs at once over one shared base model."""
 
     name = "packed"
-    uses_reg = False
     processes = 1
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
@@ -33,7 +32,13 @@ class PackedEngine:
         return [sys.executable, "-m", "train_tools.engines.packed", *map(str, run_folders)]
 
 
+AUTO = "auto"
 ENGINES: dict[str, Engine] = {"packed": PackedEngine(), "sd-scripts": SdScriptsEngine()}
+
+
+def engines_named(name: str) -> list[Engine]:
+    """All of them, the one to be preferred first, for AUTO; else the one of that name."""
+    return list(ENGINES.values()) if name == AUTO else [engine_named(name)]
 
 
 def engine_named(name: str) -> Engine:

@@ -35,7 +35,6 @@ NOT_COUNTED: Mapping[str, str] = {
 
 class SdScriptsEngine:
     name = "sd-scripts"
-    uses_reg = True
 
     @property
     def processes(self) -> int:
