@@ -11,7 +11,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from train_tools.errors import UsageError
 from train_tools.workspace.workspace import Version
 
 from .index import AXES, CellEntry, SheetEntry, axes_of
@@ -74,12 +73,9 @@ class Drawer:
     def run_sheets(self, cells: Sequence[Shown]) -> list[SheetEntry]:
         """All runs at one glance: epochs beside each other, a row for each prompt and run, at the largest weight.
 
-        With `sheet_axes` as they say. Raises UsageError for an axis that there isn't.
+        With `sheet_axes` as they say.
         """
         chosen = list(self.settings.sheet_axes)
-        for name in chosen:
-            if name not in AXES:
-                raise UsageError(f"sheet_axes: there is no axis {name!r}; there are: {', '.join(AXES)}")
         weights = ("weight", "weight_unet", "weight_te")
         if not set(chosen) & set(weights):
             largest = max((s.entry.weight_unet + s.entry.weight_te for s in cells), default=0)

@@ -120,8 +120,14 @@ def _render(renderer: Renderer, missing: Sequence[Cell], errors: dict[Path, str]
             save(outcome.picture, cell.path, outcome.infotext)
         report(Progress(done, len(missing), words_of(cell), outcome.error))
 
-    if missing:
-        renderer.render(missing, finished)
+    whole = []
+    for cell in missing:
+        if cell.recipe.has_lora and cell.checkpoint.error:
+            finished(Outcome(cell, None, error=cell.checkpoint.error))
+        else:
+            whole.append(cell)
+    if whole:
+        renderer.render(whole, finished)
 
 
 def words_of(cell: Cell) -> str:
