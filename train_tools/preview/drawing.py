@@ -111,26 +111,29 @@ class Drawer:
                 found, key=lambda key: [ranks.get(n, {}).get(v, v) for n, v in zip(names, key, strict=True)]
             )
 
+        texts = texts_of(cells)
         result = []
         for page in ordered(rest, cells):
             on_page = [shown for shown in cells if place(rest)(shown) == page]
             across, down = ordered(columns, on_page), ordered(rows, on_page)
             found = {(place(rows)(shown), place(columns)(shown)): shown for shown in on_page}
-            values = {name: self._label(name, value) for name, value in zip(rest, page, strict=True)}
+            values = {name: self._label(name, value, texts) for name, value in zip(rest, page, strict=True)}
             result.append(
                 Table(
                     "", "", " · ".join([title, *values.values(), *self._same(on_page, [*columns, *rows, *rest])]),
-                    values, tuple(self._labels(columns, key) for key in across),
-                    tuple(self._labels(rows, key) for key in down),
+                    values, tuple(self._labels(columns, key, texts) for key in across),
+                    tuple(self._labels(rows, key, texts) for key in down),
                     tuple(tuple(found.get((row, column)) for column in across) for row in down),
                 )
             )  # fmt: skip
         return result
 
-    def _labels(self, names: list[str], values: tuple[Any, ...]) -> str:
-        return "\n".join(self._label(name, value) for name, value in zip(names, values, strict=True))
+    def _labels(self, names: list[str], values: tuple[Any, ...], texts: Mapping[str, str]) -> str:
+        return "\n".join(self._label(name, value, texts) for name, value in zip(names, values, strict=True))
 
-    def _label(self, name: str, value: Any) -> str:
+    def _label(self, name: str, value: Any, texts: Mapping[str, str]) -> str:
+        if name == "prompt":
+            return texts.get(value, value)
         if name == "run":
             return self.labels.get(value, value)
         if name == "base_model":
@@ -143,7 +146,7 @@ class Drawer:
         entry = cells[0].entry
         names = [name for name in ("weight", "sampler", "steps", "cfg_scale", "seed") if name not in but]
         equal = [n for n in names if all(getattr(s.entry, n) == getattr(entry, n) for s in cells)]
-        return [self._label(name, getattr(entry, name)) for name in equal]
+        return [self._label(name, getattr(entry, name), {}) for name in equal]
 
     def _draw(self, tables: Sequence[Table], folder: Path, name: str) -> list[SheetEntry]:
         made = []
@@ -182,6 +185,14 @@ class Drawer:
                     ),
                     difference=is_difference,
                 )
+
+
+def texts_of(cells: Sequence[Shown]) -> dict[str, str]:
+    """What stands for a prompt: as it was rendered, where that is the same in all cells."""
+    found: dict[str, set[str]] = {}
+    for shown in cells:
+        found.setdefault(shown.entry.prompt, set()).add(shown.entry.text)
+    return {prompt: next(iter(texts)) for prompt, texts in found.items() if len(texts) == 1}
 
 
 def _place(shown: Shown | None, is_difference: bool) -> Place:
