@@ -23,9 +23,10 @@ from train_tools.execution.attempt import Attempt, measure
 from train_tools.execution.automatic import AutomaticPreviews
 from train_tools.execution.begin import begin
 from train_tools.execution.conclusion import conclude
-from train_tools.execution.lane import lane_lock
+from train_tools.execution.lane import lane_lock, training
 from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
+from train_tools.hosts.bridge_client import memory_of_host
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
 RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
@@ -34,7 +35,9 @@ Job = tuple[Entry, Attempt]
 
 
 class JobEngine:
-    """Captions or previews, as a process of their own."""
+    """Captions, previews or scores, as a process of their own."""
+
+    processes = 1
 
     def __init__(self, kind: str) -> None:
         self.name = kind
@@ -96,7 +99,11 @@ class Worker:
             )
 
     def _work(self) -> bool:
-        """Does the next thing; False where nothing can be done now."""
+        """Does the next thing; False where nothing can be done now, as while a command trains in the lane."""
+        with training(self._queue.root, self._lane) as is_free:
+            return is_free and self._do_next()
+
+    def _do_next(self) -> bool:
         entries = self._take()
         if not entries:
             return False
@@ -140,8 +147,12 @@ class Worker:
             wishes.append(self._wish([entry.id for entry, _ in jobs], can_pause=kind == TRAIN))
             return wishes[-1]
 
+        host_memory = (
+            memory_of_host(self._queue.folder.parent, say) if kind == TRAIN else contextlib.nullcontext()
+        )
         try:
-            code = supervise.supervise(engine, [a.folder for a in attempts], started, heard, wish)
+            with host_memory:
+                code = supervise.supervise(engine, [a.folder for a in attempts], started, heard, wish)
         except KeyboardInterrupt:
             for attempt in attempts:
                 with contextlib.suppress(TrainToolsError, OSError):

@@ -1,0 +1,23 @@
+"""The page server over a root folder of its own, asked without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from train_tools.ui.server import application
+from train_tools.workspace.workspace import Version, Workspace
+
+
+@pytest.fixture
+def version(tmp_path: Path) -> Version:
+    workspace = Workspace(tmp_path)
+    workspace.create_project("猫 cat")
+    return workspace.create_version("猫 cat", "v1")
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> TestClient:
+    return TestClient(application(tmp_path), base_url="http://localhost:7870")

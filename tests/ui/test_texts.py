@@ -1,0 +1,50 @@
+"""Every text of the page is there in both languages, and none is left over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from train_tools.ui.server import STATIC
+from train_tools.ui.texts import texts
+
+# `t("id"` in the page; t(`queue.state_${state}`) stands for all ids that start so.
+USE = re.compile(r"""\bt\(\s*(?:"([\w.]+)"|'([\w.]+)'|`([\w.]*)\$\{)""")
+SCRIPTS = sorted(STATIC.rglob("*.js"))
+
+
+def used() -> tuple[set[str], set[str]]:
+    ids, starts = set(), set()
+    for script in SCRIPTS:
+        for one, other, start in USE.findall(script.read_text("utf-8")):
+            (starts.add(start) if start else ids.add(one or other))
+    return ids, starts
+
+
+def test_no_text_is_missing() -> None:
+    ids, starts = used()
+    known = set(texts())
+    assert ids - known == set()
+    assert {start for start in starts if not any(name.startswith(start) for name in known)} == set()
+
+
+def test_no_text_is_left_over() -> None:
+    ids, starts = used()
+    assert {name for name in texts() if name not in ids and not name.startswith(tuple(starts))} == set()
+
+
+@pytest.mark.parametrize("name", texts())
+def test_both_languages_say_the_same(name: str) -> None:
+    english, chinese = texts()[name]
+    assert english.strip()
+    assert chinese.strip()
+    assert set(re.findall(r"\{(\w+)\}", english)) == set(re.findall(r"\{(\w+)\}", chinese))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: Path(path).name)
+def test_no_words_stand_in_the_scripts(script: Path) -> None:
+    """Chinese outside of the table would be shown to everybody."""
+    code = script.read_text("utf-8").replace('"English" : "中文"', "")
+    assert not re.search(r"[\u4e00-\u9fff]", code)

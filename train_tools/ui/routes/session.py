@@ -1,0 +1,32 @@
+"""What the page needs to know once: the program, its words, and where it stands; and how its longer work gets on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import train_tools
+from train_tools.ui.routing import Call, get
+from train_tools.ui.texts import texts
+
+
+def session(call: Call) -> dict[str, Any]:
+    return {
+        "program": train_tools.__version__,
+        "root": str(call.root.resolve()),
+        "exposed": call.exposed,
+    }
+
+
+def all_texts(_call: Call) -> dict[str, list[str]]:
+    return texts()
+
+
+def task(call: Call) -> dict[str, Any]:
+    return call.tasks.answer(int(call.part("number")))
+
+
+ROUTES = [
+    get("/api/session", session),
+    get("/api/texts", all_texts),
+    get("/api/tasks/{number:int}", task),
+]

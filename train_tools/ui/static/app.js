@@ -1,0 +1,88 @@
+import * as api from "./kit/api.js";
+import { fill, h, icon } from "./kit/dom.js";
+import * as place from "./kit/place.js";
+import * as texts from "./kit/texts.js";
+import { t } from "./kit/texts.js";
+import * as theme from "./kit/theme.js";
+import * as bar from "./bar.js";
+
+// Each is a module with `export default { mount(root, context) }`, which may return { unmount() }.
+const PANELS = ["data", "captions", "plan", "queue", "compare", "tools"];
+const WITHOUT_VERSION = new Set(["queue", "tools"]); // what can be seen before there is a project
+
+const shown = { key: "", panel: null, turn: 0 };
+
+async function start() {
+  const asked = new URLSearchParams(location.search);
+  theme.start(asked.get("theme"));
+  await texts.load(api.get);
+  texts.setLanguage(texts.firstLanguage(asked.get("language")));
+  api.setOfflineText(t("kit.offline"));
+  const session = await api.get("api/session");
+  bar.mount(document.getElementById("bar"), { session, onchange: show });
+  texts.onLanguage(() => {
+    api.setOfflineText(t("kit.offline"));
+    bar.draw();
+    shown.key = "";
+    show();
+  });
+  addEventListener("hashchange", show);
+  context.session = session;
+  await bar.load();
+  show();
+}
+
+const context = { session: null, project: "", version: "", base: "", go: place.go };
+
+/** Brings the page to where the address says. */
+export async function show() {
+  const at = place.read();
+  const version = bar.find(at.project, at.version);
+  const panel = PANELS.includes(at.panel) ? at.panel : "data";
+  const here = { project: version ? at.project : "", version: version ? at.version : "", panel };
+  if (!version && (at.project || at.version)) place.go({ ...here }, { replace: true, silent: true });
+  else if (version) place.remember({}); // however they came here, the next visit comes here too
+  Object.assign(context, here, { base: version ? api.versionPath(at.project, at.version) : "" });
+  drawTabs(panel, Boolean(version));
+  bar.draw();
+  const key = `${here.project}/${here.version}/${panel}`;
+  if (key === shown.key) return;
+  shown.key = key;
+  const turn = ++shown.turn;
+  shown.panel?.unmount?.();
+  shown.panel = null;
+  const root = fill(document.getElementById("panel"), h("div", { class: `panel ${panel}`, id: `panel-${panel}` })).firstChild;
+  if (!version && !WITHOUT_VERSION.has(panel)) {
+    shown.panel = bar.welcome(root);
+    return;
+  }
+  const module = await import(`./panels/${panel}/${panel}.js`);
+  if (turn === shown.turn) shown.panel = module.default.mount(root, { ...context }) || null;
+}
+
+function drawTabs(current, hasVersion) {
+  const nav = document.getElementById("tabs");
+  const had = nav.contains(document.activeElement);
+  fill(nav, PANELS.map((name) =>
+    h("button", {
+      role: "tab", id: `tab-${name}`, "aria-selected": String(name === current), "aria-controls": "panel",
+      tabindex: name === current ? "0" : "-1", disabled: !hasVersion && !WITHOUT_VERSION.has(name) && name !== current,
+      onclick: () => place.go({ panel: name }), onkeydown: moveTab,
+    }, t(`page.${name}`))));
+  if (had) nav.querySelector('[aria-selected="true"]').focus();
+}
+
+function moveTab(event) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  const tabs = [...event.target.parentNode.querySelectorAll("button:not([disabled])")];
+  const next = tabs[(tabs.indexOf(event.target) + step + tabs.length) % tabs.length];
+  next.focus();
+  next.click();
+  event.preventDefault();
+}
+
+start().catch((error) => {
+  console.error(error);
+  fill(document.getElementById("panel"), h("p", { class: "problem" }, icon("warning"), " ", error.message));
+});

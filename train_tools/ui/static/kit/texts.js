@@ -1,0 +1,32 @@
+// Every text of the page in two languages; the table comes from the server (ui/words/*.json).
+
+let table = {};
+const listeners = new Set();
+export let language = "en";
+
+export async function load(get) {
+  table = await get("api/texts");
+}
+
+/** The text of an id with `{name}` filled in; an unknown id shows itself, which a test finds. */
+export function t(id, values = {}) {
+  const row = table[id];
+  if (!row) console.error(`no text for ${id}`);
+  const text = row ? row[language === "zh" ? 1 : 0] : id;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+}
+
+export function setLanguage(chosen) {
+  language = chosen === "zh" ? "zh" : "en";
+  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  localStorage.setItem("train-tools.language", language);
+  for (const listener of listeners) listener();
+}
+
+export function firstLanguage(asked) {
+  const saved = localStorage.getItem("train-tools.language");
+  const wanted = saved || asked || navigator.language || "en";
+  return wanted.toLowerCase().startsWith("zh") ? "zh" : "en";
+}
+
+export const onLanguage = (listener) => listeners.add(listener);

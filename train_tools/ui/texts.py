@@ -1,0 +1,18 @@
+"""Every text of the page, in English and Chinese: one file a panel in `words/`."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "words"
+
+
+@functools.cache
+def texts() -> dict[str, list[str]]:
+    """`{id: [English, Chinese]}`; an id starts with its file's name and a dot."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(FOLDER.glob("*.json")):
+        found |= {f"{path.stem}.{name}": text for name, text in json.loads(path.read_text("utf-8")).items()}
+    return found
