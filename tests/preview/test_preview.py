@@ -52,7 +52,7 @@ def test_a_grid_for_each_checkpoint_and_a_sheet_across_the_runs(version: Version
     assert [axis.name for axis in index.axes] == ["run", "epoch", "prompt", "weight"]
     across = next(sheet for sheet in index.sheets if not sheet.run and not sheet.difference)
     assert across.columns == ("epoch 1", "epoch 2")
-    assert [row.split("\n")[0] for row in across.rows] == [PROMPTS[0]] * 2 + [PROMPTS[1]] * 2
+    assert [row.split("\n")[0] for row in across.rows] == [PROMPTS[0]] * 2 + ["zorb 在蓝色背景上"] * 2
     assert across.cells[0][0] is None  # the run with AdamW has no first epoch
     keys = {cell.key for cell in index.cells}
     assert all(key in keys for sheet in index.sheets for row in sheet.cells for key in row if key)
@@ -220,3 +220,17 @@ def test_differences_are_black_where_nothing_differs(version: Version) -> None:
         pixels = np.asarray(image.convert("RGB"))
     assert (pixels == 0).all(-1).sum() >= 128 * 128  # the picture at weight 0
     assert sheet.columns == ("LoRA weight 0", "LoRA weight 1")
+
+
+def test_sheets_that_are_as_they_were_arent_drawn_again(version: Version, write_lora: WriteLora) -> None:
+    first, _ = render(version, settings())
+    drawn = {path: path.stat().st_mtime_ns for path in [*first.grids, *first.sheets]}
+    again, _ = render(version, settings())
+    assert {path: path.stat().st_mtime_ns for path in [*again.grids, *again.sheets]} == drawn
+    write_lora(version.trains / "run-AdamW" / "zorb-v1-1.safetensors", 99, 2, 2)
+    changed, _ = render(version, settings())
+    redrawn = {path for path in drawn if path.stat().st_mtime_ns != drawn[path]}
+    assert redrawn == {path for path in drawn if "run-AdamW" in path.parts} | set(first.sheets)
+    lion, _ = render(version, settings(runs=("run-Lion",)))
+    assert set(lion.grids) < set(first.grids)  # the same files for the same cells
+    assert not set(lion.sheets) & set(first.sheets)

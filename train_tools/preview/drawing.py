@@ -5,8 +5,11 @@ The first two axes are columns and rows, the others pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,8 @@ from .sheet import Difference, Place, Sheet, draw, pages
 
 # Which axis comes first in the sheets of checkpoints; the others follow as in AXES.
 IN_CHECKPOINT = ("weight", "weight_unet", "weight_te", "prompt")
+NOT_IN_SHEETS = ("batch_cells", "automatic", "automatic_lane", "difference", "sheet_format")
+NOT_IN_GRIDS = (*NOT_IN_SHEETS, "runs", "checkpoints", "sheet_axes")
 MOST_PAGES = 60  # of one sheet; more is for the board
 WORDS = {
     "epoch": "epoch {}", "weight": "LoRA weight {}", "weight_unet": "UNet weight {}",
@@ -52,12 +57,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawer:
-    """`labels` tell runs apart, by their folders' names. `name` is in the names of all files."""
+    """`labels` tell runs apart, by their folders' names. `before` are the sheets that the index knows, by file.
+
+    `new` are the keys of the pictures that weren't there then.
+    """
 
     version: Version
     settings: PreviewSettings
     labels: Mapping[str, str]
-    name: str
+    before: Mapping[str, SheetEntry]
+    new: AbstractSet[str]
 
     def checkpoint_sheets(self, folder: Path, cells: Sequence[Shown]) -> list[SheetEntry]:
         """LoRA weight x prompt of one checkpoint, where sd-webui-train-tools puts it."""
@@ -68,7 +77,7 @@ class Drawer:
         title = f"{Path(entry.checkpoint).stem} · epoch {entry.epoch} · {entry.run}"
         tables = self._tables(cells, names[:1], names[1:2] or ["prompt"], names[2:], title)
         tables = [replace(table, run=entry.run, checkpoint=entry.checkpoint) for table in tables]
-        return self._draw(tables, folder, f"xyz_grid-{self.name}")
+        return self._draw(tables, folder, f"xyz_grid-{name_of(self.settings, NOT_IN_GRIDS)}")
 
     def run_sheets(self, cells: Sequence[Shown]) -> list[SheetEntry]:
         """All runs at one glance: epochs beside each other, a row for each prompt and run, at the largest weight.
@@ -87,7 +96,9 @@ class Drawer:
         rest = [name for name in present if name not in (*columns, *rows)]
         title = f"{self.version.project} {self.version.name}"
         tables = self._tables(cells, columns, rows or ["run"], rest, title)
-        return self._draw(tables, self.version.folder / "previews", f"sheet-{self.name}")
+        return self._draw(
+            tables, self.version.folder / "previews", f"sheet-{name_of(self.settings, NOT_IN_SHEETS)}"
+        )
 
     def _tables(
         self, cells: Sequence[Shown], columns: list[str], rows: list[str], rest: list[str], title: str
@@ -167,11 +178,9 @@ class Drawer:
             self.settings.sheet_format, (f".{self.settings.sheet_format}",)
         )
         for number, part in enumerate(parts, start=1):
-            picture = draw(part.sheet)
             for ending in endings:
                 path = folder / f"{name if len(parts) == 1 else f'{name}-page-{number}'}{ending}"
-                save(picture, path)
-                yield SheetEntry(
+                made = SheetEntry(
                     file=path.relative_to(self.version.folder).as_posix(),
                     run=table.run,
                     checkpoint=table.checkpoint,
@@ -185,6 +194,20 @@ class Drawer:
                     ),
                     difference=is_difference,
                 )
+                if not self._is_drawn(made, path):
+                    save(draw(part.sheet), path)
+                yield made
+
+    def _is_drawn(self, sheet: SheetEntry, path: Path) -> bool:
+        """Whether an earlier preview drew just this; thousands of checkpoints may be as they were."""
+        keys = {key for row in sheet.cells for key in row if key}
+        return self.before.get(sheet.file) == sheet and not keys & self.new and path.is_file()
+
+
+def name_of(settings: PreviewSettings, without: Collection[str]) -> str:
+    """What is in the names of files: a hash of the settings on which they depend."""
+    depends = {name: value for name, value in asdict(settings).items() if name not in without}
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def texts_of(cells: Sequence[Shown]) -> dict[str, str]:

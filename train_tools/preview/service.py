@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -87,13 +85,21 @@ def preview(
     pictures = {cell.path: cell for cell in plan.cells}
     missing = [cell for path, cell in pictures.items() if not path.is_file()]
     errors: dict[Path, str] = {}
+    runs = unique_runs(plan)
     try:
         _render(renderer, missing, errors, report)
     finally:
         # Also of what was cut off: what is rendered is shown.
         entries = [_entry(version, cell, errors) for cell in plan.cells]
-        _keep(version, settings, plan, entries, [])
-    sheets = _draw(version, settings, plan, entries)
+        before = _keep(version, settings, plan, entries, [])
+    drawer = Drawer(
+        version,
+        settings,
+        labels=dict(zip((run.folder.name for run in runs), run_labels(runs), strict=True)),
+        before={sheet.file: sheet for sheet in before.sheets},
+        new={cell.recipe.key for cell in missing},
+    )
+    sheets = _draw(drawer, plan, entries)
     _keep(version, settings, plan, entries, sheets)
     paths = [version.folder / sheet.file for sheet in sheets]
     return PreviewResult(
@@ -184,14 +190,8 @@ def _entry(version: Version, cell: Cell, errors: dict[Path, str]) -> CellEntry:
     )
 
 
-def _draw(
-    version: Version, settings: PreviewSettings, plan: PreviewPlan, entries: Sequence[CellEntry]
-) -> list[SheetEntry]:
-    runs = unique_runs(plan)
-    name = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:8]
-    labels = dict(zip((run.folder.name for run in runs), run_labels(runs), strict=True))
-    drawer = Drawer(version, settings, labels, name)
-    shown = [_shown(version, cell, entry) for cell, entry in zip(plan.cells, entries, strict=True)]
+def _draw(drawer: Drawer, plan: PreviewPlan, entries: Sequence[CellEntry]) -> list[SheetEntry]:
+    shown = [_shown(drawer.version, cell, entry) for cell, entry in zip(plan.cells, entries, strict=True)]
     sheets: list[SheetEntry] = []
     start = 0
     for row in plan.rows:
@@ -217,8 +217,11 @@ def _keep(
     plan: PreviewPlan,
     entries: Sequence[CellEntry],
     sheets: Sequence[SheetEntry],
-) -> None:
-    """Adds to the index what was rendered; what stood there of other cells stays, as long as its picture does."""
+) -> Index:
+    """Adds to the index what was rendered; what stood there of other cells stays, as long as its picture does.
+
+    Returns the index of before.
+    """
     with changing(version) as before:
         cells = {
             cell.place: cell for cell in before.cells if cell.error or (version.folder / cell.image).is_file()
@@ -238,6 +241,7 @@ def _keep(
             tuple(there.values()),
         )
         write_index(version, index)
+        return before
 
 
 def run_entries(runs: Sequence[Run]) -> list[RunEntry]:

@@ -66,6 +66,7 @@ def clusters(word: str) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=1 << 16)
 def width_of(line: str) -> int:
     """In pixels, rounded up."""
     return int(sum(font.getlength(piece) for font, piece in pieces(line))) + 1 if line else 0
