@@ -228,7 +228,7 @@ def test_sheets_that_are_as_they_were_arent_drawn_again(version: Version, write_
     again, _ = render(version, settings())
     assert {path: path.stat().st_mtime_ns for path in [*again.grids, *again.sheets]} == drawn
     write_lora(version.trains / "run-AdamW" / "zorb-v1-1.safetensors", 99, 2, 2)
-    changed, _ = render(version, settings())
+    _, _ = render(version, settings())
     redrawn = {path for path in drawn if path.stat().st_mtime_ns != drawn[path]}
     assert redrawn == {path for path in drawn if "run-AdamW" in path.parts} | set(first.sheets)
     lion, _ = render(version, settings(runs=("run-Lion",)))
