@@ -11,6 +11,7 @@ from PIL import Image
 from preview.samples import PROMPTS, WriteLora, settings
 
 from train_tools.errors import UsageError
+from train_tools.preview import drawing
 from train_tools.preview.index import read_index
 from train_tools.preview.service import PreviewResult, Progress, preview
 from train_tools.preview.settings import PreviewSettings
@@ -204,6 +205,7 @@ def test_many_axes_at_once(version: Version) -> None:
     assert grid.columns == ("UNet weight 0", "UNet weight 1")
     assert grid.rows == ("text encoder weight 0", "text encoder weight 0.5")
     assert set(grid.page) == {"sampler", "clip_skip", "size"}
+    assert grid.title.endswith(f"\n{PROMPTS[0]}")
     across = [s for s in index.sheets if not s.run and not s.difference and s.file.endswith(".webp")]
     assert {sheet.columns for sheet in across} == {("DDIM", "Euler a")}
     assert {sheet.rows for sheet in across} == {("clip skip 1", "clip skip 2")}
@@ -234,3 +236,19 @@ def test_sheets_that_are_as_they_were_arent_drawn_again(version: Version, write_
     lion, _ = render(version, settings(runs=("run-Lion",)))
     assert set(lion.grids) < set(first.grids)  # the same files for the same cells
     assert not set(lion.sheets) & set(first.sheets)
+
+
+def test_more_pages_than_are_drawn_are_told(version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "MOST_PAGES", 2)
+    chosen = settings(
+        prompts=PROMPTS[:1],
+        seed=(1, 2, 3),
+        steps=(1, 2),
+        weights=(1.0,),
+        runs=("run-AdamW",),
+        clip_skip=(1, 2),
+    )
+    result, _ = render(version, chosen)
+    assert "of 2 pages" not in "".join(result.notes)
+    assert any("of 12 pages the first 2 are drawn" in note for note in result.notes)
+    assert len(read_index(version).cells) == 12

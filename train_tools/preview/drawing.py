@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Table:
 class Drawer:
     """`labels` tell runs apart, by their folders' names. `before` are the sheets that the index knows, by file.
 
-    `new` are the keys of the pictures that weren't there then.
+    `new` are the keys of the pictures that weren't there then. `notes` are for the person who asked.
     """
 
     version: Version
@@ -67,6 +67,7 @@ class Drawer:
     labels: Mapping[str, str]
     before: Mapping[str, SheetEntry]
     new: AbstractSet[str]
+    notes: list[str] = field(default_factory=list)  # what wasn't drawn
 
     def checkpoint_sheets(self, folder: Path, cells: Sequence[Shown]) -> list[SheetEntry]:
         """LoRA weight x prompt of one checkpoint, where sd-webui-train-tools puts it."""
@@ -129,10 +130,14 @@ class Drawer:
             across, down = ordered(columns, on_page), ordered(rows, on_page)
             found = {(place(rows)(shown), place(columns)(shown)): shown for shown in on_page}
             values = {name: self._label(name, value, texts) for name, value in zip(rest, page, strict=True)}
+            shared = self._same(on_page, [*columns, *rows, *rest])
+            lines = [" · ".join([title, *values.values(), *shared])]
+            if "prompt" not in (*columns, *rows, *rest):
+                lines = [lines[0], *_prompt_of(on_page)]
             result.append(
                 Table(
-                    "", "", " · ".join([title, *values.values(), *self._same(on_page, [*columns, *rows, *rest])]),
-                    values, tuple(self._labels(columns, key, texts) for key in across),
+                    "", "", "\n".join(lines), values,
+                    tuple(self._labels(columns, key, texts) for key in across),
                     tuple(self._labels(rows, key, texts) for key in down),
                     tuple(tuple(found.get((row, column)) for column in across) for row in down),
                 )
@@ -161,6 +166,11 @@ class Drawer:
 
     def _draw(self, tables: Sequence[Table], folder: Path, name: str) -> list[SheetEntry]:
         made = []
+        if len(tables) > MOST_PAGES:
+            self.notes.append(
+                f"{tables[0].title.splitlines()[0]}: of {len(tables)} pages the first {MOST_PAGES} are drawn; "
+                "every cell is in the index"
+            )
         for number, table in enumerate(tables[:MOST_PAGES], start=1):
             own = name if len(tables) == 1 else f"{name}-{number}"
             made += list(self._write(table, folder, own, is_difference=False))
@@ -208,6 +218,12 @@ def name_of(settings: PreviewSettings, without: Collection[str]) -> str:
     """What is in the names of files: a hash of the settings on which they depend."""
     depends = {name: value for name, value in asdict(settings).items() if name not in without}
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _prompt_of(cells: Sequence[Shown]) -> list[str]:
+    """As it was rendered; none where there are several."""
+    texts = {shown.entry.text for shown in cells}
+    return list(texts) if len(texts) == 1 else []
 
 
 def texts_of(cells: Sequence[Shown]) -> dict[str, str]:

@@ -108,7 +108,7 @@ def preview(
         rendered=len(missing) - len(errors),
         kept=len(pictures) - len(missing),
         failed=_sentences(pictures, errors),
-        notes=plan.notes,
+        notes=(*plan.notes, *drawer.notes),
         renderer=renderer.name,
     )
 
