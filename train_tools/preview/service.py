@@ -185,7 +185,7 @@ def _entry(version: Version, cell: Cell, errors: dict[Path, str]) -> CellEntry:
         height=recipe.height,
         renderer=recipe.renderer,
         image=cell.path.relative_to(version.folder).as_posix() if is_there else "",
-        error="" if is_there else errors.get(cell.path, "not rendered yet"),
+        error="" if is_there else errors.get(cell.path, ""),
         step=checkpoint.step,
     )
 
@@ -218,15 +218,24 @@ def _keep(
     entries: Sequence[CellEntry],
     sheets: Sequence[SheetEntry],
 ) -> Index:
-    """Adds to the index what was rendered; what stood there of other cells stays, as long as its picture does.
+    """Adds to the index what was rendered and what failed; returns the index of before.
 
-    Returns the index of before.
+    What stood there of other cells stays as long as its picture does, and an error until its checkpoint is tried again or gone.
     """
+    tried = {(entry.run, entry.checkpoint) for entry in entries}
+
+    def may_stay(failed: CellEntry) -> bool:
+        file = version.trains / failed.run / failed.checkpoint
+        return (failed.run, failed.checkpoint) not in tried and file.is_file()
+
     with changing(version) as before:
         cells = {
-            cell.place: cell for cell in before.cells if cell.error or (version.folder / cell.image).is_file()
+            cell.place: cell
+            for cell in before.cells
+            if (version.folder / cell.image).is_file() or (cell.error and may_stay(cell))
         }
-        cells |= {entry.place: entry for entry in entries}
+        # One that is neither there nor failed was cut off before its turn.
+        cells |= {entry.place: entry for entry in entries if entry.image or entry.error}
         there = {sheet.file: sheet for sheet in before.sheets if (version.folder / sheet.file).is_file()}
         there |= {sheet.file: sheet for sheet in sheets}
         named = {cell.run for cell in cells.values()}
