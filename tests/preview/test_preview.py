@@ -99,6 +99,11 @@ def test_runs_and_checkpoints_are_chosen(version: Version) -> None:
     assert result.rendered == 2
     (cell, *_) = read_index(version).cells
     assert (cell.run, cell.epoch) == ("run-Lion", 2)
+    (run,) = read_index(version).runs
+    assert (run.label, run.trigger) == (
+        "optimizer_type Lion",
+        "zorb",
+    )  # as it differs from the run that isn't shown
     with pytest.raises(UsageError, match="none is called 'run-X'; there are: run-AdamW, run-Lion"):
         render(version, settings(runs=("run-X",)))
     with pytest.raises(UsageError, match="means none; there are epochs 1, 2"):

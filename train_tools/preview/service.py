@@ -10,7 +10,7 @@ from typing import Any
 
 from train_tools.workspace.workspace import Version
 
-from .cells import Cell, Run
+from .cells import Cell, Run, find_runs
 from .drawing import Drawer, Shown
 from .index import CellEntry, Index, RunEntry, SheetEntry, changing, write_index
 from .pictures import save
@@ -220,7 +220,8 @@ def _keep(
 ) -> Index:
     """Adds to the index what was rendered and what failed; returns the index of before.
 
-    What stood there of other cells stays as long as its picture does, and an error until its checkpoint is tried again or gone.
+    What stood there of other cells stays as long as its picture does, and an error until its checkpoint is tried
+    again or gone.
     """
     tried = {(entry.run, entry.checkpoint) for entry in entries}
 
@@ -239,13 +240,12 @@ def _keep(
         there = {sheet.file: sheet for sheet in before.sheets if (version.folder / sheet.file).is_file()}
         there |= {sheet.file: sheet for sheet in sheets}
         named = {cell.run for cell in cells.values()}
-        runs = {run.name: run for run in before.runs if run.name in named}
-        runs |= {run.name: run for run in run_entries(unique_runs(plan))}
+        runs = [run for run in run_entries(version, plan, before) if run.name in named]
         index = Index(
             time.time(),
             asdict(settings),
             plan.notes,
-            tuple(runs.values()),
+            tuple(runs),
             tuple(cells.values()),
             tuple(there.values()),
         )
@@ -253,11 +253,20 @@ def _keep(
         return before
 
 
-def run_entries(runs: Sequence[Run]) -> list[RunEntry]:
+def run_entries(version: Version, plan: PreviewPlan, before: Index) -> list[RunEntry]:
+    """Of all runs that the version has, as they differ from each other now."""
+    runs = find_runs(version)
     names = differing_arguments(runs)
+    # Looking for a trigger reads a folder of images.
+    triggers = {run.name: run.trigger for run in before.runs}
+    triggers |= {run.folder.name: run.trigger for run in unique_runs(plan)}
     return [
         RunEntry(
-            run.folder.name, label, str(run.base_model), run.trigger, {n: run.arguments.get(n) for n in names}
+            run.folder.name,
+            label,
+            str(run.base_model),
+            triggers.get(run.folder.name, ""),
+            {name: run.arguments.get(name) for name in names},
         )
         for run, label in zip(runs, run_labels(runs), strict=True)
     ]
