@@ -6,21 +6,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from train_tools.workspace.workspace import Version
 
-from .cells import Cell, Run, find_runs
+from .cells import Cell
 from .drawing import Drawer, Shown
-from .index import CellEntry, Index, RunEntry, SheetEntry, changing, write_index
+from .index import CellEntry, Index, SheetEntry, changing, write_index
 from .pictures import save
 from .plan import BASE_FOLDER, PreviewPlan, plan_cells
 from .removal import set_aside
 from .renderer import Bridge, Outcome, Renderer, renderer_for
+from .runs import run_entries, run_labels, unique_runs
 from .settings import PreviewSettings
-
-# Arguments that name a run's own files; they differ between all runs and say nothing about them.
-NOT_AN_AXIS = {"output_dir", "output_name", "logging_dir", "training_comment", "log_prefix"}
 
 
 @dataclass(frozen=True)
@@ -207,10 +204,6 @@ def _shown(version: Version, cell: Cell, entry: CellEntry) -> Shown:
     return Shown(entry, cell.path if entry.image else None, base if base.is_file() else None)
 
 
-def unique_runs(plan: PreviewPlan) -> list[Run]:
-    return list({row.checkpoint.run.folder: row.checkpoint.run for row in plan.rows}.values())
-
-
 def _keep(
     version: Version,
     settings: PreviewSettings,
@@ -251,37 +244,3 @@ def _keep(
         )
         write_index(version, index)
         return before
-
-
-def run_entries(version: Version, plan: PreviewPlan, before: Index) -> list[RunEntry]:
-    """Of all runs that the version has, as they differ from each other now."""
-    runs = find_runs(version)
-    names = differing_arguments(runs)
-    # Looking for a trigger reads a folder of images.
-    triggers = {run.name: run.trigger for run in before.runs}
-    triggers |= {run.folder.name: run.trigger for run in unique_runs(plan)}
-    return [
-        RunEntry(
-            run.folder.name,
-            label,
-            str(run.base_model),
-            triggers.get(run.folder.name, ""),
-            {name: run.arguments.get(name) for name in names},
-        )
-        for run, label in zip(runs, run_labels(runs), strict=True)
-    ]
-
-
-def run_labels(runs: Sequence[Run]) -> list[str]:
-    """What tells the runs apart: the arguments that differ between them, e.g. `optimizer_type Lion`."""
-    axes = differing_arguments(runs)
-    return ["\n".join(f"{n} {_text(run.arguments.get(n))}" for n in axes) or run.folder.name for run in runs]
-
-
-def differing_arguments(runs: Sequence[Run]) -> list[str]:
-    names = sorted({name for run in runs for name in run.arguments} - NOT_AN_AXIS)
-    return [n for n in names if len({repr(run.arguments.get(n)) for run in runs}) > 1]
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
