@@ -15,7 +15,7 @@ from typing import Any
 
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
 from train_tools.preview.index import AXES, CellEntry, axes_of, index_file, read_index
-from train_tools.preview.service import NOT_AN_AXIS
+from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
 RUN, EPOCH, STEP, FILE = "run", "epoch", "step", "checkpoint"
