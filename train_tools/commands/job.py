@@ -58,9 +58,12 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
 
 def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
-    result = preview(version, settings, lambda done, of: tell(folder, done, of, ""))
-    events.say(folder, "checkpoint", file=str(result.sheet))
-    return ""
+    result = preview(version, settings, lambda p: tell(folder, p.done, p.total, p.error or p.text))
+    for note in result.notes:
+        events.say(folder, "warning", text=note)
+    if result.sheet:
+        events.say(folder, "checkpoint", file=str(result.sheet))
+    return f"{len(result.failed)} errors; {result.failed[0]}" if result.failed else ""
 
 
 def tell(folder: Path, done: int, total: int, text: str) -> None:

@@ -41,8 +41,8 @@ def refuse_impossible(plan: Plan) -> None:
     refused = [run for run in plan.runs if run.reasons]
     if refused:
         raise UsageError(
-            f"{len(refused)} of {len(plan.runs)} runs can't be trained by the {refused[0].engine} engine; "
-            f"{refused[0].name}: {'; '.join(refused[0].reasons)}"
+            f"{len(refused)} of {len(plan.runs)} runs can't be trained; {refused[0].name}: "
+            f"{'; '.join(refused[0].reasons)}"
         )
     errors = [finding.sentence for finding in plan.findings if finding.severity == "error"]
     if errors and plan.packs:

@@ -101,7 +101,7 @@ def convert(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> An
     if typing.get_origin(kind) is tuple:
         items = value.split(",") if isinstance(value, str) else value
         if not isinstance(items, (list, tuple)):
-            raise UsageError(f"setting {name} is {value!r}; allowed: a list")
+            items = [items]  # one value, as it was written before there could be several
         item_kind = typing.get_args(kind)[0]
         return tuple(convert_one(name, i, item_kind, metadata) for i in items if i != "")
     return convert_one(name, value, kind, metadata)
