@@ -13,6 +13,7 @@ from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.errors import TrainToolsError
 from train_tools.execution import events
 from train_tools.execution.ticket import CAPTION, Ticket, read_ticket
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace.settings import preview_change
@@ -58,7 +59,12 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
 
 def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
-    result = preview(version, settings, lambda p: tell(folder, p.done, p.total, p.error or p.text))
+    result = preview(
+        version,
+        settings,
+        lambda p: tell(folder, p.done, p.total, p.error or p.text),
+        bridge=renderer_of(version.root),
+    )
     for note in result.notes:
         events.say(folder, "warning", text=note)
     if result.sheet:
