@@ -36,6 +36,9 @@ MAY_IMPORT = {
     "planning": TOOLS | {"workspace", "dataset", "arguments", "engines"},
     "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
+    "compare": TOOLS
+    | {"workspace", "dataset", "captioning", "arguments", "planning", "preview", "execution"},
+    "publish": TOOLS | {"workspace", "dataset", "arguments", "planning", "preview", "execution", "compare"},
 }
 # What planning knows of sd-scripts' arguments, engines know too.
 ARGUMENTS = (

@@ -35,7 +35,7 @@ Job = tuple[Entry, Attempt]
 
 
 class JobEngine:
-    """Captions or previews, as a process of their own."""
+    """Captions, previews or scores, as a process of their own."""
 
     processes = 1
 
