@@ -21,6 +21,7 @@ from train_tools.hosts.interface import KEEP, SHARE, WAIT, Folders
 from train_tools.hosts.webui import Webui
 
 SECTION = ("train_tools", "Train Tools")
+CATEGORY = "training"  # since version 1.8 the page is divided; older ones don't look
 PREFIX = "train_tools_"
 HIDDEN = (
     "Folder, environment and mirrors can't be changed while this webui is open to others: start it without --share and "
@@ -96,6 +97,7 @@ def add_to_settings_page() -> None:
 
 def _in_section(info: Any) -> Any:
     info.section = SECTION
+    info.category_id = CATEGORY
     return info
 
 
