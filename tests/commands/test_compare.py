@@ -42,7 +42,7 @@ def version(tmp_path: Path) -> Version:
 @pytest.fixture
 def say(version: Version, capsys: pytest.CaptureFixture[str]) -> Say:
     """say("board", "--rows", "run") -> (exit code, its JSON, or its error)."""
-    root = str(version.folder.parents[4])
+    root = str(version.root)
 
     def do(action: str, *options: str, command: str = "compare") -> tuple[int, Any]:
         words = (
@@ -156,7 +156,7 @@ def test_advice_comes_as_settings_of_a_plan(say: Say) -> None:
 
 def test_a_score_job_can_be_queued(say: Say, version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train_tools.execution.lane.ensure_worker", lambda *_: None)
-    root = version.folder.parents[4]
+    root = version.root
     words = [
         "queue",
         "add",
@@ -201,7 +201,7 @@ def test_publish(say: Say, tmp_path: Path) -> None:
 
 
 def test_people_get_words(version: Version, capsys: pytest.CaptureFixture[str]) -> None:
-    root = ["--root", str(version.folder.parents[4])]
+    root = ["--root", str(version.root)]
     for action in ("board", "marks", "pair", "ranking", "scores", "score", "curves"):
         assert main(["compare", action, "猫 zorb", "v1", *root]) == 0
         assert len(capsys.readouterr().out.strip()) > 20

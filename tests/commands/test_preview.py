@@ -61,7 +61,7 @@ def version(lora: Path, tmp_path: Path) -> Version:
 
 def run(version: Version, *words: str) -> int:
     action = [words[0]] if words and words[0] in ("plan", "delete", "prompts") else []
-    root = version.folder.parents[4]
+    root = version.root
     return cli.main(["preview", *action, "zorb", "v1", *words[len(action) :], "--root", str(root)])
 
 

@@ -16,12 +16,12 @@ from PIL.PngImagePlugin import PngInfo
 from preview.samples import PROMPTS, settings
 
 from train_tools.errors import TrainToolsError
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.hosts.bridge_server import Bridge as BridgeServer
 from train_tools.hosts.webui import Webui
 from train_tools.lora import kohya
 from train_tools.preview import block_weights
 from train_tools.preview.index import read_index
-from train_tools.preview.renderer import running_bridge
 from train_tools.preview.service import PreviewResult, preview
 from train_tools.workspace.workspace import Version
 
@@ -177,7 +177,7 @@ def test_a_webui_in_another_process_renders(
     server = BridgeServer(Webui(), tmp_path, lambda: "wait")
     server.start()
     try:
-        bridge = running_bridge(version)
+        bridge = renderer_of(version.root)
         chosen = settings(prompts=PROMPTS[:1], base_models=(model,), sampler=("Euler a", "Restart"))
         result = preview(version, chosen, lambda _: None, bridge=bridge)
     finally:
@@ -188,4 +188,4 @@ def test_a_webui_in_another_process_renders(
     assert webui.loaded == "own.safetensors"  # put back
     found = {cell.key for cell in read_index(version).cells if cell.image}
     assert len(found) == 4
-    assert running_bridge(version) is None
+    assert renderer_of(version.root) is None

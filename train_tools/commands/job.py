@@ -30,7 +30,7 @@ from train_tools.execution.ticket import (
     Ticket,
     read_ticket,
 )
-from train_tools.preview.renderer import running_bridge
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace.lock import BusyError
@@ -98,7 +98,7 @@ def previews(folder: Path, version: Version, ticket: Ticket) -> str:
         version,
         settings,
         lambda p: tell(folder, p.done, p.total, p.error or p.text),
-        bridge=running_bridge(version),
+        bridge=renderer_of(version.root),
     )
     for note in result.notes:
         events.say(folder, "warning", text=note)

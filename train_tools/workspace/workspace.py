@@ -66,7 +66,7 @@ class Version:
     @property
     def shared_folder(self) -> Path:
         """`<root>/train_tools`, which all projects share."""
-        return self.folder.parents[3]
+        return self.root / "train_tools"
 
     @property
     def settings_file(self) -> Path:
