@@ -140,7 +140,7 @@ def mark(version: Version, arguments: argparse.Namespace, _out: Output) -> Answe
     if arguments.mark is None and arguments.note is None:
         raise UsageError("say --star, --reject, --clear or --note TEXT")
     if arguments.cell:
-        cell = service.cell_with(read_board(version), arguments.what)
+        cell = read_board(version).cell_with(arguments.what)
         target = Target(CELL, cell.key, cell.image)
     else:
         checkpoint = checkpoint_named(find_checkpoints(version), arguments.what)

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
+from train_tools.errors import UsageError
+from train_tools.planning.arguments import ARGUMENTS
 from train_tools.preview.index import AXES, CellEntry, axes_of, index_file, read_index
 from train_tools.preview.service import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
+SHORTEST_KEY = 8
 RUN, EPOCH, STEP, FILE = "run", "epoch", "step", "checkpoint"
 PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
 
@@ -47,19 +50,42 @@ class Board:
         return next((axis for axis in self.axes if axis.name == name), None)
 
     @functools.cached_property
-    def number_of(self) -> Mapping[str, int]:
-        """A cell's number by its key; of those that share a picture the first."""
-        return {cell.key: number for number, cell in reversed(list(enumerate(self.cells)))}
+    def key_length(self) -> int:
+        """As many characters of a key as tell all pictures apart."""
+        keys = {cell.key for cell in self.cells}
+        longest = max(map(len, keys), default=0)
+        tells = (n for n in range(SHORTEST_KEY, longest) if len({key[:n] for key in keys}) == len(keys))
+        return next(tells, longest)
+
+    @functools.cached_property
+    def _by_short_key(self) -> Mapping[str, int]:
+        length = self.key_length
+        return {cell.key[:length]: number for number, cell in reversed(list(enumerate(self.cells)))}
+
+    def cell_with(self, key: str) -> CellEntry:
+        """By its key or the beginning of it; of those that share a picture the first.
+
+        Raises UsageError where there is none, or several pictures' keys begin so.
+        """
+        number = self._by_short_key.get(key[: self.key_length])
+        if number is not None and self.cells[number].key.startswith(key):
+            return self.cells[number]
+        found = {cell.key: cell for cell in self.cells if key and cell.key.startswith(key)}
+        if len(found) != 1:
+            raise UsageError(f"there is no picture {key!r}; look with `compare board`")
+        return next(iter(found.values()))
 
     @functools.cached_property
     def run_labels(self) -> Mapping[str, str]:
-        """What tells the runs apart, by their names: `Lion · 0.0001`; the name itself where nothing does."""
+        """What tells the runs apart, by their names: `Lion · lr 0.0001`; the name itself where nothing does."""
         training = [axis for axis in self.axes if axis.kind == TRAINING]
         labels = {run.name: run.name for run in self.runs}
         for cell, number in enumerate(self.owner):
             run = self.checkpoints[number].run
             if labels[run] == run and training:
-                labels[run] = " · ".join(value_text(axis.values[axis.column[cell]]) for axis in training)
+                labels[run] = " · ".join(
+                    _said(axis.name, axis.values[axis.column[cell]]) for axis in training
+                )
         return labels
 
 
@@ -173,6 +199,13 @@ def value_text(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _said(name: str, value: Any) -> str:
+    """A text speaks for itself, a number doesn't."""
+    if isinstance(value, str) and not value[:1].isdigit():
+        return value
+    return f"{ARGUMENTS[name].short if name in ARGUMENTS else name} {value_text(value)}"
 
 
 def _plain(value: Any) -> Any:

@@ -24,7 +24,6 @@ from train_tools.compare.table import Layout, Table, lay_out
 from train_tools.compare.votes import FILE as VOTES_FILE
 from train_tools.compare.votes import choose_pair, games_of, ranking
 from train_tools.errors import UsageError
-from train_tools.preview.index import CellEntry
 from train_tools.workspace.workspace import Version
 
 BY_STAR, BY_VOTES = "star", "votes"
@@ -153,13 +152,6 @@ def _score_columns(version: Version, board: Board) -> list[dict[str, Any]]:
     return columns
 
 
-def cell_with(board: Board, key: str) -> CellEntry:
-    """By its key; raises UsageError where there is none."""
-    if key not in board.number_of:
-        raise UsageError(f"there is no picture {key!r}; look with `compare board`")
-    return board.cells[board.number_of[key]]
-
-
 def marked(version: Version) -> list[dict[str, Any]]:
     """What bears a mark or a note, with the name that it has today."""
     names = {c.id: c.name for c in find_checkpoints(version)}
@@ -220,8 +212,9 @@ def curves_document(found: Sequence[Curves], smoothing: float) -> dict[str, Any]
 def advice_for(version: Version, key: str, run: str = "") -> Advice:
     """Read off the picture of that key; a picture without LoRA is every run's, so `run` may say whose."""
     board = read_board(version)
-    cells = [cell for cell in board.cells if cell.key == key and run in ("", cell.run)]
-    return advise(board, cells[0] if cells else cell_with(board, key))
+    found = board.cell_with(key)
+    own = [cell for cell in board.cells if cell.key == found.key and cell.run == run]
+    return advise(board, own[0] if own else found)
 
 
 def advice_document(found: Advice) -> dict[str, Any]:

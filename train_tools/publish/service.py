@@ -121,13 +121,11 @@ def request_for(
 ) -> Request:
     """With the picture of that key, or the best one; and the newest of the checkpoint's sheets."""
     board = read_board(version)
-    cell = next((c for c in board.cells if cell_key and c.key == cell_key and c.image), None)
-    if cell_key and cell is None:
-        raise UsageError(f"there is no preview picture {cell_key!r}; choose another")
+    cell = board.cell_with(cell_key) if cell_key else picture_of(board, checkpoint)
     images = checkpoint.path(version).with_suffix("") / "images"
     sheets = sorted(images.glob("xyz_grid-*.png"), key=os.path.getmtime)
     return Request(
-        checkpoint, folder, name, cell or picture_of(board, checkpoint), sheets[-1] if sheets else None
+        checkpoint, folder, name, cell if cell and cell.image else None, sheets[-1] if sheets else None
     )
 
 

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 from train_tools.compare import service, tensorboard
 from train_tools.compare.board import read_board
 from train_tools.compare.curves import USUAL_SMOOTHING, curve_runs, read_curves
-from train_tools.compare.marks import Target, mark_history, set_mark
+from train_tools.compare.marks import CELL, Target, mark_history, set_mark
 from train_tools.compare.scores.measures import MEASURES
 from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.compare.thumbnails import SIDE, cell_thumbnail
@@ -71,7 +71,7 @@ def stamp(call: Call) -> dict[str, str]:
 
 def thumbnail(call: Call) -> Response:
     version = call.version
-    cell = service.cell_with(read_board(version), call.part("key"))
+    cell = read_board(version).cell_with(call.part("key"))
     made = cell_thumbnail(version, cell, call.number("side", SIDE))
     # A key names all that the picture depends on.
     return FileResponse(
@@ -82,7 +82,7 @@ def thumbnail(call: Call) -> Response:
 def picture(call: Call) -> Response:
     """The picture itself; `save=1` downloads it."""
     version = call.version
-    found = service.cell_with(read_board(version), call.part("key"))
+    found = read_board(version).cell_with(call.part("key"))
     path = require_inside(version.folder / found.image, version.folder)
     kind = PICTURES.get(path.suffix)
     if found.error or kind is None or not path.is_file():
@@ -96,12 +96,15 @@ def picture(call: Call) -> Response:
 
 def cell(call: Call) -> dict[str, Any]:
     """All that is known of a picture."""
-    found = service.cell_with(read_board(call.version), call.part("key"))
+    found = read_board(call.version).cell_with(call.part("key"))
     return asdict(found) | {"weight": found.weight, "size": found.size}
 
 
 def mark(call: Call) -> dict[str, Any]:
-    target = Target(call.field("kind"), call.field("id"), call.field("name", str, ""))
+    kind, number = call.field("kind"), call.field("id")
+    if kind == CELL:
+        number = read_board(call.version).cell_with(number).key
+    target = Target(kind, number, call.field("name", str, ""))
     done = set_mark(call.version, target, call.field("mark", str, None), call.field("note", str, None))
     return {"mark": done.mark, "note": done.note}
 

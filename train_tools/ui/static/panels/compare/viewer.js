@@ -21,7 +21,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   const stage = h("div", { class: "stage" });
   const info = h("div", { class: "viewer-info" });
   const tools = h("div", { class: "row tight viewer-tools" });
-  const node = h("dialog", { class: "viewer", "aria-label": t("compare.viewer"), onclose: close, onkeydown: key }, h("div", { class: "viewer-main" }, tools, stage), info);
+  const node = h("dialog", { class: "viewer", tabindex: "-1", "aria-label": t("compare.viewer"), onclose: close, onkeydown: key }, h("div", { class: "viewer-main" }, tools, stage), info);
   const before = shared.onmark;
   shared.onmark = () => (before?.(), drawInfo());
 
@@ -81,6 +81,8 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     drawTools();
     drawStage();
     drawInfo();
+    // The button that was pressed is gone, and the keys must go on working.
+    if (node.open && !node.contains(document.activeElement)) node.focus();
   }
 
   function drawTools() {
@@ -168,6 +170,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   document.body.append(node);
   draw();
   node.showModal();
+  node.focus();
 }
 
 /** Whether there is a grid of UNet and text encoder weights to read something off. */
