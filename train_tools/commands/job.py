@@ -8,8 +8,10 @@ from pathlib import Path
 
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
+from train_tools.compare.board import read_board
 from train_tools.compare.scores.service import score
 from train_tools.compare.scores.settings import ScoreSettings
+from train_tools.compare.thumbnails import make_all
 from train_tools.dataset.progress import Progress
 from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.errors import TrainToolsError
@@ -61,9 +63,14 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
 
 def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
-    result = preview(version, settings, lambda done, of: tell(folder, done, of, ""))
-    events.say(folder, "checkpoint", file=str(result.sheet))
-    return ""
+    result = preview(version, settings, lambda p: tell(folder, p.done, p.total, p.error or p.text))
+    for note in result.notes:
+        events.say(folder, "warning", text=note)
+    # So that the board opens with pictures in their places.
+    make_all(version, read_board(version).cells)
+    if result.sheet:
+        events.say(folder, "checkpoint", file=str(result.sheet))
+    return f"{len(result.failed)} errors; {result.failed[0]}" if result.failed else ""
 
 
 def scores(folder: Path, version: Version, ticket: Ticket) -> str:

@@ -13,7 +13,7 @@ from train_tools.commands.output import Output, table
 from train_tools.commands.plan import show
 from train_tools.commands.queue_watch import watch
 from train_tools.commands.settings_catalogue import SECTION_OF_JOB, STATED
-from train_tools.engines.registry import ENGINES
+from train_tools.engines.registry import AUTO, ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.lane import ensure_worker, has_worker
@@ -21,7 +21,7 @@ from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, En
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
 from train_tools.execution.ticket import DEFAULT_LANE, KINDS, TRAIN
-from train_tools.planning.plan import DEFAULT_ENGINE, make_plan
+from train_tools.planning.plan import make_plan
 from train_tools.workspace import settings
 
 HELP = "Trainings, captions and previews one after another, in a process that outlives this terminal."
@@ -75,7 +75,7 @@ def _add_options(leaf: argparse.ArgumentParser) -> None:
     add_changes(leaf)
     leaf.add_argument("--kind", choices=KINDS, default=TRAIN, help="what is to be done")
     leaf.add_argument(
-        "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
+        "--engine", choices=(AUTO, *ENGINES), default="", help="what trains, instead of the setting `engine`"
     )
     leaf.add_argument("--again", action="store_true", help="train finished runs once more")
     leaf.add_argument("--not-before", metavar="TIME", help="22:30 or 2026-01-31T22:30")

@@ -13,6 +13,7 @@ from train_tools.execution import run_record
 from train_tools.execution.attempt import Attempt, measure
 from train_tools.execution.lane import training
 from train_tools.execution.supervise import supervise
+from train_tools.hosts.bridge_client import memory_of_host
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.measured import measured_file
 from train_tools.planning.plan import Plan
@@ -40,8 +41,8 @@ def refuse_impossible(plan: Plan) -> None:
     refused = [run for run in plan.runs if run.reasons]
     if refused:
         raise UsageError(
-            f"{len(refused)} of {len(plan.runs)} runs can't be trained by the {refused[0].engine} engine; "
-            f"{refused[0].name}: {'; '.join(refused[0].reasons)}"
+            f"{len(refused)} of {len(plan.runs)} runs can't be trained; {refused[0].name}: "
+            f"{'; '.join(refused[0].reasons)}"
         )
     errors = [finding.sentence for finding in plan.findings if finding.severity == "error"]
     if errors and plan.packs:
@@ -101,8 +102,12 @@ def _train_pack(
         pack[index].take(event)
         report(runs[index], event)
 
+    def warn(text: str) -> None:
+        report(runs[0], {"event": "warning", "text": text})
+
     try:
-        code = supervise(engine, [attempt.folder for attempt in pack], started, heard)
+        with memory_of_host(version.root, warn):
+            code = supervise(engine, [attempt.folder for attempt in pack], started, heard)
     except TrainToolsError as error:
         return [_ended(attempt, str(error)) for attempt in pack]
     results = [_ended(attempt, attempt.verdict(code)) for attempt in pack]

@@ -44,7 +44,8 @@ class CellEntry:
     """One cell. `prompt` is as it was asked for, with `{trigger}` and wildcards; `text` as it was rendered.
 
     `run` is the name of the run's folder, `checkpoint` that of its file. `key` names all that the picture depends
-    on. `clip_skip` is 1 for the last layer. Sizes are in pixels. `base_model` is a path.
+    on. `clip_skip` is 1 for the last layer. Sizes are in pixels. `base_model` is a path. `step` is 0 where it isn't
+    known.
     """
 
     key: str
@@ -69,6 +70,7 @@ class CellEntry:
     renderer: str
     image: str = ""
     error: str = ""
+    step: int = 0
 
     @property
     def weight(self) -> float | str:
@@ -82,9 +84,9 @@ class CellEntry:
         return f"{self.width}x{self.height}"
 
     @property
-    def place(self) -> tuple[str, str, str]:
-        """What a cell is replaced by: one of the same checkpoint with the same key."""
-        return self.run, self.checkpoint, self.key
+    def place(self) -> tuple[str, ...]:
+        """Where it stands; a cell is replaced by one in the same place."""
+        return self.run, self.checkpoint, self.key, self.prompt, self.negative_prompt, self.block_weights
 
 
 @dataclass(frozen=True)

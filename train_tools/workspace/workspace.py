@@ -36,6 +36,11 @@ class Version:
     folder: Path
 
     @property
+    def root(self) -> Path:
+        """The folder above `train_tools`."""
+        return self.folder.parents[4]
+
+    @property
     def origin(self) -> Path:
         """Uploads, byte for byte."""
         return self.folder / "dataset" / "origin"

@@ -16,7 +16,7 @@ from train_tools.compare.board import read_board
 from train_tools.compare.curves import USUAL_SMOOTHING, curve_runs, read_curves
 from train_tools.compare.marks import CELL, Target, mark_history, set_mark
 from train_tools.compare.scores.measures import MEASURES
-from train_tools.compare.scores.settings import ScoreSettings
+from train_tools.compare.scores.settings import SIMPLE, ScoreSettings
 from train_tools.compare.thumbnails import SIDE, cell_thumbnail
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError
@@ -25,6 +25,7 @@ from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import SCORE
 from train_tools.planning.catalogue import check_training
+from train_tools.planning.exposure import Folders, refuse_exposed, refuse_exposed_settings
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import entries_of
@@ -150,6 +151,8 @@ def score(call: Call) -> dict[str, Any]:
     version = call.version
     changes = {str(name): str(value) for name, value in call.field("settings", dict, {}).items()}
     settings.preview_change(version, SCORE, ScoreSettings, changes)
+    if call.exposed and changes.get("scorer") != SIMPLE:
+        refuse_exposed_settings(SCORE, changes)
     ticket = add_job(Queue(call.root), version, SCORE, changes, Conditions())
     ensure_worker(call.root)
     return {"id": ticket.id}
@@ -181,6 +184,8 @@ def plan(call: Call) -> dict[str, Any]:
     changes = call.field("changes", dict)
     before = settings.read(version)["training"]
     check_training({name: value for name, value in changes.items() if value is not None})
+    if call.exposed:
+        refuse_exposed(changes, Folders(call.root))
     settings.update(version, "training", changes)
     return {"before": {name: before.get(name) for name in changes}}
 
