@@ -79,7 +79,7 @@ def test_the_board_by_any_axes(say: Say) -> None:
     keys = found["board"]["cells"]["keys"]
     length = found["board"]["cells"]["key_length"]
     shown = [keys[n * length : (n + 1) * length].strip() for n in table["grid"]]
-    assert shown == ["0-1-1-1.5", "0-2-1-1.5", "1-1-1-1.5", "1-2-1-1.5"]
+    assert shown == ["0-1-1-1.", "0-2-1-1.", "1-1-1-1.", "1-2-1-1."]
 
 
 @pytest.mark.parametrize(

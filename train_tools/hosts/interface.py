@@ -58,13 +58,6 @@ class HostProgress:
     is_interrupted: bool = False
 
 
-from train_tools.errors import TrainToolsError
-
-
-class HostError(TrainToolsError):
-    """The host failed at what it was asked for; the text is one sentence."""
-
-
 class HostCaptioner(Protocol):
     """A captioner that the host has anyway."""
 
