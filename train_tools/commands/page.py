@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     import uvicorn
 
     from train_tools.ui.access import Access
+    from train_tools.ui.keeper import keep_workers
     from train_tools.ui.server import application, log_to
 
     log_to(arguments.root / "train_tools")
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         # One line at once: whoever started us waits for it.
         print(json.dumps({"url": url, "port": port, "pid": os.getpid()}), flush=True)
     out.say(f"The page is at {url} (end with Ctrl+C)")
+    keep_workers(arguments.root)
     if arguments.open:
         threading.Timer(0.5, webbrowser.open, [url]).start()
     config = uvicorn.Config(

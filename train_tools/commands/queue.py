@@ -16,7 +16,7 @@ from train_tools.commands.settings_catalogue import SECTION_OF_JOB, STATED
 from train_tools.engines.registry import AUTO, ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution import queue_actions, queue_edit
-from train_tools.execution.lane import ensure_worker, has_worker
+from train_tools.execution.lane import has_worker, wake
 from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
@@ -98,8 +98,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
                 queue_actions.retry(queue, entry.id)
     elif action not in ("list", "watch"):
         _act_on_one(queue, arguments)
-    if action in WAKING and _has_work(queue, arguments.lane):
-        ensure_worker(arguments.root, arguments.lane)
+    if action in WAKING:
+        wake(queue, arguments.lane)
     if action == "watch":
         return watch(queue, arguments.lane, out)
     document = state_document(queue, arguments.lane)
@@ -168,14 +168,6 @@ def parse_time(text: str) -> float:
     now = datetime.now()
     today = datetime.combine(now.date(), clock)
     return (today if today > now else today + timedelta(days=1)).timestamp()
-
-
-def _has_work(queue: Queue, lane: str) -> bool:
-    with queue.locked() as connection:
-        flags = queue.flags(connection, lane)
-        return PAUSED not in flags and any(
-            entry.waits or entry.taken for entry in queue.read(connection, lane)
-        )
 
 
 def state_document(queue: Queue, lane: str) -> dict[str, Any]:

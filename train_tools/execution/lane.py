@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from train_tools.execution.queue import PAUSED, Queue
 from train_tools.execution.supervise import environment
 from train_tools.execution.ticket import DEFAULT_LANE
 
@@ -69,6 +70,19 @@ def ensure_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment(), **detached,
         )  # fmt: skip
     return True
+
+
+def wake(queue: Queue, lane: str = DEFAULT_LANE) -> bool:
+    """Starts a worker where the lane has something to do and no worker; returns whether it did."""
+    return has_work(queue, lane) and ensure_worker(queue.root, lane)
+
+
+def has_work(queue: Queue, lane: str) -> bool:
+    """Something waits or was being done, and the lane isn't paused."""
+    with queue.locked() as connection:
+        if PAUSED in queue.flags(connection, lane):
+            return False
+        return any(entry.waits or entry.taken for entry in queue.read(connection, lane, open_only=True))
 
 
 def log_file(root: Path, lane: str) -> Path:

@@ -17,7 +17,8 @@ DEFAULT_LANE = "gpu"
 
 @dataclasses.dataclass(frozen=True)
 class Ticket:
-    """Times are seconds since 1970. `id` and `position` are given by the queue.
+    """Times are seconds since 1970. `id` and `position` are given by the queue. What was queued together has the same
+    `batch`.
 
     A training brings `arguments` (its run.toml) and `identity` (what its record says of it); other jobs bring
     `settings`. `pack_size` is the most runs it is trained with. `restarts` counts ends of its process since step
@@ -30,6 +31,7 @@ class Ticket:
     id: int = 0
     position: float = 0.0
     added: float = 0.0
+    batch: str = ""
     not_before: float | None = None
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -12,7 +12,7 @@ from train_tools.errors import UsageError
 from train_tools.planning.arguments import KNOWN, argument_named
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
-from train_tools.planning.grid import make_grid
+from train_tools.planning.grid import MOST_RUNS, make_grid
 from train_tools.planning.lora_size import LoraShape
 from train_tools.planning.memory import memory_bytes
 from train_tools.planning.options import OPTIONS, RULES
@@ -44,20 +44,25 @@ class Plan:
 
 
 def make_plan(
-    version: Version, overrides: Mapping[str, Any], engine_name: str = "", *, again: bool = False
+    version: Version,
+    overrides: Mapping[str, Any],
+    engine_name: str = "",
+    *,
+    again: bool = False,
+    most_runs: int = MOST_RUNS,
 ) -> Plan:
     """The plan for the version's settings with `overrides` over them; an empty text means the default.
 
     `engine_name` wins over the setting `engine`. `again` plans finished runs anew; what they made is
     kept with the earlier attempts. Writes nothing.
 
-    Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
+    Raises UsageError for wrong settings, more than `most_runs`, no dataset or base model, or too small a disk.
     """
     findings = Findings()
     given, options = _settings(version, overrides, findings)
     rules = [parse_override(text) for text in options["overrides"]]
     exclusions = [parse_exclusion(text) for text in options["exclude"]]
-    grid = make_grid(_with_seeds(given, options["seeds"]), options["links"])
+    grid = make_grid(_with_seeds(given, options["seeds"]), options["links"], most_runs)
     for text in grid.warnings:
         findings.say("same-value", text)
     engines = engines_named(engine_name or options["engine"])
