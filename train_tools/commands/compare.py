@@ -15,7 +15,8 @@ from train_tools.compare.board import read_board
 from train_tools.compare.checkpoints import checkpoint_named, find_checkpoints
 from train_tools.compare.curves import USUAL_SMOOTHING, read_curves
 from train_tools.compare.marks import CELL, CHECKPOINT, NONE, REJECT, STAR, Target, mark_history, set_mark
-from train_tools.compare.scores.service import read_scores, score
+from train_tools.compare.scores.document import read_scores
+from train_tools.compare.scores.service import score
 from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError

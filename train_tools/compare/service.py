@@ -17,9 +17,10 @@ from train_tools.compare.marks import CHECKPOINT, REJECT, STAR, Mark, read_marks
 from train_tools.compare.marks import FILE as MARKS_FILE
 from train_tools.compare.place import previews
 from train_tools.compare.ranking import Rank
+from train_tools.compare.scores.document import FOLDER as SCORES
+from train_tools.compare.scores.document import read_scores
 from train_tools.compare.scores.measures import MEASURES
-from train_tools.compare.scores.service import FOLDER as SCORES
-from train_tools.compare.scores.service import read_scores, shown_by
+from train_tools.compare.scores.service import shown_by
 from train_tools.compare.table import Layout, Table, lay_out
 from train_tools.compare.votes import FILE as VOTES_FILE
 from train_tools.compare.votes import choose_pair, games_of, ranking

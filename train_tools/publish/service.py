@@ -9,6 +9,7 @@ from pathlib import Path
 from train_tools.compare import history
 from train_tools.compare.board import Board, read_board
 from train_tools.compare.checkpoints import Checkpoint
+from train_tools.compare.place import picture_path
 from train_tools.dataset.census import take_census
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.planning.base_family import UNKNOWN, BaseFamily, base_family
@@ -162,8 +163,8 @@ def _prepare_side(
 ) -> None:
     """What stands beside the LoRA. A picture that can't be read is left out, and said."""
     name = request.name
-    picture = version.folder / request.cell.image if request.cell else None
-    if _prepare_picture(files, f"{name}.preview.png", picture, LARGEST_PREVIEW, notes) == "":
+    shown = picture_path(version, request.cell) if request.cell else None
+    if _prepare_picture(files, f"{name}.preview.png", shown, LARGEST_PREVIEW, notes) == "":
         notes.append("there is no preview picture for the card; render a preview first, or give one later")
     files.prepare(f"{name}.json", lambda path: write_json(path, card.webui_card(subject, settings)))
     if not settings.card:

@@ -8,10 +8,9 @@ import random
 from dataclasses import asdict
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-from train_tools.compare import service, tensorboard
+from train_tools.compare import place, service, tensorboard
 from train_tools.compare.board import read_board
 from train_tools.compare.curves import USUAL_SMOOTHING, curve_runs, read_curves
 from train_tools.compare.marks import CELL, Target, mark_history, set_mark
@@ -20,7 +19,7 @@ from train_tools.compare.scores.settings import SIMPLE, ScoreSettings
 from train_tools.compare.thumbnails import SIDE, cell_thumbnail
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError
-from train_tools.execution.lane import ensure_worker
+from train_tools.execution.lane import wake
 from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import SCORE
@@ -29,10 +28,8 @@ from train_tools.planning.exposure import Folders, refuse_exposed, refuse_expose
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import entries_of
-from train_tools.workspace.files import require_inside
 
 AT = "/api/v/{project}/{version}/compare"
-PICTURES = {".png": "image/png", ".webp": "image/webp"}
 QUICKLY = 3  # gzip's level; a board is a megabyte of JSON, and its reader waits
 
 
@@ -84,13 +81,11 @@ def picture(call: Call) -> Response:
     """The picture itself; `save=1` downloads it."""
     version = call.version
     found = read_board(version).cell_with(call.part("key"))
-    path = require_inside(version.folder / found.image, version.folder)
-    kind = PICTURES.get(path.suffix)
-    if found.error or kind is None or not path.is_file():
-        raise HTTPException(404, found.error or f"{found.image} is missing; render the preview again.")
-    place = "attachment" if call.query("save") == "1" else "inline"
+    path = place.picture_path(version, found)
+    shown = "attachment" if call.query("save") == "1" else "inline"
     return FileResponse(
-        path, media_type=kind, filename=path.name, content_disposition_type=place,
+        path, media_type=place.PICTURES[path.suffix.lower()], filename=path.name,
+        content_disposition_type=shown,
         headers={"Cache-Control": "private, max-age=3600"},
     )  # fmt: skip
 
@@ -153,8 +148,9 @@ def score(call: Call) -> dict[str, Any]:
     settings.preview_change(version, SCORE, ScoreSettings, changes)
     if call.exposed and changes.get("scorer") != SIMPLE:
         refuse_exposed_settings(SCORE, changes)
-    ticket = add_job(Queue(call.root), version, SCORE, changes, Conditions())
-    ensure_worker(call.root)
+    queue = Queue(call.root)
+    ticket = add_job(queue, version, SCORE, changes, Conditions())
+    wake(queue, ticket.lane)
     return {"id": ticket.id}
 
 
