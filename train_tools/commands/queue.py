@@ -20,7 +20,7 @@ from train_tools.execution.lane import has_worker, wake
 from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
-from train_tools.execution.ticket import DEFAULT_LANE, KINDS, TRAIN
+from train_tools.execution.ticket import ASKED_KINDS, DEFAULT_LANE, TRAIN
 from train_tools.planning.plan import make_plan
 from train_tools.workspace import settings
 
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_options(leaf: argparse.ArgumentParser) -> None:
     add_version(leaf)
     add_changes(leaf)
-    leaf.add_argument("--kind", choices=KINDS, default=TRAIN, help="what is to be done")
+    leaf.add_argument("--kind", choices=ASKED_KINDS, default=TRAIN, help="what is to be done")
     leaf.add_argument(
         "--engine", choices=(AUTO, *ENGINES), default="", help="what trains, instead of the setting `engine`"
     )

@@ -20,6 +20,7 @@ from train_tools.errors import TrainToolsError
 from train_tools.ui import routing
 from train_tools.ui.access import Access, Guard
 from train_tools.ui.kept import Kept
+from train_tools.ui.later import Later
 from train_tools.ui.routes import (
     captions,
     compare,
@@ -70,6 +71,7 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
     app.state.root = root
     app.state.kept = Kept()
     app.state.tasks = Tasks()
+    app.state.later = Later()
     return app
 
 

@@ -12,7 +12,7 @@ from train_tools.execution.queue_actions import Conditions, add_training
 from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.planning import edited
 from train_tools.planning.arguments import ARGUMENTS, KNOWN
-from train_tools.planning.plan import DEFAULT_ENGINE, Plan, make_plan
+from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, own_folder
 from train_tools.tags.journal import settle
 from train_tools.ui import training_settings
@@ -54,7 +54,7 @@ def _texts(call: Call, name: str) -> dict[str, str]:
 def planned(call: Call) -> dict[str, Any]:
     """A task. `changes` are what the page has and the version hasn't yet; `page` is any name of that page's own."""
     version, changes, again = call.version, _texts(call, "changes"), bool(call.field("again", bool, False))
-    engine, owner = str(call.field("engine", str, DEFAULT_ENGINE)), str(call.field("page"))
+    engine, owner = str(call.field("engine", str, "")), str(call.field("page"))
     plans = plans_of(call)
 
     def work(_task: Any) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def edited_run(call: Call) -> dict[str, Any]:
 def started(call: Call) -> dict[str, Any]:
     """A task: queues the runs that are to be trained. `identity` is that of the plan which the person saw."""
     version, changes = call.version, _texts(call, "changes")
-    engine, again = str(call.field("engine", str, DEFAULT_ENGINE)), bool(call.field("again", bool, False))
+    engine, again = str(call.field("engine", str, "")), bool(call.field("again", bool, False))
     conditions = _conditions(call)
     check_exposed(call, changes)
     seen, root, owner, plans = str(call.field("identity")), call.root, str(call.field("page")), plans_of(call)
