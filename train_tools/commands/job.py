@@ -26,6 +26,7 @@ from train_tools.execution.ticket import (
     INTAKE,
     PREVIEW,
     PROCESS,
+    SCORE,
     REGULARISE,
     RESTORE,
     Ticket,
