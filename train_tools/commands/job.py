@@ -26,9 +26,9 @@ from train_tools.execution.ticket import (
     INTAKE,
     PREVIEW,
     PROCESS,
-    SCORE,
     REGULARISE,
     RESTORE,
+    SCORE,
     Ticket,
     read_ticket,
 )
