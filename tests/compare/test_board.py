@@ -208,3 +208,15 @@ def test_short_keys_tell_pictures_apart_and_wrong_ones_are_refused() -> None:
 def test_runs_are_called_by_what_tells_them_apart() -> None:
     assert board_of().run_labels["run-001"] == "lr 0.0002 · net 16"
     assert make_board([Run("alone", {})], [], []).run_labels == {"alone": "alone"}
+
+
+def test_runs_stand_in_the_order_of_what_they_were_trained_with() -> None:
+    rates = {"a": 1e-3, "b": 1e-5, "c": 1e-4}
+    runs = [Run(name, {"learning_rate": rate}) for name, rate in rates.items()]
+    checkpoints = [Checkpoint(name, f"{name}.safetensors", name, 1, 1, 1) for name in rates]
+    board = make_board(
+        runs, checkpoints, [cell(c.run, c.file, 1, "p", 1.0, f"key of {c.run}") for c in checkpoints]
+    )
+    axis = board.axis("run")
+    assert axis is not None
+    assert axis.values == ("b", "c", "a")

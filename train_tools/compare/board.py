@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,11 +123,8 @@ def make_board(runs: Sequence[Run], checkpoints: Sequence[Checkpoint], found: It
         if number is not None:
             cells.append(cell)
             owner.append(number)
-    axes = [
-        *_training_axes(runs, checkpoints, owner),
-        *_checkpoint_axes(checkpoints, owner),
-        *_picture_axes(cells),
-    ]
+    training = _training_axes(runs, checkpoints, owner)
+    axes = [*training, *_checkpoint_axes(checkpoints, owner, training), *_picture_axes(cells)]
     several = tuple(axis for axis in axes if len(axis.values) > 1)
     return Board(tuple(checkpoints), tuple(runs), tuple(cells), owner, several, _common(cells, several))
 
@@ -156,15 +153,21 @@ def _training_axes(
     return axes
 
 
-def _checkpoint_axes(checkpoints: Sequence[Checkpoint], owner: Sequence[int]) -> list[Axis]:
-    """Run and epoch, and what else is needed to tell checkpoints apart."""
+def _checkpoint_axes(
+    checkpoints: Sequence[Checkpoint], owner: Sequence[int], training: Sequence[Axis]
+) -> list[Axis]:
+    """Run and epoch, and what else is needed to tell checkpoints apart. Runs are in the order of their arguments."""
     shown = sorted(set(owner))
+    rank = {
+        checkpoints[number].run: (tuple(axis.column[cell] for axis in training), checkpoints[number].run)
+        for cell, number in enumerate(owner)
+    }
 
-    def axis(name: str, attribute: str) -> Axis:
+    def axis(name: str, attribute: str, order: Callable[[Any], Any] | None = None) -> Axis:
         values = {number: getattr(checkpoints[number], attribute) for number in shown}
-        return _of_checkpoints(name, CHECKPOINT, values, owner)
+        return _of_checkpoints(name, CHECKPOINT, values, owner, order)
 
-    axes = [axis(RUN, "run"), axis(EPOCH, "epoch")]
+    axes = [axis(RUN, "run", rank.__getitem__), axis(EPOCH, "epoch")]
     if not _tell_apart(axes, owner):
         # Between epochs (save_every_n_steps), or of files that say nothing.
         by_step = axis(STEP, "step")
@@ -176,9 +179,15 @@ def _tell_apart(axes: Sequence[Axis], owner: Sequence[int]) -> bool:
     return len(set(zip(*(axis.column for axis in axes), strict=True))) == len(set(owner))
 
 
-def _of_checkpoints(name: str, kind: str, values: Mapping[int, Any], owner: Sequence[int]) -> Axis:
+def _of_checkpoints(
+    name: str,
+    kind: str,
+    values: Mapping[int, Any],
+    owner: Sequence[int],
+    order: Callable[[Any], Any] | None = None,
+) -> Axis:
     """`values` by the checkpoint's number."""
-    table = sorted(set(values.values()), key=_order)
+    table = sorted(set(values.values()), key=order or _order)
     place = {value: number for number, value in enumerate(table)}
     of_checkpoint = {number: place[value] for number, value in values.items()}
     return Axis(name, kind, tuple(table), array("l", [of_checkpoint[number] for number in owner]))
