@@ -9,6 +9,7 @@ import { attempt } from "../../kit/toast.js";
 import { advise } from "./advice.js";
 import { keep } from "./keep.js";
 import { axisName, shortly } from "./model.js";
+import { Zoom } from "./zoom.js";
 
 const MODES = ["single", "side", "slider", "blink", "difference"];
 const BLINK_MS = 600;
@@ -19,6 +20,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   let blinking = 0;
   let share = 50;
   const stage = h("div", { class: "stage" });
+  const zoom = new Zoom(stage);
   const info = h("div", { class: "viewer-info" });
   const tools = h("div", { class: "row tight viewer-tools" });
   const node = h("dialog", { class: "viewer", tabindex: "-1", "aria-label": t("compare.viewer"), onclose: close, onkeydown: key }, h("div", { class: "viewer-main" }, tools, stage), info);
@@ -67,6 +69,9 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
       s: () => shared.mark(checkpoint, { mark: checkpoint.mark === "star" ? "" : "star" }),
       x: () => shared.mark(checkpoint, { mark: checkpoint.mark === "reject" ? "" : "reject" }),
       k: () => keep(shared, cell()),
+      "+": () => zoom.by(1.5),
+      "-": () => zoom.by(1 / 1.5),
+      0: () => zoom.reset(),
     };
     const place = Number(event.key) - 1;
     if (moves[event.key]) move(...moves[event.key]);
@@ -101,17 +106,21 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     const here = image(key_(), label(), "b");
     const error = shared.model.error(cell());
     if (error) fill(stage, h("p", { class: "problem" }, error));
-    else if (mode === "single" || !pinned.key) fill(stage, h("figure", null, here));
+    else if (mode === "single" || !pinned.key) fill(stage, figure([here]));
     else {
       const there = image(pinned.key, pinned.label, "a");
-      if (mode === "side") fill(stage, figure(there, `A · ${pinned.label}`), figure(here, `B · ${label()}`));
-      else fill(stage, h("figure", { class: `over ${mode}` }, there, here, mode === "slider" ? slider(here) : null), caption());
+      if (mode === "side") fill(stage, figure([there], `A · ${pinned.label}`), figure([here], `B · ${label()}`));
+      else {
+        const [line, input] = mode === "slider" ? slider(here) : [];
+        fill(stage, h("figure", { class: `over ${mode}` }, h("div", { class: "zoomed" }, there, here, line), input), caption());
+      }
       if (mode === "blink") blinking = setInterval(() => here.classList.toggle("gone"), BLINK_MS);
     }
+    zoom.apply();
   }
 
   const caption = () => h("p", { class: "small muted captions" }, h("span", null, `A · ${pinned.label}`), h("span", null, `B · ${label()}`));
-  const figure = (img, text) => h("figure", null, img, h("figcaption", { class: "small muted" }, text));
+  const figure = (images, text) => h("figure", null, h("div", { class: "view" }, h("div", { class: "zoomed" }, images)), text ? h("figcaption", { class: "small muted" }, text) : null);
 
   /** Left of it A shows, right of it B. */
   function slider(over) {
@@ -173,8 +182,8 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   node.focus();
 }
 
-/** Whether there is a grid of UNet and text encoder weights to read something off. */
-export const hasParts = (model) => model.axes.has("weight_unet") || model.axes.has("weight_te");
+/** Whether there is a grid of weights of parts or blocks to read something off. */
+export const hasParts = (model) => ["weight_unet", "weight_te", "block_weights"].some((name) => model.axes.has(name));
 
 function scoresOf(model, checkpoint) {
   const newest = model.scores[0];
