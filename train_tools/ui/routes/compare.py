@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import FileResponse, Response
 
 from train_tools.compare import place, service, tensorboard
-from train_tools.compare.board import read_board
+from train_tools.compare.board import cell_with, read_board
 from train_tools.compare.curves import USUAL_SMOOTHING, curve_runs, read_curves
 from train_tools.compare.marks import CELL, Target, mark_history, set_mark
 from train_tools.compare.scores.measures import MEASURES
@@ -69,7 +69,7 @@ def stamp(call: Call) -> dict[str, str]:
 
 def thumbnail(call: Call) -> Response:
     version = call.version
-    cell = read_board(version).cell_with(call.part("key"))
+    cell = cell_with(version, call.part("key"))
     made = cell_thumbnail(version, cell, call.number("side", SIDE))
     # A key names all that the picture depends on.
     return FileResponse(
@@ -80,7 +80,7 @@ def thumbnail(call: Call) -> Response:
 def picture(call: Call) -> Response:
     """The picture itself; `save=1` downloads it."""
     version = call.version
-    found = read_board(version).cell_with(call.part("key"))
+    found = cell_with(version, call.part("key"))
     path = place.picture_path(version, found)
     shown = "attachment" if call.query("save") == "1" else "inline"
     return FileResponse(
