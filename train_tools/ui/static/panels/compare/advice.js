@@ -22,7 +22,7 @@ export async function advise(shared, cell) {
   if (!answer) return;
   const done = await attempt(() => api.post(`${shared.at}plan`, { changes: found.changes }));
   if (!done) return;
-  document.querySelector("dialog.viewer")?.close();
+  document.querySelector("dialog.compare-viewer")?.close();
   shared.context.go({ panel: "plan" });
   toast(t("compare.planned"), { action: [t("compare.undo"), () => attempt(async () => {
     await api.post(`${shared.at}plan`, { changes: done.before });

@@ -21,9 +21,9 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   let share = 50;
   const stage = h("div", { class: "stage" });
   const zoom = new Zoom(stage);
-  const info = h("div", { class: "viewer-info" });
-  const tools = h("div", { class: "row tight viewer-tools" });
-  const node = h("dialog", { class: "viewer", tabindex: "-1", "aria-label": t("compare.viewer"), onclose: close, onkeydown: key }, h("div", { class: "viewer-main" }, tools, stage), info);
+  const info = h("div", { class: "compare-info" });
+  const tools = h("div", { class: "row tight compare-viewer-tools" });
+  const node = h("dialog", { class: "compare-viewer", tabindex: "-1", "aria-label": t("compare.viewer"), onclose: close, onkeydown: key }, h("div", { class: "compare-stage" }, tools, stage), info);
   const before = shared.onmark;
   shared.onmark = () => (before?.(), drawInfo());
 
@@ -98,29 +98,28 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
       h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close")));
   }
 
-  function image(of, alt, kind) {
-    return h("img", { class: kind, src: shared.picture(of), alt, draggable: "false", style: { backgroundImage: `url("${shared.thumb(of)}")` } });
+  /** A frame with a picture in it that may be larger than the frame; the thumbnail shows until the picture is there. */
+  function layer(kind, of, alt) {
+    const image = h("img", { src: shared.picture(of), alt, draggable: "false", style: { backgroundImage: `url("${shared.thumb(of)}")` } });
+    return h("div", { class: `layer ${kind}` }, h("div", { class: "zoomed" }, image));
   }
 
   function drawStage() {
-    const here = image(key_(), label(), "b");
+    const here = layer("b", key_(), label());
     const error = shared.model.error(cell());
     if (error) fill(stage, h("p", { class: "problem" }, error));
-    else if (mode === "single" || !pinned.key) fill(stage, figure([here]));
+    else if (mode === "single" || !pinned.key) fill(stage, figure(here));
     else {
-      const there = image(pinned.key, pinned.label, "a");
-      if (mode === "side") fill(stage, figure([there], `A · ${pinned.label}`), figure([here], `B · ${label()}`));
-      else {
-        const [line, input] = mode === "slider" ? slider(here) : [];
-        fill(stage, h("figure", { class: `over ${mode}` }, h("div", { class: "zoomed" }, there, here, line), input), caption());
-      }
+      const there = layer("a", pinned.key, pinned.label);
+      if (mode === "side") fill(stage, figure(there, `A · ${pinned.label}`), figure(here, `B · ${label()}`));
+      else fill(stage, h("figure", { class: `over ${mode}` }, there, here, mode === "slider" ? slider(here) : null), caption());
       if (mode === "blink") blinking = setInterval(() => here.classList.toggle("gone"), BLINK_MS);
     }
     zoom.apply();
   }
 
   const caption = () => h("p", { class: "small muted captions" }, h("span", null, `A · ${pinned.label}`), h("span", null, `B · ${label()}`));
-  const figure = (images, text) => h("figure", null, h("div", { class: "view" }, h("div", { class: "zoomed" }, images)), text ? h("figcaption", { class: "small muted" }, text) : null);
+  const figure = (one, text) => h("figure", null, one, text ? h("figcaption", { class: "small muted" }, text) : null);
 
   /** Left of it A shows, right of it B. */
   function slider(over) {
