@@ -97,22 +97,22 @@ def test_two_pictures_are_compared(page: Page, served: Served, version: Version)
     page.locator(".tile").first.click()
     page.keyboard.press("a")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".stage .over.slider img")).to_have_count(2)
-    sources = page.locator(".stage img").evaluate_all("(all) => all.map((i) => i.src)")
+    expect(page.locator(".compare-pictures .over.slider img")).to_have_count(2)
+    sources = page.locator(".compare-pictures img").evaluate_all("(all) => all.map((i) => i.src)")
     assert len(set(sources)) == 2
-    page.locator('.stage input[type="range"]').fill("25")
-    assert "25%" in page.locator(".stage .layer.b").evaluate("(i) => i.style.clipPath")
+    page.locator('.compare-pictures input[type="range"]').fill("25")
+    assert "25%" in page.locator(".compare-pictures .layer.b").evaluate("(i) => i.style.clipPath")
     page.mouse.move(300, 300)
     page.mouse.wheel(0, -400)
-    assert "scale(2.7" in page.locator(".stage .zoomed").first.evaluate("(z) => z.style.transform")
+    assert "scale(2.7" in page.locator(".compare-pictures .zoomed").first.evaluate("(z) => z.style.transform")
     page.locator("dialog.compare-viewer").press("2")
-    expect(page.locator(".stage figcaption")).to_have_count(2)
+    expect(page.locator(".compare-pictures figcaption")).to_have_count(2)
     page.keyboard.press("5")
-    assert page.locator(".stage .layer.b").evaluate("(i) => getComputedStyle(i).mixBlendMode") == "difference"
+    assert page.locator(".compare-pictures .layer.b").evaluate("(i) => getComputedStyle(i).mixBlendMode") == "difference"
     page.keyboard.press("4")
-    page.locator(".stage .layer.b.gone").wait_for(state="attached")
+    page.locator(".compare-pictures .layer.b.gone").wait_for(state="attached")
     page.keyboard.press("1")
-    expect(page.locator(".stage img")).to_have_count(1)
+    expect(page.locator(".compare-pictures img")).to_have_count(1)
 
 
 def test_rows_filters_and_order_survive_a_reload(page: Page, served: Served, version: Version) -> None:
@@ -141,8 +141,8 @@ def test_a_new_preview_appears_by_itself(page: Page, served: Served, version: Ve
 
 def test_votes_by_keys(page: Page, served: Served, version: Version) -> None:
     page.goto(served.url + PLACE + "?view=vote")
-    expect(page.locator(".vote-picture img")).to_have_count(2)
-    assert "run " not in page.locator(".vote-stage").inner_text()
+    expect(page.locator(".compare-vote-picture img")).to_have_count(2)
+    assert "run " not in page.locator(".compare-vote-stage").inner_text()
     for votes, key in enumerate(("ArrowLeft", "ArrowRight", "ArrowDown"), start=1):
         page.keyboard.press(key)
         expect(page.get_by_role("heading", name=f"{votes} votes")).to_be_visible()
@@ -150,7 +150,7 @@ def test_votes_by_keys(page: Page, served: Served, version: Version) -> None:
     page.keyboard.press("z")
     expect(page.get_by_role("heading", name="2 votes")).to_be_visible()
     page.get_by_role("button", name="Ranking").click()
-    expect(page.locator(".ranks li")).to_have_count(4)
+    expect(page.locator(".compare-ranks li")).to_have_count(4)
 
 
 def test_the_best_weights_go_into_the_plan(page: Page, served: Served, version: Version) -> None:
@@ -205,17 +205,17 @@ def test_scores_and_curves(page: Page, served: Served, version: Version) -> None
     expect(page.get_by_role("heading", name="No scores yet")).to_be_visible()
     score(version, ScoreSettings(), lambda *_: None)
     page.reload()
-    expect(page.locator(".chart path.line")).to_have_count(8)
+    expect(page.locator(".compare-chart path.line")).to_have_count(8)
     page.get_by_role("button", name="likeness to the nearest training image").click()
-    page.locator(".chart").hover()
-    expect(page.locator(".chart-tip")).to_contain_text("Epoch")
+    page.locator(".compare-chart").hover()
+    expect(page.locator(".compare-chart-tip")).to_contain_text("Epoch")
     page.get_by_role("tab", name="Curves").click()
-    expect(page.locator(".chart path.line")).to_have_count(2)
+    expect(page.locator(".compare-chart path.line")).to_have_count(2)
     page.get_by_role("button", name="Log scale").click()
     page.get_by_role("button", name="lr 2e-05").click()
-    expect(page.locator(".chart path.line")).to_have_count(1)
+    expect(page.locator(".compare-chart path.line")).to_have_count(1)
     page.get_by_role("button", name="Learning rate").click()
-    expect(page.locator(".chart-holder")).to_contain_text("0.0001")
+    expect(page.locator(".compare-chart-holder")).to_contain_text("0.0001")
 
 
 def test_nothing_to_compare_says_what_to_do(page: Page, served: Served) -> None:

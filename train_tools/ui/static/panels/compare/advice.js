@@ -14,7 +14,7 @@ export async function advise(shared, cell) {
     title: t("compare.advice"),
     body: [
       found.sentences.map((both) => h("p", null, both[language === "zh" ? 1 : 0])),
-      names.length ? h("dl", { class: "facts" }, names.map(([name, text]) => [h("dt", { class: "mono" }, name), h("dd", null, text)])) : null,
+      names.length ? h("dl", { class: "compare-facts" }, names.map(([name, text]) => [h("dt", { class: "mono" }, name), h("dd", null, text)])) : null,
       names.length ? h("p", { class: "muted small" }, t("compare.advice_plan")) : null,
     ],
     buttons: names.length ? [[t("kit.cancel"), null], [t("compare.plan_it"), true, "primary"]] : [[t("kit.close"), null, "primary"]],

@@ -18,7 +18,7 @@ const EVERY = 4000; // milliseconds between looks at whether something was rende
 export default {
   mount(root, context) {
     const shared = new Shared(context);
-    const tabs = h("div", { class: "row tight views", role: "tablist", "aria-label": t("page.compare") });
+    const tabs = h("div", { class: "row tight compare-views", role: "tablist", "aria-label": t("page.compare") });
     const body = h("div", { class: "compare-body" });
     fill(root, h("div", { class: "compare-head" }, tabs), body);
     let shown = null;

@@ -19,7 +19,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   let mode = pinned.key ? "slider" : "single";
   let blinking = 0;
   let share = 50;
-  const stage = h("div", { class: "stage" });
+  const stage = h("div", { class: "compare-pictures" });
   const zoom = new Zoom(stage);
   const info = h("div", { class: "compare-info" });
   const tools = h("div", { class: "row tight compare-viewer-tools" });
@@ -118,7 +118,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     zoom.apply();
   }
 
-  const caption = () => h("p", { class: "small muted captions" }, h("span", null, `A · ${pinned.label}`), h("span", null, `B · ${label()}`));
+  const caption = () => h("p", { class: "small muted compare-captions" }, h("span", null, `A · ${pinned.label}`), h("span", null, `B · ${label()}`));
   const figure = (one, text) => h("figure", null, one, text ? h("figcaption", { class: "small muted" }, text) : null);
 
   /** Left of it A shows, right of it B. */
@@ -145,13 +145,13 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     const file = `trains/${checkpoint.runName}/${checkpoint.file}`;
     fill(info,
       h("h2", null, checkpoint.runLabel),
-      h("p", { class: "small muted mono wrap" }, checkpoint.file),
+      h("p", { class: "small muted mono compare-wrap" }, checkpoint.file),
       h("div", { class: "row tight" }, toggle("star", "star"), toggle("reject", "close")),
       note,
       scoresOf(shared.model, checkpoint),
-      h("dl", { class: "facts" }, shared.model.texts(row, column).map(([name, text]) => [h("dt", null, axisName(name)), h("dd", null, text)])),
+      h("dl", { class: "compare-facts" }, shared.model.texts(row, column).map(([name, text]) => [h("dt", null, axisName(name)), h("dd", null, text)])),
       details(),
-      h("div", { class: "stack" },
+      h("div", { class: "compare-stack" },
         h("button", { class: "primary", onclick: () => keep(shared, cell()) }, icon("check"), t("compare.keep")),
         hasParts(shared.model) ? h("button", { onclick: () => best() }, icon("star"), t("compare.best")) : null,
         h("a", { class: "button", href: api.versionPath(shared.context.project, shared.context.version, file, "files"), download: checkpoint.file }, icon("download"), t("compare.download_lora")),
@@ -165,7 +165,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
 
   /** What the table doesn't say, asked for when it is looked at. */
   function details() {
-    const holder = h("dl", { class: "facts more" });
+    const holder = h("dl", { class: "compare-facts more" });
     const of = key_();
     attempt(() => api.get(`${shared.at}cell/${encodeURIComponent(of)}`)).then((found) => {
       if (!found || of !== key_()) return;
@@ -188,5 +188,5 @@ function scoresOf(model, checkpoint) {
   const newest = model.scores[0];
   const rows = Object.entries(newest?.measures || {}).filter(([, column]) => column[checkpoint.number]);
   if (!rows.length) return null;
-  return h("dl", { class: "facts", title: newest.title[0] }, rows.map(([name, column]) => [h("dt", null, t(`compare.sort_${name}`)), h("dd", null, short(column[checkpoint.number][0]))]));
+  return h("dl", { class: "compare-facts", title: newest.title[0] }, rows.map(([name, column]) => [h("dt", null, t(`compare.sort_${name}`)), h("dd", null, short(column[checkpoint.number][0]))]));
 }
