@@ -183,8 +183,9 @@ def scores(version: Version, _arguments: argparse.Namespace, _out: Output) -> An
 
 def score_now(version: Version, arguments: argparse.Namespace, out: Output) -> Answer:
     changes = settings.parse_assignments(arguments.set)
-    chosen = settings.change(version, "score", ScoreSettings, changes)
+    chosen = settings.preview_change(version, "score", ScoreSettings, changes)
     done = score(version, chosen, words.progress(out))
+    settings.change(version, "score", ScoreSettings, changes)  # what worked is kept
     for fault in done.faults:
         out.say(fault)
     documents = read_scores(version)
