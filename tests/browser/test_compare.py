@@ -108,7 +108,8 @@ def test_two_pictures_are_compared(page: Page, served: Served, version: Version)
     page.locator("dialog.compare-viewer").press("2")
     expect(page.locator(".compare-pictures figcaption")).to_have_count(2)
     page.keyboard.press("5")
-    assert page.locator(".compare-pictures .layer.b").evaluate("(i) => getComputedStyle(i).mixBlendMode") == "difference"
+    over = page.locator(".compare-pictures .layer.b")
+    assert over.evaluate("(i) => getComputedStyle(i).mixBlendMode") == "difference"
     page.keyboard.press("4")
     page.locator(".compare-pictures .layer.b.gone").wait_for(state="attached")
     page.keyboard.press("1")
@@ -182,6 +183,7 @@ def test_keep_this_one(page: Page, served: Served, version: Version, complaints:
     dialog.get_by_label("Name in prompts").fill("我的 cat")
     dialog.get_by_role("button", name="Keep this one").click()
     expect(page.locator(".toast").first).to_contain_text("<lora:我的 cat:1>")
+    expect(page.locator(".compare-info .chip")).to_contain_text("kept as 我的 cat", timeout=12_000)
     folder = served.root / "train_tools" / "published"
     assert {Path(p).name for p in folder.iterdir()} >= {
         "我的 cat.safetensors",

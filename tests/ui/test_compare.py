@@ -171,6 +171,7 @@ def test_keep_this_one(page: TestClient, compared: Version, tmp_path: Path) -> N
     assert done.status_code == 200, done.text
     assert done.json()["tag"] == "<lora:my cat:0.8>"
     assert Path(done.json()["lora"]).is_file()
+    assert ask(page, "compare/board")["published"] == {"1": ["my cat"]}
     again = page.post(f"{AT}/publish", json=wish)
     assert "nothing is overwritten" in again.json()["error"]
     other = tmp_path / "elsewhere"

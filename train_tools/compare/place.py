@@ -10,6 +10,7 @@ from train_tools.workspace.files import require_inside
 from train_tools.workspace.tree import CACHE
 from train_tools.workspace.workspace import Version
 
+PUBLISHED = "published.jsonl"  # what left the version, a line each; `publish` writes it
 PICTURES = {".png": "image/png", ".webp": "image/webp"}
 
 

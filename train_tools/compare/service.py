@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from train_tools.compare import payload
+from train_tools.compare import history, payload
 from train_tools.compare.advice import Advice, advise
 from train_tools.compare.board import Board, read_board, stamp_of, value_text
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.compare.curves import NOTE, Curves
 from train_tools.compare.marks import CHECKPOINT, REJECT, STAR, Mark, read_marks
 from train_tools.compare.marks import FILE as MARKS_FILE
-from train_tools.compare.place import previews
+from train_tools.compare.place import PUBLISHED, previews
 from train_tools.compare.ranking import Rank
 from train_tools.compare.scores.document import FOLDER as SCORES
 from train_tools.compare.scores.document import read_scores
@@ -66,7 +66,7 @@ def view_board(version: Version, view: View) -> Viewed:
 
 def stamp(version: Version) -> str:
     """Changes whenever what `document` gives does."""
-    told = [previews(version) / name for name in (MARKS_FILE, VOTES_FILE, SCORES)]
+    told = [previews(version) / name for name in (MARKS_FILE, VOTES_FILE, PUBLISHED, SCORES)]
     changes = [stamp_of(version), *(path.stat().st_mtime_ns if path.exists() else 0 for path in told)]
     return hashlib.sha256(repr(changes).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
@@ -77,7 +77,16 @@ def document(version: Version, viewed: Viewed) -> dict[str, Any]:
         "board": payload.board_document(viewed.board, viewed.marks),
         "table": payload.table_document(viewed.table),
         "scores": _score_columns(version, viewed.board),
+        "published": _published(version, viewed.board),
     }
+
+
+def _published(version: Version, board: Board) -> dict[int, list[str]]:
+    """Under which names checkpoints were kept, by their numbers."""
+    names: dict[str, list[str]] = {}
+    for record in history.read(version, PUBLISHED):
+        names.setdefault(str(record.get("checkpoint")), []).append(str(record.get("name")))
+    return {number: names[c.id] for number, c in enumerate(board.checkpoints) if c.id in names}
 
 
 def _values(board: Board, name: str, texts: Sequence[str]) -> list[Any]:

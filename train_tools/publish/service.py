@@ -9,7 +9,7 @@ from pathlib import Path
 from train_tools.compare import history
 from train_tools.compare.board import Board, read_board
 from train_tools.compare.checkpoints import Checkpoint
-from train_tools.compare.place import picture_path
+from train_tools.compare.place import PUBLISHED, picture_path
 from train_tools.dataset.census import take_census
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.planning.base_family import UNKNOWN, BaseFamily, base_family
@@ -23,7 +23,6 @@ from train_tools.workspace.names import check_name
 from train_tools.workspace.tree import check_room, copy_file
 from train_tools.workspace.workspace import Version
 
-FILE = "published.jsonl"
 SPARE_BYTES = 50_000_000  # for pictures, cards and a disk that isn't filled to the brim
 LARGEST_PREVIEW = 1024  # pixels, the longest side of the picture beside it
 NO_LINK = "it is a copy: no hard link can be made there"
@@ -76,7 +75,7 @@ def publish(version: Version, request: Request, settings: PublishSettings) -> Pu
         made = files.appear()
     history.append(
         version,
-        FILE,
+        PUBLISHED,
         {
             "checkpoint": request.checkpoint.id,
             "of": request.checkpoint.name,

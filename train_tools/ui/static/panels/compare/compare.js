@@ -87,7 +87,8 @@ class Shared {
   }
 
   async look() {
-    if (!this.model) return;
+    // Rows must not move under a picture that somebody is looking at.
+    if (!this.model || document.querySelector("dialog[open]")) return;
     const { stamp } = await api.get(`${this.at}stamp`, {}, { quiet: true });
     if (stamp === this.stamp) return;
     await this.load();

@@ -41,6 +41,8 @@ export async function keep(shared, cell) {
     check,
   });
   if (!done) return;
+  (shared.model.published[checkpoint.number] ??= []).push(name.value.trim());
+  shared.onmark?.();
   toast(t("compare.kept", { tag: done.tag }));
   for (const note of done.notes) toast(note);
 }

@@ -146,6 +146,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     fill(info,
       h("h2", null, checkpoint.runLabel),
       h("p", { class: "small muted mono compare-wrap" }, checkpoint.file),
+      shared.model.published[checkpoint.number]?.map((name) => h("p", { class: "chip good" }, icon("check"), t("compare.kept_as", { name }))),
       h("div", { class: "row tight" }, toggle("star", "star"), toggle("reject", "close")),
       note,
       scoresOf(shared.model, checkpoint),
