@@ -95,6 +95,7 @@ def test_keys_move_mark_and_open(page: Page, served: Served, version: Version) -
 def test_two_pictures_are_compared(page: Page, served: Served, version: Version) -> None:
     open_board(page, served)
     page.locator(".tile").first.click()
+    expect(page.locator("dialog.compare-viewer")).to_be_visible()
     page.keyboard.press("a")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".compare-pictures .over.slider img")).to_have_count(2)
@@ -175,6 +176,7 @@ def test_the_best_weights_go_into_the_plan(page: Page, served: Served, version: 
 def test_keep_this_one(page: Page, served: Served, version: Version, complaints: Complaints) -> None:
     open_board(page, served)
     page.locator(".tile").first.click()
+    expect(page.locator("dialog.compare-viewer")).to_be_visible()
     page.keyboard.press("k")
     dialog = page.get_by_role("dialog", name="Keep this checkpoint")
     dialog.get_by_label("Name in prompts").fill("a:b")
