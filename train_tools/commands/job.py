@@ -32,6 +32,7 @@ from train_tools.execution.ticket import (
     Ticket,
     read_ticket,
 )
+from train_tools.preview.renderer import running_bridge
 from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace.lock import BusyError
@@ -95,7 +96,12 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
 
 def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
-    result = preview(version, settings, lambda p: tell(folder, p.done, p.total, p.error or p.text))
+    result = preview(
+        version,
+        settings,
+        lambda p: tell(folder, p.done, p.total, p.error or p.text),
+        bridge=running_bridge(version),
+    )
     for note in result.notes:
         events.say(folder, "warning", text=note)
     # So that the board opens with pictures in their places.

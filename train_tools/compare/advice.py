@@ -16,7 +16,7 @@ from train_tools.compare.checkpoints import Run
 from train_tools.errors import UsageError
 from train_tools.planning.arguments import KNOWN
 from train_tools.preview.index import CellEntry
-from train_tools.preview.service import NOT_AN_AXIS
+from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.catalogue import as_text
 
 RATE = "learning_rate"

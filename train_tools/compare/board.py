@@ -19,7 +19,7 @@ from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, f
 from train_tools.errors import UsageError
 from train_tools.planning.arguments import ARGUMENTS
 from train_tools.preview.index import AXES, CellEntry, axes_of, index_file, read_index
-from train_tools.preview.service import NOT_AN_AXIS
+from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
 SHORTEST_KEY = 8

@@ -104,10 +104,22 @@ def _of_one(name: str, value: Any, family: Family) -> Iterator[Problem]:
         return
     if wrong := wrong_value(row, value, family.name):
         yield Problem(name, wrong)
+    elif _is_misread(value):
+        yield Problem(
+            name, f"{name} is {value!r}, which sd-scripts' reader of TOML misreads; begin it otherwise"
+        )
     elif row.instead is not None:
         yield Problem(name, why_not(row), is_fatal=False)
     elif row.acts_in and family.name not in row.acts_in and value not in (row.sd_default, False):
         yield Problem(name, f"{name} does nothing for {family.title}", is_fatal=False)
+
+
+def _is_misread(value: Any) -> bool:
+    """Whether it is right TOML that the package toml 0.10, which sd-scripts reads it with, takes for something else."""
+    items = value if isinstance(value, list) else [value]
+    texts = [item for item in items if isinstance(item, str)]
+    commas = isinstance(value, list) and any(text.startswith(",") for text in texts)
+    return commas or any(text and (text.startswith('"""') or not text.strip('"')) for text in texts)
 
 
 def _wrong_module(values: Mapping[str, Any], family: Family) -> Iterator[Problem]:

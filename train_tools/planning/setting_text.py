@@ -27,7 +27,7 @@ def one_text(argument: Argument, value: Any) -> str:
         return _joined(value)
     text = as_text(value)
     is_word = argument.kind == "str" and not argument.choices and isinstance(value, str)
-    return quoted(text) if is_word and (argument.separator in text or text.lower() == "none") else text
+    return quoted(text) if is_word and argument.separator in text else text
 
 
 def quoted(text: str) -> str:

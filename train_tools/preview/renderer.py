@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from PIL import Image
 
 from train_tools.errors import UsageError
+from train_tools.hosts import bridge_client
+from train_tools.workspace.workspace import Version
 
 from .cells import Cell
 from .settings import PreviewSettings
@@ -43,11 +45,17 @@ class Renderer(Protocol):
 
 
 class Bridge(Protocol):
-    """A webui that renders for us; `hosts.bridge_client` has one."""
+    """A webui that renders for us, as `hosts.bridge_client.BridgeClient`."""
 
     def render(self, request: Mapping[str, Any]) -> bytes:
         """A PNG with the webui's infotext; raises TrainToolsError. `hosts.webui_render` has the request's keys."""
         ...
+
+
+def running_bridge(version: Version) -> Bridge | None:
+    """That of a webui which runs for this version's root and can render; None where there is none."""
+    client = bridge_client.find(version.folder.parents[4])
+    return client if client is not None and client.capabilities().get("render") is None else None
 
 
 def renderer_for(settings: PreviewSettings, bridge: Bridge | None) -> Renderer:

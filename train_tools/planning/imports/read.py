@@ -46,7 +46,7 @@ def import_settings(file: Path, family: str = "") -> Imported:
 def _json(file: Path) -> dict[str, object]:
     try:
         data = json.loads(_text(file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file.name} isn't JSON: {error}") from error
     if not isinstance(data, dict) or not {"network_dim", "network_alpha"} <= set(data):
         raise UsageError(f"{file.name} holds no settings of kohya_ss' LoRA tab")
