@@ -13,6 +13,7 @@ from train_tools.cli import main
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.execution.queue import Queue
 from train_tools.execution.ticket import read_ticket
+from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
 
 Say = Any
@@ -79,7 +80,7 @@ def test_the_board_by_any_axes(say: Say) -> None:
     keys = found["board"]["cells"]["keys"]
     length = found["board"]["cells"]["key_length"]
     shown = [keys[n * length : (n + 1) * length].strip() for n in table["grid"]]
-    assert shown == ["0-1-1-1.5", "0-2-1-1.5", "1-1-1-1.5", "1-2-1-1.5"]
+    assert shown == ["0-1-1-1.", "0-2-1-1.", "1-1-1-1.", "1-2-1-1."]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,13 @@ def test_scores_are_made_and_sort_the_board(say: Say) -> None:
     assert say("scores")[1] == documents
     found = say("board", "--sort", "training_similarity")[1]
     assert found["scores"][0]["measures"]["training_similarity"][0][2] == 1
+
+
+def test_only_what_worked_is_kept_as_a_setting(say: Say, version: Version) -> None:
+    assert say("score", "--set", "scorer=/nowhere/x")[0] == 2
+    assert settings.read(version)["score"] == {}
+    assert say("score", "--set", "pictures_at_once=2")[0] == 0
+    assert settings.read(version)["score"] == {"pictures_at_once": 2}
 
 
 def test_advice_comes_as_settings_of_a_plan(say: Say) -> None:

@@ -54,7 +54,9 @@ NAMES = frozenset({
     "network_args", "t5xxl_device", "t5xxl_dtype",
 })  # fmt: skip
 # Settings of other parts that name a model by folder or hub id.
-OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({"captioning": ("model", "wd_model")})
+OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "captioning": ("model", "wd_model"), "score": ("scorer",),
+})  # fmt: skip
 # Read as plain numbers and words (ast.literal_eval), or looked up among what is there.
 HARMLESS = frozenset({
     "optimizer_args", "lr_scheduler_args", "base_weights_multiplier", "metadata_is_negative_embedding",
