@@ -84,7 +84,10 @@ def complaints() -> Complaints:
 
 @pytest.fixture
 def page(browser: Browser, complaints: Complaints, served: Served) -> Iterator[Page]:
-    """A fresh browser of 1280 × 720; the test fails where the console complained (see `complaints`)."""
+    """A fresh browser of 1280 × 720; the test fails where the console complained (see `complaints`).
+
+    It is closed before its server, which it may be polling.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en")
     opened = context.new_page()
     opened.set_default_timeout(15_000)

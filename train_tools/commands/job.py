@@ -13,6 +13,8 @@ from types import FrameType
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.commands import data_jobs
+from train_tools.compare.scores.service import score
+from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.dataset.progress import Progress
 from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.errors import TrainToolsError
@@ -42,7 +44,7 @@ def main(arguments: list[str]) -> int:
     """0 done, 1 something failed, 2 refused; events.jsonl says what."""
     folder = Path(arguments[0])
     ticket = read_ticket(folder)
-    if ticket is None:
+    if ticket is None or ticket.kind not in WORK:
         print(f"{folder} holds no queued job", file=sys.stderr)
         return 2
     version_folder = folder.parents[1]
@@ -90,9 +92,18 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
 
 def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
-    result = preview(version, settings, lambda done, of: tell(folder, done, of, ""))
-    events.say(folder, "checkpoint", file=str(result.sheet))
-    return ""
+    result = preview(version, settings, lambda p: tell(folder, p.done, p.total, p.error or p.text))
+    for note in result.notes:
+        events.say(folder, "warning", text=note)
+    if result.sheet:
+        events.say(folder, "checkpoint", file=str(result.sheet))
+    return f"{len(result.failed)} errors; {result.failed[0]}" if result.failed else ""
+
+
+def scores(folder: Path, version: Version, ticket: Ticket) -> str:
+    settings = preview_change(version, "score", ScoreSettings, ticket.settings)
+    result = score(version, settings, lambda done, of, text: tell(folder, done, of, text))
+    return f"{len(result.faults)} pictures failed; {result.faults[0]}" if result.faults else ""
 
 
 def tell(folder: Path, done: int, total: int, text: str) -> None:
@@ -102,6 +113,7 @@ def tell(folder: Path, done: int, total: int, text: str) -> None:
 WORK: Mapping[str, Work] = {
     CAPTION: captions,
     PREVIEW: previews,
+    SCORE: scores,
     INTAKE: data_jobs.take_in,
     PROCESS: data_jobs.make_images,
     RESTORE: data_jobs.restore_revision,

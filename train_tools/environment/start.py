@@ -12,8 +12,11 @@ from train_tools.environment.failure import SetupError
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, Place, place
 from train_tools.environment.plan import stages
 from train_tools.environment.setup import prepare
+from train_tools.errors import TrainToolsError
 
 INTERRUPTED = 130
+# Commands that make, look at or mend the environment: they run where they are called, with any Python.
+WITHOUT_ENVIRONMENT = ("env", "doctor")
 
 
 def say(text: str) -> None:
@@ -29,8 +32,9 @@ def enter(argv: list[str], with_tests: bool = False) -> int | None:
     if (chosen := place()) is None:
         return None
     try:
-        prepare(chosen, stages(chosen, base_python(), with_tests), say)
-    except SetupError as error:
+        if not (chosen.kept and chosen.identity()):
+            prepare(chosen, stages(chosen, base_python(), with_tests), say)
+    except (SetupError, TrainToolsError) as error:
         say(f"train_tools: {error}")
         return 1
     except OSError as error:

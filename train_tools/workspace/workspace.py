@@ -36,6 +36,11 @@ class Version:
     folder: Path
 
     @property
+    def root(self) -> Path:
+        """The folder above `train_tools`."""
+        return self.folder.parents[4]
+
+    @property
     def origin(self) -> Path:
         """Uploads, byte for byte."""
         return self.folder / "dataset" / "origin"
@@ -57,6 +62,11 @@ class Version:
     @property
     def trains(self) -> Path:
         return self.folder / "trains"
+
+    @property
+    def shared_folder(self) -> Path:
+        """`<root>/train_tools`, which all projects share."""
+        return self.folder.parents[3]
 
     @property
     def settings_file(self) -> Path:

@@ -49,8 +49,8 @@ export function settings(store, onchange) {
 
   function make(name) {
     const known = entryOf(name);
-    const choice_labels = Object.fromEntries(known.choices.map((choice) => [choice, t(`data.choice_${choice.replaceAll(" ", "_")}`)]));
-    const entry = { ...known, label: t(`data.label_${name}`), choice_labels };
+    const named = known.choices.map((choice) => [choice, t(`data.choice_${choice.replaceAll(" ", "_")}`)]);
+    const entry = { ...known, label: t(`data.label_${name}`), options: named.length ? named : undefined };
     const save = settle(() => send(name), 350);
     const made = field(entry, shownOf(name), (text) => {
       unsaved.set(name, text);
