@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "planning": TOOLS | {"workspace", "dataset", "arguments", "engines"},
     "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
+    "doctor": TOOLS | {"workspace", "arguments", "planning", "execution"},
     "compare": TOOLS
     | {"workspace", "dataset", "captioning", "arguments", "planning", "preview", "execution"},
     "publish": TOOLS | {"workspace", "dataset", "arguments", "planning", "preview", "execution", "compare"},

@@ -155,7 +155,7 @@ def test_advice_comes_as_settings_of_a_plan(say: Say) -> None:
 
 
 def test_a_score_job_can_be_queued(say: Say, version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("train_tools.commands.queue.ensure_worker", lambda *_: None)
+    monkeypatch.setattr("train_tools.execution.lane.ensure_worker", lambda *_: None)
     root = version.folder.parents[4]
     words = [
         "queue",

@@ -26,6 +26,7 @@ from train_tools.execution.ticket import (
     PROCESS,
     REGULARISE,
     RESTORE,
+    SCORE,
     Ticket,
     read_ticket,
 )
