@@ -222,6 +222,18 @@ def test_a_second_concept_has_repeats_of_its_own(page: Page, served: Served, ver
     assert (version.origin / "帽子" / "red.png").is_file()
 
 
+def test_regularisation_images_are_added_beside(data: Page, version: Version) -> None:
+    data.get_by_text("New images go to: the version's own concept").click()
+    data.get_by_label("New images are").select_option("regularisation images")
+    expect(data.get_by_text("New images go to: regularisation images of 猫 cat")).to_be_visible()
+    choose(data, [payload("any.png", png("grey"))])
+    expect(data.get_by_text("Added: 1")).to_be_visible(timeout=JOB_MS)
+    assert (version.reg / "1_猫 cat" / "any.png").is_file()
+    data.get_by_role("heading", name="Regularisation images").click()
+    expect(data.get_by_role("cell", name="1_猫 cat")).to_be_visible()
+    expect(data.get_by_text("no concept is called '猫 cat'")).to_be_visible()  # nothing is processed yet
+
+
 def test_the_preview_follows_the_settings(page: Page, served: Served, version: Version) -> None:
     fill(version, ("red",))
     page.goto(served.url + "#/猫 cat/v1/data")
@@ -283,12 +295,12 @@ def test_revisions_are_compared_and_restored(page: Page, served: Served, version
 
 
 def test_processing_is_cancelled(page: Page, served: Served, version: Version) -> None:
-    for number in range(60):
+    for number in range(40):
         (version.origin / f"{number:03d}.png").write_bytes(png(COLOURS[number % 4], (1600, 1200 + number)))
     page.goto(served.url + "#/猫 cat/v1/data")
     page.get_by_role("button", name="Process", exact=True).click()
     working = page.get_by_role("region", name="2 · Processing")
-    expect(working.get_by_text(" / 60 ·")).to_be_visible(timeout=JOB_MS)
+    expect(working.get_by_text(" / 40 ·")).to_be_visible(timeout=JOB_MS)
     working.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Process", exact=True)).to_be_enabled(timeout=JOB_MS)
     expect(page.get_by_text("Nothing is processed yet.")).to_be_visible()
