@@ -77,7 +77,11 @@ function comparison(context, found, one) {
   ];
 }
 
-const text = (value) => (value === null || value === undefined ? "–" : Array.isArray(value) ? value.join(",") : String(value));
+function text(value) {
+  if (typeof value === "boolean") return value ? t("data.on") : t("data.off");
+  if (Array.isArray(value)) return value.join(", ") || "–";
+  return value === null || value === "" ? "–" : String(value);
+}
 
 function pairs(context, title, files) {
   if (!files.length) return null;
