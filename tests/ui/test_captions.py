@@ -185,7 +185,8 @@ def test_every_edit(page: TestClient, captioned: Version, edit: dict[str, Any], 
     [
         None, {}, {"kind": "explode"}, {"kind": "add"}, {"kind": "replace", "old": "a", "new": ""},
         {"kind": "regex", "pattern": "("}, {"kind": "regex"}, {"kind": "sort", "keep": "x"},
-        {"kind": "sort", "keep": -1}, {"kind": "merge"}, {"kind": "merge", "pairs": "x"}, {"kind": "add", "tags": ["x"]},
+        {"kind": "sort", "keep": -1}, {"kind": "merge"}, {"kind": "merge", "pairs": "x"},
+        {"kind": "add", "tags": ["x"]},
     ],
 )  # fmt: skip
 def test_a_wrong_edit_is_a_sentence(page: TestClient, captioned: Version, edit: Any) -> None:
