@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from train_tools.execution import lane
 from train_tools.execution.queue import Queue
+from train_tools.tags import reader
 from train_tools.workspace.workspace import Version
 
 BASE = "/api/v/猫 cat/v1/captions"
@@ -59,7 +60,10 @@ def ask(page: TestClient, path: str, **body: Any) -> Any:
     return found["result"] if isinstance(found, dict) and "state" in found else found
 
 
-def test_a_list_and_then_what_changed(page: TestClient, captioned: Version) -> None:
+def test_a_list_and_then_what_changed(
+    page: TestClient, captioned: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "SWEEP_S", 0.0)  # what is written in place is seen after a while
     page.get(BASE)
     while any(item["tokens"] is None for item in page.get(BASE).json()["items"]):
         pass  # they are counted a few at a time

@@ -11,16 +11,17 @@ import { settle } from "../../kit/wait.js";
 import { tagsOf } from "./chips.js";
 import { plain } from "./store.js";
 
-// Kind of edit -> its fields: [name, kind of field].
+// Kind of edit -> its fields: [name, kind of field]; "tags", "lines" and "pattern" must be filled in.
+const NEEDED = new Set(["tags", "lines", "pattern"]);
 const EDITS = {
   add: [["tags", "tags"], ["back", "switch"]],
   remove: [["tags", "tags"]],
   replace: [["old", "tags"], ["new", "tags"]],
-  first: [["tag", "tags"], ["insert", "switch"]],
+  first: [["tag", "text"], ["insert", "switch"]],
   dedupe: [],
   sort: [["by_frequency", "switch"], ["keep", "number"]],
   merge: [["pairs", "lines"]],
-  regex: [["pattern", "text"], ["replacement", "text"], ["tags_only", "switch"]],
+  regex: [["pattern", "pattern"], ["replacement", "text"], ["tags_only", "switch"]],
   set: [["text", "lines"]],
 };
 
@@ -86,9 +87,18 @@ class Bulk {
     return { edit: this.values, filter: this.all.checked ? {} : this.panel.filter.value };
   }
 
+  get #isWhole() {
+    return EDITS[this.values.kind].every(([name, kind]) => !NEEDED.has(kind) || String(this.values[name] ?? "").trim());
+  }
+
   async preview() {
     const turn = ++this.turn;
     this.seen = null;
+    if (!this.#isWhole) {
+      fill(this.outcome);
+      fill(this.list);
+      return;
+    }
     let result = null;
     let problem = "";
     try {
@@ -107,6 +117,7 @@ class Bulk {
   /** A sentence where it can't be done. */
   async apply() {
     this.later.cancel();
+    if (!this.#isWhole) return t("kit.needed");
     if (!this.seen) await this.preview();
     if (!this.seen) return this.outcome.textContent;
     if (!this.seen.count) return t("captions.would_not_change");

@@ -65,6 +65,7 @@ export class Chips {
 
   #key(event, index) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (event.ctrlKey || event.metaKey) return;
     if (event.key === "Delete" || event.key === "Backspace") this.#remove(index);
     else if (event.key === "Enter" || event.key === "F2") this.#edit(index);
     else if (step && event.altKey) this.#move(index, step);

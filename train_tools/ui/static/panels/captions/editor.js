@@ -23,7 +23,7 @@ export class Editor {
     this.modes = h("div", { class: "row tight", role: "group", "aria-label": t("captions.mode") },
       h("button", { class: "small", onclick: () => this.#mode(false) }, t("captions.as_tags")), h("button", { class: "small", onclick: () => this.#mode(true) }, t("captions.as_text")));
     this.state = h("div", { class: "small editor-state", role: "status" });
-    this.node = h("section", { class: "card editor", "aria-label": t("captions.editor"), hidden: true, onfocusout: (event) => this.#left(event), onkeydown: (event) => this.#key(event) },
+    this.node = h("section", { class: "card editor", "aria-label": t("captions.editor"), hidden: true, onfocusout: () => this.#left(), onkeydown: (event) => this.#key(event) },
       h("div", { class: "row tight" }, this.title, h("span", { class: "space" }), this.tokens, this.#arrow(-1, "left", "captions.previous"), this.#arrow(1, "right", "captions.next")),
       this.picture, this.modes, this.chips.node, this.text, this.state);
   }
@@ -117,8 +117,10 @@ export class Editor {
     this.focus();
   }
 
-  #left(event) {
-    if (!this.node.contains(event.relatedTarget)) this.save(this.name);
+  /** A chip that is drawn anew loses the focus only for a moment. */
+  #left() {
+    const { name } = this;
+    setTimeout(() => !this.node.contains(document.activeElement) && this.save(name));
   }
 
   #key(event) {

@@ -56,7 +56,11 @@ export class Store {
   /** Saves a draft; returns "saved", "conflict", "problem" or "" where there was nothing to save. */
   async save(name) {
     const draft = this.drafts.get(name);
-    if (!draft || draft.saving) return "";
+    if (!draft) return "";
+    if (draft.saving) {
+      draft.isAsked = true;
+      return "";
+    }
     if (this.isConflict(name)) return "conflict";
     draft.saving = true;
     const after = draft.text.trim() ? `${draft.text.trimEnd()}\n` : draft.text.trim();
@@ -69,13 +73,17 @@ export class Store {
       this.items.set(name, { ...this.items.get(name), text: after });
       if (plain(draft.text) === plain(after)) this.drafts.delete(name);
       else draft.before = after; // it was typed on meanwhile
-      return "saved";
     } catch (error) {
       draft.problem = error.message;
       return "problem";
     } finally {
       draft.saving = false;
     }
+    if (draft.isAsked && this.drafts.has(name)) {
+      draft.isAsked = false;
+      return this.save(name);
+    }
+    return "saved";
   }
 
   /** Ends a conflict: `mine` is saved over theirs, else theirs stays. */
