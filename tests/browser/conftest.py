@@ -54,6 +54,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     root = tmp_path / "数据 data"
     root.mkdir()
     listening = bound("127.0.0.1", 0)
+    listening.listen()  # who comes before the server runs waits for it
     server = uvicorn.Server(
         uvicorn.Config(application(root), log_config=None, access_log=False, lifespan="off")
     )

@@ -35,7 +35,10 @@ def clone(tmp_path: Path) -> Place:
     root = tmp_path / "a clone"
     environment = root / "train_tools" / "environment"
     environment.mkdir(parents=True)
-    for file in [*(PACKAGE / "environment").glob("*.py"), PACKAGE / "__main__.py", PACKAGE / "__init__.py"]:
+    (root / "train_tools" / "workspace").mkdir()
+    workspace = [PACKAGE / "workspace" / f"{name}.py" for name in ("__init__", "fields", "files", "toml")]
+    top = [PACKAGE / f"{name}.py" for name in ("__init__", "__main__", "errors")]
+    for file in [*(PACKAGE / "environment").glob("*.py"), *workspace, *top]:
         (root / file.relative_to(CLONE)).write_bytes(file.read_bytes())
     (root / "train_tools" / "cli.py").write_text(ECHO, encoding="utf-8")
     (root / "requirements").mkdir()

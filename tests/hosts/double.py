@@ -26,10 +26,12 @@ import sys
 import threading
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 from PIL import Image
+
+if TYPE_CHECKING:
+    import pytest  # webui_double.py runs where it isn't installed
 
 
 class InterrogateModels:
@@ -134,14 +136,10 @@ def sd_models_of_forge(folder: Path) -> dict[str, Any]:
     return {**names, **empty, "model_data": data, "FakeInitialModel": FakeInitialModel}
 
 
-def install(
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    is_offline: bool = False,
-    forge: bool = False,
-    folder: Path = Path("/webui"),
-) -> SimpleNamespace:
-    """Puts a webui's modules into this process for a test; returns what a test looks at."""
+def webui(
+    *, is_offline: bool = False, forge: bool = False, folder: Path = Path("/webui")
+) -> tuple[SimpleNamespace, dict[str, ModuleType]]:
+    """What a test looks at, and the modules."""
     sd_models = (sd_models_of_forge if forge else sd_models_of_a1111)(folder)
     parts = SimpleNamespace(
         interrogator=InterrogateModels(),
@@ -155,7 +153,6 @@ def install(
             api_auth=None,
         ),
         opts=SimpleNamespace(data={}),
-        sd_models=SimpleNamespace(**sd_models),
         data=sd_models["model_data"],
         rescans=[],
         freed=[],
@@ -184,8 +181,16 @@ def install(
             "unload_all_models": lambda: parts.freed.append("models"),
             "soft_empty_cache": lambda force=False: parts.freed.append("cache"),
         }
+    modules = {}
     for name, names in contents.items():
-        module = ModuleType(name)
-        module.__dict__.update(names)
+        modules[name] = ModuleType(name)
+        modules[name].__dict__.update(names)
+    return parts, modules
+
+
+def install(monkeypatch: pytest.MonkeyPatch, **how: Any) -> SimpleNamespace:
+    """Puts a webui's modules into this process for a test."""
+    parts, modules = webui(**how)
+    for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     return parts

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from train_tools.errors import UsageError
 from train_tools.planning.arguments import ARGUMENTS, ROWS
 from train_tools.planning.config_file import check, dumps, flattened, load
+from train_tools.planning.defaults import defaults_for, written
 from train_tools.planning.families import ALL, FAMILIES, Family
 from train_tools.workspace import toml
 
@@ -204,3 +205,13 @@ def test_what_is_written_is_read_again(data: st.DataObject) -> None:
     assert flattened(toml.loads(text)) == arguments
     assert list(toml.loads(text)) == [name for name in ARGUMENTS if name in arguments]
     assert text.startswith("# train_network.py\n")
+
+
+def test_a_familys_own_default_is_told_from_the_general_one() -> None:
+    """sd-scripts' scripts differ in some defaults; what runs must be what is shown."""
+    values = defaults_for("base.safetensors", "lumina")
+    assert values["timestep_sampling"] == "shift"
+    assert "timestep_sampling" not in written(values, "lumina")
+    assert written({**values, "timestep_sampling": "sigma"}, "lumina")["timestep_sampling"] == "sigma"
+    flux = {**defaults_for("base.safetensors", "flux"), "timestep_sampling": "sigma"}
+    assert "timestep_sampling" not in written(flux, "flux")

@@ -3,12 +3,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from execution.fake_engine import base_file, make_version, settings, write_safetensors
 from PIL import Image
 
+from train_tools.engines import registry
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.planning.images import read_dataset
 from train_tools.planning.plan import Plan, make_plan
@@ -246,10 +249,29 @@ def test_a_base_model_that_the_engine_cant_train_is_named_before_it_starts(
     assert not run.is_to_train
 
 
-def test_regularisation_images_that_nobody_trains_are_told(version: Version, tmp_path: Path) -> None:
-    assert not any(f.id == "reg-unused" for f in plan_for(version, tmp_path).findings)
+def test_regularisation_images_double_the_steps(version: Version, tmp_path: Path) -> None:
+    (before,) = plan_for(version, tmp_path).runs
+    assert "reg_data_dir" not in before.arguments
     picture(version.reg / "1_zorb", "a.png", (64, 64))
-    assert any(f.id == "reg-unused" for f in plan_for(version, tmp_path).findings)
+    (run,) = plan_for(version, tmp_path).runs
+    assert run.arguments["reg_data_dir"] == str(version.reg.absolute())
+    assert run.images_seen == 2 * before.images_seen
+    assert run.steps > before.steps
+    assert run.digest != before.digest
+    (without,) = plan_for(version, tmp_path, use_reg_images="false").runs
+    assert without.digest == before.digest
+    both = plan_for(version, tmp_path, use_reg_images="true,false").runs
+    assert [r.digest for r in both] == [run.digest, before.digest]
+    assert "reg-false" in both[1].name
+
+
+def test_another_folder_of_regularisation_images_may_be_named(version: Version, tmp_path: Path) -> None:
+    picture(tmp_path / "mine" / "1_zorb", "a.png", (64, 64))
+    (run,) = plan_for(version, tmp_path, reg_data_dir=str(tmp_path / "mine")).runs
+    assert run.arguments["reg_data_dir"] == str(tmp_path / "mine")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="holds no image"):
+        plan_for(version, tmp_path, reg_data_dir=str(tmp_path / "empty"))
 
 
 def test_the_disk_must_hold_what_a_run_needs_to_go_on_too(
@@ -267,3 +289,42 @@ def test_the_disk_must_hold_what_a_run_needs_to_go_on_too(
         else:
             with pytest.raises(UsageError, match="make room"):
                 plan_for(version, tmp_path, **changes)
+
+
+class Everything:
+    """An engine that trains whatever there is, one run at a time."""
+
+    name = "sd-scripts"
+    processes = 1
+
+    def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
+        return []
+
+    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
+        return []
+
+    def pack_key(self, arguments: Mapping[str, Any]) -> str:
+        return str(arguments["output_dir"])
+
+    def command(self, run_folders: Sequence[Path]) -> list[str]:
+        return []
+
+
+def test_each_run_is_trained_by_the_first_engine_that_can(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.ENGINES, "sd-scripts", Everything())
+    grid = {"optimizer_type": "AdamW,Lion,Prodigy,DAdaptAdam", "learning_rate": "1e-4"}
+    plan = plan_for(version, tmp_path, **grid)
+    assert [run.engine for run in plan.runs] == ["packed", "packed", "sd-scripts", "sd-scripts"]
+    assert [len(pack) for pack in plan.packs] == [2, 1, 1]
+    assert not any(run.reasons for run in plan.runs)
+    only = plan_for(version, tmp_path, **grid, engine="packed")
+    assert [bool(run.reasons) for run in only.runs] == [False, False, True, True]
+    assert [run.digest for run in only.runs] == [run.digest for run in plan.runs]
+
+
+def test_what_no_engine_can_train_says_why_of_each(version: Version, tmp_path: Path) -> None:
+    (run,) = plan_for(version, tmp_path, optimizer_type="Prodigy", learning_rate="1").runs
+    assert any(reason.startswith("packed: ") for reason in run.reasons)
+    assert any(reason.startswith("sd-scripts: ") for reason in run.reasons)

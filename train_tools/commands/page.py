@@ -80,7 +80,8 @@ def read_password(file: Path | None) -> str:
 def bound(address: str, port: int) -> socket.socket:
     """Raises UsageError where the port is taken."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol said, asyncio sends small answers at once; else each would wait 40 ms for an acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # On Windows this would let two programs share a port.
     if sys.platform != "win32":
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -5,6 +5,7 @@ All sizes are (width, height) in pixels.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,30 @@ class Bucket:
 
     size: Size
     resized: Size
+
+
+@dataclass(frozen=True)
+class BucketRule:
+    """What of a run's arguments decides which image goes into which bucket. Sizes in pixels."""
+
+    resolution: Size
+    is_on: bool
+    minimum: int
+    maximum: int
+    step: int
+    no_upscale: bool
+
+    @functools.cached_property
+    def resolutions(self) -> list[Size]:
+        """The sizes of its buckets; raises UsageError where the limits leave no room for the resolution."""
+        if not self.is_on:
+            return [self.resolution]
+        return bucket_resolutions(self.resolution, self.minimum, self.maximum, self.step)
+
+    def bucket_of(self, image: Size) -> Bucket:
+        """Where an image of this size is trained."""
+        no_upscale = self.is_on and self.no_upscale
+        return choose_bucket(image, self.resolutions, self.resolution, self.step, no_upscale)
 
 
 def bucket_resolutions(resolution: Size, minimum: int, maximum: int, step: int) -> list[Size]:

@@ -5,11 +5,11 @@ Everything that counts, plans or trains a version's images reads them here.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from train_tools.dataset.buckets import Size
@@ -23,11 +23,14 @@ REPEATS_FOLDER = re.compile(r"(\d+)_(.+)", re.DOTALL)
 SAMPLE_BYTES = 65_536  # of each end of a file; enough to tell edited images apart
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class TrainingImage:
+    """`repeats` is how often an epoch shows it. `is_reg` is a regularisation image."""
+
     path: Path
     concept: str
     repeats: int
+    is_reg: bool = False
 
     @property
     def caption_file(self) -> Path:
@@ -67,6 +70,26 @@ def training_images(folder: Path) -> list[TrainingImage]:
     return found
 
 
+def beside(images: Sequence[TrainingImage], reg: Sequence[TrainingImage]) -> list[TrainingImage]:
+    """The regularisation images of an epoch: as many as `images` with their repeats.
+
+    The rule of sd-scripts (`DreamBoothDataset`): they are taken in order with their folder's repeats until there are
+    enough, and what is left out isn't shown; fewer are repeated once more each, round after round.
+    """
+    missing = sum(image.repeats for image in images) if reg else 0
+    taken: list[int] = []
+    for image in reg:
+        if missing <= 0:
+            break
+        taken.append(image.repeats)
+        missing -= image.repeats
+    rounds, more = divmod(max(missing, 0), len(taken) or 1)
+    return [
+        dataclasses.replace(image, repeats=repeats + rounds + (index < more), is_reg=True)
+        for index, (image, repeats) in enumerate(zip(reg, taken, strict=False))
+    ]
+
+
 def is_trained(path: Path) -> bool:
     return has_picture_name(path.name) and path.is_file()
 
@@ -81,10 +104,10 @@ def fingerprint(images: Sequence[TrainingImage]) -> str:
     Of large pictures both ends and the length are read: enough to notice an edit, quick for thousands.
     """
     whole = hashlib.sha256()
-    for image in sorted(images, key=lambda image: (image.path.parent.name, image.path.name)):
+    for image in sorted(images, key=lambda image: (image.is_reg, image.path.parent.name, image.path.name)):
         for path in (image.path, *(image.path.with_suffix(suffix) for suffix in CAPTION_SUFFIXES)):
             if path.is_file():
-                name = f"{path.parent.name}/{path.name}\0"
+                name = f"{'reg/' * image.is_reg}{path.parent.name}/{path.name}\0"
                 whole.update(name.encode("utf-8", "surrogateescape") + _sample(path))
     return whole.hexdigest()
 

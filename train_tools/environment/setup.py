@@ -14,7 +14,9 @@ from train_tools.environment.failure import SetupError, advice
 from train_tools.environment.journal import Journal
 from train_tools.environment.machine import Machine, this_machine
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, Place
-from train_tools.environment.plan import Command, Stage
+from train_tools.environment.plan import Command, Stage, all_attempts
+from train_tools.environment.process import process_environment
+from train_tools.errors import TrainToolsError
 
 Say = Callable[[str], None]
 STILL_S = 20.0  # between two signs of life
@@ -46,7 +48,7 @@ def recorded(place: Place, stages: list[Stage], say: Say, environ: Mapping[str, 
     journal = Journal(place.journal)
     try:
         set_up(place, stages, say, environ, holder, journal)
-    except (SetupError, OSError) as error:
+    except (SetupError, TrainToolsError, OSError) as error:
         journal.failed(str(error))
         raise
     except KeyboardInterrupt:
@@ -64,8 +66,8 @@ def set_up(
     journal: Journal,
 ) -> None:
     started = time.monotonic()
-    machine = this_machine(environ)
     variables = installer_variables(environ)
+    machine = this_machine(variables)
     place.log.parent.mkdir(parents=True, exist_ok=True)
     place.log.write_bytes(b"")
 
@@ -107,7 +109,7 @@ def attempt(
 ) -> None:
     """Raises SetupError when every attempt of the stage has failed."""
     failed_at = 0
-    for commands in stage.attempts(machine):
+    for commands in all_attempts(stage, machine):
         failed_at = place.log.stat().st_size
         if all(run(command, place, say, variables, holder) for command in commands):
             if stage.content():
@@ -155,9 +157,11 @@ def wait(process: subprocess.Popen[bytes], log: Path, say: Say, started: float) 
 
 def installer_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The user's variables less those that would let the installer reach outside the environment."""
-    outside = ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "__PYVENV_LAUNCHER__")
-    variables = {name: value for name, value in environ.items() if name not in outside}
+    outside = (
+        "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "__PYVENV_LAUNCHER__",
+    )  # fmt: skip
+    variables = {name: value for name, value in process_environment(environ).items() if name not in outside}
     variables |= {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
     variables |= {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     # uv may be called in the middle of a plan that begins with pip.
-    return variables | mirrors.uv_variables(mirrors.pip_settings(sys.executable), environ)
+    return variables | mirrors.uv_variables(mirrors.pip_settings(sys.executable), variables)

@@ -12,8 +12,11 @@ from train_tools.environment.failure import SetupError
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, Place, place
 from train_tools.environment.plan import stages
 from train_tools.environment.setup import prepare
+from train_tools.errors import TrainToolsError
 
 INTERRUPTED = 130
+# Commands that make, look at or mend the environment: they run where they are called, with any Python.
+WITHOUT_ENVIRONMENT = ("env", "doctor")
 
 
 def say(text: str) -> None:
@@ -31,7 +34,7 @@ def enter(argv: list[str], with_tests: bool = False) -> int | None:
     try:
         if not (chosen.kept and chosen.identity()):
             prepare(chosen, stages(chosen, base_python(), with_tests), say)
-    except SetupError as error:
+    except (SetupError, TrainToolsError) as error:
         say(f"train_tools: {error}")
         return 1
     except OSError as error:

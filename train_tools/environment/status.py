@@ -25,7 +25,8 @@ SHOWN = ("torch", "torchvision", "diffusers", "transformers", "onnxruntime", "xf
 @dataclass(frozen=True)
 class EnvironmentStatus:
     """`state` is absent, making (a process is at it now), broken (not whole, or not up to date; `error` says what to
-    do) or ready. `size` in bytes, 0 where unknown. `progress` is the journal's last line while it is being made.
+    do) or ready. `size` in bytes, 0 where unknown. `progress` is the journal's last line while something is made: in
+    the state ready that is an upgrade, or a version of sd-scripts.
     """
 
     state: str
@@ -54,7 +55,10 @@ def environment_status(environ: Mapping[str, str] = os.environ) -> EnvironmentSt
     events = journal.read(chosen.journal)
     last = events[-1] if events else {}
     failed = str(last.get("text", "")) if last.get("event") == journal.FAILED else ""
+    busy = lock.is_held(chosen.lock)
     state, error = state_of(chosen, failed)
+    if busy and state != READY:
+        state, error = MAKING, ""
     known = record.read(chosen)
     return EnvironmentStatus(
         state=state,
@@ -67,15 +71,13 @@ def environment_status(environ: Mapping[str, str] = os.environ) -> EnvironmentSt
         error=error,
         log=chosen.log,
         journal=chosen.journal,
-        progress=last if state == MAKING else {},
+        progress=last if busy else {},
         kept=chosen.kept,
     )
 
 
 def state_of(chosen: Place, failed: str) -> tuple[str, str]:
     """(state, error); `failed` is how the last set-up ended, if it failed."""
-    if lock.is_held(chosen.lock):
-        return MAKING, ""
     if chosen.is_foreign():
         return BROKEN, f"{chosen.folder} was not made by this program; move it away, or name another folder"
     if not chosen.stamps.is_dir():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,26 @@ def lane_lock(root: Path, lane: str, wait: float = 0.0) -> FileLock:
     folder = root / "train_tools"
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / f".worker-{lane}.lock", timeout=wait)
+
+
+@contextlib.contextmanager
+def training(root: Path, lane: str = DEFAULT_LANE) -> Iterator[bool]:
+    """Held while something is trained in the lane, by its worker or a command; false where another process does.
+
+    Two trainings on one GPU would both run out of memory, or crawl.
+    """
+    folder = root / "train_tools"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f".training-{lane}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def has_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:

@@ -74,9 +74,17 @@ def pack_size(version: Version, changes: Mapping[str, Any]) -> int:
 
 
 def add_job(
-    queue: Queue, version: Version, kind: str, changes: Mapping[str, str], conditions: Conditions
+    queue: Queue,
+    version: Version,
+    kind: str,
+    changes: Mapping[str, str],
+    conditions: Conditions,
+    note: str = "",
 ) -> Ticket:
-    """Queues captions or previews of a version; `changes` are laid over its settings when the job starts."""
+    """Queues captions or previews of a version; `changes` are laid over its settings when the job starts.
+
+    `note` is said then.
+    """
     with queue.locked() as connection:
         folder = free_name(version.folder / "jobs", f"{time_stamp()}-{kind}")
         folder.mkdir(parents=True)
@@ -84,7 +92,9 @@ def add_job(
             "run_id": folder.name, "digest": "", "engine": kind, "steps": 0, "output_name": "",
             "dataset_fingerprint": "",
         }  # fmt: skip
-        ticket = Ticket(kind, **dataclasses.asdict(conditions), settings=dict(changes), identity=identity)
+        ticket = Ticket(
+            kind, **dataclasses.asdict(conditions), settings=dict(changes), identity=identity, note=note
+        )
         placed = queue.add(connection, folder, ticket)
         fresh(folder, identity, {})
         return placed

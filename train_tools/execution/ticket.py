@@ -11,8 +11,11 @@ from train_tools.errors import TrainToolsError
 from train_tools.workspace.files import read_json, write_json
 
 FILE = "queue.json"
-TRAIN, CAPTION, PREVIEW = KINDS = ("train", "caption", "preview")
+TRAIN, CAPTION, PREVIEW, SCORE = ASKED_KINDS = ("train", "caption", "preview", "score")
+INTAKE, PROCESS, RESTORE, REGULARISE = DATA_KINDS = ("intake", "process", "restore", "regularise")
+KINDS = (*ASKED_KINDS, *DATA_KINDS)
 DEFAULT_LANE = "gpu"
+LIGHT_LANE = "light"  # work of the CPU on a dataset, which waits behind no training
 
 
 @dataclasses.dataclass(frozen=True)

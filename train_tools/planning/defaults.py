@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,9 +27,7 @@ ALWAYS_WRITTEN = frozenset({
 })  # fmt: skip
 # Read ten thousand times in one plan.
 PATHS = tuple(name for name, row in KNOWN.items() if row.is_path and name != "pretrained_model_name_or_path")
-SD_DEFAULTS = tuple(
-    (name, row.sd_default, name in ALWAYS_WRITTEN) for name, row in KNOWN.items() if name in ARGUMENTS
-)
+ROWS = tuple(ARGUMENTS[name] for name in KNOWN if name in ARGUMENTS)
 
 
 def defaults_for(base_model: str, family: str = "") -> dict[str, Any]:
@@ -38,7 +37,9 @@ def defaults_for(base_model: str, family: str = "") -> dict[str, Any]:
 
     Arguments that Train Tools chooses are added later, those that are old names of others never.
     """
-    defaults = {name: ARGUMENTS[name].default for name in KNOWN if name in ARGUMENTS}
+    defaults = {
+        row.name: row.sd_default_in(family) if row.default == row.sd_default else row.default for row in ROWS
+    }
     if family:
         defaults.update(FAMILIES[family].defaults)
     if _is_same_file(base_model, str(base_model_file())):
@@ -60,13 +61,18 @@ def complete(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str,
     return values
 
 
-def written(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What run.toml holds: without sd-scripts' own defaults, so that equal runs have equal files."""
+def written(values: Mapping[str, Any], family: str = "") -> dict[str, Any]:
+    """What run.toml holds: without sd-scripts' own defaults for `family`, so that equal runs have equal files."""
     return {
         name: value
-        for name, sd_default, is_always in SD_DEFAULTS
+        for name, sd_default, is_always in _sd_defaults(family)
         if (value := values.get(name)) is not None and (is_always or value != sd_default)
     }
+
+
+@functools.cache
+def _sd_defaults(family: str) -> tuple[tuple[str, Any, bool], ...]:
+    return tuple((row.name, row.sd_default_in(family), row.name in ALWAYS_WRITTEN) for row in ROWS)
 
 
 def differing(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:

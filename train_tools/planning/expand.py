@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
 from train_tools.planning.arguments import argument_named
-from train_tools.planning.base_family import base_family
+from train_tools.planning.base_family import BaseFamily, base_family
 from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
@@ -62,10 +63,11 @@ class PlannedRun:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A version whose images are trained on."""
+    """A version whose images are trained on. `reg` holds the regularisation images, "" where there are none."""
 
     version: Version
     dataset: Dataset
+    reg: str
 
     @functools.cached_property
     def images_folder(self) -> str:
@@ -73,17 +75,19 @@ class Source:
 
 
 class Expansion:
-    """Expands grids of one version for one engine; what many runs share is looked up once."""
+    """Expands grids of one version; what many runs share is looked up once. The first of `engines` that can trains."""
 
-    def __init__(self, version: Version, engine: Engine, findings: Findings) -> None:
+    def __init__(self, version: Version, engines: Sequence[Engine], findings: Findings) -> None:
         self._version = version
-        self._engine = engine
+        self._engines = engines
         self._findings = findings
         self._existing = ExistingRuns(version)
         self._defaults = functools.cache(
             lambda base_model: defaults_for(base_model, self._family(base_model).name)
         )
-        self.shape = functools.cache(lambda base_model: lora_shape(Path(base_model)))
+        self.shape = functools.cache(
+            lambda base_model: lora_shape(Path(base_model), self._family(base_model).name)
+        )
         self._family = functools.cache(lambda base_model: base_family(Path(base_model)))
         self._presets = all_presets(own_folder(version))
         self._identity = functools.cache(file_identity)
@@ -96,7 +100,7 @@ class Expansion:
         axes = list(grid.axes)
         found: dict[str, PlannedRun] = {}
         for values, source, preset in self._combinations(grid, overrides, exclusions):
-            arguments = written(values)
+            arguments = written(values, self._family(values["pretrained_model_name_or_path"]).name)
             content = digest(arguments, source.dataset.fingerprint, self._identity)
             if content in found:
                 if not overrides:
@@ -114,7 +118,8 @@ class Expansion:
     ) -> Iterator[tuple[dict[str, Any], Source, str]]:
         """The complete values of each combination that is to be trained, its images, and its preset."""
         for given in grid.combinations():
-            source = self._source(given.pop("dataset_version", None) or self._version.name)
+            name = given.pop("dataset_version", None) or self._version.name
+            with_reg = given.pop("use_reg_images", True)
             preset = given.pop("preset", "")
             combination = {**self._preset_for(preset, base_model_of(given)), **given}
             values = self._complete(combination)
@@ -123,7 +128,7 @@ class Expansion:
                     combination.update(rule.changes)
                     values = self._complete(combination)
             if not any(rule.holds(values) for rule in exclusions):
-                yield values, source, preset
+                yield values, self._source(name, values["reg_data_dir"], with_reg), preset
 
     def _preset_for(self, preset: str, base_model: str) -> Mapping[str, Any]:
         return combined(preset, self._presets, self._family(self._base(base_model)).name) if preset else {}
@@ -135,16 +140,17 @@ class Expansion:
         self, values: dict[str, Any], arguments: dict[str, Any], axes: list[str], content: str, source: Source
     ) -> PlannedRun:
         base_model = values["pretrained_model_name_or_path"]
-        shown = {**values, "dataset_version": source.version.name}
+        shown = {**values, "dataset_version": source.version.name, "use_reg_images": bool(source.reg)}
         further = [*axes, *(n for n in differing(values, self._defaults(base_model)) if n not in axes)]
         place = self._existing.place(run_name(shown, further), content)
         arguments = self._with_places(arguments, source, place)
         shape = self.shape(base_model)
         epochs = values["max_train_epochs"]
-        steps = steps_per_epoch(source.dataset, values) * epochs
+        base = self._family(base_model)
+        engine, reasons = self._engine_for(arguments, base)
+        steps = steps_per_epoch(source.dataset, values, engine.processes) * epochs
         if not shape.is_measured:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
-        base = self._family(base_model)
         check_run(Facts(values, steps, source.dataset, base), self._findings)
         names = checkpoint_names(arguments, steps)
         return PlannedRun(
@@ -155,11 +161,8 @@ class Expansion:
             label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes)
             or place.folder_name,
             arguments=arguments,
-            engine=self._engine.name,
-            reasons=(
-                *self._engine.unsupported_base(base.name, base.is_v2),
-                *self._engine.unsupported(arguments),
-            ),
+            engine=engine.name,
+            reasons=reasons,
             steps=steps,
             images_seen=source.dataset.images_per_epoch * epochs,
             checkpoints=tuple(names),
@@ -170,23 +173,44 @@ class Expansion:
             dataset_fingerprint=source.dataset.fingerprint,
         )
 
+    def _engine_for(self, arguments: Mapping[str, Any], base: BaseFamily) -> tuple[Engine, tuple[str, ...]]:
+        """With the reasons why it can't train the run after all, which then are those of every engine."""
+        refusals: list[str] = []
+        for engine in self._engines:
+            reasons = [*engine.unsupported_base(base.name, base.is_v2), *engine.unsupported(arguments)]
+            if not reasons:
+                return engine, ()
+            refusals += (
+                reasons if len(self._engines) == 1 else [f"{engine.name}: {reason}" for reason in reasons]
+            )
+        return self._engines[0], tuple(refusals)
+
     def _with_places(self, arguments: dict[str, Any], source: Source, place: Place) -> dict[str, Any]:
         folder = f"{self._trains}{os.sep}{place.folder_name}"  # Path is slow, for thousands
         return {
             **arguments,
             "train_data_dir": source.images_folder,
+            **({"reg_data_dir": source.reg} if source.reg else {}),
             "output_dir": folder,
             "output_name": place.output_name,
             "logging_dir": f"{folder}{os.sep}logs",
         }
 
-    def _read_source(self, name: str) -> Source:
+    def _read_source(self, name: str, reg_data_dir: str | None, with_reg: bool) -> Source:
         siblings = {folder.name: folder for folder in folders_in(self._version.folder.parent)}
         if name not in siblings:
             what = f"version of project {self._version.project!r}"
             raise UsageError(missing(what, name, list(siblings), "version create"))
         version = Version(self._version.project, name, siblings[name])
-        return Source(version, read_dataset(version.processed))
+        folder = Path(reg_data_dir) if reg_data_dir else version.reg.absolute()
+        has_reg = with_reg and bool(training_images(folder))
+        if reg_data_dir and with_reg and not has_reg:
+            raise UsageError(f"reg_data_dir {folder} holds no image in a <repeats>_<class> folder")
+        return Source(
+            version,
+            read_dataset(version.processed, folder if has_reg else None),
+            str(folder) if has_reg else "",
+        )
 
 
 def _checked_base(base_model: str) -> str:

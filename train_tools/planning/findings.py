@@ -30,7 +30,6 @@ GENERAL: dict[str, tuple[Severity, str]] = {
     "same-value": ("advice", ""),
     "same-run": ("advice", "it is trained once"),
     "unknown-setting": ("warning", "it is ignored; mend its name in [training]"),
-    "reg-unused": ("warning", "train without them, or move them away to be clear about it"),
     "time-guessed": ("advice", "they are measured with the first training like this on this machine"),
     "size-guessed": ("warning", "disk is that of a LoRA for Stable Diffusion 1.5"),
 }

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.dataset.buckets import Bucket, Size, bucket_resolutions, choose_bucket
-from train_tools.dataset.training import fingerprint, training_images
+from train_tools.dataset.buckets import BucketRule, Size
+from train_tools.dataset.training import beside, fingerprint, training_images
 from train_tools.errors import UsageError
 
 
@@ -23,7 +23,7 @@ class DatasetImage:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """`fingerprint` is equal as long as images, repeats and captions are."""
+    """`images` with the regularisation images of an epoch; `fingerprint` is equal as long as all and captions are."""
 
     images: tuple[DatasetImage, ...]
     fingerprint: str
@@ -33,31 +33,8 @@ class Dataset:
         return sum(image.repeats for image in self.images)
 
 
-@dataclass(frozen=True)
-class BucketRule:
-    """What of a run's arguments decides which image goes into which bucket. Sizes in pixels."""
-
-    resolution: Size
-    is_on: bool
-    minimum: int
-    maximum: int
-    step: int
-    no_upscale: bool
-
-    @functools.cached_property
-    def resolutions(self) -> list[Size]:
-        """The sizes of its buckets; raises UsageError where the limits leave no room for the resolution."""
-        if not self.is_on:
-            return [self.resolution]
-        return bucket_resolutions(self.resolution, self.minimum, self.maximum, self.step)
-
-    def bucket_of(self, image: Size) -> Bucket:
-        """Where an image of this size is trained."""
-        return choose_bucket(image, self.resolutions, self.resolution, self.step, self.no_upscale)
-
-
-def read_dataset(processed: Path) -> Dataset:
-    """The images of `<repeats>_<concept>` folders; only the files' heads are decoded.
+def read_dataset(processed: Path, reg: Path | None = None) -> Dataset:
+    """The images of `<repeats>_<concept>` folders, and those of `reg` beside them; only the files' heads are decoded.
 
     Raises UsageError where there are none, TrainToolsError where one can't be read.
     """
@@ -67,15 +44,20 @@ def read_dataset(processed: Path) -> Dataset:
             f"{processed} holds no image in a <repeats>_<concept> folder; "
             "add images and run `dataset process`"
         )
+    if reg is not None:
+        found += beside(found, training_images(reg))
     images = [DatasetImage(image.path, image.size(), image.repeats) for image in found]
     return Dataset(tuple(images), fingerprint(found))
 
 
-def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any]) -> int:
-    """Optimizer steps in one epoch: batches never mix buckets, so each bucket's last may be smaller."""
+def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any], processes: int = 1) -> int:
+    """Optimizer steps in one epoch: batches never mix buckets, so each bucket's last may be smaller.
+
+    `processes` share the batches.
+    """
     batch = int(arguments["train_batch_size"])
     batches = sum(-(-count // batch) for count in bucket_counts(dataset, bucket_rule(arguments)).values())
-    return -(-batches // int(arguments["gradient_accumulation_steps"]))
+    return -(-batches // (int(arguments["gradient_accumulation_steps"]) * processes))
 
 
 def bucket_rule(arguments: Mapping[str, Any]) -> BucketRule:

@@ -43,8 +43,7 @@ def kind_of(engine: str, arguments: Mapping[str, Any]) -> Kind:
 
 
 def measured_file(version: Version) -> Path:
-    # <root>/train_tools/projects/<project>/versions/<version>
-    return version.folder.parents[3] / "measured.json"
+    return version.shared_folder / "measured.json"
 
 
 def read_measured(file: Path) -> dict[str, dict[str, list[float]]]:

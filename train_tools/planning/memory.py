@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from train_tools.planning.lora_size import SD15, LoraShape
+from train_tools.planning.lora_size import SD15, LoraShape, factors_of
 
 ACTIVATIONS = 0.93e9  # bytes a sample
 CHECKPOINTED = 0.15e9
@@ -27,8 +27,15 @@ def memory_bytes(shape: LoraShape, arguments: Mapping[str, Any], runs: int) -> i
     number = PRECISION_BYTES[str(arguments.get("mixed_precision") or "no")]
     width, height = (int(side) for side in str(arguments["resolution"]).split(","))
     sample = CHECKPOINTED if arguments.get("gradient_checkpointing") else ACTIVATIONS
-    scale = shape.unet_parameters / SD15.unet_parameters * (width * height / 64) / BASIS_LATENTS * number / 2
+    scale = (
+        shape.targets.unet_parameters
+        / SD15.targets.unet_parameters
+        * (width * height / 64)
+        / BASIS_LATENTS
+        * number
+        / 2
+    )
     activations = runs * int(arguments["train_batch_size"]) * sample * scale
     state = STATE_BYTES.get(str(arguments["optimizer_type"]).lower(), DEFAULT_STATE_BYTES)
-    trained = int(arguments["network_dim"]) * (shape.unet_width + shape.text_width)
+    trained = factors_of(shape, arguments).numbers
     return round(CONTEXT + shape.parameters * number + runs * trained * state + activations)

@@ -45,8 +45,7 @@ class Preset:
 
 
 def own_folder(version: Version) -> Path:
-    # <root>/train_tools/projects/<project>/versions/<version>
-    return version.folder.parents[3] / "presets"
+    return version.shared_folder / "presets"
 
 
 def all_presets(own: Path) -> dict[str, Preset]:

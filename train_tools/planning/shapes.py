@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_tools.dataset.buckets import BucketRule
 from train_tools.planning.base_family import base_family
 from train_tools.planning.defaults import base_model_of, complete, defaults_for
 from train_tools.planning.grid import make_grid
-from train_tools.planning.images import BucketRule, bucket_rule
+from train_tools.planning.images import bucket_rule
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 

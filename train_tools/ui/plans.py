@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from train_tools.errors import UsageError
 from train_tools.planning.arguments import KNOWN
-from train_tools.planning.base_family import base_family
+from train_tools.planning.base_family import BaseFamily, base_family
+from train_tools.planning.defaults import defaults_for
 from train_tools.planning.expand import PlannedRun
-from train_tools.planning.families import FAMILIES
+from train_tools.planning.families import BASE, FAMILIES
 from train_tools.planning.findings import Finding
 from train_tools.planning.fixes import Runs, fix_for
 from train_tools.planning.names import base_name
 from train_tools.planning.plan import Plan
+from train_tools.planning.presets import Preset, combined
 from train_tools.planning.setting_text import one_text
 from train_tools.ui.texts import texts
 
@@ -29,8 +33,16 @@ MOST_REASONS = 5
 
 @dataclass(frozen=True)
 class Kept:
+    """`given` are the texts of the settings that it was made with; `presets` all that there are."""
+
     plan: Plan
-    overrides: str  # those that it was made with, to which a fix adds
+    given: Mapping[str, str]
+    presets: Mapping[str, Preset]
+
+    @property
+    def overrides(self) -> str:
+        """To which a fix adds."""
+        return self.given.get("overrides", "")
 
 
 class Plans:
@@ -86,6 +98,7 @@ def summary(kept: Kept) -> dict[str, Any]:
         "memory_bytes": plan.memory_bytes,
         "axes": {name: [axis_text(name, value) for value in values] for name, values in plan.axes.items()},
         "bases": _bases(plan),
+        "defaults": _defaults(kept),
         "findings": [_finding(finding, runs, kept) for finding in plan.findings[:MOST_FINDINGS]],
         "more_findings": max(0, len(plan.findings) - MOST_FINDINGS),
         "identity": _identity(plan),
@@ -103,15 +116,32 @@ def axis_text(name: str, value: Any) -> str:
 
 
 def _bases(plan: Plan) -> list[dict[str, str]]:
-    files = dict.fromkeys(str(run.arguments["pretrained_model_name_or_path"]) for run in plan.runs)
-    return [{"name": base_name(file), "family": _title(file)} for file in files]
+    files = dict.fromkeys(str(run.arguments[BASE]) for run in plan.runs)
+    families = {file: base_family(Path(file)) for file in files}
+    return [
+        {"name": base_name(file), "id": family.name, "family": _title(family)}
+        for file, family in families.items()
+    ]
 
 
-def _title(file: str) -> str:
-    family = base_family(Path(file))
+def _title(family: BaseFamily) -> str:
     if family.name == "sd":
         return "Stable Diffusion 2" if family.is_v2 else "Stable Diffusion 1"
     return FAMILIES[family.name].title if family.name else ""
+
+
+def _defaults(kept: Kept) -> dict[str, str]:
+    """What an empty field means, where that isn't the table's default: by the base model, and by the preset."""
+    base = str(kept.plan.runs[0].arguments[BASE])
+    family = base_family(Path(base)).name
+    values = defaults_for(base, family)
+    with contextlib.suppress(UsageError):  # several presets are compared
+        values |= combined(kept.given["preset"], kept.presets, family) if kept.given.get("preset") else {}
+    return {
+        name: one_text(KNOWN[name], value)
+        for name, value in values.items()
+        if name != BASE and value != KNOWN[name].default
+    }
 
 
 def _finding(finding: Finding, runs: Runs, kept: Kept) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.ui.kept import Kept
 from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
+from train_tools.workspace.lock import BusyError
 from train_tools.workspace.workspace import Version, Workspace
 
 T = TypeVar("T")
@@ -190,9 +191,9 @@ def _plain(value: Any) -> Any:
 
 
 async def refused(_request: Request, error: Exception) -> Response:
-    """A person's mistake: one sentence, status 400."""
+    """A person's mistake: one sentence, status 400; 409 where the same works once another writer is done."""
     assert isinstance(error, TrainToolsError)
-    return as_json({"error": str(error)}, 400)
+    return as_json({"error": str(error)}, 409 if isinstance(error, BusyError) else 400)
 
 
 async def failed(request: Request, error: Exception) -> Response:

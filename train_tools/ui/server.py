@@ -20,6 +20,7 @@ from train_tools.errors import TrainToolsError
 from train_tools.ui import routing
 from train_tools.ui.access import Access, Guard
 from train_tools.ui.kept import Kept
+from train_tools.ui.later import Later
 from train_tools.ui.routes import (
     captions,
     compare,
@@ -27,6 +28,7 @@ from train_tools.ui.routes import (
     files,
     plan,
     plan_sources,
+    publish,
     queue,
     session,
     tools,
@@ -35,7 +37,9 @@ from train_tools.ui.routes import (
 )
 from train_tools.ui.tasks import Tasks
 
-PANELS = (session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, tools, files)
+PANELS = (
+    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, publish, tools, files,
+)  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 
 
@@ -67,6 +71,7 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
     app.state.root = root
     app.state.kept = Kept()
     app.state.tasks = Tasks()
+    app.state.later = Later()
     return app
 
 

@@ -54,6 +54,8 @@ def comparable(name: str) -> str:
     Invisible characters don't count (HFS+ ignores some), and letters are equal where their capitals are:
     Windows compares capitals, other systems fold, and the two differ for ı, ß, ſ and their like.
     """
+    if name.isascii():
+        return name.upper().casefold()  # what the rest comes to, and thousands of run names are
     text = "".join(character for character in name if unicodedata.category(character) != "Cf")
     for _ in range(2):  # a capital can fall into a letter and an accent, which have capitals of their own
         text = unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).upper().casefold())

@@ -101,6 +101,24 @@ def test_an_epoch_shows_each_image_as_often_as_it_is_repeated(
     assert any(not torch.equal(a.latents, b.latents) for a, b in zip(batches, others, strict=True))
 
 
+def test_regularisation_images_are_as_many_and_weigh_what_is_said(
+    arguments: dict[str, object], base: BaseModel, tmp_path: Path
+) -> None:
+    folder = tmp_path / "reg" / "2_ball"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    run = read(arguments, reg_data_dir=str(tmp_path / "reg"), prior_loss_weight=0.25)
+    items = read_items(run)
+    reg = [item for item in items if item.is_reg]
+    assert [item.repeats for item in reg] == [4, 4, 3]  # 2 each, then 5 more to make 11
+    buckets = encode(items, base, False, 4, lambda *_: None)
+    batches = list(RunData(run, buckets).epoch(epoch_schedule(buckets, 2, epoch=1)))
+    told = [(c, w) for batch in batches for c, w in zip(batch.captions, batch.weights, strict=True)]
+    assert len(told) == 22
+    assert all((caption == "ball") == (weight == 0.25) for caption, weight in told)
+
+
 def test_shuffling_keeps_the_first_tags(arguments: dict[str, object], base: BaseModel) -> None:
     run = read(arguments, shuffle_caption=True, keep_tokens=1)
     buckets = encode(read_items(run), base, False, 4, lambda *_: None)

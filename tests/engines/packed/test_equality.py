@@ -56,7 +56,9 @@ def config(**changes: object) -> RunConfig:
 def batches_of(seed: int, steps: int) -> Iterator[Batch]:
     generator = torch.Generator().manual_seed(seed)
     for step in range(steps):
-        yield Batch(torch.randn(1, 4, 8, 8, generator=generator), [CAPTIONS[(step + seed) % len(CAPTIONS)]])
+        yield Batch(
+            torch.randn(1, 4, 8, 8, generator=generator), [CAPTIONS[(step + seed) % len(CAPTIONS)]], [1.0]
+        )
 
 
 def run_pack(configs: list[RunConfig], base: BaseModel, steps: int) -> tuple[Pack, list[list[float]]]:
@@ -172,7 +174,7 @@ def test_a_run_that_becomes_nan_stops_alone(base: BaseModel) -> None:
         for step, batches in enumerate(zip(*streams, strict=True)):
             own = list(batches)
             if step == 3:
-                own[1] = Batch(torch.full_like(own[1].latents, float("nan")), own[1].captions)
+                own[1] = Batch(torch.full_like(own[1].latents, float("nan")), own[1].captions, [1.0])
             losses = pack.step(own)
             assert (losses[1] == losses[1]) == (step != 3)
     assert pack.alive == [True, False, True, True]

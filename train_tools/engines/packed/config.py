@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from train_tools.dataset.buckets import BucketRule
 from train_tools.errors import UsageError
 from train_tools.workspace import toml
 
@@ -24,6 +26,7 @@ class RunConfig:
     train_data_dir: Path
     epochs: int
     batch_size: int = 1
+    reg_data_dir: Path | None = None
     resolution: tuple[int, int] = (512, 512)  # width, height
     enable_bucket: bool = False
     min_bucket_reso: int = 256
@@ -50,8 +53,16 @@ class RunConfig:
     network_alpha: float = 1
     seed: int = 0
     min_snr_gamma: float = 0
+    prior_loss_weight: float = 1.0  # of regularisation images
     max_grad_norm: float = 1.0
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)  # as they stand in run.toml
+
+    @functools.cached_property
+    def bucket_rule(self) -> BucketRule:
+        return BucketRule(
+            self.resolution, self.enable_bucket, self.min_bucket_reso, self.max_bucket_reso,
+            self.bucket_reso_steps, self.bucket_no_upscale,
+        )  # fmt: skip
 
 
 def read(folder: Path) -> RunConfig:
@@ -85,6 +96,7 @@ def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
         output_name=str(get("output_name") or folder.name),
         base_model=Path(str(get("pretrained_model_name_or_path"))),
         train_data_dir=Path(str(get("train_data_dir"))),
+        reg_data_dir=Path(str(get("reg_data_dir"))) if get("reg_data_dir") else None,
         epochs=int(arguments["max_train_epochs"]),
         batch_size=int(get("train_batch_size") or 1),
         resolution=_resolution(get("resolution")),
@@ -114,6 +126,7 @@ def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
         # sd-scripts draws a seed where none is given; a run must be repeatable, so 0 it is.
         seed=int(seed) if seed is not None else 0,
         min_snr_gamma=float(get("min_snr_gamma") or 0),
+        prior_loss_weight=_first_number(get("prior_loss_weight"), 1.0),
         max_grad_norm=_first_number(get("max_grad_norm"), 1.0),
         arguments=dict(arguments),
     )

@@ -23,8 +23,7 @@ from torch import Tensor
 
 from train_tools.base_model.architecture import LATENT_SCALE
 from train_tools.base_model.load import BaseModel
-from train_tools.dataset.buckets import bucket_resolutions, choose_bucket
-from train_tools.dataset.training import training_images
+from train_tools.dataset.training import TrainingImage, beside, training_images
 from train_tools.errors import UsageError
 
 from .config import RunConfig
@@ -40,6 +39,7 @@ class Item:
     repeats: int
     resized: tuple[int, int]
     bucket: tuple[int, int]
+    is_reg: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,38 +54,33 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Batch:
-    """One run's share of a step: latents (B, 4, h, w) and B captions."""
+    """One run's share of a step: latents (B, 4, h, w), B captions, B weights of their losses."""
 
     latents: Tensor
     captions: list[str]
+    weights: list[float]
 
 
 def read_items(config: RunConfig) -> list[Item]:
-    """The images that a run trains on, sorted by path.
+    """The images that a run trains on, regularisation images last.
 
     Raises UsageError where there are none or a caption file isn't UTF-8, TrainToolsError where one is damaged.
     """
-    items: list[Item] = []
-    for image in training_images(config.train_data_dir):
-        resized, bucket = _place(image.size(), config)
-        caption = _caption(image.path, config.caption_extension, image.concept)
-        items.append(Item(image.path, image.path.parent.name, caption, image.repeats, resized, bucket))
-    if not items:
+    images = training_images(config.train_data_dir)
+    if not images:
         raise UsageError(
             f"{config.train_data_dir} holds no image in a <repeats>_<concept> folder; run `dataset process` first"
         )
-    return items
+    if config.reg_data_dir is not None:
+        images += beside(images, training_images(config.reg_data_dir))
+    return [_item(image, config) for image in images]
 
 
-def _place(size: tuple[int, int], config: RunConfig) -> tuple[tuple[int, int], tuple[int, int]]:
-    """What an image is resized to, and the bucket that is then cut from its centre."""
-    resolution, step = config.resolution, config.bucket_reso_steps
-    if not config.enable_bucket:
-        placed = choose_bucket(size, [resolution], resolution, step)
-    else:
-        resolutions = bucket_resolutions(resolution, config.min_bucket_reso, config.max_bucket_reso, step)
-        placed = choose_bucket(size, resolutions, resolution, step, config.bucket_no_upscale)
-    return placed.resized, placed.size
+def _item(image: TrainingImage, config: RunConfig) -> Item:
+    placed = config.bucket_rule.bucket_of(image.size())
+    caption = _caption(image.path, config.caption_extension, image.concept)
+    folder = image.path.parent.name
+    return Item(image.path, folder, caption, image.repeats, placed.resized, placed.size, image.is_reg)
 
 
 def _caption(image: Path, extension: str, concept: str) -> str:
@@ -178,7 +173,9 @@ class RunData:
     def _batch(self, bucket: Bucket, indices: list[int]) -> Batch:
         flips = [int(self._config.flip_aug and self._random.random() < 0.5) for _ in indices]
         captions = [self._shuffled(bucket.items[i].caption) for i in indices]
-        return Batch(bucket.latents[indices, flips], captions)
+        prior = self._config.prior_loss_weight
+        weights = [prior if bucket.items[i].is_reg else 1.0 for i in indices]
+        return Batch(bucket.latents[indices, flips], captions, weights)
 
     def _shuffled(self, caption: str) -> str:
         if not self._config.shuffle_caption:

@@ -41,6 +41,8 @@ class Shared:
 def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str, str]:
     """All metadata of the checkpoint after `epoch` epochs and `step` steps; every value is a string."""
     arguments = config.arguments
+    train = [item for item in shared.items if not item.is_reg]
+    reg = [item for item in shared.items if item.is_reg]
     batches = steps_per_epoch(shared.buckets, config.batch_size)
     resolution = f"{config.resolution[0]}x{config.resolution[1]}"
     values: dict[str, Any] = {f"ss_{name}": arguments.get(name) for name in SAME_NAME}
@@ -60,17 +62,18 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "ss_epoch": epoch,
         "ss_steps": step,
         "ss_max_train_steps": config.epochs * batches,
-        "ss_num_train_images": sum(item.repeats for item in shared.items),
-        "ss_num_reg_images": 0,
+        "ss_num_train_images": sum(item.repeats for item in train),
+        "ss_num_reg_images": sum(item.repeats for item in reg),
+        "ss_prior_loss_weight": config.prior_loss_weight,
         "ss_num_batches_per_epoch": batches,
         "ss_batch_size_per_device": config.batch_size,
         "ss_total_batch_size": config.batch_size,
         "ss_gradient_accumulation_steps": 1,
         "ss_gradient_checkpointing": False,
         "ss_resolution": str(config.resolution),
-        "ss_dataset_dirs": json.dumps(_folders(shared.items), ensure_ascii=False),
-        "ss_reg_dataset_dirs": "{}",
-        "ss_tag_frequency": json.dumps(_tags(shared.items), ensure_ascii=False),
+        "ss_dataset_dirs": json.dumps(_folders(train), ensure_ascii=False),
+        "ss_reg_dataset_dirs": json.dumps(_folders(reg), ensure_ascii=False),
+        "ss_tag_frequency": json.dumps(_tags(train), ensure_ascii=False),
         "ss_bucket_info": json.dumps(_buckets(shared.buckets)) if config.enable_bucket else "null",
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": "stable-diffusion-v1/lora",

@@ -82,7 +82,7 @@ class Pack:
         return Draws(torch.cat(noise).to(self.device), torch.cat(timesteps).to(self.device))
 
     def losses(self, batches: list[Batch], draws: Draws) -> Tensor:
-        """The loss of each run (K,): mean squared error of the predicted noise, weighted by min-SNR."""
+        """The loss of each run (K,): mean squared error of the predicted noise, weighted by min-SNR and by sample."""
         clean = torch.cat([batch.latents for batch in batches]).to(self.device)
         captions = [caption for batch in batches for caption in batch.captions]
         signal = self._signal[draws.timesteps].view(-1, 1, 1, 1)
@@ -96,7 +96,8 @@ class Pack:
         errors = (predicted.to(self._dtype) - draws.noise).pow(2).mean((1, 2, 3)).view(len(batches), -1)
         snr = self._snr[draws.timesteps].view_as(errors)
         # Hang et al. 2023, https://arxiv.org/abs/2303.09556, for a model that predicts noise.
-        return (errors * torch.minimum(self._gammas / snr, torch.ones_like(snr))).mean(1)
+        weights = errors.new_tensor([batch.weights for batch in batches])
+        return (errors * weights * torch.minimum(self._gammas / snr, torch.ones_like(snr))).mean(1)
 
     def backward(self, losses: Tensor) -> None:
         """Adds up the gradients of the living runs; a dead run's slice stays zero."""

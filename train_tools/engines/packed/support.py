@@ -15,11 +15,11 @@ EACH_RUN = frozenset({
     "output_dir", "output_name", "training_comment", "save_every_n_epochs", "save_precision",
     "learning_rate", "unet_lr", "text_encoder_lr", "optimizer_type", "optimizer_args",
     "lr_scheduler", "lr_warmup_steps", "network_dim", "network_alpha", "seed", "min_snr_gamma",
-    "max_grad_norm", "shuffle_caption", "keep_tokens",
+    "max_grad_norm", "shuffle_caption", "keep_tokens", "prior_loss_weight",
 })  # fmt: skip
 # Arguments that all runs of a pack must share, as they share the batch that runs through the base.
 SHARED = frozenset({
-    "pretrained_model_name_or_path", "train_data_dir", "caption_extension", "resolution",
+    "pretrained_model_name_or_path", "train_data_dir", "reg_data_dir", "caption_extension", "resolution",
     "enable_bucket", "min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale",
     "flip_aug", "train_batch_size", "max_train_epochs", "mixed_precision", "clip_skip",
     "network_train_unet_only", "network_train_text_encoder_only",
@@ -32,7 +32,7 @@ WITHOUT_EFFECT = frozenset({
     "tokenizer_cache_dir", "lowram", "highvram", "max_train_steps", "skip_cache_check", "cache_info",
     # What tunes something that this engine refuses or never does.
     "lr_scheduler_num_cycles", "lr_scheduler_power", "lr_scheduler_min_lr_ratio", "lr_scheduler_timescale",
-    "multires_noise_discount", "huber_c", "huber_scale", "huber_schedule", "prior_loss_weight",
+    "multires_noise_discount", "huber_c", "huber_scale", "huber_schedule",
     "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
     "sample_sampler", "dynamo_backend", "wandb_run_name", "log_tracker_name",
 })  # fmt: skip

@@ -10,18 +10,20 @@ from functools import partial
 import torch
 
 from train_tools.base_model.load import BaseModel, file_hash, load
+from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
 
 from . import metadata, state
 from .config import RunConfig
 from .data import Item, encode, read_items, steps_per_epoch
-from .events import EventLog
 from .loop import PRECISIONS, Loop, say
 from .pack import Pack
 from .support import WITHOUT_EFFECT, pack_key
 
 ENCODE_BATCH = 4
-PLACES = frozenset({"output_dir", "train_data_dir", "pretrained_model_name_or_path"})  # may move meanwhile
+PLACES = frozenset(
+    {"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path"}
+)  # may move meanwhile
 
 
 def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
@@ -70,7 +72,18 @@ def _identity(config: RunConfig, items: list[Item], model_hash: str) -> str:
         for name, value in config.arguments.items()
         if name not in PLACES and name not in WITHOUT_EFFECT
     }
-    images = [[i.folder, i.path.name, i.path.stat().st_size, i.caption, i.repeats, *i.bucket] for i in items]
+    images = [
+        [
+            i.folder,
+            i.path.name,
+            i.path.stat().st_size,
+            i.caption,
+            i.repeats,
+            *i.bucket,
+            *(["reg"] if i.is_reg else []),
+        ]
+        for i in items
+    ]
     return hashlib.sha256(json.dumps([arguments, images, model_hash], sort_keys=True).encode()).hexdigest()
 
 

@@ -12,7 +12,8 @@ from train_tools.execution.queue_actions import Conditions, add_training
 from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.planning import edited
 from train_tools.planning.arguments import ARGUMENTS, KNOWN
-from train_tools.planning.plan import DEFAULT_ENGINE, Plan, make_plan
+from train_tools.planning.plan import Plan, make_plan
+from train_tools.planning.presets import all_presets, own_folder
 from train_tools.tags.journal import settle
 from train_tools.ui import training_settings
 from train_tools.ui.guard import check_exposed
@@ -53,7 +54,7 @@ def _texts(call: Call, name: str) -> dict[str, str]:
 def planned(call: Call) -> dict[str, Any]:
     """A task. `changes` are what the page has and the version hasn't yet; `page` is any name of that page's own."""
     version, changes, again = call.version, _texts(call, "changes"), bool(call.field("again", bool, False))
-    engine, owner = str(call.field("engine", str, DEFAULT_ENGINE)), str(call.field("page"))
+    engine, owner = str(call.field("engine", str, "")), str(call.field("page"))
     plans = plans_of(call)
 
     def work(_task: Any) -> dict[str, Any]:
@@ -69,8 +70,8 @@ def planned(call: Call) -> dict[str, Any]:
 
 def _kept(version: Version, changes: Mapping[str, str], engine: str, again: bool) -> Kept:
     plan = make_plan(version, changes, engine, again=again, most_runs=MOST_RUNS)
-    overrides = changes.get("overrides", training_settings.read(version).values.get("overrides", ""))
-    return Kept(plan, overrides)
+    given = {**training_settings.read(version).values, **changes}
+    return Kept(plan, given, all_presets(own_folder(version)))
 
 
 def problem(sentence: str) -> dict[str, str]:
@@ -123,7 +124,7 @@ def edited_run(call: Call) -> dict[str, Any]:
 def started(call: Call) -> dict[str, Any]:
     """A task: queues the runs that are to be trained. `identity` is that of the plan which the person saw."""
     version, changes = call.version, _texts(call, "changes")
-    engine, again = str(call.field("engine", str, DEFAULT_ENGINE)), bool(call.field("again", bool, False))
+    engine, again = str(call.field("engine", str, "")), bool(call.field("again", bool, False))
     conditions = _conditions(call)
     check_exposed(call, changes)
     seen, root, owner, plans = str(call.field("identity")), call.root, str(call.field("page")), plans_of(call)

@@ -30,8 +30,8 @@ export const projects = () => state.projects;
 export const find = (project, version) =>
   state.projects.find((p) => p.name === project)?.versions.find((v) => v.name === version);
 
-/** What the bar's parts may do with it. */
-const bar = {
+/** What the bar's parts, and the trash in the Tools panel, may do with it. */
+export const parts = {
   projects,
   load,
   /** Goes to a project's version; its newest where none is named. */
@@ -62,12 +62,12 @@ function chooser(at) {
   if (!state.projects.length) return null;
   const version = find(at.project, at.version);
   return h("span", { class: "place" },
-    h("button", { class: "version", id: "bar-version", "aria-label": t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(bar, place.read()) },
+    h("button", { class: "version", id: "bar-version", "aria-label": t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(parts, place.read()) },
       version ? [h("span", { class: "project-name" }, at.project), h("span", { class: "muted" }, "/"), h("strong", null, at.version)] : t("bar.choose"),
       icon("down")),
     h("button", { class: "quiet", id: "bar-actions", "aria-label": t("bar.actions"), title: t("bar.actions"), "aria-haspopup": "menu",
-      onclick: (event) => showActions(bar, event.currentTarget, version ? place.read() : null) }, icon("more")));
+      onclick: (event) => showActions(parts, event.currentTarget, version ? place.read() : null) }, icon("more")));
 }
 
 /** What stands in the page before there is a version. */
-export const welcome = (root) => welcomePage(bar, root);
+export const welcome = (root) => welcomePage(parts, root);

@@ -1,0 +1,126 @@
+"""Which layers of a base model a LoRA changes, and how wide they are: from the names and shapes of its tensors alone.
+
+As sd-scripts' network modules choose them (networks.lora, lora_flux, lora_sd3, lora_lumina, lora_hunyuan_image,
+lora_anima of 48d368fa), for checkpoint files and for the parts of a diffusers folder.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+Shape = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """`width` is the sum of all layers' inputs and outputs: times the rank, it is the size of their factors."""
+
+    count: int = 0
+    width: int = 0
+
+    def __add__(self, other: Layers) -> Layers:
+        return Layers(self.count + other.count, self.width + other.width)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Of the UNet or transformer, of the text encoders, and what conv_dim adds: 3 × 3 kernels and what is beside them.
+
+    `unet_parameters` counts the weights of the UNet or transformer itself.
+    """
+
+    unet: Layers = Layers()
+    text: Layers = Layers()
+    kernels: Layers = Layers()
+    beside_kernels: Layers = Layers()
+    unet_parameters: int = 0
+
+
+LDM = r"model\.diffusion_model\."  # names in a checkpoint file; else those in a diffusers folder
+PARTS = rf"(?:{LDM}(?:input_blocks|middle_block|output_blocks)|down_blocks|mid_block|up_blocks)"
+UNET = re.compile(
+    PARTS + r"\..+\.(?:proj_in|proj_out|"
+    r"transformer_blocks\.\d+\.(?:attn\d\.(?:to_[qkv]|to_out\.0)|ff\.net\.(?:0\.proj|2)))\.weight"
+)
+KERNEL = re.compile(
+    rf"{LDM}(?:(?:input_blocks|middle_block|output_blocks)\..+\.(?:in_layers\.2|out_layers\.3|op)|"
+    r"output_blocks\.\d+\.\d\.conv)\.weight"
+    r"|(?:down_blocks|mid_block|up_blocks)\..+\.(?:conv[12]|downsamplers\.0\.conv|upsamplers\.0\.conv)\.weight"
+)
+BESIDE_KERNEL = re.compile(
+    rf"{LDM}.+\.(?:emb_layers\.1|skip_connection)\.weight"
+    r"|(?:down_blocks|mid_block|up_blocks)\..+\.(?:time_emb_proj|conv_shortcut)\.weight"
+)
+# Transformers: every linear layer of these parts, by family.
+STREAMS = re.compile(r"(?:double_blocks|single_blocks)\.\d+\.")
+BLOCKS = {
+    "flux": STREAMS,
+    "chroma": STREAMS,
+    "hunyuan_image": STREAMS,
+    "sd3": re.compile(r"joint_blocks\.\d+\."),
+    "lumina": re.compile(r"(?:layers|noise_refiner|context_refiner)\.\d+\.|final_layer\."),
+    "anima": re.compile(r"(?<!adapter\.)blocks\.\d+\.(?!.*_modulation)"),
+}
+# Text encoders: Hugging Face's CLIP, and OpenCLIP, whose q, k and v lie in one tensor.
+CLIP = re.compile(
+    r"(?:text_model\.)?encoder\.layers\.\d+\."
+    r"(?:self_attn\.(?:q_proj|k_proj|v_proj|out_proj)|mlp\.fc[12])\.weight"
+)
+OPEN_CLIP = re.compile(
+    r"transformer\.resblocks\.\d+\.(?:attn\.(in_proj_weight|out_proj\.weight)|mlp\.c_(?:fc|proj)\.weight)"
+)
+SD2_TEXT = (
+    "cond_stage_model.model.transformer.resblocks.23."  # the last of 24, which Stable Diffusion 2 doesn't use
+)
+UNET_WEIGHTS = (
+    "model.diffusion_model.", "down_blocks.", "mid_block.", "up_blocks.", "time_embedding.", "add_embedding.",
+    "conv_in.", "conv_norm_out.", "conv_out.",
+)  # fmt: skip
+# Text encoders that lie in files of their own.
+CLIP_L = Layers(72, 165_888)  # 12 layers of 768 and 3072
+CLIP_G = Layers(192, 737_280)  # 32 layers of 1280 and 5120
+TEXT_OF = {"flux": CLIP_L, "sd3": CLIP_L + CLIP_G}
+
+
+def targets_of(shapes: Mapping[str, Shape], family: str) -> Targets:
+    """`shapes` by the tensors' names; `family` is one of planning.families, "" where unknown."""
+    return _of_transformer(shapes, family) if family in BLOCKS else _of_unet(shapes)
+
+
+def _of_transformer(shapes: Mapping[str, Shape], family: str) -> Targets:
+    layers = [_layer(shape) for name, shape in shapes.items() if BLOCKS[family].search(name)]
+    weights = sum(math.prod(shape) for shape in shapes.values())
+    return Targets(sum(layers, Layers()), TEXT_OF.get(family, Layers()), unet_parameters=weights)
+
+
+def _of_unet(shapes: Mapping[str, Shape]) -> Targets:
+    unet = text = kernels = beside = Layers()
+    for name, shape in shapes.items():
+        if UNET.fullmatch(name):
+            unet += _layer(shape)
+        elif KERNEL.fullmatch(name):
+            kernels += Layers(1, shape[0] + math.prod(shape[1:]))
+        elif BESIDE_KERNEL.fullmatch(name):
+            beside += _layer(shape)
+        else:
+            text += _text_layer(name, shape)
+    weights = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(UNET_WEIGHTS))
+    return Targets(unet, text, kernels, beside, weights)
+
+
+def _layer(shape: Shape) -> Layers:
+    return Layers(1, shape[0] + shape[1]) if len(shape) >= 2 else Layers()
+
+
+def _text_layer(name: str, shape: Shape) -> Layers:
+    if CLIP.search(name):
+        return _layer(shape)
+    is_open = OPEN_CLIP.search(name)
+    if not is_open or name.startswith(SD2_TEXT):
+        return Layers()
+    if is_open[1] == "in_proj_weight":
+        return Layers(3, 3 * 2 * shape[1])
+    return _layer(shape)
