@@ -105,6 +105,8 @@ class CaptionsPanel {
   checked({ findings, limit }) {
     Object.assign(this, { findings, maxTokens: limit });
     this.#drawHead();
+    this.grid.refresh(this.grid.names);
+    this.editor.draw();
   }
 
   knownTags() {

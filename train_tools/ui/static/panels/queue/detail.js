@@ -7,11 +7,13 @@ import { short, when } from "../../kit/format.js";
 import * as place from "../../kit/place.js";
 import { poll } from "../../kit/poll.js";
 import { t } from "../../kit/texts.js";
+import { attempt } from "../../kit/toast.js";
 import { colourOf, curve } from "./curve.js";
 import { menuOf } from "./actions.js";
 import { nameOf, stateOf, TONES, whereOf } from "./row.js";
 
 const PARTS = ["past", "log", "settings"];
+const MOST_REMEDIES = 2;
 const MOST_LOG = 400_000; // characters kept in the page
 
 export async function detail(id, panel) {
@@ -67,7 +69,18 @@ class Detail {
     }
     this.can = can;
     const sentence = entry.state === "failed" || entry.state === "interrupted" ? entry.error : "";
-    fill(this.reason, sentence ? h("div", { class: "note bad", role: "alert" }, icon("warning"), h("div", null, sentence)) : null);
+    if (this.sentence === sentence) return;
+    this.sentence = sentence;
+    const helps = h("div", { class: "helps" });
+    fill(this.reason, sentence ? h("div", { class: "note bad", role: "alert" }, icon("warning"), h("div", null, h("div", { class: "detail-error" }, sentence), helps)) : null);
+    if (sentence) this.#explain(helps);
+  }
+
+  /** What is known to help; the error alone where nothing is. */
+  async #explain(node) {
+    const remedies = await attempt(() => api.get(`api/queue/${this.id}/remedies`));
+    fill(node, (remedies || []).slice(0, MOST_REMEDIES).map((remedy) => h("div", { class: "remedy" },
+      h("strong", null, remedy.means), h("div", null, t("queue.do", { what: remedy.do })))));
   }
 
   show(answer) {

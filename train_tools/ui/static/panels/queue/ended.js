@@ -68,8 +68,9 @@ function folded(panel) {
       STATES.map(([state, tone]) => chip(batch.entries, state, tone)));
     fill(reason);
     if (failed.length) {
-      append(reason, [h("span", null, failed[0].error || ""), " ",
-        h("button", { class: "link", onclick: () => act(panel, "retry", failed.map((entry) => entry.id)) }, t("queue.retry_failed", { n: failed.length }))]);
+      append(reason, [h("button", { class: "link", onclick: () => panel.open(failed[0].id) }, t("queue.what_helps")), " · ",
+        h("button", { class: "link", onclick: () => act(panel, "retry", failed.map((entry) => entry.id)) }, t("queue.retry_failed", { n: failed.length })),
+        h("div", null, failed[0].error || "")]);
     }
     draw();
   };
