@@ -63,6 +63,7 @@ def test_a_caption_is_written_with_tags_and_saved_as_one_leaves_it(
     page: Page, served: Served, version: Version
 ) -> None:
     open_captions(page, served)
+    assert page.locator(".caption-work").evaluate("node => node.offsetWidth") > 1200
     card(page, "red cat").click()
     field = page.get_by_label("Add a tag")
     field.fill("smile, red boots")

@@ -238,7 +238,9 @@ def test_a_wrong_captioner_is_a_sentence(page: TestClient, captioned: Version, g
 def test_two_thousand_images_stay_quick(
     page: TestClient, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _file: None)  # what the disk takes for 2,000 files is no handler's time
+    monkeypatch.setattr(
+        os, "fsync", lambda _file: None
+    )  # what the disk takes for 2,000 files is no handler's time
     folder = version.processed / "3_zorb"
     folder.mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(folder / "0000.png")

@@ -37,7 +37,7 @@ function row(finding, found, panel, leave) {
   const words = isAll ? t("captions.finding_all-missing") : t(`captions.finding_${finding.id}`, values);
   const actions = fixes(finding, found, panel).map(([label, run]) => h("button", { type: "button", onclick: leave(run) }, label));
   return h("div", { class: `note ${TONES[finding.severity]}` }, icon(finding.severity === "hint" ? "info" : "warning"),
-    h("div", { class: "finding" }, h("div", null, words), h("div", { class: "row tight" }, actions)));
+    h("div", { class: "check-finding" }, h("div", null, words), h("div", { class: "row tight" }, actions)));
 }
 
 function fixes(finding, found, panel) {

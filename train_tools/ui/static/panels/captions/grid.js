@@ -64,7 +64,7 @@ export class Grid {
     const source = api.versionPath(project, version, item.image, "thumbs") + api.queryOf({ side: 192, v: item.stamp });
     return h("div", { class: `caption-card ${name === this.chosen ? "chosen" : ""}`, "aria-current": String(name === this.chosen), onclick: () => this.panel.select(name), ondblclick: () => this.panel.editor.focus() },
       h("img", { src: source, alt: "", loading: "lazy", width: 96, height: 96 }),
-      h("div", { class: "caption-side" }, marks.length ? h("div", { class: "marks" }, marks) : null, h("div", { class: "caption-text" }, text || item.problem),
+      h("div", { class: "caption-side" }, marks.length ? h("div", { class: "caption-marks" }, marks) : null, h("div", { class: "caption-text" }, text || item.problem),
         h("div", { class: "small muted caption-name" }, fileOf(item))));
   }
 }

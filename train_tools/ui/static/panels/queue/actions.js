@@ -9,6 +9,7 @@ import { edit } from "./edit.js";
 import { hasEnded, isWaiting } from "./store.js";
 
 const AT_ONCE = 20; // entries of one call
+const EDITABLE = new Set(["train", "caption", "preview", "score"]); // what has settings
 
 /** Does `action` with the entries, a few at a time; says what couldn't be done. */
 export async function act(panel, action, ids, more = {}) {
@@ -37,7 +38,7 @@ export function menuOf(entry, panel) {
     items.push([t("queue.move_first"), () => one("move", { where: "first" })]);
     items.push([t("queue.move_last"), () => one("move", { where: "last" })]);
     items.push([t("queue.not_before"), () => askTime(entry, panel)]);
-    if (entry.state !== "interrupted") items.push([t("queue.edit"), () => edit(entry, panel)]);
+    if (entry.state !== "interrupted" && EDITABLE.has(entry.kind)) items.push([t("queue.edit"), () => edit(entry, panel)]);
   }
   if (["failed", "cancelled"].includes(entry.state)) items.push([t("queue.retry"), () => one("retry"), { main: true }]);
   if (!hasEnded(entry)) items.push([t("queue.cancel"), () => cancel(entry, panel), { danger: true, main: true }]);

@@ -10,7 +10,7 @@ import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { colourOf, curve } from "./curve.js";
 import { menuOf } from "./actions.js";
-import { nameOf, stateOf, TONES, whereOf } from "./row.js";
+import { nameOf, STAGES, stateOf, TONES, whereOf } from "./row.js";
 
 const PARTS = ["past", "log", "settings"];
 const MOST_REMEDIES = 2;
@@ -97,11 +97,12 @@ class Detail {
   }
 }
 
-const SAID = new Set(["stage", "checkpoint", "resumed", "paused", "finished", "failed", "warning"]);
+const SAID = new Set(["checkpoint", "resumed", "paused", "finished", "failed", "warning"]);
 
 function eventText(event) {
+  if (event.event === "stage") return t(`queue.begins_${STAGES.has(event.stage) ? event.stage : "other"}`);
   const name = SAID.has(event.event) ? event.event : "other";
-  const what = event.file || event.text || event.error || event.stage || "";
+  const what = event.file || event.text || event.error || "";
   const step = event.step === undefined ? "" : short(event.step);
   return t(`queue.event_${name}`, { what, step, event: event.event });
 }

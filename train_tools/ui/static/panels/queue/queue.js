@@ -19,7 +19,8 @@ const EVERY = 1500; // milliseconds
 const CURVES_EVERY = 3; // polls
 
 class QueuePanel {
-  constructor(root) {
+  constructor(root, context) {
+    this.context = context;
     this.store = new Store();
     this.opened = null;
     this.turns = 0;
@@ -93,8 +94,8 @@ class QueuePanel {
 }
 
 export default {
-  mount(root) {
-    const panel = new QueuePanel(root);
+  mount(root, context) {
+    const panel = new QueuePanel(root, context);
     return { unmount: () => panel.polling.end() };
   },
 };
