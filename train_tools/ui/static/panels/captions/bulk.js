@@ -46,10 +46,12 @@ class Bulk {
     const kinds = Object.keys(EDITS).map((kind) => h("option", { value: kind, selected: kind === start.kind }, t(`captions.edit_${kind}`)));
     this.kind = h("select", { onchange: () => this.#choose(this.kind.value) }, kinds);
     this.fields = h("div", { class: "fields" });
-    this.all = h("input", { type: "checkbox", role: "switch", checked: panel.filter.isEverything, disabled: panel.filter.isEverything, onchange: () => this.later() });
+    this.all = h("input", { type: "checkbox", role: "switch", checked: panel.filter.isEverything, disabled: panel.filter.isEverything,
+      onchange: () => this.later() });
     this.outcome = h("p", { class: "bulk-outcome", role: "status" });
     this.list = h("div", { class: "bulk-changes" });
-    this.node = h("div", { class: "bulk" }, h("label", { class: "field" }, h("span", { class: "label" }, t("captions.edit_kind")), this.kind), this.fields,
+    this.node = h("div", { class: "bulk" },
+      h("label", { class: "field" }, h("span", { class: "label" }, t("captions.edit_kind")), this.kind), this.fields,
       h("label", { class: "row tight" }, this.all, t("captions.every_caption")), this.outcome, this.list);
     this.#draw();
   }
@@ -72,13 +74,17 @@ class Bulk {
     const value = this.values[name];
     const label = h("span", { class: "label" }, t(`captions.field_${name}`));
     if (kind === "switch") {
-      return h("label", { class: "row tight" }, h("input", { type: "checkbox", role: "switch", checked: Boolean(value), onchange: (event) => change(name, event.target.checked) }), label);
+      return h("label", { class: "row tight" },
+        h("input", { type: "checkbox", role: "switch", checked: Boolean(value),
+        onchange: (event) => change(name, event.target.checked) }), label);
     }
     if (kind === "lines") {
-      return h("label", { class: "field" }, label, h("textarea", { value: value ?? "", spellcheck: "false", oninput: (event) => change(name, event.target.value) }));
+      return h("label", { class: "field" }, label,
+        h("textarea", { value: value ?? "", spellcheck: "false", oninput: (event) => change(name, event.target.value) }));
     }
     const isNumber = kind === "number";
-    const input = h("input", { type: isNumber ? "number" : "text", min: isNumber ? "0" : undefined, value: value ?? (isNumber ? "1" : ""), autocomplete: "off", spellcheck: "false",
+    const input = h("input", { type: isNumber ? "number" : "text", min: isNumber ? "0" : undefined, value: value ?? (isNumber ? "1" : ""),
+      autocomplete: "off", spellcheck: "false",
       oninput: (event) => change(name, isNumber ? Number(event.target.value) : event.target.value) });
     return h("label", { class: "field" }, label, input);
   }
@@ -111,7 +117,9 @@ class Bulk {
     this.outcome.classList.toggle("problem", Boolean(problem));
     fill(this.outcome, problem || (result.count ? t("captions.would_change", { n: number(result.count) }) : t("captions.would_not_change")),
       result?.skipped.length ? ` ${t("captions.skipped", { n: result.skipped.length })}` : "");
-    fill(this.list, (result?.changes || []).map(change), result && result.count > result.changes.length ? h("p", { class: "muted" }, t("captions.and_more", { n: number(result.count - result.changes.length) })) : null);
+    fill(this.list, (result?.changes || []).map(change),
+      result && result.count > result.changes.length ? h("p", { class: "muted" },
+      t("captions.and_more", { n: number(result.count - result.changes.length) })) : null);
   }
 
   /** A sentence where it can't be done. */
@@ -138,5 +146,6 @@ function change({ name, before, after }) {
   const gone = old.filter((tag) => !now.includes(tag));
   const part = (tag) => (old.includes(tag) ? h("span", null, tag) : h("ins", null, tag));
   return h("div", { class: "bulk-change" }, h("div", { class: "small muted" }, name),
-    h("div", null, now.flatMap((tag, index) => [index ? ", " : "", part(tag)]), gone.length ? " " : "", gone.flatMap((tag) => [h("del", null, tag), " "])));
+    h("div", null, now.flatMap((tag, index) => [index ? ", " : "", part(tag)]), gone.length ? " " : "",
+      gone.flatMap((tag) => [h("del", null, tag), " "])));
 }

@@ -11,7 +11,8 @@ import { attempt, toast } from "../../kit/toast.js";
 // Settings that only one captioner knows; all others are everybody's.
 const OWN = {
   blip: ["model", "beams", "max_tokens"],
-  wd: ["general_threshold", "character_threshold", "wd_model", "use_character_tags", "character_tags_first", "character_tag_expand", "always_first_tags",
+  wd: ["general_threshold", "character_threshold", "wd_model", "use_character_tags", "character_tags_first", "character_tag_expand",
+    "always_first_tags",
     "use_rating_tags", "remove_underscore", "undesired_tags", "tag_replacement"],
   text: ["text"],
 };
@@ -36,12 +37,15 @@ class Form {
     this.captioners = captioners;
     const chosen = fields.find((one) => one.name === "captioner").value.split(",").map((name) => name.trim());
     this.chosen = chosen.filter((name) => captioners.some((one) => one.name === name));
-    this.fields = new Map(fields.map((one) => [one.name, field({ ...one, label: labelOf(one.name) }, one.value, (text) => (this.changes[one.name] = text))]));
-    this.list = h("div", { class: "captioners", role: "group", "aria-label": t("captions.captioner_which") }, captioners.map((one) => this.#choice(one)));
+    this.fields = new Map(fields.map((one) => [one.name,
+      field({ ...one, label: labelOf(one.name) }, one.value, (text) => (this.changes[one.name] = text))]));
+    this.list = h("div", { class: "captioners", role: "group", "aria-label": t("captions.captioner_which") },
+      captioners.map((one) => this.#choice(one)));
     this.order = h("p", { class: "small muted" });
     this.usual = h("div", { class: "fields" });
     this.more = h("div", { class: "fields" });
-    this.node = h("div", null, this.list, this.order, this.usual, h("details", { class: "more-settings" }, h("summary", null, t("captions.more_settings")), this.more));
+    this.node = h("div", null, this.list, this.order, this.usual,
+      h("details", { class: "more-settings" }, h("summary", null, t("captions.more_settings")), this.more));
     this.#draw();
   }
 
@@ -54,9 +58,13 @@ class Form {
     const isOn = this.chosen.includes(one.name);
     // The fixed text is given right here, so its absence is no reason.
     const can = one.usable || one.state === "no text" || isOn;
-    const why = one.state === "ready" || one.state === "no text" ? "" : t(`captions.available_${one.state.replace(" ", "_")}`, { what: one.detail });
-    return h("label", { class: `captioner ${can ? "" : "off"}` }, h("input", { type: "checkbox", checked: isOn, disabled: !can, onchange: turn }),
-      h("span", null, h("strong", null, t(`captions.captioner_${one.name}`)), h("span", { class: "small muted block" }, t(`captions.about_${one.name}`)), why ? h("span", { class: "small block why" }, why) : null));
+    const why = one.state === "ready" || one.state === "no text" ? "" : t(`captions.available_${one.state.replace(" ", "_")}`,
+      { what: one.detail });
+    return h("label", { class: `captioner ${can ? "" : "off"}` },
+      h("input", { type: "checkbox", checked: isOn, disabled: !can, onchange: turn }),
+      h("span", null, h("strong", null, t(`captions.captioner_${one.name}`)),
+        h("span", { class: "small muted block" }, t(`captions.about_${one.name}`)),
+        why ? h("span", { class: "small block why" }, why) : null));
   }
 
   #draw() {
@@ -64,7 +72,8 @@ class Form {
     const shown = [...this.fields].filter(([name]) => !hidden.has(name));
     fill(this.usual, shown.filter(([name]) => USUAL.has(name)).map(([, one]) => one.node));
     fill(this.more, shown.filter(([name]) => !USUAL.has(name)).map(([, one]) => one.node));
-    this.order.textContent = this.chosen.length > 1 ? t("captions.in_order", { names: this.chosen.map((name) => t(`captions.captioner_${name}`)).join(" → ") }) : "";
+    this.order.textContent = this.chosen.length > 1 ? t("captions.in_order",
+      { names: this.chosen.map((name) => t(`captions.captioner_${name}`)).join(" → ") }) : "";
   }
 
   /** A sentence where it can't be started. */

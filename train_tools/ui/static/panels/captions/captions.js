@@ -26,7 +26,8 @@ class CaptionsPanel {
     this.found = { names: [], tags: [], concepts: {} };
     this.findings = null;
     this.turn = 0;
-    Object.assign(this, { grid: new Grid(this), editor: new Editor(this), filter: new FilterBar(this), tags: new Tags(this), job: new Job(this) });
+    Object.assign(this, { grid: new Grid(this), editor: new Editor(this), filter: new FilterBar(this), tags: new Tags(this),
+      job: new Job(this) });
     this.#layout(root);
     this.polling = poll(() => this.refresh(), EVERY);
     this.checking = attempt(() => check(this.store)).then((found) => found && this.checked(found));
@@ -39,12 +40,15 @@ class CaptionsPanel {
     this.undoButton = tool("undo", t("captions.undo"), () => this.undo());
     this.redoButton = tool("redo", t("captions.redo"), () => this.redo());
     this.checkButton = h("button", { onclick: () => checks(this) });
-    this.none = h("div", { class: "empty", hidden: true }, h("h2", null, t("captions.no_images")), h("p", { class: "muted" }, t("captions.no_images_text")),
+    this.none = h("div", { class: "empty", hidden: true }, h("h2", null, t("captions.no_images")),
+      h("p", { class: "muted" }, t("captions.no_images_text")),
       h("button", { class: "primary", onclick: () => this.context.go({ panel: "data" }) }, t("captions.to_data")));
     this.work = h("div", { class: "caption-work" }, this.grid.node, h("div", { class: "caption-aside" }, this.editor.node, this.tags.node));
     this.tools = h("div", { class: "row tight" }, this.undoButton, this.redoButton, this.checkButton,
-      h("button", { onclick: () => bulk(this) }, icon("edit"), t("captions.bulk")), h("button", { class: "primary", onclick: () => captioner(this) }, icon("star"), t("captions.captioner")));
-    fill(root, h("div", { class: "row caption-head" }, h("h1", null, t("page.captions")), h("span", { class: "space" }), this.tools), this.job.node, this.filter.node, this.none, this.work);
+      h("button", { onclick: () => bulk(this) }, icon("edit"), t("captions.bulk")),
+        h("button", { class: "primary", onclick: () => captioner(this) }, icon("star"), t("captions.captioner")));
+    fill(root, h("div", { class: "row caption-head" }, h("h1", null, t("page.captions")), h("span", { class: "space" }), this.tools),
+      this.job.node, this.filter.node, this.none, this.work);
     this.#drawHead();
   }
 
@@ -65,7 +69,8 @@ class CaptionsPanel {
 
   /** Drafts that couldn't be saved, as while the captioner writes, are tried again; not the one in work. */
   async #retry() {
-    const waiting = [...this.store.drafts].filter(([name, draft]) => draft.problem && (name !== this.editor.name || !this.editor.node.contains(document.activeElement)));
+    const waiting = [...this.store.drafts].filter(([name,
+      draft]) => draft.problem && (name !== this.editor.name || !this.editor.node.contains(document.activeElement)));
     for (const [name] of waiting) if ((await this.store.save(name)) === "saved") this.grid.refresh([name]);
     if (waiting.length) this.editor.draw();
   }
@@ -94,7 +99,8 @@ class CaptionsPanel {
     this.undoButton.title = undo ? t("captions.undo_what", { what: undo }) : t("captions.undo");
     this.redoButton.title = redo ? t("captions.redo_what", { what: redo }) : t("captions.redo");
     const grave = this.findings?.filter((finding) => finding.severity !== "hint").length || 0;
-    fill(this.checkButton, icon(grave ? "warning" : "check"), t("captions.check"), grave ? h("span", { class: "chip warn" }, String(grave)) : null);
+    fill(this.checkButton, icon(grave ? "warning" : "check"), t("captions.check"),
+      grave ? h("span", { class: "chip warn" }, String(grave)) : null);
   }
 
   /** The longest caption that isn't cut, as the plan's settings say. */
@@ -137,7 +143,8 @@ class CaptionsPanel {
       const answer = await api.post(`${this.store.base}/${which}`);
       return watched(which === "undo" ? t("captions.undo") : t("captions.redo"), answer, number);
     });
-    if (done) toast(which === "undo" ? t("captions.undone", { what: done.what, n: done.count }) : t("captions.redone", { what: done.what, n: done.count }));
+    if (done) toast(which === "undo" ? t("captions.undone", { what: done.what, n: done.count }) : t("captions.redone",
+      { what: done.what, n: done.count }));
     if (done?.kept.length) toast(t("captions.left_alone", { n: done.kept.length, name: done.kept[0][0] }), { kind: "error" });
     await this.refreshSoon();
   }

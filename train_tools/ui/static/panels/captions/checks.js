@@ -43,8 +43,10 @@ function row(finding, found, panel, leave) {
 function fixes(finding, found, panel) {
   const show = [t("captions.show_them"), () => panel.filter.showOnly({ images: finding.where })];
   const all = {
-    "caption-missing": [[t("captions.show_them"), () => panel.filter.showOnly({ state: "missing" })], [t("captions.write_them"), () => captioner(panel)]],
-    "caption-empty": [[t("captions.show_them"), () => panel.filter.showOnly({ state: "empty" })], [t("captions.write_them"), () => captioner(panel)]],
+    "caption-missing": [[t("captions.show_them"), () => panel.filter.showOnly({ state: "missing" })],
+      [t("captions.write_them"), () => captioner(panel)]],
+    "caption-empty": [[t("captions.show_them"), () => panel.filter.showOnly({ state: "empty" })],
+      [t("captions.write_them"), () => captioner(panel)]],
     "activation-missing": [show, [t("captions.add_first"), () => bulk(panel, { kind: "first", tag: found.activation, insert: true })]],
     "activation-not-first": [show, [t("captions.put_first"), () => bulk(panel, { kind: "first", tag: found.activation })]],
     "caption-long": [show],

@@ -16,10 +16,12 @@ export class Chips {
     Object.assign(this, { onchange, known, tags: [] });
     const id = `known-tags-${nextId++}`;
     this.list = h("datalist", { id });
-    this.input = h("input", { type: "text", list: id, autocomplete: "off", spellcheck: "false", placeholder: t("captions.add_tag"), "aria-label": t("captions.add_tag"),
+    this.input = h("input", { type: "text", list: id, autocomplete: "off", spellcheck: "false", placeholder: t("captions.add_tag"),
+      "aria-label": t("captions.add_tag"),
       onkeydown: (event) => this.#typed(event), onfocus: () => this.#offer(), onblur: () => this.#take() });
     this.chips = h("span", { class: "tag-list", role: "list" });
-    this.node = h("div", { class: "tag-box", onclick: (event) => event.target === this.node && this.input.focus() }, this.chips, this.input, this.list);
+    this.node = h("div", { class: "tag-box", onclick: (event) => event.target === this.node && this.input.focus() }, this.chips,
+      this.input, this.list);
   }
 
   show(text) {
@@ -35,8 +37,10 @@ export class Chips {
 
   #draw(focused = -1) {
     fill(this.chips, this.tags.map((tag, index) => h("span", { role: "listitem", class: "tag" },
-      h("button", { type: "button", class: "tag-name", "aria-label": t("captions.tag_keys", { tag }), title: t("captions.tag_help"), onkeydown: (event) => this.#key(event, index), ondblclick: () => this.#edit(index) }, tag),
-      h("button", { type: "button", class: "tag-off", tabindex: "-1", "aria-label": t("captions.remove_tag", { tag }), onclick: () => this.#remove(index, true) }, "×"))));
+      h("button", { type: "button", class: "tag-name", "aria-label": t("captions.tag_keys", { tag }), title: t("captions.tag_help"),
+        onkeydown: (event) => this.#key(event, index), ondblclick: () => this.#edit(index) }, tag),
+      h("button", { type: "button", class: "tag-off", tabindex: "-1", "aria-label": t("captions.remove_tag", { tag }),
+        onclick: () => this.#remove(index, true) }, "×"))));
     if (focused >= 0) this.#chip(focused)?.focus();
   }
 

@@ -21,16 +21,19 @@ export class Editor {
     this.text = h("textarea", { "aria-label": t("captions.caption"), spellcheck: "true", oninput: () => this.#typed(this.text.value) });
     this.chips = new Chips({ onchange: (text) => this.#typed(text), known: () => panel.knownTags() });
     this.modes = h("div", { class: "row tight", role: "group", "aria-label": t("captions.mode") },
-      h("button", { class: "small", onclick: () => this.#mode(false) }, t("captions.as_tags")), h("button", { class: "small", onclick: () => this.#mode(true) }, t("captions.as_text")));
+      h("button", { class: "small", onclick: () => this.#mode(false) }, t("captions.as_tags")),
+        h("button", { class: "small", onclick: () => this.#mode(true) }, t("captions.as_text")));
     this.state = h("div", { class: "small editor-state", role: "status" });
-    this.node = h("section", { class: "card editor", "aria-label": t("captions.editor"), hidden: true, onfocusout: () => this.#left(), onkeydown: (event) => this.#key(event) },
-      h("div", { class: "row tight" }, this.title, h("span", { class: "space" }), this.tokens, this.#arrow(-1, "left", "captions.previous"), this.#arrow(1, "right", "captions.next")),
+    this.node = h("section", { class: "card editor", "aria-label": t("captions.editor"), hidden: true, onfocusout: () => this.#left(),
+      onkeydown: (event) => this.#key(event) },
+      h("div", { class: "row tight" }, this.title, h("span", { class: "space" }), this.tokens,
+        this.#arrow(-1, "left", t("captions.previous")), this.#arrow(1, "right", t("captions.next"))),
       this.picture, this.modes, this.chips.node, this.text, this.state);
   }
 
-  #arrow(step, drawing, words) {
-    const label = words === "captions.next" ? t("captions.next") : t("captions.previous");
-    return h("button", { class: "quiet", "aria-label": label, title: label, onclick: () => this.panel.select(this.panel.grid.next(step)) }, icon(drawing));
+  #arrow(step, drawing, label) {
+    return h("button", { class: "quiet", "aria-label": label, title: label,
+      onclick: () => this.panel.select(this.panel.grid.next(step)) }, icon(drawing));
   }
 
   open(name) {
@@ -84,7 +87,8 @@ export class Editor {
     if (item.problem) return append(this.state, [h("span", { class: "problem" }, item.problem)]);
     if (store.isConflict(this.name)) return append(this.state, [this.#conflict(draft, item)]);
     if (draft?.problem) return append(this.state, [h("span", { class: "problem" }, t("captions.not_saved", { why: draft.problem }))]);
-    append(this.state, [h("span", { class: "muted" }, draft ? t("captions.saves_soon") : this.saved === this.name ? t("captions.saved") : t("captions.saves"))]);
+    append(this.state, [h("span", { class: "muted" },
+      draft ? t("captions.saves_soon") : this.saved === this.name ? t("captions.saved") : t("captions.saves"))]);
   }
 
   #conflict(draft, item) {
@@ -98,7 +102,8 @@ export class Editor {
     const { name } = this;
     return h("div", { class: "note warn", role: "alert" }, icon("warning"), h("div", null, t("captions.conflict_text"),
       h("blockquote", { class: "theirs" }, theirs || t("captions.none")),
-      h("div", { class: "row tight" }, h("button", { onclick: () => settle(true) }, t("captions.keep_mine")), h("button", { onclick: () => settle(false) }, t("captions.take_theirs")))));
+      h("div", { class: "row tight" }, h("button", { onclick: () => settle(true) }, t("captions.keep_mine")),
+        h("button", { onclick: () => settle(false) }, t("captions.take_theirs")))));
   }
 
   #typed(text) {

@@ -15,11 +15,13 @@ export class FilterBar {
     this.only = []; // image names, as a check found them
     const later = settle(() => this.#changed(), 250);
     this.text = h("input", { type: "search", placeholder: t("captions.search"), "aria-label": t("captions.search"), oninput: later });
-    this.state = h("select", { "aria-label": t("captions.state"), onchange: () => this.#changed() }, STATES.map((name) => h("option", { value: name }, t(`captions.state_${name}`))));
+    this.state = h("select", { "aria-label": t("captions.state"), onchange: () => this.#changed() },
+      STATES.map((name) => h("option", { value: name }, t(`captions.state_${name}`))));
     this.concept = h("select", { "aria-label": t("captions.concept"), hidden: true, onchange: () => this.#changed() });
     this.chips = h("div", { class: "row tight" });
     this.count = h("span", { class: "muted small", role: "status" });
-    this.node = h("div", { class: "row caption-filter" }, this.text, this.state, this.concept, this.chips, h("span", { class: "space" }), this.count);
+    this.node = h("div", { class: "row caption-filter" }, this.text, this.state, this.concept, this.chips, h("span", { class: "space" }),
+      this.count);
     this.#read();
   }
 
@@ -68,7 +70,8 @@ export class FilterBar {
     if (this.known === key) return;
     this.known = key;
     const now = this.concept.value || this.wanted;
-    fill(this.concept, h("option", { value: "" }, t("captions.every_concept")), names.map((name) => h("option", { value: name, selected: name === now }, name)));
+    fill(this.concept, h("option", { value: "" }, t("captions.every_concept")),
+      names.map((name) => h("option", { value: name, selected: name === now }, name)));
   }
 
   #set(has, lacks) {
@@ -78,14 +81,19 @@ export class FilterBar {
 
   #changed() {
     this.draw();
-    place.remember({ text: this.text.value.trim(), state: this.state.value === "all" ? "" : this.state.value, concept: this.concept.value, has: this.has.join(","), lacks: this.lacks.join(",") });
+    place.remember({ text: this.text.value.trim(), state: this.state.value === "all" ? "" : this.state.value, concept: this.concept.value,
+      has: this.has.join(","), lacks: this.lacks.join(",") });
     this.panel.find();
   }
 
   draw() {
-    const chip = (tag, words, tone) => h("button", { class: `chip ${tone} filter-chip`, title: t("captions.filter_off"), onclick: () => this.#set(without(this.has, tag), without(this.lacks, tag)) }, words, icon("close"));
-    fill(this.chips, this.has.map((tag) => chip(tag, tag, "accent")), this.lacks.map((tag) => chip(tag, t("captions.without", { tag }), "bad")),
-      this.only.length ? h("button", { class: "chip accent filter-chip", onclick: () => this.showOnly({}) }, t("captions.only", { n: this.only.length }), icon("close")) : null);
+    const chip = (tag, words, tone) => h("button",
+      { class: `chip ${tone} filter-chip`, title: t("captions.filter_off"),
+      onclick: () => this.#set(without(this.has, tag), without(this.lacks, tag)) }, words, icon("close"));
+    fill(this.chips, this.has.map((tag) => chip(tag, tag, "accent")),
+      this.lacks.map((tag) => chip(tag, t("captions.without", { tag }), "bad")),
+      this.only.length ? h("button", { class: "chip accent filter-chip", onclick: () => this.showOnly({}) },
+        t("captions.only", { n: this.only.length }), icon("close")) : null);
   }
 
   #read() {

@@ -12,7 +12,8 @@ export class Grid {
     this.panel = panel;
     this.names = [];
     this.chosen = "";
-    this.view = new VirtualGrid({ width: 290, height: 112, draw: (index) => this.#card(this.names[index]), label: t("captions.grid"), overscan: 3 });
+    this.view = new VirtualGrid({ width: 290, height: 112, draw: (index) => this.#card(this.names[index]), label: t("captions.grid"),
+      overscan: 3 });
     this.node = this.view.node;
     this.node.addEventListener("keydown", (event) => this.#key(event));
   }
@@ -62,9 +63,11 @@ export class Grid {
     if (item.tokens > limit) marks.push(h("span", { class: "chip warn" }, t("captions.tokens", { n: item.tokens })));
     const { project, version } = this.panel.context;
     const source = api.versionPath(project, version, item.image, "thumbs") + api.queryOf({ side: 192, v: item.stamp });
-    return h("div", { class: `caption-card ${name === this.chosen ? "chosen" : ""}`, "aria-current": String(name === this.chosen), onclick: () => this.panel.select(name), ondblclick: () => this.panel.editor.focus() },
+    return h("div", { class: `caption-card ${name === this.chosen ? "chosen" : ""}`, "aria-current": String(name === this.chosen),
+      onclick: () => this.panel.select(name), ondblclick: () => this.panel.editor.focus() },
       h("img", { src: source, alt: "", loading: "lazy", width: 96, height: 96 }),
-      h("div", { class: "caption-side" }, marks.length ? h("div", { class: "caption-marks" }, marks) : null, h("div", { class: "caption-text" }, text || item.problem),
+      h("div", { class: "caption-side" }, marks.length ? h("div", { class: "caption-marks" }, marks) : null,
+        h("div", { class: "caption-text" }, text || item.problem),
         h("div", { class: "small muted caption-name" }, fileOf(item))));
   }
 }

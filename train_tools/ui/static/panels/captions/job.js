@@ -35,13 +35,19 @@ export class Job {
   #strip(entry) {
     const queue = h("button", { class: "link", onclick: () => this.panel.context.go({ panel: "queue" }) }, t("captions.in_queue"));
     if (hasEnded(entry)) {
-      const close = h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => (this.closed.add(entry.id), this.draw()) }, icon("close"));
+      const close = h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => (this.closed.add(entry.id), this.draw()) },
+        icon("close"));
       const tone = { finished: "good", failed: "bad" }[entry.state] || "";
-      return h("div", { class: `note ${tone}` }, h("span", { class: "grow" }, t(`captions.job_${entry.state}`), entry.error ? ` ${entry.error}` : ""), entry.state === "failed" ? queue : null, close);
+      return h("div", { class: `note ${tone}` },
+        h("span", { class: "grow" }, t(`captions.job_${entry.state}`), entry.error ? ` ${entry.error}` : ""),
+        entry.state === "failed" ? queue : null, close);
     }
     const share = entry.steps ? entry.step / entry.steps : 0;
-    const words = entry.state === "running" ? t("captions.job_running", { n: entry.step, of: entry.steps || "…" }) : t("captions.job_waiting");
-    return h("div", { class: "note" }, h("span", null, words), h("div", { class: "progress grow", role: "progressbar", "aria-label": words, "aria-valuenow": String(Math.round(share * 100)) }, h("div", { style: { width: `${share * 100}%` } })),
+    const words = entry.state === "running" ? t("captions.job_running",
+      { n: entry.step, of: entry.steps || "…" }) : t("captions.job_waiting");
+    return h("div", { class: "note" }, h("span", null, words),
+      h("div", { class: "progress grow", role: "progressbar", "aria-label": words, "aria-valuenow": String(Math.round(share * 100)) },
+      h("div", { style: { width: `${share * 100}%` } })),
       entry.state === "running" ? null : queue, h("button", { class: "link", onclick: () => this.#cancel(entry) }, t("kit.cancel")));
   }
 

@@ -10,10 +10,13 @@ export class Tags {
     this.panel = panel;
     this.all = [];
     this.shown = [];
-    this.search = h("input", { type: "search", placeholder: t("captions.find_tag"), "aria-label": t("captions.find_tag"), oninput: () => this.#show() });
+    this.search = h("input", { type: "search", placeholder: t("captions.find_tag"), "aria-label": t("captions.find_tag"),
+      oninput: () => this.#show() });
     this.title = h("h2");
-    this.view = new VirtualGrid({ width: 150, height: 28, gap: 2, draw: (index) => this.#row(...this.shown[index]), label: t("captions.tags") });
-    this.node = h("section", { class: "card tag-counts" }, this.title, h("p", { class: "small muted" }, t("captions.tags_help")), this.search, this.view.node);
+    this.view = new VirtualGrid({ width: 150, height: 28, gap: 2, draw: (index) => this.#row(...this.shown[index]),
+      label: t("captions.tags") });
+    this.node = h("section", { class: "card tag-counts" }, this.title, h("p", { class: "small muted" }, t("captions.tags_help")),
+      this.search, this.view.node);
   }
 
   show(tags) {
@@ -30,7 +33,8 @@ export class Tags {
 
   #row(tag, count) {
     const state = this.panel.filter.stateOf(tag);
-    return h("div", null, h("button", { class: `tag-count ${state}`, "aria-pressed": String(Boolean(state)), title: tag, onclick: () => this.panel.filter.turn(tag) },
+    return h("div", null, h("button", { class: `tag-count ${state}`, "aria-pressed": String(Boolean(state)), title: tag,
+      onclick: () => this.panel.filter.turn(tag) },
       h("span", { class: "tag-count-name" }, tag), h("span", { class: "muted" }, number(count))));
   }
 }

@@ -31,7 +31,8 @@ export function menuOf(entry, panel) {
   const one = (action, more) => act(panel, action, [entry.id], more);
   const items = [[t("queue.details"), () => panel.open(entry.id)]];
   const isRunning = entry.state === "running";
-  if (isRunning || entry.state === "queued" || entry.state === "interrupted") items.push([t("queue.pause"), () => one("pause"), { main: true }]);
+  if (isRunning || entry.state === "queued" || entry.state === "interrupted") items.push([t("queue.pause"), () => one("pause"),
+    { main: true }]);
   if (entry.state === "paused" || entry.request === "pause") items.push([t("queue.resume"), () => one("resume"), { main: true }]);
   if (isWaiting(entry)) {
     items.push([t("queue.run_now"), () => runNow(entry, panel), { main: true }]);
@@ -46,7 +47,8 @@ export function menuOf(entry, panel) {
 }
 
 export async function cancel(entry, panel) {
-  const isCertain = entry.state !== "running" || (await confirm(t("queue.cancel"), t("queue.cancel_text"), t("queue.cancel"), { danger: true }));
+  const isCertain = entry.state !== "running" || (await confirm(t("queue.cancel"), t("queue.cancel_text"), t("queue.cancel"),
+    { danger: true }));
   if (isCertain) await act(panel, "cancel", [entry.id]);
 }
 

@@ -41,7 +41,9 @@ class Detail {
       body.setAttribute("role", "tabpanel");
       body.hidden = name !== this.part;
     }
-    fill(this.tabs, PARTS.map((name) => h("button", { type: "button", role: "tab", dataset: { part: name }, "aria-selected": String(name === this.part), onclick: () => this.choose(name) }, t(`queue.part_${name}`))));
+    fill(this.tabs, PARTS.map((name) => h("button",
+      { type: "button", role: "tab", dataset: { part: name }, "aria-selected": String(name === this.part),
+      onclick: () => this.choose(name) }, t(`queue.part_${name}`))));
     this.node = h("div", { class: "detail" }, this.head, this.reason, this.actions, this.tabs, Object.values(this.bodies));
   }
 
@@ -61,18 +63,21 @@ class Detail {
   #state() {
     const entry = this.panel.store.entries.get(this.id);
     if (!entry) return;
-    fill(this.head, h("span", { class: `chip ${TONES[entry.state] || ""}` }, stateOf(entry)), h("span", { class: "small muted" }, whereOf(entry)));
+    fill(this.head, h("span", { class: `chip ${TONES[entry.state] || ""}` }, stateOf(entry)),
+      h("span", { class: "small muted" }, whereOf(entry)));
     const main = menuOf(entry, this.panel).filter(([, , more]) => more?.main);
     const can = main.map(([label]) => label).join();
     if (this.can !== can) {
-      fill(this.actions, main.map(([label, run, { danger }]) => h("button", { type: "button", class: danger ? "danger" : "", onclick: run }, label)));
+      fill(this.actions, main.map(([label, run, { danger }]) => h("button",
+        { type: "button", class: danger ? "danger" : "", onclick: run }, label)));
     }
     this.can = can;
     const sentence = entry.state === "failed" || entry.state === "interrupted" ? entry.error : "";
     if (this.sentence === sentence) return;
     this.sentence = sentence;
     const helps = h("div", { class: "helps" });
-    fill(this.reason, sentence ? h("div", { class: "note bad", role: "alert" }, icon("warning"), h("div", null, h("div", { class: "detail-error" }, sentence), helps)) : null);
+    fill(this.reason, sentence ? h("div", { class: "note bad", role: "alert" }, icon("warning"),
+      h("div", null, h("div", { class: "detail-error" }, sentence), helps)) : null);
     if (sentence) this.#explain(helps);
   }
 
@@ -90,7 +95,8 @@ class Detail {
     const losses = entry?.kind === "train" ? curve([[nameOf(entry), answer.points, colourOf(entry)]]) : null;
     const rows = answer.events.map((event) => h("li", { class: event.event === "failed" || event.event === "warning" ? "grave" : "" },
       h("span", { class: "small muted" }, when(event.time)), " ", eventText(event)));
-    fill(this.bodies.past, note, losses, h("ol", { class: "events" }, rows.reverse()), rows.length ? null : h("p", { class: "muted" }, t("queue.no_events")));
+    fill(this.bodies.past, note, losses, h("ol", { class: "events" }, rows.reverse()),
+      rows.length ? null : h("p", { class: "muted" }, t("queue.no_events")));
     const values = Object.entries({ ...answer.arguments, ...answer.settings });
     fill(this.bodies.settings, h("p", { class: "small muted mono folder" }, answer.folder), h("table", null, h("tbody", null,
       values.map(([name, value]) => h("tr", null, h("th", null, name), h("td", { class: "mono" }, String(value)))))));

@@ -30,7 +30,8 @@ export function row(entry, panel, { lead = null } = {}) {
     fill(state, h("span", { class: `chip ${TONES[entry.state] || ""}` }, stateOf(entry)));
     fill(progress, progressOf(entry));
     fill(figures, figuresOf(entry));
-    fill(problem, entry.state === "failed" && entry.error ? [h("button", { class: "link", onclick: () => panel.open(now.id) }, t("queue.what_helps")), " ", entry.error] : null);
+    fill(problem, entry.state === "failed" && entry.error ? [h("button", { class: "link", onclick: () => panel.open(now.id) },
+      t("queue.what_helps")), " ", entry.error] : null);
     more.setAttribute("aria-label", t("queue.actions_of", { name: nameOf(entry) }));
   };
   update(entry);
