@@ -84,8 +84,10 @@ class Detail {
   /** What is known to help; the error alone where nothing is. */
   async #explain(node) {
     const remedies = await attempt(() => api.get(`api/queue/${this.id}/remedies`));
-    fill(node, (remedies || []).slice(0, MOST_REMEDIES).map((remedy) => h("div", { class: "remedy" },
-      h("strong", null, remedy.means), h("div", null, t("queue.do", { what: remedy.do })))));
+    if (!remedies) return;
+    const rows = remedies.slice(0, MOST_REMEDIES).map((remedy) => h("div", { class: "remedy" },
+      h("strong", null, remedy.means), h("div", null, t("queue.do", { what: remedy.do }))));
+    fill(node, rows.length ? rows : h("div", { class: "remedy" }, t("queue.no_remedy")));
   }
 
   show(answer) {
