@@ -17,7 +17,7 @@ from train_tools.workspace.workspace import default_root
 # `add_arguments(parser)` and `run(arguments, out) -> exit code`.
 COMMANDS = (
     "demo", "project", "version", "settings", "trash", "dataset", "reg", "captions", "presets", "arguments",
-    "plan", "train", "queue", "runs", "preview", "compare", "publish", "model", "env", "page",
+    "plan", "train", "queue", "runs", "preview", "compare", "publish", "model", "env", "doctor", "page",
 )  # fmt: skip
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,33 @@ def test_the_running_python_is_checked_where_it_is_taken(
     assert json.loads(capsys.readouterr().out)["state"] == "ready"
     assert cli.main(["env", "create"]) == 1
     assert "unset it" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
+def test_one_that_is_ended_ends_its_installer_and_goes_on_later(tmp_path: Path) -> None:
+    """A uv that never comes to an end stands in for a long download."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "uv").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n", encoding="utf-8")
+    (tools / "uv").chmod(0o755)
+    environ = {**os.environ, "PYTHONPATH": str(CLONE), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    environ |= {"PIP_INDEX_URL": "http://127.0.0.1:9/simple"}
+    command = [sys.executable, "-m", "train_tools", "env", "create"]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert json.loads(bare("env", "status", "--json").stdout)["state"] == "making"
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130, said
+    number = int((tmp_path / "pid").read_text(encoding="utf-8"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+    found = json.loads(bare("env", "status", "--json").stdout)
+    assert (found["state"], "goes on from here" in found["error"]) == ("broken", True)
+    lines = Path(found["journal"]).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["stage", "failed"]

@@ -12,7 +12,7 @@ import pytest
 
 from train_tools.environment import program
 from train_tools.environment.mirror_choice import GITHUB
-from train_tools.environment.process import ALL_PROXIES, apply, process_environment
+from train_tools.environment.process import ALL_PROXIES, BEFORE, apply, process_environment
 from train_tools.environment.program import ProgramSettings, change, read, settings_file, without_secret
 from train_tools.errors import UsageError
 from train_tools.workspace import toml
@@ -144,6 +144,24 @@ def test_a_process_takes_them_over(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     apply(tmp_path)
     assert os.environ["KEEP"] == os.environ["HF_HUB_OFFLINE"] == "1"
     assert "HTTP_PROXY" not in os.environ
+
+
+def test_a_process_that_lives_long_follows_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = {"HTTP_PROXY": "http://old.example", "HF_ENDPOINT": "https://mine.example", "KEEP": "1"}
+    monkeypatch.setattr(os, "environ", dict(first))
+    for settings in (
+        {"proxy": "off", "hugging_face": "https://a.example", "offline": "on"},
+        {"proxy": "http://new.example", "github": "https://gh.example"},
+        {"proxy": "system", "hugging_face": "auto", "offline": "off", "github": "off"},
+    ):
+        change(tmp_path, settings)
+        apply(tmp_path)
+        child = process_environment(os.environ, tmp_path)
+        assert child == os.environ
+    assert os.environ == first
+    monkeypatch.setattr(os, "environ", {**first, BEFORE: "nonsense"})
+    apply(tmp_path)
+    assert os.environ == first
 
 
 def test_a_command_and_what_it_starts_use_them(tmp_path: Path) -> None:

@@ -35,23 +35,18 @@ def test_what_the_program_imports_is_read_in_its_source(tmp_path: Path) -> None:
     assert imported_names(tmp_path) == ["numpy", "yaml"]
 
 
-def test_missing_packages_and_other_versions_are_named(tmp_path: Path) -> None:
+def test_missing_packages_other_versions_and_a_gpu_that_is_not_used_are_named(tmp_path: Path) -> None:
     lock = tmp_path / "run.lock"
     lock.write_text(
         "numpy==1.0\nsurely-missing==1.0\nnot-here==2 ; sys_platform == 'nowhere'\npillow==13.0.0\n",
         encoding="utf-8",
     )
-    imports, versions, _ = check_packages(PYTHON, lock, False, INNER, names=["numpy", "surely_missing"])
-    assert imports.state == versions.state == "fail"
+    imports, versions, gpu = check_packages(PYTHON, lock, True, INNER, names=["numpy", "surely_missing"])
+    assert imports.state == versions.state == gpu.state == "fail"
     assert "surely_missing: ModuleNotFoundError" in imports.text
     assert "numpy is" in versions.text
     assert "surely-missing is absent" in versions.text
     assert "not-here" not in versions.text
-
-
-def test_a_gpu_that_torch_does_not_find() -> None:
-    *_, gpu = check_packages(PYTHON, LOCK, True, INNER, names=[])
-    assert gpu.state == "fail"
     assert "torch=cuda" in gpu.text
     built = {"torch": "2.13.0", "cuda": "13.0", "hip": "", "there": False, "names": []}
     assert "update the driver" in self_check._gpu(built, nvidia=True).text

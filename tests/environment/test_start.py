@@ -84,6 +84,19 @@ def test_the_running_python_can_be_taken_as_it_is(clone: Place, tmp_path: Path) 
     assert Path(json.loads(answer.stdout)["prefix"]).samefile(sys.prefix)
 
 
+def test_an_environment_that_was_gone_back_to_is_not_updated(clone: Place, tmp_path: Path) -> None:
+    (clone.root / "requirements" / "run.lock").write_text("surely-missing==1\n", encoding="utf-8")
+    clone.pointer.write_text('{"folder": ".venv", "kept": true}', encoding="utf-8")
+    answer = call(clone, "project", cwd=tmp_path)
+    assert (answer.returncode, answer.stderr) == (7, "")
+
+
+def test_the_root_of_the_command_line_holds_the_settings() -> None:
+    assert start.with_root(["demo", "--root", "/a"], {"X": "1"}) == {"X": "1", "TRAIN_TOOLS_ROOT": "/a"}
+    assert start.with_root(["demo", "--root=/b"], {"TRAIN_TOOLS_ROOT": "/a"})["TRAIN_TOOLS_ROOT"] == "/b"
+    assert start.with_root(["demo", "--root"], {}) == {}
+
+
 def test_a_wrong_command_sets_up_nothing(clone: Place, tmp_path: Path) -> None:
     answer = call(clone, "porject", cwd=tmp_path, TRAIN_TOOLS_ENV=str(tmp_path / "none"))
     assert Path(json.loads(answer.stdout)["prefix"]).samefile(sys.prefix)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from train_tools.environment import journal, manage, self_check, switch
+from train_tools.environment import journal, manage, record, self_check, switch
 from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
 from train_tools.environment.place import Place, place
 from train_tools.environment.plan import Stage, stages
+from train_tools.environment.program import change
 from train_tools.environment.self_check import Outcome
 from train_tools.environment.status import ABSENT, BROKEN, READY, environment_status
 
@@ -62,6 +63,7 @@ def test_made_upgraded_gone_back_and_removed(manager: Manager, tmp_path: Path) -
     with pytest.raises(SetupError, match="kept"):
         manager.create()
     assert switch.roll_back(used()) == second, "and forth"
+    assert not used().kept
     assert switch.left_over(used()) == [first]
     assert switch.remove(used(), [first]) == [first]
     assert not first.exists()
@@ -72,6 +74,16 @@ def test_made_upgraded_gone_back_and_removed(manager: Manager, tmp_path: Path) -
     assert [path.name for path in tmp_path.glob("env*/")] == []
     assert state() == ABSENT
     assert manager.create().folder == first
+
+
+def test_one_that_was_kept_and_removed_is_made_anew(manager: Manager) -> None:
+    first = manager.create()
+    manager.upgrade()
+    switch.roll_back(used())
+    switch.remove(used(), [*switch.left_over(used()), first.folder])
+    assert (state(), used().kept) == (ABSENT, False)
+    assert manager.create().identity()
+    assert state() == READY
 
 
 def test_an_upgrade_that_does_not_work_changes_nothing(
@@ -98,9 +110,28 @@ def test_a_failed_set_up_is_in_the_journal(manager: Manager, tmp_path: Path) -> 
     assert state() == BROKEN
 
 
+def test_a_failure_in_offline_mode_says_that_it_is_on(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(chosen: Place, *_: object) -> list[Stage]:
+        command = [sys.executable, "-c", "import sys; sys.exit('no matching distribution')"]
+        return [Stage("run", "installing", lambda: "1", lambda _: [[command]])]
+
+    monkeypatch.setattr(switch, "all_stages", failing)
+    with pytest.raises(SetupError) as told:
+        manager.create()
+    assert "offline mode" not in str(told.value)
+    change(manager.root, {"offline": "yes"})
+    with pytest.raises(SetupError, match="offline=false"):
+        manager.create()
+    assert "offline=false" in journal.read(used().journal)[-1]["text"]
+
+
 def test_a_program_that_finds_all_done_says_so(manager: Manager) -> None:
+    chosen = manager.create()
+    (chosen.stamps / record.FILE).unlink()
     manager.create()
-    manager.create()
+    assert record.read(chosen).size > 0
     assert [event["event"] for event in journal.read(used().journal)] == ["finished"]
 
 

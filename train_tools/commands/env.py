@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -121,8 +124,23 @@ def document(found: EnvironmentStatus) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(found).items()}
 
 
+@contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Whoever ends this process ends the installer with it, and the journal says so; as Ctrl-C does."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def create(manager: Manager, arguments: argparse.Namespace, out: Output) -> int:
-    chosen = manager.create(arguments.sd_scripts)
+    with ended_in_order():
+        chosen = manager.create(arguments.sd_scripts)
     out.say(f"{chosen.folder} is ready; `env check` tries it out")
     out.document(document(environment_status(manager.environ)))
     return 0
@@ -137,7 +155,8 @@ def check(manager: Manager, _: argparse.Namespace, out: Output) -> int:
 
 
 def upgrade(manager: Manager, _: argparse.Namespace, out: Output) -> int:
-    manager.upgrade()
+    with ended_in_order():
+        manager.upgrade()
     out.document(document(environment_status(manager.environ)))
     return 0
 
@@ -147,7 +166,11 @@ def rollback(manager: Manager, arguments: argparse.Namespace, out: Output) -> in
     if arguments.sd_scripts:
         out.say(f"sd-scripts {sd_scripts.roll_back(own)} is used now")
     else:
-        out.say(f"{switch.roll_back(own)} is used now, and kept as it is until the next `env upgrade`")
+        folder = switch.roll_back(own)
+        now = manager.place()
+        out.say(
+            f"{folder} is used now{', and kept as it is until the next `env upgrade`' if now.kept else ''}"
+        )
     out.document(document(environment_status(manager.environ)))
     return 0
 

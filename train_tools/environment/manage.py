@@ -7,12 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_tools.environment import journal, mirror_choice, mirrors, program, sd_scripts, self_check, switch
+from train_tools.environment import (
+    journal,
+    mirror_choice,
+    mirrors,
+    program,
+    record,
+    sd_scripts,
+    self_check,
+    switch,
+)
 from train_tools.environment.failure import SetupError
 from train_tools.environment.machine import this_machine
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING, Place, place
+from train_tools.environment.plan import Stage
 from train_tools.environment.process import process_environment
-from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder, sd_scripts_python
+from train_tools.environment.sd_scripts_place import (
+    SD_SCRIPTS_VARIABLE,
+    VERSIONS,
+    sd_scripts_folder,
+    sd_scripts_python,
+)
 from train_tools.environment.self_check import Outcome
 from train_tools.environment.setup import Say, is_due, prepare
 from train_tools.environment.start import base_python, inner_variables
@@ -105,17 +120,30 @@ class Manager:
     def _set_up(self, chosen: Place, revision: str) -> None:
         """Every stage that is due, of the environment and of sd-scripts; nothing of the latter where none is asked."""
         wanted = switch.all_stages(chosen, base_python(), [revision] if revision else [])
+        if chosen.kept and chosen.identity():  # its own packages stay as they are
+            wanted = [stage for stage in wanted if stage.name.startswith(VERSIONS)]
         if not any(is_due(chosen, stage) for stage in wanted):
+            if not record.read(chosen).packages:  # a set-up that failed later left none
+                record.write(chosen)
             journal.Journal(chosen.journal).finished("the environment is ready")
             return
         try:
-            settings = program.read(self.root)
-            mirror_choice.find_out(self.root, settings, self._services(revision))
-            prepare(chosen, wanted, self.say, {**self.environ, program.ROOT_VARIABLE: str(self.root)})
+            self._prepare(chosen, wanted, revision)
         except (SetupError, TrainToolsError, OSError) as error:
             said = journal.read(chosen.journal)[-1:]
-            if not said or said[0]["event"] != journal.FAILED:
+            if not said or said[0].get("text") != str(error):
                 journal.Journal(chosen.journal).failed(str(error))
+            raise
+
+    def _prepare(self, chosen: Place, wanted: list[Stage], revision: str) -> None:
+        settings = program.read(self.root)
+        mirror_choice.find_out(self.root, settings, self._services(revision))
+        try:
+            prepare(chosen, wanted, self.say, {**self.environ, program.ROOT_VARIABLE: str(self.root)})
+        except SetupError as error:
+            if settings.offline:
+                told = f"{error}; offline mode is on: `env settings --set offline=false` switches it off"
+                raise SetupError(told) from error
             raise
 
     def _services(self, revision: str) -> tuple[str, ...]:

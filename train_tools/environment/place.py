@@ -102,7 +102,7 @@ def place(environ: Mapping[str, str] = os.environ) -> Place | None:
     folder = base.parent / Path(str(pointer.get("folder", base.name))).name
     # A pointer that names something else than one of ours, or one that is gone, counts for nothing.
     if folder == base or not folder.name.startswith(f"{base.name}-") or not folder.is_dir():
-        return replace(first, kept=folder == base and bool(pointer.get("kept")))
+        return replace(first, kept=folder == base and base.is_dir() and bool(pointer.get("kept")))
     return Place(root, folder, base=base, kept=bool(pointer.get("kept")))
 
 

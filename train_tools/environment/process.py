@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import urllib.request
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from train_tools.environment.program import AUTO, OFF, SYSTEM, ProgramSettings
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 ALL_PROXIES = (*PROXIES, *(name.lower() for name in PROXIES))
+BEFORE = "TRAIN_TOOLS_BEFORE_SETTINGS"  # the variables that were changed, as they were
 LOCAL = "localhost,127.0.0.1,::1"  # the page and the webui talk to each other there, past any proxy
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -26,11 +28,33 @@ def process_environment(base: Mapping[str, str], root: Path | None = None) -> di
     """`base` with what the program's settings say. Raises UsageError where their file can't be read.
 
     What a person has set in `base` stays where the setting is `auto` or `off`; a value of their own goes over it.
-    No network is used.
+    No network is used. What an earlier call did to `base` is taken back first, so that a process that lives long, or
+    was started by one of ours, follows a change of settings.
     """
     place = root or program.default_root(base)
     settings = program.read(place)
-    known = mirror_choice.known_choices(place)
+    original = taken_back(base)
+    result = settled(original, settings, mirror_choice.known_choices(place))
+    changed = {n: original.get(n) for n in {*original, *result} if original.get(n) != result.get(n)}
+    return {**result, BEFORE: json.dumps(changed, sort_keys=True)} if changed else result
+
+
+def taken_back(base: Mapping[str, str]) -> dict[str, str]:
+    """`base` as it was before `process_environment`."""
+    result = {name: value for name, value in base.items() if name != BEFORE}
+    try:
+        before = dict(json.loads(base.get(BEFORE) or "{}"))
+    except (ValueError, TypeError):
+        return result
+    for name, value in before.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = str(value)
+    return result
+
+
+def settled(base: Mapping[str, str], settings: ProgramSettings, known: Mapping[str, str]) -> dict[str, str]:
     result = dict(base)
     if address := mirror("hugging_face", settings, known):
         put(result, settings.hugging_face, {"HF_ENDPOINT": address.rstrip("/")})

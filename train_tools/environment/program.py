@@ -146,7 +146,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         return toml.load(path)
     except UsageError:
-        if any(map(toml.module, toml.READERS)):
+        if toml.has_reader():
             raise
     found = {}
     for line in path.read_text(encoding="utf-8-sig").splitlines():

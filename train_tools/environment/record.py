@@ -6,10 +6,11 @@ import importlib.metadata
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from train_tools.environment.place import Place
+from train_tools.workspace.files import write_json
 
 FILE = "record.json"  # among the stamps
 
@@ -70,10 +71,7 @@ def size_of(folder: Path) -> int:
 def write(place: Place) -> Record:
     """Looks, and keeps what it saw."""
     made = Record(time.time(), size_of(place.folder), installed(place.folder))
-    text = json.dumps({"made": made.made, "size": made.size, "packages": made.packages}, indent=2)
-    temporary = place.stamps / f"{FILE}.{os.getpid()}.tmp"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(place.stamps / FILE)
+    write_json(place.stamps / FILE, asdict(made))
     return made
 
 

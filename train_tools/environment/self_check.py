@@ -170,7 +170,8 @@ def check_step(python: Path, base_model: Path, environ: Mapping[str, str]) -> Ou
     with tempfile.TemporaryDirectory(prefix="train-tools-check-") as folder:
         run = Path(folder) / "run"
         _prepare(run, base_model)
-        answer = _run([str(python), "-m", "train_tools.engines.packed", str(run)], environ)
+        # Not from the caller's folder: what lies there would be found before the packages.
+        answer = _run([str(python), "-m", "train_tools.engines.packed", str(run)], environ, run.parent)
         if isinstance(answer, str):
             return Outcome("step", FAILED, f"{python} {answer}; make the environment anew with `env upgrade`")
         code, said = answer

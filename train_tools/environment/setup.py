@@ -20,6 +20,7 @@ from train_tools.errors import TrainToolsError
 
 Say = Callable[[str], None]
 STILL_S = 20.0  # between two signs of life
+LINE = 80  # characters
 
 
 def is_due(place: Place, stage: Stage) -> bool:
@@ -78,7 +79,7 @@ def set_up(
     for number, stage in enumerate(stages, 1):
         if not is_due(place, stage):
             continue
-        text = f"{stage.text}{' with uv' if machine.uv else ''}"
+        text = f"{stage.text}{' with uv' if uses_uv(stage, machine) else ''}"
         say(f"{number}/{len(stages)} {text}")
         journal.stage(stage.name, number - 1, len(stages), text)
         if stage.name == "venv":
@@ -88,6 +89,11 @@ def set_up(
         stamps.write(place.stamps, stage.name, stamps.fingerprint(stage.content()))
     record.write(place)
     say(f"the environment is ready after {time.monotonic() - started:.0f} s")
+
+
+def uses_uv(stage: Stage, machine: Machine) -> bool:
+    """In its first attempt."""
+    return bool(machine.uv) and any(command[0] == machine.uv for command in stage.attempts(machine)[0])
 
 
 def clear(place: Place, say: Say) -> None:
@@ -148,11 +154,19 @@ def wait(process: subprocess.Popen[bytes], log: Path, say: Say, started: float) 
         try:
             return process.wait(STILL_S)
         except subprocess.TimeoutExpired:
-            say(f"    … {time.monotonic() - started:.0f} s (what is being done: {log})")
+            say(f"    … {time.monotonic() - started:.0f} s: {last_line(log)} (all of it: {log})")
         except KeyboardInterrupt:
             process.terminate()
             process.wait()
             raise
+
+
+def last_line(log: Path) -> str:
+    """What an installer said last, short; progress that it draws in one line counts as lines."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = file.read().decode("utf-8", "replace").replace("\r", "\n").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")[:LINE]
 
 
 def installer_variables(environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from train_tools.environment import lock, sd_scripts
 from train_tools.environment.failure import SetupError
 from train_tools.environment.place import Place, read_pointer
 from train_tools.environment.plan import Stage, stages
-from train_tools.environment.setup import is_due
+from train_tools.workspace.files import write_json
 
 UPGRADE = "-up-"  # between the first environment's name and the time
 OLD = "-old-"  # between its name and the time that it was moved aside, not being whole
@@ -52,16 +51,17 @@ def go_over(place: Place, to: Place) -> None:
 def roll_back(place: Place) -> Path:
     """Goes back to the environment that was used before; it stays as it is until the next upgrade.
 
-    Raises SetupError where there is none that is whole.
+    Once more goes forth again, to one that is kept up to date. Raises SetupError where there is none that is whole.
     """
     base = base_of(place)
-    name = str(read_pointer(place).get("before", ""))
+    pointer = read_pointer(place)
+    name = str(pointer.get("before", ""))
     folder = base.parent / Path(name).name
     if not name or not replace(place, folder=folder).identity():
         raise SetupError(
             "there is no environment to go back to; `env upgrade` makes a new one beside this one"
         )
-    _point(place, {"folder": folder.name, "before": place.folder.name, "kept": True})
+    _point(place, {"folder": folder.name, "before": place.folder.name, "kept": not pointer.get("kept")})
     return folder
 
 
@@ -105,15 +105,12 @@ def remove(place: Place, folders: list[Path]) -> list[Path]:
                 if path != Place(base, going).stamps:
                     shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
             shutil.rmtree(going, ignore_errors=True)
-        pointer = read_pointer(place)
-        if any(folder.name in pointer.values() for folder in folders):
-            gone = {folder.name for folder in folders}
-            _point(place, {key: value for key, value in pointer.items() if value not in gone})
+        gone = {folder.name for folder in folders}
+        pointer = {key: value for key, value in read_pointer(place).items() if value not in gone}
+        if "folder" not in pointer:  # what is made next is nothing to be kept as it is
+            pointer.pop("kept", None)
+        _point(place, pointer)
     return folders
-
-
-def is_ready(place: Place, base_python: str) -> bool:
-    return not any(is_due(place, stage) for stage in stages(place, base_python, with_tests=False))
 
 
 def _refuse() -> None:
@@ -121,10 +118,4 @@ def _refuse() -> None:
 
 
 def _point(place: Place, content: dict[str, object]) -> None:
-    temporary = place.pointer.with_name(f"{place.pointer.name}.{os.getpid()}.tmp")
-    temporary.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(place.pointer)
+    write_json(place.pointer, content)

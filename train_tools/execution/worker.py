@@ -17,6 +17,7 @@ from filelock import Timeout
 
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
+from train_tools.environment import process
 from train_tools.errors import TrainToolsError
 from train_tools.execution import supervise
 from train_tools.execution.attempt import Attempt, measure
@@ -107,6 +108,8 @@ class Worker:
         entries = self._take()
         if not entries:
             return False
+        with contextlib.suppress(TrainToolsError):  # a settings file that can't be read stops no batch
+            process.apply(self._queue.root)
         say(f"{entries[0].ticket.kind}: {', '.join(entry.folder.name for entry in entries)}")
         jobs: list[Job] = []
         try:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 import train_tools
-from train_tools.environment import program, sd_scripts, switch
+from train_tools.environment import process, program, sd_scripts, switch
 from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING
@@ -97,6 +97,7 @@ def program_settings(call: Call) -> dict[str, Any]:
 def change_program(call: Call) -> dict[str, Any]:
     _refuse_others(call)
     program.change(call.root, {str(call.field("name")): str(call.field("text")) or "default"})
+    process.apply(call.root)
     return program_settings(call)
 
 
