@@ -184,9 +184,9 @@ def test_a_thousand_entries_stay_quick(
     seconds = []
 
     def timed(method: str, path: str, **more: Any) -> Any:
-        before = time.perf_counter()
+        before = time.process_time()  # of all threads; other programs on this machine don't count
         answer = asked.request(method, path, **more)
-        seconds.append(time.perf_counter() - before)
+        seconds.append(time.process_time() - before)
         assert answer.status_code == 200
         return answer.json()
 
@@ -198,3 +198,13 @@ def test_a_thousand_entries_stay_quick(
     timed("POST", "/api/queue/act", json={"action": "now", "ids": [700]})
     timed("POST", "/api/queue/clear", json={"lane": "gpu"})
     assert max(seconds) < 1.0
+
+
+def test_a_failure_comes_with_what_helps(bench: Bench, asked: TestClient) -> None:
+    bench.add(seed="1", training_comment="starving")
+    bench.work()
+    assert "out of memory" in bench.entry(1).record.error  # type: ignore[union-attr, operator]
+    english = asked.get("/api/queue/1/remedies").json()[0]
+    assert "train_batch_size" in english["do"]
+    chinese = asked.get("/api/queue/1/remedies", headers={"Accept-Language": "zh-CN"}).json()[0]
+    assert chinese["means"] == "显存不足"

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from train_tools.doctor.explain import explain
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import queue_actions
 from train_tools.execution.lane import log_file, wake
@@ -152,6 +153,19 @@ def detail(call: Call) -> dict[str, Any]:
     }
 
 
+def remedies(call: Call) -> list[dict[str, str]]:
+    """What the error in its log means and what helps, the likeliest first; empty where nothing is known."""
+    is_zh = call.language == "zh"
+    return [
+        {
+            "means": remedy.means_zh if is_zh else remedy.means,
+            "do": remedy.do_zh if is_zh else remedy.do,
+            "line": remedy.line,
+        }
+        for remedy in explain(_asked(call).folder)
+    ]
+
+
 def fields(call: Call) -> list[dict[str, Any]]:
     """What may be changed of an entry that waits, with its present value."""
     return [{**field_of(known, call.language), "value": value} for known, value in changeable(_asked(call))]
@@ -198,4 +212,5 @@ ROUTES = [
     get("/api/queue/{id}", detail),
     get("/api/queue/{id}/fields", fields),
     get("/api/queue/{id}/log", log),
+    get("/api/queue/{id}/remedies", remedies),
 ]
