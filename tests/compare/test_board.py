@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -146,14 +145,11 @@ def test_32000_pictures_are_laid_out_and_packed_in_a_moment() -> None:
     board = board_of(runs=200, epochs=20, prompts=4, weights=2)
     assert len(board.cells) == 32_000
     marks = {(CHECKPOINT, board.checkpoints[7].id): Mark(Target(CHECKPOINT, "x"), "star", "this one")}
-    start = time.perf_counter()
     table = lay_out(board, Layout())
     text = json.dumps(
         {"board": board_document(board, marks), "table": table_document(table)}, separators=(",", ":")
     )
-    seconds = time.perf_counter() - start
     assert table.shown == 32_000
-    assert seconds < 2  # 0.2 s on a quiet machine
     assert len(text) < 1_600_000
     assert len(gzip.compress(text.encode(), 5)) < 400_000
     document = json.loads(text)["board"]

@@ -11,7 +11,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import queue_actions
 from train_tools.execution.lane import log_file, wake
 from train_tools.execution.log_tail import piece
-from train_tools.execution.queue import FLAGS, PAUSED, Entry, Queue
+from train_tools.execution.queue import FLAGS, PAUSED, SHUT_DOWN, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST
 from train_tools.execution.queue_edit import edit
 from train_tools.execution.queue_view import QueueView
@@ -120,6 +120,10 @@ def lane(call: Call) -> dict[str, Any]:
     name, flag, on = call.field("lane"), call.field("flag"), call.field("on", bool)
     if flag not in FLAGS:
         raise UsageError(f"{flag!r} is no flag of a lane; there are: {', '.join(FLAGS)}")
+    if flag == SHUT_DOWN and on and call.exposed:
+        raise UsageError(
+            "Others can reach this page, so it doesn't switch the computer off; ask at the computer itself."
+        )
     queue = view_of(call).queue
     with queue.locked() as connection:
         queue.set_flag(connection, name, flag, on)
