@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from train_tools.arguments.config_file import dumps
 from train_tools.engines.sd_scripts.command import command, variables
 from train_tools.engines.sd_scripts.config import Places, staged
 from train_tools.engines.sd_scripts.family import family_of
@@ -21,7 +22,6 @@ from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
 from train_tools.environment.sd_scripts_place import sd_scripts_folder
 from train_tools.errors import UsageError
 from train_tools.execution.train import train
-from train_tools.planning.config_file import dumps
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.workspace.workspace import Version, Workspace

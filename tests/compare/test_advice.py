@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from compare.samples import cell
 
+from train_tools.arguments.table import argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.compare.advice import Advice, advise
 from train_tools.compare.board import make_board
 from train_tools.compare.checkpoints import Checkpoint, Run
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import argument_named
-from train_tools.planning.values import parse_values
 from train_tools.small_models import base_model_file
 
 ARGUMENTS = {"learning_rate": 1e-4, "optimizer_type": "AdamW", "network_dim": 8}

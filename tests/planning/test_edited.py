@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS
 from train_tools.planning.edited import as_override, as_settings, edited, run_toml
 from train_tools.planning.rules import parse_override
 from train_tools.planning.setting_text import one_text
-from train_tools.planning.values import parse_values
 
 RUN: dict[str, Any] = {
     "learning_rate": 0.0001, "network_dim": 16, "optimizer_type": "AdamW", "flip_aug": True,

@@ -218,7 +218,7 @@ def test_other_kinds_of_file_are_copied_as_they_are(version: Version, lora_folde
 def test_the_version_of_a_large_base_model_is_told(
     version: Version, lora_folder: Path, tmp_path: Path
 ) -> None:
-    from train_tools.planning.base_family import BaseFamily
+    from train_tools.arguments.base_family import BaseFamily
     from train_tools.publish.card import sd_version
 
     assert [sd_version(BaseFamily(*f)) for f in (("sd",), ("sd", True), ("sdxl",), ("chroma",))] == [

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.table import KNOWN
 from train_tools.compare.block_advice import block_changes, text_encoder_weight
 from train_tools.compare.board import Board
 from train_tools.compare.checkpoints import Run
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import KNOWN
 from train_tools.preview.index import CellEntry
 from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.catalogue import as_text

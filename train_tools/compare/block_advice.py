@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.planning.base_family import base_family
+from train_tools.arguments.base_family import base_family
 from train_tools.preview.block_weights import COUNT, IN, MID, OUT, parse
 
 MODULE = "networks.lora"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from train_tools.planning.argument import Argument
+from train_tools.arguments.argument import Argument
 from train_tools.workspace.catalogue import as_text
 
 
 def setting_text(argument: Argument, value: Any) -> str:
-    """`planning.values.parse_values` reads the same values from it."""
+    """`arguments.values.parse_values` reads the same values from it."""
     if not isinstance(value, (list, tuple)):
         return as_text(value)
     if argument.kind != "list":

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_tools.arguments.base_family import UNKNOWN, BaseFamily, base_family
 from train_tools.compare import history
 from train_tools.compare.board import Board, read_board
 from train_tools.compare.checkpoints import Checkpoint
 from train_tools.compare.place import PUBLISHED, picture_path
 from train_tools.dataset.census import take_census
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.planning.base_family import UNKNOWN, BaseFamily, base_family
 from train_tools.preview.index import CellEntry
 from train_tools.publish import card
 from train_tools.publish.files import NewFiles, taken

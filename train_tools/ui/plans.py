@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.base_family import BaseFamily, base_family
+from train_tools.arguments.families import BASE, FAMILIES
+from train_tools.arguments.table import KNOWN
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import KNOWN
-from train_tools.planning.base_family import BaseFamily, base_family
 from train_tools.planning.defaults import defaults_for
 from train_tools.planning.expand import PlannedRun
-from train_tools.planning.families import BASE, FAMILIES
 from train_tools.planning.findings import Finding
 from train_tools.planning.fixes import Runs, fix_for
 from train_tools.planning.names import base_name

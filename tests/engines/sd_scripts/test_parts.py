@@ -13,6 +13,8 @@ import pytest
 from engines.sd_scripts.stand_in import save_state, write_lora
 from execution.fake_engine import write_safetensors
 
+from train_tools.arguments.config_file import dumps
+from train_tools.arguments.families import ALL, FAMILIES, Family
 from train_tools.engines.sd_scripts import ascii_path, caches, states
 from train_tools.engines.sd_scripts.checkpoints import Gallery
 from train_tools.engines.sd_scripts.command import command, variables
@@ -21,8 +23,6 @@ from train_tools.engines.sd_scripts.failure import reason
 from train_tools.engines.sd_scripts.family import family_of
 from train_tools.engines.sd_scripts.process import Process
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
-from train_tools.planning.config_file import dumps
-from train_tools.planning.families import ALL, FAMILIES, Family
 from train_tools.workspace import toml
 
 RUN: dict[str, Any] = {

@@ -17,6 +17,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from train_tools.arguments.checkpoints import checkpoint_names, final_checkpoint
+from train_tools.arguments.config_file import dumps
 from train_tools.dataset.training import fingerprint, training_images
 from train_tools.engines.events import EventLog
 from train_tools.engines.interface import PAUSE_FILE, STATE_FOLDER
@@ -36,8 +38,6 @@ from train_tools.engines.sd_scripts.scalars import FOLDER, ScalarReader, log_pre
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
 from train_tools.environment.sd_scripts_place import sd_scripts_folder
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.planning.checkpoints import checkpoint_names, final_checkpoint
-from train_tools.planning.config_file import dumps
 from train_tools.workspace import toml
 from train_tools.workspace.files import replace, write_text
 from train_tools.workspace.run_folder import ARGUMENTS, read_record

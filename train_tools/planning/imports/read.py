@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from train_tools.arguments.families import family_named
 from train_tools.errors import UsageError
 from train_tools.lora.safetensors_header import read_header
-from train_tools.planning.families import family_named
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.kohya_ss import from_kohya_ss
 from train_tools.planning.imports.lora_metadata import from_metadata

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution.lane import ensure_worker
 from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_training
 from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.planning import edited
-from train_tools.planning.arguments import ARGUMENTS, KNOWN
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, own_folder
 from train_tools.tags.journal import settle

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.argument import Argument, Dependency
+from train_tools.arguments.base_family import base_family
+from train_tools.arguments.config_file import check
+from train_tools.arguments.families import FAMILIES, family_of_script
+from train_tools.arguments.options import SOURCES
+from train_tools.arguments.table import ARGUMENTS, KNOWN, SUBJECTS
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.hosts.interface import HostError
 from train_tools.planning import page
-from train_tools.planning.argument import Argument, Dependency
-from train_tools.planning.arguments import ARGUMENTS, KNOWN, SUBJECTS
-from train_tools.planning.base_family import base_family
 from train_tools.planning.catalogue import training_entries
-from train_tools.planning.config_file import check
-from train_tools.planning.families import FAMILIES, family_of_script
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.lora_metadata import from_metadata
 from train_tools.planning.imports.read import import_settings
-from train_tools.planning.options import SOURCES
 from train_tools.planning.pasted import parse_pasted
 from train_tools.planning.presets import Preset, all_presets, delete, save
 from train_tools.small_models import base_model_file

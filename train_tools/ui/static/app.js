@@ -16,7 +16,7 @@ async function start() {
   const asked = new URLSearchParams(location.search);
   theme.start(asked.get("theme"));
   await texts.load(api.get);
-  texts.setLanguage(texts.firstLanguage(asked.get("language")));
+  texts.setLanguage(texts.firstLanguage(asked.get("language")), { keep: false });
   api.setOfflineText(t("kit.offline"));
   const session = await api.get("api/session");
   bar.mount(document.getElementById("bar"), { session, onchange: show });

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.families import ALL, FAMILIES, Family, family_named, family_of_script
+from train_tools.arguments.table import ARGUMENTS, KNOWN, ROWS, argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.engines.packed import support
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument
-from train_tools.planning.arguments import ARGUMENTS, KNOWN, ROWS, argument_named
-from train_tools.planning.families import ALL, FAMILIES, Family, family_named, family_of_script
-from train_tools.planning.values import parse_values
 
 DATA = Path(__file__).parent / "data" / "arguments_of_sd_scripts_48d368fa.tsv"
 TYPES = {
@@ -154,7 +154,7 @@ def test_packed_knows_only_arguments_that_exist() -> None:
 
 def test_the_table_is_loaded_fast_and_alone() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); import train_tools.planning.arguments; "
+        "import sys, time; start = time.perf_counter(); import train_tools.arguments.table; "
         "print(time.perf_counter() - start, *({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
     )
     started = time.perf_counter()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.planning.argument import Argument, flag, row
+from train_tools.arguments.argument import Argument, flag, row
 
 ROWS: tuple[Argument, ...] = (
     row("caption_extension", "str", ".caption",

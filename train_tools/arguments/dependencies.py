@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from train_tools.planning.argument import Argument, Dependency
-from train_tools.planning.arguments import ARGUMENTS
+from train_tools.arguments.argument import Argument, Dependency
+from train_tools.arguments.table import ARGUMENTS
 
 # Only these are asked: most rows depend on nothing, and a plan asks for each of its runs.
 DEPENDING = tuple(row for row in ARGUMENTS.values() if row.needs or row.excludes)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.values import parse_one
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument
-from train_tools.planning.values import parse_one
 
 WRITE = {
     "bool": "write true or false, without quotes",

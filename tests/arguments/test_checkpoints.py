@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from train_tools.planning.checkpoints import checkpoint_names
+from train_tools.arguments.checkpoints import checkpoint_names
 from train_tools.planning.images import Dataset, DatasetImage, steps_per_epoch
 
 ARGUMENTS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.planning.argument import Argument, row
+from train_tools.arguments.argument import Argument, row
 
 OPTIONS: tuple[Argument, ...] = (
     row("engine", "str", "auto",

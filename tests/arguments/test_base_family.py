@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from execution.fake_engine import write_safetensors
 
-from train_tools.planning.base_family import base_family
+from train_tools.arguments.base_family import base_family
 from train_tools.small_models import base_model_file
 
 UNET = "model.diffusion_model."

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.dependencies import Problem, broken
+from train_tools.arguments.families import ALL, FAMILIES, Family
+from train_tools.arguments.table import ARGUMENTS, did_you_mean, why_not
+from train_tools.arguments.value_types import wrong_value
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS, did_you_mean, why_not
-from train_tools.planning.dependencies import Problem, broken
-from train_tools.planning.families import ALL, FAMILIES, Family
-from train_tools.planning.value_types import wrong_value
 from train_tools.workspace import toml
 
 # Without these sd-scripts fails, or ends without a checkpoint and without an error.

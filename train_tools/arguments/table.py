@@ -1,6 +1,6 @@
 """Every argument of every LoRA trainer of sd-scripts, under its name there. Adding one is adding a row.
 
-The rows stand by subject in `planning/schema`. They are (name, kind, sd-scripts' default, help, Chinese help,
+The rows stand by subject in `schema/`. They are (name, kind, sd-scripts' default, help, Chinese help,
 what else is known); `flag` rows are off and `path` rows none unless given.
 """
 
@@ -10,10 +10,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument
-from train_tools.planning.options import OPTIONS, SOURCES
-from train_tools.planning.schema import (
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.options import OPTIONS, SOURCES
+from train_tools.arguments.schema import (
     captions,
     flow,
     images,
@@ -25,6 +24,7 @@ from train_tools.planning.schema import (
     network,
     saving,
 )
+from train_tools.errors import UsageError
 
 # Subject -> its rows, in the order in which people think of them.
 SUBJECTS: Mapping[str, tuple[Argument, ...]] = MappingProxyType({

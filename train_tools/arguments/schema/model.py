@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from train_tools.planning.argument import Argument, depends, flag, path, row
-from train_tools.planning.families import FLOWS, FLUXES, UNETS
+from train_tools.arguments.argument import Argument, depends, flag, path, row
+from train_tools.arguments.families import FLOWS, FLUXES, UNETS
 
 ROWS: tuple[Argument, ...] = (
     path("pretrained_model_name_or_path",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.planning.argument import Argument, depends, flag, path, row
+from train_tools.arguments.argument import Argument, depends, flag, path, row
 
 PRECISIONS = ("float", "fp16", "bf16")
 OURS = "Train Tools keeps each run's files in a folder of its own"

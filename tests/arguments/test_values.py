@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from train_tools.arguments.table import argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import argument_named
 from train_tools.planning.grid import make_grid
-from train_tools.planning.values import parse_values
 
 
 @pytest.mark.parametrize(

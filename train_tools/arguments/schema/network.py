@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.planning.argument import Argument, depends, flag, path, row
+from train_tools.arguments.argument import Argument, depends, flag, path, row
 
 ROWS: tuple[Argument, ...] = (
     row("network_module", "str", None,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from train_tools.arguments.config_file import check, dumps, flattened, load
+from train_tools.arguments.families import ALL, FAMILIES, Family
+from train_tools.arguments.table import ARGUMENTS, ROWS
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS, ROWS
-from train_tools.planning.config_file import check, dumps, flattened, load
 from train_tools.planning.defaults import defaults_for, written
-from train_tools.planning.families import ALL, FAMILIES, Family
 from train_tools.workspace import toml
 
 DATA = Path(__file__).parent / "data" / "arguments_of_sd_scripts_48d368fa.tsv"

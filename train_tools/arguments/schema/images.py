@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.planning.argument import Argument, depends, flag, path, row
+from train_tools.arguments.argument import Argument, depends, flag, path, row
 
 NO_AXIS = "the plan reads the dataset once for all runs"
 VARIED = depends("cache_latents", because="images that are encoded once don't change")

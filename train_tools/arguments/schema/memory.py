@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from train_tools.planning.argument import Argument, depends, flag, path, row
-from train_tools.planning.families import FLOWS
+from train_tools.arguments.argument import Argument, depends, flag, path, row
+from train_tools.arguments.families import FLOWS
 
 SAME_RESULT = "it doesn't change what is trained"
 ONE_ATTENTION = "only one way of attention is used"

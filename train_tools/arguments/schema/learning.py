@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.planning.argument import Argument, depends, flag, row
+from train_tools.arguments.argument import Argument, depends, flag, row
 
 OPTIMIZERS = (
     "AdamW", "Lion", "AdamW8bit", "PagedAdamW", "PagedAdamW8bit", "PagedAdamW32bit", "Lion8bit",

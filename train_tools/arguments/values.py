@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.text import split, unquoted
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument
-from train_tools.planning.text import split, unquoted
 from train_tools.workspace.settings import WORDS
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"

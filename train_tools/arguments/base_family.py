@@ -9,7 +9,7 @@ from train_tools.errors import TrainToolsError
 from train_tools.lora.safetensors_header import read_header
 
 UNKNOWN = ""
-# A part of a tensor's name that only this family (of planning.families) has; the first that is found decides.
+# A part of a tensor's name that only this family (of arguments.families) has; the first that is found decides.
 MARKS: tuple[tuple[str, str], ...] = (
     ("conditioner.embedders.1.", "sdxl"),
     ("conditioner.embedders.0.model.", "sdxl"),  # the refiner
