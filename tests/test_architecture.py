@@ -16,28 +16,45 @@ import train_tools
 ROOT = Path(train_tools.__file__).parent
 NAME = "train_tools"
 
-LOW = {"errors", "files"}
+LOW = {"errors", "files"}  # `files`: what of `workspace` is everybody's, with the standard library alone
 TOOLS = LOW | {"environment", "hosts", "lora", "base_model", "small_models"}
 # Package or module -> what of train_tools it may import. Each stands below those that name it.
 MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "environment": LOW,
-    "hosts": LOW,
     "lora": LOW | {"environment"},
+    "hosts": LOW | {"environment", "lora"},
     "base_model": LOW | {"environment"},
     "small_models": LOW | {"base_model"},
     "workspace": LOW | {"environment"},
     "dataset": TOOLS | {"workspace"},
     "tags": TOOLS | {"workspace", "dataset"},
     "captioning": TOOLS | {"workspace", "dataset", "tags"},
-    "engines": TOOLS | {"workspace", "dataset"},
-    "planning": TOOLS | {"workspace", "dataset", "engines"},
-    "preview": TOOLS | {"workspace", "dataset"},
-    "execution": TOOLS | {"workspace", "dataset", "engines", "planning"},
+    "arguments": TOOLS | {"workspace"},
+    "engines": TOOLS | {"workspace", "dataset", "arguments"},
+    "planning": TOOLS | {"workspace", "dataset", "arguments", "engines"},
+    "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
+    "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
+    "doctor": TOOLS | {"workspace", "arguments", "planning", "execution"},
+    "compare": TOOLS
+    | {"workspace", "dataset", "captioning", "arguments", "planning", "preview", "execution"},
+    "publish": TOOLS | {"workspace", "dataset", "arguments", "planning", "preview", "execution", "compare"},
 }
+# What planning knows of sd-scripts' arguments, engines know too.
+ARGUMENTS = (
+    "argument", "arguments", "base_family", "checkpoints", "config_file", "dependencies", "families", "options",
+    "schema", "text", "value_types", "values",
+)  # fmt: skip
 # Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.
-OWN = {"train_tools.workspace.files": "files", "train_tools.cli": "commands"}
+OWN = {
+    "train_tools.workspace.files": "files",
+    "train_tools.workspace.fields": "files",
+    "train_tools.workspace.toml": "files",
+    "train_tools.workspace.catalogue": "files",
+    "train_tools.cli": "commands",
+    **{f"train_tools.planning.{name}": "arguments" for name in ARGUMENTS},
+}
 # What trains, judges and packs up the small models is started by hand and stands above what it uses.
 SCRIPTS = tuple(f"train_tools.small_models.{name}" for name in ("train_", "evaluate", "export"))
 MAY_IMPORT["scripts"] = set(MAY_IMPORT)
@@ -50,6 +67,7 @@ TORCH = {"torch", "torchvision", "diffusers", "transformers", "peft"}
 WITHOUT = {
     "files": TORCH | {"numpy", "PIL"},
     "workspace": TORCH | {"numpy", "PIL"},
+    "arguments": TORCH | {"numpy", "PIL"},
     "planning": TORCH | {"numpy"},
     "execution": TORCH | {"numpy"},
     "commands": TORCH,

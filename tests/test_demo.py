@@ -15,7 +15,9 @@ from PIL import Image
 from safetensors import safe_open
 
 import train_tools
+from train_tools.preview.index import read_index
 from train_tools.small_models import zorb
+from train_tools.workspace.workspace import Workspace
 
 ZORB_COLOURS = np.array([zorb.PINK, zorb.TEAL], float)
 
@@ -94,13 +96,13 @@ def test_four_runs_with_checkpoints_whose_names_no_other_has(demo: Demo) -> None
 @pytest.mark.timeout(900)
 def test_training_teaches(demo: Demo) -> None:
     """At weight 1 the pictures are nearer to a zorb's colours, as the training images are, than at weight 0."""
-    index = json.loads((demo.version / "previews" / "previews.json").read_text(encoding="utf-8"))
-    last = max(cell["epoch"] for cell in index["cells"])
+    index = read_index(Workspace(demo.root).version("zorb", "v1"))
+    last = max(cell.epoch for cell in index.cells)
     distances: dict[float, list[float]] = {}
-    for cell in index["cells"]:
-        if cell["epoch"] == last:
-            found = distance_to_zorb(Image.open(demo.version / cell["image"]))
-            distances.setdefault(cell["weight"], []).append(found)
+    for cell in index.cells:
+        if cell.epoch == last:
+            found = distance_to_zorb(Image.open(demo.version / cell.image))
+            distances.setdefault(cell.weight_unet, []).append(found)
     taught = [
         distance_to_zorb(Image.open(path))
         for path in (demo.version / "dataset" / "processed" / "5_zorb").glob("*.png")
@@ -114,8 +116,13 @@ def test_training_teaches(demo: Demo) -> None:
 
 @pytest.mark.timeout(900)
 def test_a_grid_for_each_checkpoint_and_one_sheet(demo: Demo) -> None:
-    assert len(list((demo.version / "trains").glob("*/*/images/xyz_grid-*.png"))) == 12
-    (sheet,) = (demo.version / "previews").glob("sheet-*.png")
+    grids = list((demo.version / "trains").glob("*/*/images/xyz_grid-*.png"))
+    assert len(grids) == 24
+    assert sum(path.stem.endswith("-difference") for path in grids) == 12
+    sheet, difference = sorted(
+        (demo.version / "previews").glob("sheet-*.png"), key=lambda path: len(path.name)
+    )
+    assert difference.stem == f"{sheet.stem}-difference"
     assert str(sheet) in demo.text
     with Image.open(sheet) as image:
         assert image.width > 4 * 128
@@ -130,4 +137,4 @@ def test_a_second_start_trains_and_renders_nothing_again(demo: Demo) -> None:
     assert {p: p.stat().st_mtime_ns for p in demo.version.rglob("*.safetensors")} == before
     again = command("preview", "zorb", "v1", "--json", "--root", str(demo.root))
     assert json.loads(again.stdout)["rendered"] == 0
-    assert json.loads(again.stdout)["kept"] == 108
+    assert json.loads(again.stdout)["kept"] == 12 * 3 * 2 + 3  # without LoRA all checkpoints share theirs

@@ -15,8 +15,8 @@ from train_tools.environment import checks, start
 
 def main(argv):  # type: (list[str]) -> int
     command = argv[0] if argv else ""
-    if command != "test" and command not in cli.COMMANDS:
-        return cli.main(argv)  # says how it is used; no environment is needed for that
+    if command in start.WITHOUT_ENVIRONMENT or (command != "test" and command not in cli.COMMANDS):
+        return cli.main(argv)  # the latter says how it is used
     exit_code = start.enter(argv, with_tests=command == "test")
     if exit_code is not None:
         return exit_code

@@ -8,6 +8,8 @@ import sys
 from types import ModuleType
 
 from train_tools.commands.output import Output
+from train_tools.environment import process
+from train_tools.environment.start import WITHOUT_ENVIRONMENT
 from train_tools.errors import TrainToolsError
 from train_tools.workspace.workspace import default_root
 
@@ -15,7 +17,7 @@ from train_tools.workspace.workspace import default_root
 # `add_arguments(parser)` and `run(arguments, out) -> exit code`.
 COMMANDS = (
     "demo", "project", "version", "settings", "trash", "dataset", "reg", "captions", "presets", "arguments",
-    "plan", "train", "queue", "runs", "preview", "model", "page",
+    "plan", "train", "queue", "runs", "preview", "compare", "publish", "model", "env", "doctor", "page",
 )  # fmt: skip
 
 
@@ -34,6 +36,8 @@ def main(argv: list[str]) -> int:
     arguments = parser_of(argv[0], module).parse_args(argv[1:])
     arguments.root = arguments.root or default_root()
     try:
+        if argv[0] not in WITHOUT_ENVIRONMENT:
+            process.apply(arguments.root)
         return int(module.run(arguments, Output(arguments.json)))
     except TrainToolsError as error:
         print(f"train_tools: {error}", file=sys.stderr)

@@ -54,6 +54,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     root = tmp_path / "数据 data"
     root.mkdir()
     listening = bound("127.0.0.1", 0)
+    listening.listen()  # who comes before the server runs waits for it
     server = uvicorn.Server(
         uvicorn.Config(application(root), log_config=None, access_log=False, lifespan="off")
     )
@@ -82,8 +83,11 @@ def complaints() -> Complaints:
 
 
 @pytest.fixture
-def page(browser: Browser, complaints: Complaints) -> Iterator[Page]:
-    """A fresh browser of 1280 × 720; the test fails where the console complained (see `complaints`)."""
+def page(browser: Browser, complaints: Complaints, served: Served) -> Iterator[Page]:
+    """A fresh browser of 1280 × 720; the test fails where the console complained (see `complaints`).
+
+    It is closed before its server, which it may be polling.
+    """
     context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en")
     opened = context.new_page()
     opened.set_default_timeout(15_000)

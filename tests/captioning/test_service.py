@@ -57,7 +57,7 @@ class ColourNamer:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, captioner: ColourNamer) -> None:
-    monkeypatch.setitem(registry.CAPTIONERS, "blip", Entry("test", lambda settings: captioner))
+    monkeypatch.setitem(registry.CAPTIONERS, "blip", Entry("test", lambda settings, root: captioner))
 
 
 def captions(version: Version) -> dict[str, str]:
@@ -104,7 +104,7 @@ def test_empty_captions_are_filled(processed: Version, monkeypatch: pytest.Monke
     report = caption(processed, CaptioningSettings())
     assert captions(processed)["b"] == "zorb, green"
     assert (len(report.written), report.kept) == (2, 1)
-    monkeypatch.setitem(registry.CAPTIONERS, "blip", Entry("never made", lambda settings: 1 / 0))  # type: ignore[arg-type,return-value]
+    monkeypatch.setitem(registry.CAPTIONERS, "blip", Entry("never made", lambda settings, root: 1 / 0))  # type: ignore[arg-type,return-value]
     assert caption(processed, CaptioningSettings()).kept == 3
 
 

@@ -33,7 +33,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tags_of(model: Path | str, *images: Image.Image, **values: Any) -> list[str]:
     settings = CaptioningSettings.from_mapping({"captioner": "wd", "wd_model": str(model), **values})
-    with CAPTIONERS["wd"].make(settings) as tagger:
+    with CAPTIONERS["wd"].make(settings, Path()) as tagger:
         return tagger.caption([Picture(image, "", "") for image in images])
 
 

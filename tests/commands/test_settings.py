@@ -124,7 +124,9 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert "可作为轴" in text
     assert cli.main(["settings", "explain", "preview", "--json"]) == 0
     settings = json.loads(capsys.readouterr().out)["settings"]
-    assert [entry["name"] for entry in settings if entry["is_axis"]] == ["prompts", "weights"]
+    axes = [entry["name"] for entry in settings if entry["is_axis"]]
+    assert axes[:2] == ["prompts", "prompt_sr"]
+    assert {"weights", "seed", "sampler", "base_models", "block_weights"} <= set(axes)
     assert cli.main(["settings", "explain", "width"]) == 0
     assert capsys.readouterr().out.count("takes:") == 2
     assert cli.main(["settings", "explain", "widht"]) == 2

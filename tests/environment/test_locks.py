@@ -23,7 +23,7 @@ def pins(lock: str) -> list[re.Match[str]]:
     return [pin for pin in found if pin]
 
 
-@pytest.mark.parametrize("lock", ["run.lock", "test.lock"])
+@pytest.mark.parametrize("lock", ["run.lock", "test.lock", "sd_scripts.lock"])
 def test_every_line_is_one_version(lock: str) -> None:
     assert pins(lock)
     once: set[str] = set()
@@ -34,8 +34,9 @@ def test_every_line_is_one_version(lock: str) -> None:
         once.add(pin["name"])
 
 
-def test_torch_comes_apart_from_the_lock_but_what_it_needs_is_locked() -> None:
-    names = {pin["name"] for pin in pins("run.lock")}
+@pytest.mark.parametrize("lock", ["run.lock", "sd_scripts.lock"])
+def test_torch_comes_apart_from_the_lock_but_what_it_needs_is_locked(lock: str) -> None:
+    names = {pin["name"] for pin in pins(lock)}
     assert names >= TORCH_NEEDS | {"typing-extensions"}
     assert not [
         name for name in names if name in ("torch", "torchvision", "timm") or name.startswith("nvidia")
@@ -48,7 +49,7 @@ def test_both_locks_agree() -> None:
         assert run.get((pin["name"], pin["marker"]), pin["version"]) == pin["version"]
 
 
-@pytest.mark.parametrize("lock", ["run", "test"])
+@pytest.mark.parametrize("lock", ["run", "test", "sd_scripts"])
 def test_what_is_asked_for_is_locked(lock: str) -> None:
     names = {pin["name"] for pin in pins(f"{lock}.lock")}
     for line in (REQUIREMENTS / f"{lock}.in").read_text(encoding="utf-8").splitlines():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from train_tools.environment.machine import Machine, this_machine
 from train_tools.environment.place import Place
-from train_tools.environment.plan import OWN_UV, TORCH, Attempts, Stage, stages
+from train_tools.environment.plan import OWN_UV, TORCH, Attempts, Stage, all_attempts, stages
 
 BASE = "/usr/bin/python3"
 
@@ -70,6 +71,70 @@ def test_the_build_of_torch_fits_the_machine(
     assert installs_uv == [needed and not uv for needed in needs_uv]
 
 
+CUDA_12_4, CUDA_12_8, CUDA_13 = (12, 4), (12, 8), (13, 0)
+
+
+@pytest.mark.parametrize(
+    ("machine", "backends"),
+    [
+        (Machine("linux", "", nvidia=True, cuda=CUDA_13, capability=(8, 9)), ("plain",)),
+        (Machine("linux", "", nvidia=True, cuda=CUDA_12_8), ("auto", "cu128", "cu126")),
+        (Machine("linux", "", nvidia=True, cuda=CUDA_12_4), ("auto",)),
+        (Machine("linux", "", nvidia=True), ("plain",)),
+        (Machine("linux", "", nvidia=True, cuda=CUDA_13, capability=(6, 1)), ("cu126",)),
+        (Machine("win32", "", nvidia=True, cuda=CUDA_13), ("auto", "cu130", "cu129", "cu128", "cu126")),
+        (Machine("linux", "", nvidia=False, amd=True), ("auto",)),
+        (Machine("linux", "", nvidia=False), ("cpu",)),
+        (Machine("win32", "", nvidia=False), ("plain",)),
+        (Machine("darwin", "", nvidia=False), ("plain",)),
+        (Machine("linux", "", nvidia=False, build="rocm6.4"), ("rocm6.4",)),
+        (Machine("win32", "", nvidia=False, build="xpu"), ("xpu",)),
+        (Machine("linux", "", nvidia=False, build="cpu"), ("cpu",)),
+    ],
+)
+def test_torch_fits_the_driver_and_the_gpu(machine: Machine, backends: tuple[str, ...]) -> None:
+    assert machine.torch_backends() == backends
+
+
+SMI = """\
+#!/bin/sh
+case "$*" in
+  *compute_cap*) printf '8.6\n6.1\n' ;;
+  *) echo '| NVIDIA-SMI 550.54.15   Driver Version: 550.54.15   CUDA Version: 12.4     |' ;;
+esac
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands in for nvidia-smi")
+def test_the_driver_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "nvidia-smi"
+    program.write_text(SMI, encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    machine = this_machine({})
+    assert (machine.nvidia, machine.cuda, machine.capability) == (True, CUDA_12_4, (6, 1))
+    program.write_text("#!/bin/sh\nexit 9\n", encoding="utf-8")
+    assert this_machine({}).cuda is None
+
+
+def test_where_uv_fails_pip_is_tried(tmp_path: Path) -> None:
+    machine = Machine("linux", "uv", nvidia=True)
+    found = stages(Place(tmp_path, tmp_path / ".venv"), BASE, with_tests=False)
+    asked = {stage.name: all_attempts(stage, machine) for stage in found}
+    python = str(tmp_path / ".venv" / "bin" / "python")
+    assert [commands[-1][:3] for commands in asked["venv"]] == [
+        ["uv", "venv", "--allow-existing"],
+        [BASE, "-m", "venv"],
+    ]
+    for name in ("torch", "run"):
+        (with_uv, with_pip) = asked[name]
+        assert with_uv[0][0] == "uv"
+        assert with_pip[0] == [python, "-m", "ensurepip"]
+        assert with_pip[1][:4] == [python, "-m", "pip", "install"]
+    without = Machine("linux", "", nvidia=True)
+    assert [all_attempts(stage, without) for stage in found] == [stage.attempts(without) for stage in found]
+
+
 def test_windows_has_its_python_elsewhere(tmp_path: Path) -> None:
     (command,) = plan(tmp_path, Machine("win32", "", nvidia=False))["run"][0]
     assert words(tmp_path, command).startswith("CLONE/.venv/Scripts/python.exe -m pip install")
@@ -95,3 +160,4 @@ def test_the_user_can_say_what_the_machine_is() -> None:
     machine = this_machine({"TRAIN_TOOLS_INSTALLER": "pip", "TRAIN_TOOLS_TORCH": "cuda"})
     assert (machine.uv, machine.nvidia) == ("", True)
     assert not this_machine({"TRAIN_TOOLS_TORCH": "cpu"}).nvidia
+    assert this_machine({"TRAIN_TOOLS_TORCH": "rocm6.4"}).torch_backends() == ("rocm6.4",)

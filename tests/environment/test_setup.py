@@ -15,7 +15,7 @@ from train_tools.environment.failure import OTHERWISE, SetupError, advice
 from train_tools.environment.machine import Machine
 from train_tools.environment.place import Place
 from train_tools.environment.plan import Stage, stages
-from train_tools.environment.setup import installer_variables, prepare
+from train_tools.environment.setup import installer_variables, last_line, prepare
 
 CLONE = Path(__file__).parents[2]
 HOLD = """\
@@ -204,3 +204,25 @@ def test_nothing_of_the_users_python_is_reached() -> None:
 def test_a_failure_says_what_to_do(log: str, word: str) -> None:
     assert word in advice(log)
     assert advice("something else") == OTHERWISE
+
+
+def test_a_sign_of_life_is_what_the_installer_said_last(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"Collecting a\n" + b"x" * 5000 + b"\n 10%\r 20% of torch\r\n")
+    assert last_line(log) == "20% of torch"
+    log.write_bytes(b"")
+    assert last_line(log) == ""
+    log.write_bytes(b"y" * 500)
+    assert last_line(log) == "y" * 80
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("fatal: unable to access 'https://github.com/a/b/': Could not resolve host: github.com", "GitHub"),
+        ("[Errno -2] Name or service not known", "package_index"),
+        ("Temporary failure in name resolution", "package_index"),
+    ],
+)
+def test_what_can_not_be_reached_is_named(log: str, says: str) -> None:
+    assert says in advice(log)

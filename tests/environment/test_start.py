@@ -35,7 +35,10 @@ def clone(tmp_path: Path) -> Place:
     root = tmp_path / "a clone"
     environment = root / "train_tools" / "environment"
     environment.mkdir(parents=True)
-    for file in [*(PACKAGE / "environment").glob("*.py"), PACKAGE / "__main__.py", PACKAGE / "__init__.py"]:
+    (root / "train_tools" / "workspace").mkdir()
+    workspace = [PACKAGE / "workspace" / f"{name}.py" for name in ("__init__", "fields", "files", "toml")]
+    top = [PACKAGE / f"{name}.py" for name in ("__init__", "__main__", "errors")]
+    for file in [*(PACKAGE / "environment").glob("*.py"), *workspace, *top]:
         (root / file.relative_to(CLONE)).write_bytes(file.read_bytes())
     (root / "train_tools" / "cli.py").write_text(ECHO, encoding="utf-8")
     (root / "requirements").mkdir()
@@ -79,6 +82,19 @@ def test_the_environments_own_python_goes_straight_on(clone: Place, tmp_path: Pa
 def test_the_running_python_can_be_taken_as_it_is(clone: Place, tmp_path: Path) -> None:
     answer = call(clone, "project", cwd=tmp_path, TRAIN_TOOLS_ENV="current")
     assert Path(json.loads(answer.stdout)["prefix"]).samefile(sys.prefix)
+
+
+def test_an_environment_that_was_gone_back_to_is_not_updated(clone: Place, tmp_path: Path) -> None:
+    (clone.root / "requirements" / "run.lock").write_text("surely-missing==1\n", encoding="utf-8")
+    clone.pointer.write_text('{"folder": ".venv", "kept": true}', encoding="utf-8")
+    answer = call(clone, "project", cwd=tmp_path)
+    assert (answer.returncode, answer.stderr) == (7, "")
+
+
+def test_the_root_of_the_command_line_holds_the_settings() -> None:
+    assert start.with_root(["demo", "--root", "/a"], {"X": "1"}) == {"X": "1", "TRAIN_TOOLS_ROOT": "/a"}
+    assert start.with_root(["demo", "--root=/b"], {"TRAIN_TOOLS_ROOT": "/a"})["TRAIN_TOOLS_ROOT"] == "/b"
+    assert start.with_root(["demo", "--root"], {}) == {}
 
 
 def test_a_wrong_command_sets_up_nothing(clone: Place, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class FakeEngine:
     """Runs that differ in `apart` don't share a pack."""
 
     name = "packed"
+    processes = 1
 
     def __init__(self, folder: Path, apart: str | None = None) -> None:
         self._script = folder / "fake_engine_script.py"

@@ -16,6 +16,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.queue import Queue
 from train_tools.execution.run_record import prepare
+from train_tools.execution.ticket import Ticket
 from train_tools.planning.plan import make_plan
 from train_tools.workspace import toml
 from train_tools.workspace.run_folder import read_record
@@ -186,10 +187,9 @@ def test_a_crash_between_folder_and_database_forgets_nothing(bench: Bench) -> No
     bench.add(seed="1")
     with pytest.raises(RuntimeError), bench.queue.locked() as connection:
         plan = make_plan(bench.version, settings(bench.root, seed="2"))
-        queue_actions._add_run(
-            bench.queue, connection, bench.version.trains / plan.runs[0].name, plan.runs[0], 8,
-            queue_actions.Conditions(),
-        )  # fmt: skip
+        run = plan.runs[0]
+        folder = bench.version.trains / run.name
+        queue_actions._add_run(bench.queue, connection, folder, run, Ticket("train", pack_size=8))
         raise RuntimeError
     assert order(bench) == [1]
     bench.work()

@@ -200,7 +200,7 @@ def test_a_run_that_another_process_trains_is_left_alone(version: Version, tmp_p
 def test_an_unsupported_run_is_refused_with_its_reason_before_anything_starts(
     version: Version, tmp_path: Path
 ) -> None:
-    plan = plan_for(version, tmp_path, lr_scheduler="cosine,polynomial")
+    plan = plan_for(version, tmp_path, lr_scheduler="cosine,polynomial", engine="packed")
     assert [run.reasons for run in plan.runs] == [(), ("lr_scheduler polynomial is not known",)]
     with pytest.raises(UsageError, match="polynomial is not known"):
         train_quietly(version, plan)

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from execution.conftest import Bench
-from execution.fake_engine import STEPS, FakeEngine
+from execution.fake_engine import STEPS, FakeEngine, settings
 
 from train_tools.engines import registry
+from train_tools.errors import UsageError
 from train_tools.execution import conclusion, queue_actions, supervise, worker
-from train_tools.execution.lane import has_worker, lane_lock
+from train_tools.execution.lane import has_worker, lane_lock, training
 from train_tools.execution.queue import PAUSED, SHUT_DOWN, STOP_AFTER
 from train_tools.execution.queue_actions import Conditions
 from train_tools.execution.train import train
@@ -284,6 +285,31 @@ def test_an_engine_that_doesnt_pause_is_ended(bench: Bench, monkeypatch: pytest.
     hanging = bench.entry(1).folder / "hanging"
     while_working(bench, lambda: queue_actions.pause(bench.queue, 1), hanging.exists)
     assert bench.states() == {1: "paused"}
+
+
+def test_the_worker_waits_while_a_command_trains(bench: Bench) -> None:
+    (number,) = bench.add()
+    command = training(bench.root)
+    assert command.__enter__()
+    seen: list[str] = []
+
+    def on_sleep() -> None:
+        seen.append(bench.states()[number])
+        if len(seen) == 2:
+            command.__exit__(None, None, None)
+
+    bench.on_sleep = on_sleep
+    bench.work()
+    assert seen[:2] == ["queued", "queued"]
+    assert bench.states()[number] == "finished"
+
+
+def test_a_command_doesnt_train_beside_the_worker(bench: Bench) -> None:
+    plan = make_plan(bench.version, settings(bench.root))
+    with training(bench.root) as is_free, pytest.raises(UsageError, match="queue add"):
+        assert is_free
+        train(bench.version, plan, lambda run, event: None)
+    assert not any(bench.version.trains.iterdir())
 
 
 def test_one_worker_a_lane(bench: Bench) -> None:

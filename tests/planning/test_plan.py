@@ -3,12 +3,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from execution.fake_engine import base_file, make_version, settings, write_safetensors
 from PIL import Image
 
+from train_tools.engines import registry
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.planning.images import read_dataset
 from train_tools.planning.plan import Plan, make_plan
@@ -286,3 +289,42 @@ def test_the_disk_must_hold_what_a_run_needs_to_go_on_too(
         else:
             with pytest.raises(UsageError, match="make room"):
                 plan_for(version, tmp_path, **changes)
+
+
+class Everything:
+    """An engine that trains whatever there is, one run at a time."""
+
+    name = "sd-scripts"
+    processes = 1
+
+    def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
+        return []
+
+    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
+        return []
+
+    def pack_key(self, arguments: Mapping[str, Any]) -> str:
+        return str(arguments["output_dir"])
+
+    def command(self, run_folders: Sequence[Path]) -> list[str]:
+        return []
+
+
+def test_each_run_is_trained_by_the_first_engine_that_can(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.ENGINES, "sd-scripts", Everything())
+    grid = {"optimizer_type": "AdamW,Lion,Prodigy,DAdaptAdam", "learning_rate": "1e-4"}
+    plan = plan_for(version, tmp_path, **grid)
+    assert [run.engine for run in plan.runs] == ["packed", "packed", "sd-scripts", "sd-scripts"]
+    assert [len(pack) for pack in plan.packs] == [2, 1, 1]
+    assert not any(run.reasons for run in plan.runs)
+    only = plan_for(version, tmp_path, **grid, engine="packed")
+    assert [bool(run.reasons) for run in only.runs] == [False, False, True, True]
+    assert [run.digest for run in only.runs] == [run.digest for run in plan.runs]
+
+
+def test_what_no_engine_can_train_says_why_of_each(version: Version, tmp_path: Path) -> None:
+    (run,) = plan_for(version, tmp_path, optimizer_type="Prodigy", learning_rate="1").runs
+    assert any(reason.startswith("packed: ") for reason in run.reasons)
+    assert any(reason.startswith("sd-scripts: ") for reason in run.reasons)

@@ -49,8 +49,11 @@ def read_vocabulary() -> tuple[dict[str, int], list[str]]:
     return {token: i for i, token in enumerate(tokens)}, merges
 
 
-def write_files(folder: Path) -> None:
-    """Writes `vocab.json`, `merges.txt` and the configuration as transformers reads them."""
+def write_files(folder: Path, filled_by: str = END) -> None:
+    """Writes `vocab.json`, `merges.txt` and the configuration as transformers reads them.
+
+    `filled_by` is the token that fills short texts up: CLIP's own is its end, OpenCLIP's is "!".
+    """
     vocabulary, merges = read_vocabulary()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
@@ -60,7 +63,7 @@ def write_files(folder: Path) -> None:
         "model_max_length": 77,
         "bos_token": START,
         "eos_token": END,
-        "pad_token": END,
+        "pad_token": filled_by,
         "unk_token": END,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(configuration, indent=2), encoding="utf-8")

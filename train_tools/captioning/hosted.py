@@ -1,15 +1,16 @@
-"""The host's own captioners: the webui's BLIP and deepbooru, where the page runs inside it."""
+"""The host's own captioners: the webui's BLIP and deepbooru, inside it or through its bridge."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from train_tools.captioning.interface import Picture
 from train_tools.captioning.model_files import first_line
 from train_tools.errors import UsageError
-from train_tools.hosts.detect import current
+from train_tools.hosts.detect import host_of
 from train_tools.hosts.interface import HostCaptioner
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class Hosted:
-    """`kind` is a name of `Host.captioners`."""
+    """`kind` is a name of `Host.captioners`; the host is the one of `root`."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, root: Path) -> None:
         self._kind = kind
+        self._root = root
         self._captioner: HostCaptioner | None = None
 
     @property
@@ -28,11 +30,11 @@ class Hosted:
         return f"webui-{self._kind}"
 
     def __enter__(self) -> Self:
-        host = current()
-        found = host.captioners().get(self._kind) if host else None
+        host = host_of(self._root)
+        found = host.captioners().get(self._kind)
         if found is None:
-            where = f"this {host.name} has no {self._kind}" if host else "this isn't a webui"
-            raise UsageError(f"{self.name} is the webui's own captioner, and {where}; take blip or wd")
+            without = host.capabilities()["captioners"] or f"{host.name} has no {self._kind}"
+            raise UsageError(f"{self.name} is the webui's own captioner, and {without}; take blip or wd")
         try:
             found.start()
         except (

@@ -54,6 +54,19 @@ def _downloaded(model: str, patterns: Sequence[str], needed: Sequence[str], sett
     return folder
 
 
+def is_hub_id(model: str) -> bool:
+    return HUB_ID.fullmatch(model) is not None
+
+
+def is_downloaded(model: str, needed: Sequence[str]) -> bool:
+    """Whether a hub id's files are here already; the network isn't asked."""
+    try:
+        folder = _snapshot(model, needed, local_files_only=True)
+    except Exception:  # not there, in one of several classes of the hub's client
+        return False
+    return not missing(folder, needed)
+
+
 def _snapshot(model: str, patterns: Sequence[str], *, local_files_only: bool) -> Path:
     from huggingface_hub import snapshot_download  # brings httpx, which no local folder needs
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from train_tools.captioning.file_name import FileName
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
+    """`make` is given the settings and the root, whose host may be asked."""
+
     description: str
-    make: Callable[[CaptioningSettings], Captioner]
+    make: Callable[[CaptioningSettings, Path], Captioner]
 
 
-def make_blip(settings: CaptioningSettings) -> Captioner:
+def make_blip(settings: CaptioningSettings, _root: Path) -> Captioner:
     # Brings torch and transformers, seconds that no other command should wait for.
     from train_tools.captioning.blip import BlipCaptioner
 
@@ -31,7 +34,7 @@ def make_blip(settings: CaptioningSettings) -> Captioner:
     )
 
 
-def make_wd(settings: CaptioningSettings) -> Captioner:
+def make_wd(settings: CaptioningSettings, _root: Path) -> Captioner:
     from train_tools.captioning.wd import Choice, WdTagger  # brings onnxruntime
 
     choice = Choice(
@@ -52,8 +55,8 @@ def make_wd(settings: CaptioningSettings) -> Captioner:
 CAPTIONERS = {
     "blip": Entry("BLIP: a sentence; the small model that ships, any folder or a hub id", make_blip),
     "wd": Entry("WD tagger: Danbooru tags; any folder or a hub id", make_wd),
-    "webui-blip": Entry("the webui's own BLIP, inside it", lambda _: Hosted("blip")),
-    "webui-deepbooru": Entry("the webui's own deepbooru, inside it", lambda _: Hosted("deepbooru")),
-    "filename": Entry("the file's name without numbers and separators", lambda _: FileName()),
-    "text": Entry("the same text for each image", lambda settings: FixedText(settings.text)),
+    "webui-blip": Entry("the webui's own BLIP", lambda _settings, root: Hosted("blip", root)),
+    "webui-deepbooru": Entry("the webui's own deepbooru", lambda _settings, root: Hosted("deepbooru", root)),
+    "filename": Entry("the file's name without numbers and separators", lambda _settings, _root: FileName()),
+    "text": Entry("the same text for each image", lambda settings, _root: FixedText(settings.text)),
 }

@@ -90,7 +90,7 @@ def caption_held(version: Version, settings: CaptioningSettings, report: Report)
     what = ",".join(settings.captioner)
     try:
         if tasks:
-            with make_captioner(settings) as captioner:
+            with make_captioner(settings, version.root) as captioner:
                 saved = save_captions(version, tasks)
                 for task, result in results(captioner, tasks, settings.batch_size):
                     name = task.image.path.name
@@ -108,8 +108,8 @@ def caption_held(version: Version, settings: CaptioningSettings, report: Report)
     return CaptionReport(what, tuple(written), kept, tuple(failed), saved)
 
 
-def make_captioner(settings: CaptioningSettings) -> Captioner:
-    captioners = [CAPTIONERS[name].make(settings) for name in settings.captioner]
+def make_captioner(settings: CaptioningSettings, root: Path) -> Captioner:
+    captioners = [CAPTIONERS[name].make(settings, root) for name in settings.captioner]
     return captioners[0] if len(captioners) == 1 else Combined(captioners)
 
 

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from train_tools.captioning.settings import CaptioningSettings
+from train_tools.captioning.activation import activation_tag
 from train_tools.commands.output import Output, table
 from train_tools.dataset.bucket_chart import BucketCount, bucket_chart
 from train_tools.dataset.checks import ERROR, Finding, check_images, in_order, read_sizes
 from train_tools.dataset.training import training_images
 from train_tools.planning.shapes import Shape, shapes_of
-from train_tools.tags.caption import parse_tags
 from train_tools.tags.checks import check_captions
-from train_tools.workspace.settings import preview_change
 from train_tools.workspace.workspace import Version
 
 LONGEST_BAR = 40  # characters
 MOST_NAMES = 5  # of a finding; --json has all
-
-
-def activation_tag(version: Version) -> str:
-    """The first tag of captioning's prefix, in which {concept} is the concept's name; empty: there is none."""
-    blocks = parse_tags(preview_change(version, "captioning", CaptioningSettings, {}).prefix)
-    return blocks[0][0] if blocks else ""
 
 
 def run(version: Version, out: Output) -> int:

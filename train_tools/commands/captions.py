@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
+from train_tools.captioning.activation import activation_tag
 from train_tools.commands import caption_checks
 from train_tools.commands.caption_options import add_filter, add_own, described, filter_of
 from train_tools.commands.options import add_common, add_version
@@ -182,7 +183,7 @@ def merge_of(arguments: argparse.Namespace) -> Edit:
 
 
 def first_of(version: Version, arguments: argparse.Namespace) -> Edit:
-    tag = arguments.tag_first or caption_checks.activation_tag(version)
+    tag = arguments.tag_first or activation_tag(version)
     if not tag:
         raise UsageError("captioning's prefix is empty, so no tag is the activation tag; name one")
     return edits.first(tag, insert=arguments.add)

@@ -1,35 +1,59 @@
-"""`python -m train_tools.commands.job FOLDER`: does a queued caption or preview job; the worker starts it."""
+"""`python -m train_tools.commands.job FOLDER`: does a queued job that is no training; the worker starts it."""
 
 from __future__ import annotations
 
+import signal
 import sys
+import time
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import FrameType
 
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
+from train_tools.commands import data_jobs
+from train_tools.compare.scores.service import score
+from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.dataset.progress import Progress
 from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.errors import TrainToolsError
 from train_tools.execution import events
-from train_tools.execution.ticket import CAPTION, Ticket, read_ticket
+from train_tools.execution.ticket import (
+    CAPTION,
+    INTAKE,
+    PREVIEW,
+    PROCESS,
+    REGULARISE,
+    RESTORE,
+    SCORE,
+    Ticket,
+    read_ticket,
+)
 from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
+from train_tools.workspace.lock import BusyError
 from train_tools.workspace.settings import preview_change
 from train_tools.workspace.workspace import Version
+
+BUSY_S = 2.0  # between looks at a version that another process writes into
+
+Work = Callable[[Path, Version, Ticket], str]  # what failed, in a sentence; empty where nothing did
 
 
 def main(arguments: list[str]) -> int:
     """0 done, 1 something failed, 2 refused; events.jsonl says what."""
     folder = Path(arguments[0])
     ticket = read_ticket(folder)
-    if ticket is None:
+    if ticket is None or ticket.kind not in WORK:
         print(f"{folder} holds no queued job", file=sys.stderr)
         return 2
     version_folder = folder.parents[1]
     version = Version(version_folder.parents[1].name, version_folder.name, version_folder)
     try:
-        failed = (captions if ticket.kind == CAPTION else previews)(folder, version, ticket)
+        failed = when_free(folder, version, ticket)
+    except KeyboardInterrupt:  # cancelled: what was being built is cleared away on the way here
+        return 130
     except TrainToolsError as error:
         events.say(folder, "failed", error=str(error))
         return error.exit_code
@@ -45,9 +69,20 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def captions(folder: Path, version: Version, ticket: Ticket) -> str:
-    """What failed, in a sentence; empty where nothing did."""
+def when_free(folder: Path, version: Version, ticket: Ticket) -> str:
+    """Does the job, as soon as nobody else writes into the version."""
+    told = ""
+    while True:
+        try:
+            return WORK[ticket.kind](folder, version, ticket)
+        except BusyError as error:
+            if str(error) != told:
+                told = str(error)
+                tell(folder, 0, 0, told)
+            time.sleep(BUSY_S)
 
+
+def captions(folder: Path, version: Version, ticket: Ticket) -> str:
     def report(progress: Progress) -> None:
         tell(folder, progress.done, progress.total, f"{progress.name}: {progress.text}")
 
@@ -58,15 +93,40 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
 
 def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
-    result = preview(version, settings, lambda done, of: tell(folder, done, of, ""))
-    events.say(folder, "checkpoint", file=str(result.sheet))
-    return ""
+    result = preview(version, settings, lambda p: tell(folder, p.done, p.total, p.error or p.text))
+    for note in result.notes:
+        events.say(folder, "warning", text=note)
+    if result.sheet:
+        events.say(folder, "checkpoint", file=str(result.sheet))
+    return f"{len(result.failed)} errors; {result.failed[0]}" if result.failed else ""
+
+
+def scores(folder: Path, version: Version, ticket: Ticket) -> str:
+    settings = preview_change(version, "score", ScoreSettings, ticket.settings)
+    result = score(version, settings, lambda done, of, text: tell(folder, done, of, text))
+    return f"{len(result.faults)} pictures failed; {result.faults[0]}" if result.faults else ""
 
 
 def tell(folder: Path, done: int, total: int, text: str) -> None:
     events.say(folder, "progress", done=done, total=total, text=text)
 
 
+WORK: Mapping[str, Work] = {
+    CAPTION: captions,
+    PREVIEW: previews,
+    SCORE: scores,
+    INTAKE: data_jobs.take_in,
+    PROCESS: data_jobs.make_images,
+    RESTORE: data_jobs.restore_revision,
+    REGULARISE: data_jobs.regularise,
+}
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
     end_with_supervisor()
     sys.exit(main(sys.argv[1:]))

@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     import uvicorn
 
     from train_tools.ui.access import Access
+    from train_tools.ui.keeper import keep_workers
     from train_tools.ui.server import application, log_to
 
     log_to(arguments.root / "train_tools")
@@ -54,6 +55,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         # One line at once: whoever started us waits for it.
         print(json.dumps({"url": url, "port": port, "pid": os.getpid()}), flush=True)
     out.say(f"The page is at {url} (end with Ctrl+C)")
+    keep_workers(arguments.root)
     if arguments.open:
         threading.Timer(0.5, webbrowser.open, [url]).start()
     config = uvicorn.Config(
@@ -78,7 +80,8 @@ def read_password(file: Path | None) -> str:
 def bound(address: str, port: int) -> socket.socket:
     """Raises UsageError where the port is taken."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol said, asyncio sends small answers at once; else each would wait 40 ms for an acknowledgement.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # On Windows this would let two programs share a port.
     if sys.platform != "win32":
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

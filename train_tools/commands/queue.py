@@ -7,27 +7,26 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
-from train_tools.captioning.settings import CaptioningSettings
 from train_tools.commands.changes import add_changes, changes_of
 from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output, table
 from train_tools.commands.plan import show
 from train_tools.commands.queue_watch import watch
-from train_tools.engines.registry import ENGINES
+from train_tools.commands.settings_catalogue import SECTION_OF_JOB, STATED
+from train_tools.engines.registry import AUTO, ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution import queue_actions, queue_edit
-from train_tools.execution.lane import ensure_worker, has_worker
+from train_tools.execution.lane import has_worker, wake
 from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
-from train_tools.execution.ticket import CAPTION, DEFAULT_LANE, KINDS, TRAIN
-from train_tools.planning.plan import DEFAULT_ENGINE, make_plan
-from train_tools.preview.settings import PreviewSettings
+from train_tools.execution.ticket import ASKED_KINDS, DEFAULT_LANE, TRAIN
+from train_tools.planning.plan import make_plan
 from train_tools.workspace import settings
 
 HELP = "Trainings, captions and previews one after another, in a process that outlives this terminal."
 ACTIONS = {
-    "add": "queue the runs that the settings mean, or a caption or preview job",
+    "add": "queue the runs that the settings mean, or a caption, preview or score job",
     "list": "what waits, is being done and has ended",
     "watch": "follow what happens until the queue is done; ends and starts again at will",
     "pause": "pause an entry, or all: the step is finished, the state saved, the GPU free",
@@ -74,9 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_options(leaf: argparse.ArgumentParser) -> None:
     add_version(leaf)
     add_changes(leaf)
-    leaf.add_argument("--kind", choices=KINDS, default=TRAIN, help="what is to be done")
+    leaf.add_argument("--kind", choices=ASKED_KINDS, default=TRAIN, help="what is to be done")
     leaf.add_argument(
-        "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
+        "--engine", choices=(AUTO, *ENGINES), default="", help="what trains, instead of the setting `engine`"
     )
     leaf.add_argument("--again", action="store_true", help="train finished runs once more")
     leaf.add_argument("--not-before", metavar="TIME", help="22:30 or 2026-01-31T22:30")
@@ -99,8 +98,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
                 queue_actions.retry(queue, entry.id)
     elif action not in ("list", "watch"):
         _act_on_one(queue, arguments)
-    if action in WAKING and _has_work(queue, arguments.lane):
-        ensure_worker(arguments.root, arguments.lane)
+    if action in WAKING:
+        wake(queue, arguments.lane)
     if action == "watch":
         return watch(queue, arguments.lane, out)
     document = state_document(queue, arguments.lane)
@@ -125,10 +124,8 @@ def _add(queue: Queue, arguments: argparse.Namespace, out: Output) -> None:
         return
     changes = settings.parse_assignments(arguments.set)
     # Checked now: a wrong name must not wait for its turn to be told.
-    section, kind = (
-        ("captioning", CaptioningSettings) if arguments.kind == CAPTION else ("preview", PreviewSettings)
-    )
-    settings.preview_change(version, section, kind, changes)
+    section = SECTION_OF_JOB[arguments.kind]
+    settings.preview_change(version, section, STATED[section], changes)
     queue_actions.add_job(queue, version, arguments.kind, changes, conditions)
 
 
@@ -171,14 +168,6 @@ def parse_time(text: str) -> float:
     now = datetime.now()
     today = datetime.combine(now.date(), clock)
     return (today if today > now else today + timedelta(days=1)).timestamp()
-
-
-def _has_work(queue: Queue, lane: str) -> bool:
-    with queue.locked() as connection:
-        flags = queue.flags(connection, lane)
-        return PAUSED not in flags and any(
-            entry.waits or entry.taken for entry in queue.read(connection, lane)
-        )
 
 
 def state_document(queue: Queue, lane: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from train_tools.planning.arguments import ARGUMENTS
 from train_tools.planning.defaults import base_model_of
 from train_tools.planning.shapes import shapes_of
 from train_tools.planning.values import parse_values
-from train_tools.preview.regularisation import Source, generate
+from train_tools.preview.regularisation import Generated, Report, Source, generate
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
@@ -32,15 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     version = open_version(arguments, out)
-    as_trained = {"sampler": "DDIM", "seed": str(first(version, "seed"))}  # as training guides advise
-    chosen = settings.build(PreviewSettings, {**as_trained, **settings.parse_assignments(arguments.set)})
-    base_model = base_model_of({BASE_MODEL: first(version, BASE_MODEL)})
-    rule = shapes_of(version)[0].rule
-    clip_skip = int(first(version, "clip_skip") or 1)
-    source = Source(Path(base_model), clip_skip, lambda image: rule.bucket_of(image.size()).size)
-    result = generate(
-        version, source, chosen, arguments.concept, lambda done, of: out.say(f"images {done}/{of}")
-    )
+    changes = settings.parse_assignments(arguments.set)
+    result = rendered(version, changes, arguments.concept, lambda done, of: out.say(f"images {done}/{of}"))
     out.say(f"{result.rendered} rendered, {result.kept} kept from before")
     for folder in result.folders:
         out.say(f"folder {folder}")
@@ -52,6 +46,17 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         }
     )
     return 0
+
+
+def rendered(version: Version, changes: Mapping[str, str], concept: str, report: Report) -> Generated:
+    """By the version's training settings; `changes` are of PreviewSettings, `concept` "" means all."""
+    as_trained = {"sampler": "DDIM", "seed": str(first(version, "seed"))}  # as training guides advise
+    chosen = settings.build(PreviewSettings, {**as_trained, **changes})
+    base_model = base_model_of({BASE_MODEL: first(version, BASE_MODEL)})
+    rule = shapes_of(version)[0].rule
+    clip_skip = int(first(version, "clip_skip") or 1)
+    source = Source(Path(base_model), clip_skip, lambda image: rule.bucket_of(image.size()).size)
+    return generate(version, source, chosen, concept, report)
 
 
 def first(version: Version, name: str) -> Any:

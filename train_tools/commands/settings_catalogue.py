@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from train_tools.captioning.settings import CaptioningSettings
+from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.errors import UsageError
+from train_tools.execution.ticket import CAPTION, PREVIEW, SCORE
 from train_tools.planning.catalogue import SECTION as TRAINING
 from train_tools.planning.catalogue import check_training, training_entries
 from train_tools.preview.settings import PreviewSettings
+from train_tools.publish.settings import PublishSettings
 from train_tools.workspace.catalogue import Entry, entries_of
 from train_tools.workspace.settings import build, unknown_name
 from train_tools.workspace.settings_file import SECTIONS
@@ -22,12 +25,18 @@ STATED: Mapping[str, type[DataclassInstance]] = {
     "dataset": DatasetSettings,
     "captioning": CaptioningSettings,
     "preview": PreviewSettings,
+    "score": ScoreSettings,
+    "publish": PublishSettings,
 }
+# What a job of the queue is told by.
+SECTION_OF_JOB: Mapping[str, str] = {CAPTION: "captioning", PREVIEW: "preview", SCORE: "score"}
 TITLES = {
     "dataset": ("Preprocessing", "预处理"),
     "captioning": ("Captions", "打标"),
     "training": ("Training", "训练"),
     "preview": ("Previews", "预览"),
+    "score": ("Scores", "评分"),
+    "publish": ("Publishing", "发布"),
 }
 
 

@@ -15,10 +15,10 @@ from train_tools.commands.changes import add_changes, changes_of
 from train_tools.commands.options import add_common, add_version, open_version
 from train_tools.commands.output import Output, table
 from train_tools.commands.plan import duration, show
-from train_tools.engines.registry import ENGINES
+from train_tools.engines.registry import AUTO, ENGINES
 from train_tools.execution.train import RunResult, refuse_impossible, train
 from train_tools.planning.expand import PlannedRun
-from train_tools.planning.plan import DEFAULT_ENGINE, Plan, make_plan
+from train_tools.planning.plan import Plan, make_plan
 from train_tools.workspace import settings
 
 HELP = "train all runs that the settings mean, many at once; finished ones are not trained again"
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_version(parser)
     add_changes(parser)
     parser.add_argument(
-        "--engine", choices=sorted(ENGINES), default=DEFAULT_ENGINE, help="which trainer is used"
+        "--engine", choices=(AUTO, *ENGINES), default="", help="what trains, instead of the setting `engine`"
     )
     parser.add_argument(
         "--again", action="store_true", help="train finished runs once more; what they made is kept"

@@ -5,6 +5,7 @@ Images directly in it belong to the version's own concept, those in `origin/<nam
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -54,8 +55,15 @@ def images_in(folder: Path) -> list[Path]:
     """Image files directly in `folder` by name; hidden ones aren't counted."""
     if not folder.is_dir():
         return []
-    paths = (path for path in folder.iterdir() if is_image(path) and not path.name.startswith("."))
-    return sorted((path for path in paths if path.is_file()), key=lambda path: path.name)
+    with os.scandir(folder) as entries:
+        found = (entry for entry in entries if is_image(PurePath(entry.name)) and entry.name[0] != ".")
+        names = [entry.name for entry in found if is_file(entry)]
+    return [folder / name for name in sorted(names)]
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """A link that leads to one is one, too."""
+    return Path(entry).is_file() if entry.is_symlink() else entry.is_file()
 
 
 def caption_files(folder: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from train_tools.dataset.images import open_image, split_alpha
 from train_tools.dataset.operations.crop import Crop
 from train_tools.dataset.operations.focal import draw_focus
 from train_tools.dataset.originals import Original, originals_in
-from train_tools.dataset.pictures import Cuts, Picture, cuts_of, pictures_of
+from train_tools.dataset.pictures import Cuts, cuts_of, pictures_of
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.errors import UsageError
 from train_tools.workspace.files import require_inside
@@ -37,14 +37,22 @@ class PicturePlan:
 
 @dataclass(frozen=True)
 class ImagePreview:
-    """`sheet` shows the original with every crop and the focal points, then each picture."""
+    """`overlay` shows the original with every crop and the focal points; `small` each picture of `pictures`."""
 
     name: str
     width: int
     height: int
     pictures: tuple[PicturePlan, ...]
     note: str
-    sheet: Image.Image
+    overlay: Image.Image
+    small: tuple[Image.Image, ...]
+
+    @property
+    def sheet(self) -> Image.Image:
+        """All of them, with their names, in one picture."""
+        tiles = [(self.overlay, f"original {self.width}x{self.height}")]
+        tiles += [(image, label(plan)) for image, plan in zip(self.small, self.pictures, strict=True)]
+        return sheet_of(tiles)
 
 
 def preview_image(version: Version, name: str, settings: DatasetSettings) -> ImagePreview:
@@ -56,10 +64,15 @@ def preview_image(version: Version, name: str, settings: DatasetSettings) -> Ima
     rgb, alpha = split_alpha(open_image(original.path), settings.background())
     cuts = cuts_of(rgb, settings)
     pictures = pictures_of(rgb, alpha, cuts, settings)
-    tiles = [(overlay(rgb, cuts), f"original {rgb.width}x{rgb.height}")]
-    tiles += [(shrunk(visible(picture.image)), label(picture)) for picture in pictures]
-    plans = (PicturePlan(p.operation, p.flipped, *p.image.size, p.box) for p in pictures)
-    return ImagePreview(original.name, rgb.width, rgb.height, tuple(plans), cuts.note, sheet_of(tiles))
+    return ImagePreview(
+        name=original.name,
+        width=rgb.width,
+        height=rgb.height,
+        pictures=tuple(PicturePlan(p.operation, p.flipped, *p.image.size, p.box) for p in pictures),
+        note=cuts.note,
+        overlay=overlay(rgb, cuts),
+        small=tuple(shrunk(visible(picture.image)) for picture in pictures),
+    )
 
 
 def find_original(version: Version, name: str) -> Original:
@@ -93,9 +106,9 @@ def frame(crop: Crop, scale: float) -> tuple[float, float, float, float]:
     return left, top, max(left, right - 1), max(top, bottom - 1)
 
 
-def label(picture: Picture) -> str:
+def label(picture: PicturePlan) -> str:
     mirrored = ", flipped" if picture.flipped else ""
-    return f"{picture.operation}{mirrored} {picture.image.width}x{picture.image.height}"
+    return f"{picture.operation}{mirrored} {picture.width}x{picture.height}"
 
 
 def visible(image: Image.Image) -> Image.Image:

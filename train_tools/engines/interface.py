@@ -26,6 +26,10 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def processes(self) -> int:
+        """How many processes, each with a GPU and its own part of the batches, train one run."""
+
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         """One reason for each argument that it can't honour; empty where it can train the run."""
 
@@ -33,7 +37,7 @@ class Engine(Protocol):
         """Why it can't train on a base model of this family of planning.families; "" is one that is unknown."""
 
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
-        """Equal for runs that one process may train at once."""
+        """Equal for runs that one process may train at once; different for all runs where it takes one at a time."""
 
     def command(self, run_folders: Sequence[Path]) -> list[str]:
         """The process to start; it is never given to a shell."""

@@ -1,4 +1,4 @@
-"""The engines there are. A new one is one row in ENGINES."""
+"""The engines there are. A new one is one row in ENGINES, before those that are to be taken only where it can't."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from train_tools.engines.interface import Engine
 from train_tools.engines.packed import support
+from train_tools.engines.sd_scripts.engine import SdScriptsEngine
 from train_tools.errors import UsageError
 
 
@@ -16,6 +17,7 @@ class PackedEngine:
     """Our own trainer: many runs at once over one shared base model."""
 
     name = "packed"
+    processes = 1
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return support.unsupported(arguments)
@@ -30,7 +32,13 @@ class PackedEngine:
         return [sys.executable, "-m", "train_tools.engines.packed", *map(str, run_folders)]
 
 
-ENGINES: dict[str, Engine] = {"packed": PackedEngine()}
+AUTO = "auto"
+ENGINES: dict[str, Engine] = {"packed": PackedEngine(), "sd-scripts": SdScriptsEngine()}
+
+
+def engines_named(name: str) -> list[Engine]:
+    """All of them, the one to be preferred first, for AUTO; else the one of that name."""
+    return list(ENGINES.values()) if name == AUTO else [engine_named(name)]
 
 
 def engine_named(name: str) -> Engine:

@@ -1,4 +1,4 @@
-"""`test`: the linter, the formatter, the type checker and the tests, one after another."""
+"""`test`: the linter, the formatter, the type checker and the tests, one after another; `--hosts`: the webuis' tab."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+from train_tools.environment import host_environments
+
+HOSTS = "--hosts"  # what takes environments of its own and some minutes
 CHECKS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
@@ -17,6 +20,8 @@ CHECKS = {
 
 def run(pytest_arguments: list[str]) -> int:
     """All of them, also after one has failed; 1 if any has."""
+    if HOSTS in pytest_arguments:
+        return host_environments.run([argument for argument in pytest_arguments if argument != HOSTS])
     root = Path(__file__).resolve().parents[2]
     passed = []
     for name, command in CHECKS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 UNREACHABLE = (
     "name resolution",
+    "name or service not known",
     "getaddrinfo",
     "dns error",
     "timed out",
@@ -36,8 +37,16 @@ ADVICE = (
         "a file can't be written: close what uses it, and start again",
     ),
     (
+        (
+            "could not resolve host: github",
+            "unable to access 'https://",
+            "github.com/kohya-ss/sd-scripts/archive",
+        ),
+        "GitHub can't be reached: choose a mirror with `env settings --set github=https://…`, and start again",
+    ),
+    (
         UNREACHABLE,
-        "the package index can't be reached: check the network, or set pip's `index-url` to a mirror, and start again",
+        "the package index can't be reached: `env settings --set package_index=https://…` takes a mirror; start again",
     ),
     (
         ("no matching distribution", "no solution found"),

@@ -45,3 +45,15 @@ def taken(descriptor: int) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     return True
+
+
+def is_held(path: Path) -> bool:
+    """Whether another process holds the lock now; it isn't kept."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not taken(descriptor)
+    finally:
+        os.close(descriptor)

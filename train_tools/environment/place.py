@@ -1,12 +1,18 @@
-"""Where the environment is, whether it is whole, and the files beside it."""
+"""Where the environment is, whether it is whole, and the files beside it.
+
+An upgrade is built beside the environment that is used; `<name>-current.json` then names the new one, so that going
+over to it and going back are one rename each.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 ENVIRONMENT_VARIABLE = "TRAIN_TOOLS_ENV"
 RUNNING = "current"  # this value of the variable: take the running interpreter as it is
@@ -15,11 +21,17 @@ STAMPS = ".train-tools"
 
 @dataclass(frozen=True)
 class Place:
-    """`root` is the clone, `folder` the environment."""
+    """`root` is the clone, `folder` the environment.
+
+    `base` is the name and place that the files beside it have, whichever environment is used. One that is `kept`
+    was gone back to: it stays as it is, also where the locks ask for other packages.
+    """
 
     root: Path
     folder: Path
     windows: bool = os.name == "nt"
+    base: Path | None = None
+    kept: bool = False
 
     @property
     def python(self) -> Path:
@@ -31,11 +43,24 @@ class Place:
 
     @property
     def log(self) -> Path:
-        return self.folder.with_name(f"{self.folder.name}-setup.log")
+        return self.beside("-setup.log")
+
+    @property
+    def journal(self) -> Path:
+        """What a set-up does, as JSON lines for programs that follow it; see `journal`."""
+        return self.beside("-create.jsonl")
 
     @property
     def lock(self) -> Path:
-        return self.folder.with_name(f"{self.folder.name}.lock")
+        return self.beside(".lock")
+
+    @property
+    def pointer(self) -> Path:
+        return self.beside("-current.json")
+
+    def beside(self, ending: str) -> Path:
+        first = self.base or self.folder
+        return first.with_name(f"{first.name}{ending}")
 
     def requirements(self, name: str) -> Path:
         return self.root / "requirements" / name
@@ -71,4 +96,20 @@ def place(environ: Mapping[str, str] = os.environ) -> Place | None:
     chosen = environ.get(ENVIRONMENT_VARIABLE, "")
     if chosen == RUNNING:
         return None
-    return Place(root, Path(chosen).expanduser().absolute() if chosen else root / ".venv")
+    base = Path(chosen).expanduser().absolute() if chosen else root / ".venv"
+    first = Place(root, base)
+    pointer = read_pointer(first)
+    folder = base.parent / Path(str(pointer.get("folder", base.name))).name
+    # A pointer that names something else than one of ours, or one that is gone, counts for nothing.
+    if folder == base or not folder.name.startswith(f"{base.name}-") or not folder.is_dir():
+        return replace(first, kept=folder == base and base.is_dir() and bool(pointer.get("kept")))
+    return Place(root, folder, base=base, kept=bool(pointer.get("kept")))
+
+
+def read_pointer(place: Place) -> dict[str, Any]:
+    """`folder` (the name of the environment that is used), `before` (the one before it), `kept`; or nothing."""
+    try:
+        found = json.loads(place.pointer.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -9,14 +9,18 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from train_tools.environment import lock, mirrors, stamps
+from train_tools.environment import lock, mirrors, record, stamps
 from train_tools.environment.failure import SetupError, advice
+from train_tools.environment.journal import Journal
 from train_tools.environment.machine import Machine, this_machine
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, Place
-from train_tools.environment.plan import Command, Stage
+from train_tools.environment.plan import Command, Stage, all_attempts
+from train_tools.environment.process import process_environment
+from train_tools.errors import TrainToolsError
 
 Say = Callable[[str], None]
 STILL_S = 20.0  # between two signs of life
+LINE = 80  # characters
 
 
 def is_due(place: Place, stage: Stage) -> bool:
@@ -37,24 +41,59 @@ def prepare(place: Place, stages: list[Stage], say: Say, environ: Mapping[str, s
         place.lock, lambda: say("another start is setting up the environment; waiting for it")
     ) as holder:
         if any(is_due(place, stage) for stage in stages):
-            set_up(place, stages, say, environ, holder)
+            recorded(place, stages, say, environ, holder)
 
 
-def set_up(place: Place, stages: list[Stage], say: Say, environ: Mapping[str, str], holder: int) -> None:
+def recorded(place: Place, stages: list[Stage], say: Say, environ: Mapping[str, str], holder: int) -> None:
+    """`set_up`, with its journal brought to an end whatever happens."""
+    journal = Journal(place.journal)
+    try:
+        set_up(place, stages, say, environ, holder, journal)
+    except (SetupError, TrainToolsError, OSError) as error:
+        journal.failed(str(error))
+        raise
+    except KeyboardInterrupt:
+        journal.failed("stopped; the next start goes on from here")
+        raise
+    journal.finished("the environment is ready")
+
+
+def set_up(
+    place: Place,
+    stages: list[Stage],
+    say: Say,
+    environ: Mapping[str, str],
+    holder: int,
+    journal: Journal,
+) -> None:
     started = time.monotonic()
-    machine = this_machine(environ)
     variables = installer_variables(environ)
+    machine = this_machine(variables)
+    place.log.parent.mkdir(parents=True, exist_ok=True)
     place.log.write_bytes(b"")
+
+    def note(text: str) -> None:
+        say(text)
+        journal.note(text)
+
     for number, stage in enumerate(stages, 1):
         if not is_due(place, stage):
             continue
-        say(f"{number}/{len(stages)} {stage.text}{' with uv' if machine.uv else ''}")
+        text = f"{stage.text}{' with uv' if uses_uv(stage, machine) else ''}"
+        say(f"{number}/{len(stages)} {text}")
+        journal.stage(stage.name, number - 1, len(stages), text)
         if stage.name == "venv":
-            clear(place, say)
+            clear(place, note)
         stamps.remove(place.stamps, stage.name)
-        attempt(place, stage, machine, say, variables, holder)
+        attempt(place, stage, machine, note, variables, holder)
         stamps.write(place.stamps, stage.name, stamps.fingerprint(stage.content()))
+    record.write(place)
     say(f"the environment is ready after {time.monotonic() - started:.0f} s")
+
+
+def uses_uv(stage: Stage, machine: Machine) -> bool:
+    """In its first attempt."""
+    return bool(machine.uv) and any(command[0] == machine.uv for command in stage.attempts(machine)[0])
 
 
 def clear(place: Place, say: Say) -> None:
@@ -76,7 +115,7 @@ def attempt(
 ) -> None:
     """Raises SetupError when every attempt of the stage has failed."""
     failed_at = 0
-    for commands in stage.attempts(machine):
+    for commands in all_attempts(stage, machine):
         failed_at = place.log.stat().st_size
         if all(run(command, place, say, variables, holder) for command in commands):
             if stage.content():
@@ -115,18 +154,28 @@ def wait(process: subprocess.Popen[bytes], log: Path, say: Say, started: float) 
         try:
             return process.wait(STILL_S)
         except subprocess.TimeoutExpired:
-            say(f"    … {time.monotonic() - started:.0f} s (what is being done: {log})")
+            say(f"    … {time.monotonic() - started:.0f} s: {last_line(log)} (all of it: {log})")
         except KeyboardInterrupt:
             process.terminate()
             process.wait()
             raise
 
 
+def last_line(log: Path) -> str:
+    """What an installer said last, short; progress that it draws in one line counts as lines."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = file.read().decode("utf-8", "replace").replace("\r", "\n").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")[:LINE]
+
+
 def installer_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """The user's variables less those that would let the installer reach outside the environment."""
-    outside = ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "__PYVENV_LAUNCHER__")
-    variables = {name: value for name, value in environ.items() if name not in outside}
+    outside = (
+        "PYTHONHOME", "PYTHONPATH", "PYTHONSAFEPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "__PYVENV_LAUNCHER__",
+    )  # fmt: skip
+    variables = {name: value for name, value in process_environment(environ).items() if name not in outside}
     variables |= {"PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
     variables |= {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     # uv may be called in the middle of a plan that begins with pip.
-    return variables | mirrors.uv_variables(mirrors.pip_settings(sys.executable), environ)
+    return variables | mirrors.uv_variables(mirrors.pip_settings(sys.executable), variables)

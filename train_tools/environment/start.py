@@ -11,9 +11,13 @@ from typing import NoReturn
 from train_tools.environment.failure import SetupError
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, Place, place
 from train_tools.environment.plan import stages
+from train_tools.environment.program import ROOT_VARIABLE
 from train_tools.environment.setup import prepare
+from train_tools.errors import TrainToolsError
 
 INTERRUPTED = 130
+# Commands that make, look at or mend the environment: they run where they are called, with any Python.
+WITHOUT_ENVIRONMENT = ("env", "doctor")
 
 
 def say(text: str) -> None:
@@ -29,8 +33,9 @@ def enter(argv: list[str], with_tests: bool = False) -> int | None:
     if (chosen := place()) is None:
         return None
     try:
-        prepare(chosen, stages(chosen, base_python(), with_tests), say)
-    except SetupError as error:
+        if not (chosen.kept and chosen.identity()):
+            prepare(chosen, stages(chosen, base_python(), with_tests), say, with_root(argv, os.environ))
+    except (SetupError, TrainToolsError) as error:
         say(f"train_tools: {error}")
         return 1
     except OSError as error:
@@ -42,6 +47,16 @@ def enter(argv: list[str], with_tests: bool = False) -> int | None:
         say("train_tools: stopped; the next start goes on from here")
         return INTERRUPTED
     return None if chosen.is_running() else hand_over(chosen, argv)
+
+
+def with_root(argv: list[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables with the root that the command names: the program's settings lie there."""
+    named = dict(environ)
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name == "--root" and (equals or following):
+            named[ROOT_VARIABLE] = value if equals else following
+    return named
 
 
 def hand_over(chosen: Place, argv: list[str]) -> int:

@@ -56,7 +56,8 @@ class Attempt:
 
     def faults(self) -> list[str]:
         """What its files lack; empty where it is what was planned."""
-        return problems(self.folder, self.checkpoints, self.record.steps)
+        steps = None if self.arguments.get("no_metadata") else self.record.steps
+        return problems(self.folder, self.checkpoints, steps)
 
     def verdict(self, exit_code: int) -> str | None:
         """Why the run failed; None where it is finished. The files decide; the engine's words explain."""

@@ -17,8 +17,10 @@ TAIL_BYTES = 65_536
 class EventReader:
     """Gives the events since it was asked last; a line that isn't finished yet waits for the next time.
 
-    `from_now` leaves out what is there already.
+    `from_now` leaves out what is there already. `began_anew` says that the latest look found a new, shorter file.
     """
+
+    began_anew = False
 
     def __init__(self, folder: Path, *, from_now: bool = False) -> None:
         self._path = folder / FILE
@@ -26,13 +28,16 @@ class EventReader:
         self._half = b""
 
     def read(self) -> list[dict[str, Any]]:
+        self.began_anew = False
         try:
             with self._path.open("rb") as file:
                 if file.seek(0, os.SEEK_END) < self._offset:  # a new attempt has begun a new file
-                    self._offset, self._half = 0, b""
+                    self._offset, self._half, self.began_anew = 0, b"", True
                 file.seek(self._offset)
                 data = file.read()
-        except FileNotFoundError:
+        except FileNotFoundError:  # moved away, before a new attempt
+            self.began_anew = self._offset > 0
+            self._offset, self._half = 0, b""
             return []
         self._offset += len(data)
         *lines, self._half = (self._half + data).split(b"\n")
@@ -59,12 +64,12 @@ def events_of(lines: list[bytes]) -> list[dict[str, Any]]:
     return events
 
 
-def last_events(folder: Path) -> list[dict[str, Any]]:
+def last_events(folder: Path, most_bytes: int = TAIL_BYTES) -> list[dict[str, Any]]:
     """The newest events, without reading a long file whole."""
     try:
         with (folder / FILE).open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - TAIL_BYTES))
+            file.seek(max(0, size - most_bytes))
             return events_of(file.read().split(b"\n"))
     except FileNotFoundError:
         return []

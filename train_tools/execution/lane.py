@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from train_tools.execution.queue import PAUSED, Queue
 from train_tools.execution.supervise import environment
 from train_tools.execution.ticket import DEFAULT_LANE
 
@@ -20,6 +23,26 @@ def lane_lock(root: Path, lane: str, wait: float = 0.0) -> FileLock:
     folder = root / "train_tools"
     folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / f".worker-{lane}.lock", timeout=wait)
+
+
+@contextlib.contextmanager
+def training(root: Path, lane: str = DEFAULT_LANE) -> Iterator[bool]:
+    """Held while something is trained in the lane, by its worker or a command; false where another process does.
+
+    Two trainings on one GPU would both run out of memory, or crawl.
+    """
+    folder = root / "train_tools"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f".training-{lane}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def has_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
@@ -47,6 +70,19 @@ def ensure_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment(), **detached,
         )  # fmt: skip
     return True
+
+
+def wake(queue: Queue, lane: str = DEFAULT_LANE) -> bool:
+    """Starts a worker where the lane has something to do and no worker; returns whether it did."""
+    return has_work(queue, lane) and ensure_worker(queue.root, lane)
+
+
+def has_work(queue: Queue, lane: str) -> bool:
+    """Something waits or was being done, and the lane isn't paused."""
+    with queue.locked() as connection:
+        if PAUSED in queue.flags(connection, lane):
+            return False
+        return any(entry.waits or entry.taken for entry in queue.read(connection, lane, open_only=True))
 
 
 def log_file(root: Path, lane: str) -> Path:

@@ -28,6 +28,20 @@ DELETED = "its folder was deleted"
 
 
 @dataclasses.dataclass(frozen=True)
+class Row:
+    """What the database holds of an entry. `folder` is below the projects'; `done`: it is known to have ended."""
+
+    id: int
+    folder: str
+    lane: str
+    position: float
+    not_before: float | None
+    done: bool
+    taken: bool
+    request: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Entry:
     """`state` is one of run_folder.STATES. `taken` says that the worker is at it."""
 
@@ -120,6 +134,27 @@ class Queue:
         )
         return map(self._entry, rows.fetchall())
 
+    def overview(self) -> tuple[list[Row], dict[str, set[str]]]:
+        """All lanes' rows in the order of training, and each lane's flags; no folder is looked at."""
+        with self.locked() as connection:
+            rows = connection.execute("SELECT * FROM entries ORDER BY position, id").fetchall()
+            flags = connection.execute("SELECT lane, name FROM flags").fetchall()
+        of_lane: dict[str, set[str]] = {}
+        for flag in flags:
+            of_lane.setdefault(flag["lane"], set()).add(flag["name"])
+        return [_row(row) for row in rows], of_lane
+
+    def entry_of(self, row: Row) -> Entry:
+        """With what its folder says now."""
+        folder = self._projects / row.folder
+        ticket = read_ticket(folder) or Ticket("train" if folder.parent.name == "trains" else "job")
+        return Entry(
+            row.id, folder, ticket, read_record(folder), row.position, row.not_before, row.taken, row.request
+        )
+
+    def folder_of(self, row: Row) -> Path:
+        return self._projects / row.folder
+
     def change(self, connection: sqlite3.Connection, entry: Entry, **changes: Any) -> Ticket:
         """Changes an entry's ticket, and its row where that holds the same."""
         ticket = dataclasses.replace(read_ticket(entry.folder) or entry.ticket, **changes)
@@ -204,9 +239,11 @@ class Queue:
             raise TrainToolsError(f"{folder} is not below {self._projects}") from error
 
     def _entry(self, row: sqlite3.Row) -> Entry:
-        folder = self._projects / row["folder"]
-        ticket = read_ticket(folder) or Ticket("train" if folder.parent.name == "trains" else "job")
-        return Entry(
-            row["id"], folder, ticket, read_record(folder), row["position"], row["not_before"],
-            bool(row["taken"]), row["request"],
-        )  # fmt: skip
+        return self.entry_of(_row(row))
+
+
+def _row(row: sqlite3.Row) -> Row:
+    return Row(
+        row["id"], row["folder"], row["lane"], row["position"], row["not_before"], bool(row["done"]),
+        bool(row["taken"]), row["request"],
+    )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,32 +42,25 @@ def add_training(
     Raises UsageError where a run can't be trained, TrainToolsError where one is active already.
     """
     refuse_impossible(plan)
-    size = pack_size(version, changes)
+    common = Ticket(
+        TRAIN,
+        **dataclasses.asdict(conditions),
+        batch=f"{time_stamp()}-{uuid.uuid4().hex[:6]}",
+        pack_size=pack_size(version, changes),
+    )
     with queue.locked() as connection:
         for run in plan.runs_to_train:
             refuse_active(version.trains / run.name)
         return [
-            _add_run(queue, connection, version.trains / run.name, run, size, conditions)
-            for run in plan.runs_to_train
+            _add_run(queue, connection, version.trains / run.name, run, common) for run in plan.runs_to_train
         ]
 
 
 def _add_run(
-    queue: Queue,
-    connection: sqlite3.Connection,
-    folder: Path,
-    run: PlannedRun,
-    size: int,
-    conditions: Conditions,
+    queue: Queue, connection: sqlite3.Connection, folder: Path, run: PlannedRun, common: Ticket
 ) -> Ticket:
     folder.mkdir(parents=True, exist_ok=True)
-    ticket = Ticket(
-        TRAIN,
-        **dataclasses.asdict(conditions),
-        arguments=dict(run.arguments),
-        identity=identity_of(run),
-        pack_size=size,
-    )
+    ticket = dataclasses.replace(common, arguments=dict(run.arguments), identity=identity_of(run))
     # The ticket first: with it alone the run is already remembered.
     placed = queue.add(connection, folder, ticket)
     fresh(folder, ticket.identity, ticket.arguments)
@@ -80,9 +74,17 @@ def pack_size(version: Version, changes: Mapping[str, Any]) -> int:
 
 
 def add_job(
-    queue: Queue, version: Version, kind: str, changes: Mapping[str, str], conditions: Conditions
+    queue: Queue,
+    version: Version,
+    kind: str,
+    changes: Mapping[str, str],
+    conditions: Conditions,
+    note: str = "",
 ) -> Ticket:
-    """Queues captions or previews of a version; `changes` are laid over its settings when the job starts."""
+    """Queues captions or previews of a version; `changes` are laid over its settings when the job starts.
+
+    `note` is said then.
+    """
     with queue.locked() as connection:
         folder = free_name(version.folder / "jobs", f"{time_stamp()}-{kind}")
         folder.mkdir(parents=True)
@@ -90,7 +92,9 @@ def add_job(
             "run_id": folder.name, "digest": "", "engine": kind, "steps": 0, "output_name": "",
             "dataset_fingerprint": "",
         }  # fmt: skip
-        ticket = Ticket(kind, **dataclasses.asdict(conditions), settings=dict(changes), identity=identity)
+        ticket = Ticket(
+            kind, **dataclasses.asdict(conditions), settings=dict(changes), identity=identity, note=note
+        )
         placed = queue.add(connection, folder, ticket)
         fresh(folder, identity, {})
         return placed

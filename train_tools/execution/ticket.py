@@ -11,13 +11,17 @@ from train_tools.errors import TrainToolsError
 from train_tools.workspace.files import read_json, write_json
 
 FILE = "queue.json"
-TRAIN, CAPTION, PREVIEW = KINDS = ("train", "caption", "preview")
+TRAIN, CAPTION, PREVIEW, SCORE = ASKED_KINDS = ("train", "caption", "preview", "score")
+INTAKE, PROCESS, RESTORE, REGULARISE = DATA_KINDS = ("intake", "process", "restore", "regularise")
+KINDS = (*ASKED_KINDS, *DATA_KINDS)
 DEFAULT_LANE = "gpu"
+LIGHT_LANE = "light"  # work of the CPU on a dataset, which waits behind no training
 
 
 @dataclasses.dataclass(frozen=True)
 class Ticket:
-    """Times are seconds since 1970. `id` and `position` are given by the queue.
+    """Times are seconds since 1970. `id` and `position` are given by the queue. What was queued together has the same
+    `batch`.
 
     A training brings `arguments` (its run.toml) and `identity` (what its record says of it); other jobs bring
     `settings`. `pack_size` is the most runs it is trained with. `restarts` counts ends of its process since step
@@ -30,6 +34,7 @@ class Ticket:
     id: int = 0
     position: float = 0.0
     added: float = 0.0
+    batch: str = ""
     not_before: float | None = None
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)

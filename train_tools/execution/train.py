@@ -11,7 +11,9 @@ from train_tools.engines.registry import engine_named
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import run_record
 from train_tools.execution.attempt import Attempt, measure
+from train_tools.execution.lane import training
 from train_tools.execution.supervise import supervise
+from train_tools.hosts.bridge_client import memory_of_host
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.measured import measured_file
 from train_tools.planning.plan import Plan
@@ -39,8 +41,8 @@ def refuse_impossible(plan: Plan) -> None:
     refused = [run for run in plan.runs if run.reasons]
     if refused:
         raise UsageError(
-            f"{len(refused)} of {len(plan.runs)} runs can't be trained by the {refused[0].engine} engine; "
-            f"{refused[0].name}: {'; '.join(refused[0].reasons)}"
+            f"{len(refused)} of {len(plan.runs)} runs can't be trained; {refused[0].name}: "
+            f"{'; '.join(refused[0].reasons)}"
         )
     errors = [finding.sentence for finding in plan.findings if finding.severity == "error"]
     if errors and plan.packs:
@@ -52,9 +54,21 @@ def train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
 
     `report(run, event)` hears every event of every run. A run that fails stops no other. On
     KeyboardInterrupt the engine is ended, what wasn't finished is recorded as cancelled, and it is
-    raised again. Raises UsageError before anything starts where a run can't be trained.
+    raised again. Raises UsageError before anything starts where a run can't be trained, or something else is.
     """
     refuse_impossible(plan)
+    if not plan.packs:
+        return []
+    with training(version.shared_folder.parent) as is_free:
+        if not is_free:
+            raise UsageError(
+                "something is being trained already; add these runs to the queue with `queue add`, or wait until "
+                "it is through (`queue list`)"
+            )
+        return _train(version, plan, report)
+
+
+def _train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
     # All are recorded at once, so that a look at the folders shows what still waits.
     packs = [[_prepared(version, run) for run in pack] for pack in plan.packs]
     results: dict[str, RunResult] = {}
@@ -88,8 +102,12 @@ def _train_pack(
         pack[index].take(event)
         report(runs[index], event)
 
+    def warn(text: str) -> None:
+        report(runs[0], {"event": "warning", "text": text})
+
     try:
-        code = supervise(engine, [attempt.folder for attempt in pack], started, heard)
+        with memory_of_host(version.root, warn):
+            code = supervise(engine, [attempt.folder for attempt in pack], started, heard)
     except TrainToolsError as error:
         return [_ended(attempt, str(error)) for attempt in pack]
     results = [_ended(attempt, attempt.verdict(code)) for attempt in pack]

@@ -15,11 +15,11 @@ EXPONENT_BITS = {"F16": ("<u2", 0x7C00), "BF16": ("<u2", 0x7F80), "F32": ("<u4",
                  "F64": ("<u8", 0x7FF0000000000000)}  # fmt: skip
 
 
-def problems(folder: Path, checkpoints: Sequence[str], steps: int) -> list[str]:
+def problems(folder: Path, checkpoints: Sequence[str], steps: int | None) -> list[str]:
     """One sentence for each fault of the expected files; empty where the run is what was planned.
 
-    `steps` is what the last of `checkpoints` must have been trained for. Only safetensors files are
-    looked into.
+    `steps` is what the last of `checkpoints` must have been trained for; None where its metadata can't say it.
+    Only safetensors files are looked into.
     """
     found = []
     for name in checkpoints:

@@ -11,19 +11,23 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from filelock import Timeout
 
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
+from train_tools.environment import process
 from train_tools.errors import TrainToolsError
 from train_tools.execution import supervise
 from train_tools.execution.attempt import Attempt, measure
+from train_tools.execution.automatic import AutomaticPreviews
 from train_tools.execution.begin import begin
 from train_tools.execution.conclusion import conclude
-from train_tools.execution.lane import lane_lock
+from train_tools.execution.lane import lane_lock, training
 from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
+from train_tools.hosts.bridge_client import memory_of_host
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
 RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
@@ -32,7 +36,9 @@ Job = tuple[Entry, Attempt]
 
 
 class JobEngine:
-    """Captions or previews, as a process of their own."""
+    """Captions, previews or scores, as a process of their own."""
+
+    processes = 1
 
     def __init__(self, kind: str) -> None:
         self.name = kind
@@ -64,6 +70,7 @@ class Worker:
         self._lane = lane
         self._sleep = sleep
         self._shut_down = shut_down or shut_computer_down
+        self._previews = AutomaticPreviews(queue, say)
 
     def run(self) -> None:
         """Until nothing is left that can be done now or later. A failed run stops nothing."""
@@ -93,10 +100,16 @@ class Worker:
             )
 
     def _work(self) -> bool:
-        """Does the next thing; False where nothing can be done now."""
+        """Does the next thing; False where nothing can be done now, as while a command trains in the lane."""
+        with training(self._queue.root, self._lane) as is_free:
+            return is_free and self._do_next()
+
+    def _do_next(self) -> bool:
         entries = self._take()
         if not entries:
             return False
+        with contextlib.suppress(TrainToolsError):  # a settings file that can't be read stops no batch
+            process.apply(self._queue.root)
         say(f"{entries[0].ticket.kind}: {', '.join(entry.folder.name for entry in entries)}")
         jobs: list[Job] = []
         try:
@@ -129,14 +142,20 @@ class Worker:
             for attempt in attempts:
                 attempt.start(pid)
 
+        def heard(index: int, event: dict[str, Any]) -> None:
+            attempts[index].take(event)
+            self._previews.heard(jobs[index][0], event)
+
         def wish() -> str:
             wishes.append(self._wish([entry.id for entry, _ in jobs], can_pause=kind == TRAIN))
             return wishes[-1]
 
+        host_memory = (
+            memory_of_host(self._queue.folder.parent, say) if kind == TRAIN else contextlib.nullcontext()
+        )
         try:
-            code = supervise.supervise(
-                engine, [a.folder for a in attempts], started, lambda i, event: attempts[i].take(event), wish
-            )
+            with host_memory:
+                code = supervise.supervise(engine, [a.folder for a in attempts], started, heard, wish)
         except KeyboardInterrupt:
             for attempt in attempts:
                 with contextlib.suppress(TrainToolsError, OSError):
@@ -160,6 +179,7 @@ class Worker:
             )
         if kind == TRAIN and any(attempt.record.state == "finished" for attempt in attempts):
             measure(self._queue.folder / "measured.json", engine, attempts)
+            self._previews.ended([entry for entry, attempt in jobs if attempt.record.state == "finished"])
         if troubled:
             self._sleep(RETRY_S)
 

@@ -3,9 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from PIL import Image
+from train_tools.errors import TrainToolsError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+# What a host may lack; `Host.capabilities` has a line for each.
+CAPABILITIES = (
+    "base models", "samplers", "schedulers", "render", "captioners", "memory", "progress", "publish", "rescan",
+)  # fmt: skip
+
+# What happens to the host's model while a run trains.
+WAIT, SHARE, KEEP = "wait", "share", "keep"
+
+
+class HostError(TrainToolsError):
+    """The host failed at what it was asked for; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """`title` is what the host's own list shows. `kind` is sd1, sd2, sdxl or sd3, empty where the host doesn't know
+    it without loading the model.
+    """
+
+    title: str
+    file: Path
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """`data` is where the host keeps what a person makes; `lora` is where a LoRA must lie to be found by it."""
+
+    data: Path
+    lora: Path | None = None
+    models: Path | None = None
+
+
+@dataclass(frozen=True)
+class HostProgress:
+    """Of the picture that the host makes just now; `job` is empty where it makes none."""
+
+    job: str = ""
+    job_number: int = 0
+    job_count: int = 0
+    step: int = 0
+    steps: int = 0
+    is_interrupted: bool = False
 
 
 class HostCaptioner(Protocol):
@@ -25,11 +75,50 @@ class HostCaptioner(Protocol):
 
 
 class Host(Protocol):
-    """A host by what it can do; what it lacks is absent."""
+    """A host by what it can do. What `capabilities` gives a reason for is empty, or raises HostError with it."""
 
     @property
     def name(self) -> str: ...
 
+    @property
+    def version(self) -> str: ...
+
+    def capabilities(self) -> Mapping[str, str | None]:
+        """Each of CAPABILITIES: None where the host can do it, else the reason why not, as a sentence's part."""
+        ...
+
+    def folders(self) -> Folders: ...
+
+    def is_exposed(self) -> bool:
+        """Whether others than the person at this machine can reach the host, and it isn't said that they may do all."""
+        ...
+
+    def base_models(self) -> list[BaseModel]: ...
+
+    def samplers(self) -> list[str]: ...
+
+    def schedulers(self) -> list[str]: ...
+
     def captioners(self) -> Mapping[str, HostCaptioner]:
         """By the name of their kind: `blip`, `deepbooru`."""
+        ...
+
+    def render(self, request: Mapping[str, Any]) -> bytes:
+        """One picture as PNG with the host's infotext; the request's keys stand in `hosts.webui_render`."""
+        ...
+
+    def memory_lent(self, mode: str) -> AbstractContextManager[None]:
+        """The GPU's memory without the host's model in it; entering waits until the host is idle.
+
+        `mode` is WAIT (pictures that are asked for meanwhile wait until it is left), SHARE (they load the model
+        again, beside the training) or KEEP (nothing is done).
+        """
+        ...
+
+    def progress(self) -> HostProgress: ...
+
+    def interrupt(self) -> None: ...
+
+    def rescan_loras(self) -> None:
+        """Makes the host see LoRA files that are new in `folders().lora`."""
         ...

@@ -1,86 +1,144 @@
 """AUTOMATIC1111's webui and what is built like it (Forge), from inside its process.
 
-Every call was read off v1.10.1 and is written down with its source in tests/hosts/double.py.
+Every call was read off v1.10.1 and Forge dfdcbab6 and is written down with its source in tests/hosts/double.py.
+Nothing asks for a webui's name: what is there is used, what isn't is switched off with a reason.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
-from PIL import Image
+from train_tools.hosts import modules
+from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostError, HostProgress
+from train_tools.hosts.webui_captioners import captioners
+from train_tools.hosts.webui_memory import memory_lent, memory_of
 
-from .interface import HostCaptioner
-
-
-def module(name: str) -> ModuleType | None:
-    """`modules.<name>` where the webui has it."""
-    try:
-        return importlib.import_module(f"modules.{name}")
-    except ImportError:
-        return None
-
-
-def is_here() -> bool:
-    """Whether this process is a webui; its own modules are loaded long before an extension's."""
-    return "modules.shared" in sys.modules
+RENDERER = "train_tools.hosts.webui_render"
+KINDS = {"is_sdxl": "sdxl", "is_sd3": "sd3", "is_sd2": "sd2", "is_sd1": "sd1"}
 
 
 class Webui:
-    name = "webui"
+    @property
+    def name(self) -> str:
+        return "Forge" if modules.anywhere("modules_forge") else "AUTOMATIC1111's webui"
+
+    @property
+    def version(self) -> str:
+        """Empty where the webui can't tell (not a git clone)."""
+        tag = modules.part("launch_utils", "git_tag")
+        text = tag() if callable(tag) else ""
+        return "" if text == "<none>" else str(text)
+
+    def capabilities(self) -> Mapping[str, str | None]:
+        here = {
+            "base models": modules.part("sd_models", "checkpoints_list") is not None,
+            "samplers": bool(self.samplers()),
+            "schedulers": bool(self.schedulers()),
+            "render": bool(modules.part("processing", "process_images") and modules.anywhere(RENDERER))
+            and _has_lock(),
+            "captioners": bool(self.captioners()) and _has_lock(),
+            "memory": memory_of() is not None and _has_lock(),
+            "progress": modules.part("shared", "state") is not None,
+            "publish": self.folders().lora is not None,
+            "rescan": _networks() is not None,
+        }
+        return {what: None if can else WITHOUT[what] for what, can in here.items()}
+
+    def folders(self) -> Folders:
+        data = modules.part("paths", "data_path") or modules.part("paths", "script_path") or Path.cwd()
+        models = modules.part("paths", "models_path")
+        lora = modules.command_option("lora_dir")
+        return Folders(Path(data), Path(lora) if lora else None, Path(models) if models else None)
+
+    def is_exposed(self) -> bool:
+        if (closed := modules.command_option("disable_extension_access")) is not None:
+            demo = modules.part("shared", "demo")
+            # gradio shares by itself where it finds no other way in, as on Colab.
+            is_shared = bool(getattr(demo, "share", False))
+            return bool(closed) or (
+                is_shared and not modules.command_option("enable_insecure_extension_access", False)
+            )
+        return True  # it can't be told
+
+    def base_models(self) -> list[BaseModel]:
+        """As often as it is asked: a title changes once the file's hash is known."""
+        found = modules.part("sd_models", "checkpoints_list") or {}
+        loaded = getattr(modules.part("sd_models", "model_data"), "sd_model", None)
+        loaded_file = getattr(getattr(loaded, "sd_checkpoint_info", None), "filename", None)
+        kind = next((kind for flag, kind in KINDS.items() if getattr(loaded, flag, False)), "")
+        return [
+            BaseModel(str(info.title), Path(info.filename), kind if info.filename == loaded_file else "")
+            for info in list(found.values())
+        ]
+
+    def samplers(self) -> list[str]:
+        visible = modules.part("sd_samplers", "visible_sampler_names")
+        if callable(visible):
+            return [str(name) for name in visible()]
+        return [str(sampler.name) for sampler in modules.part("sd_samplers", "all_samplers") or []]
+
+    def schedulers(self) -> list[str]:
+        return [str(scheduler.label) for scheduler in modules.part("sd_schedulers", "schedulers") or []]
 
     def captioners(self) -> Mapping[str, HostCaptioner]:
-        found: dict[str, HostCaptioner] = {}
-        interrogator = getattr(module("shared"), "interrogator", None)
-        if hasattr(interrogator, "generate_caption"):
-            found["blip"] = Interrogator(interrogator)
-        deepbooru = getattr(module("deepbooru"), "model", None)
-        if hasattr(deepbooru, "tag_multi"):
-            found["deepbooru"] = Deepbooru(deepbooru)
-        return found
+        return captioners()
+
+    def render(self, request: Mapping[str, Any]) -> bytes:
+        renderer = modules.anywhere(RENDERER)
+        if renderer is None:
+            raise HostError(f"no picture can be made: {WITHOUT['render']}")
+        return bytes(renderer.render(request))
+
+    def memory_lent(self, mode: str) -> AbstractContextManager[None]:
+        return memory_lent(mode)
+
+    def progress(self) -> HostProgress:
+        state = modules.part("shared", "state")
+        if state is None:
+            return HostProgress()
+        return HostProgress(
+            job=str(state.job or ""),
+            job_number=int(state.job_no),
+            job_count=int(state.job_count),
+            step=int(state.sampling_step),
+            steps=int(state.sampling_steps),
+            is_interrupted=bool(state.interrupted),
+        )
+
+    def interrupt(self) -> None:
+        state = modules.part("shared", "state")
+        if state is not None:
+            state.interrupt()
+
+    def rescan_loras(self) -> None:
+        networks = _networks()
+        if networks is None:
+            raise HostError(f"LoRA files can't be looked for again: {WITHOUT['rescan']}")
+        networks()
 
 
-class Interrogator:
-    """BLIP as the webui's img2img tab has it."""
-
-    def __init__(self, interrogator: Any) -> None:
-        self._interrogator = interrogator
-
-    def start(self) -> None:
-        self._interrogator.load()
-
-    def caption(self, image: Image.Image) -> str:
-        # Not `interrogate`: that turns every error into the text "<error>" and adds artists' names.
-        with _queue():
-            return str(self._interrogator.generate_caption(image))
-
-    def stop(self) -> None:
-        self._interrogator.unload()
+WITHOUT = {
+    "base models": "this webui shows no list of its models",
+    "samplers": "this webui shows no list of its samplers",
+    "schedulers": "this webui chooses the schedule with the sampler",
+    "render": "this webui makes no pictures for extensions",
+    "captioners": "this webui has neither BLIP nor deepbooru",
+    "memory": "this webui doesn't let extensions free its memory",
+    "progress": "this webui doesn't tell its progress",
+    "publish": "this webui has no folder for LoRA files; its Lora extension is off",
+    "rescan": "this webui's Lora extension is off",
+}
 
 
-class Deepbooru:
-    """DeepDanbooru tags; thresholds and the spelling of tags are the webui's own settings."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-
-    def start(self) -> None:
-        self._model.start()
-
-    def caption(self, image: Image.Image) -> str:
-        with _queue():
-            return str(self._model.tag_multi(image))
-
-    def stop(self) -> None:
-        self._model.stop()
+def _networks() -> Callable[[], None] | None:
+    """The Lora extension's own search; its module is called `networks` and loaded late."""
+    found = getattr(sys.modules.get("networks"), "list_available_networks", None)
+    return found if callable(found) else None
 
 
-def _queue() -> Any:
-    """The webui's own lock: nothing else uses the GPU meanwhile."""
-    call_queue = module("call_queue")
-    if call_queue is None:
-        raise ImportError("modules.call_queue")
-    return call_queue.queue_lock
+def _has_lock() -> bool:
+    return modules.part("call_queue", "queue_lock") is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from train_tools.errors import TrainToolsError
 from train_tools.workspace.files import write_bytes
 
 from .stack import LoraStack
+from .targets import Target
 
 
 @dataclass(frozen=True)
@@ -89,25 +90,28 @@ def model_hashes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> 
 
 
 def stack_files(stack: LoraStack, files: list[LoraFile]) -> None:
-    """Copies the files' factors into a stack made with their ranks and alphas.
+    """Copies the files' factors into a stack made with their ranks and alphas; a module that a file lacks stays zero.
 
-    A module that a file lacks stays zero. Raises TrainToolsError where a file holds modules that
-    the base model doesn't have, or of another size.
+    Raises TrainToolsError where a file doesn't fit the base model.
     """
     known = {d.target.name: d for d in stack.deltas}
     for index, file in enumerate(files):
+        check_fits(file, [d.target for d in stack.deltas])
         for name, (down, up, _) in file.modules.items():
-            delta = known.get(name)
-            if (
-                delta is None
-                or down.shape[1] != delta.target.in_features
-                or len(up) != delta.target.out_features
-            ):
-                raise TrainToolsError(
-                    f"{file.path.name} doesn't fit this base model: {name} is unknown or of another size"
-                )
+            delta = known[name]
             delta.down[index, : len(down)] = down.to(delta.down)
             delta.up[index, :, : up.shape[1]] = up.to(delta.up)
+
+
+def check_fits(file: LoraFile, targets: Sequence[Target]) -> None:
+    """Raises TrainToolsError where it holds modules that the base model doesn't have, or of another size."""
+    known = {target.name: target for target in targets}
+    for name, (down, up, _) in file.modules.items():
+        target = known.get(name)
+        if target is None or down.shape[1] != target.in_features or len(up) != target.out_features:
+            raise TrainToolsError(
+                f"{file.path.name} doesn't fit this base model: {name} is unknown or of another size"
+            )
 
 
 def rank_and_alpha(file: LoraFile) -> tuple[int, float]:

@@ -66,7 +66,7 @@ class LoraStack:
             shape = (self.count, self.rank, target.in_features), (self.count, target.out_features, self.rank)
             self.deltas.append(Delta(target, down.view(shape[0]), up.view(shape[1])))
             start += size
-        self._multiplier: Tensor | None = None
+        self._multipliers: Sequence[Tensor] | None = None
         self._hooks: list[Any] = []
 
     @torch.no_grad()
@@ -96,7 +96,9 @@ class LoraStack:
     @contextlib.contextmanager
     def attached(self) -> Iterator[LoraStack]:
         """Within this context the target layers add their deltas."""
-        self._hooks = [d.target.layer.register_forward_hook(self._hook(d)) for d in self.deltas]
+        self._hooks = [
+            d.target.layer.register_forward_hook(self._hook(i, d)) for i, d in enumerate(self.deltas)
+        ]
         try:
             yield self
         finally:
@@ -105,42 +107,48 @@ class LoraStack:
             self._hooks = []
 
     @contextlib.contextmanager
-    def multiplied(self, multiplier: Tensor) -> Iterator[None]:
-        """Within this context each sample's delta is multiplied by its entry of `multiplier` (K, B)."""
-        self._multiplier = multiplier
+    def multiplied(self, multipliers: Tensor | Sequence[Tensor]) -> Iterator[None]:
+        """Within this context each sample's delta is multiplied by its entry of (K, B), one for each of `deltas`.
+
+        A single tensor is for all of them.
+        """
+        is_one = isinstance(multipliers, Tensor)
+        self._multipliers = [multipliers] * len(self.deltas) if is_one else list(multipliers)
         try:
             yield
         finally:
-            self._multiplier = None
+            self._multipliers = None
 
-    def _hook(self, delta: Delta) -> Any:
+    def _hook(self, index: int, delta: Delta) -> Any:
         add = self._add_to_convolution if isinstance(delta.target.layer, nn.Conv2d) else self._add_to_linear
 
         def hook(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            return add(delta, inputs[0], output)
+            return add(delta, inputs[0], output, self._multipliers[index] if self._multipliers else None)
 
         return hook
 
-    def _add_to_linear(self, delta: Delta, x: Tensor, output: Tensor) -> Tensor:
+    def _add_to_linear(self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
         """x (K*B, ..., in), output (K*B, ..., out)."""
         flat = x.reshape(self.count, -1, x.shape[-1])
         hidden = torch.bmm(flat, delta.down.transpose(1, 2)) * self.scale.to(flat.dtype)
-        if self._multiplier is not None:
-            hidden = hidden * self._per_row(hidden.shape[1]).to(hidden.dtype)
+        if multiplier is not None:
+            hidden = hidden * _per_row(multiplier, hidden.shape[1]).to(hidden.dtype)
         base = output.reshape(self.count, -1, output.shape[-1])
         return torch.baddbmm(base, hidden, delta.up.transpose(1, 2)).reshape(output.shape)
 
-    def _add_to_convolution(self, delta: Delta, x: Tensor, output: Tensor) -> Tensor:
+    def _add_to_convolution(
+        self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None
+    ) -> Tensor:
         """x (K*B, in, H, W), output (K*B, out, H, W)."""
         samples = x.shape[0] // self.count
         pixels = x.flatten(2).view(self.count, samples, x.shape[1], -1)
         hidden = torch.matmul(delta.down.unsqueeze(1), pixels) * self.scale.to(x.dtype).unsqueeze(1)
-        if self._multiplier is not None:
-            hidden = hidden * self._multiplier.to(hidden.dtype)[:, :, None, None]
+        if multiplier is not None:
+            hidden = hidden * multiplier.to(hidden.dtype)[:, :, None, None]
         return output + torch.matmul(delta.up.unsqueeze(1), hidden).view(output.shape)
 
-    def _per_row(self, rows: int) -> Tensor:
-        """The multiplier (K, B) as a column (K, B*T, 1) over `rows` = B*T token rows."""
-        assert self._multiplier is not None
-        samples = self._multiplier.shape[1]
-        return self._multiplier.repeat_interleave(rows // samples, dim=1).unsqueeze(-1)
+
+def _per_row(multiplier: Tensor, rows: int) -> Tensor:
+    """The multiplier (K, B) as a column (K, B*T, 1) over `rows` = B*T token rows."""
+    samples = multiplier.shape[1]
+    return multiplier.repeat_interleave(rows // samples, dim=1).unsqueeze(-1)

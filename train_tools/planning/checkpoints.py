@@ -9,24 +9,35 @@ from typing import Any
 def checkpoint_names(arguments: Mapping[str, Any], steps: int) -> list[str]:
     """File names in the order of writing; the last epoch's is the output name itself, without a number.
 
-    `steps` are those of the whole run.
+    `steps` are those of the whole run. Those that a later one replaces (save_last_n_epochs, save_last_n_steps)
+    aren't among them.
     """
     name = arguments["output_name"]
     ending = arguments.get("save_model_as") or "safetensors"
     epochs = int(arguments["max_train_epochs"])
-    every_epochs = arguments.get("save_every_n_epochs")
-    every_steps = arguments.get("save_every_n_steps")
-    by_epoch = (
-        [f"{name}-{epoch:06d}.{ending}" for epoch in range(every_epochs, epochs, every_epochs)]
-        if every_epochs
-        else []
-    )
-    by_step = (
-        [f"{name}-step{step:08d}.{ending}" for step in range(every_steps, steps + 1, every_steps)]
-        if every_steps
-        else []
-    )
+    by_epoch = [f"{name}-{epoch:06d}.{ending}" for epoch in kept_epochs(arguments, epochs)]
+    by_step = [f"{name}-step{step:08d}.{ending}" for step in kept_steps(arguments, steps)]
     return [*by_epoch, *by_step, final_checkpoint(arguments)]
+
+
+def kept_epochs(arguments: Mapping[str, Any], epochs: int) -> list[int]:
+    every = arguments.get("save_every_n_epochs")
+    if ratio := arguments.get("save_n_epoch_ratio"):
+        every = epochs // ratio or 1
+    saved = list(range(every, epochs, every)) if every else []
+    last = arguments.get("save_last_n_epochs")
+    return saved[-last:] if last else saved
+
+
+def kept_steps(arguments: Mapping[str, Any], steps: int) -> list[int]:
+    """sd-scripts takes one away with each that it saves: the newest that is more than save_last_n_steps older."""
+    every = arguments.get("save_every_n_steps")
+    saved = list(range(every, steps + 1, every)) if every else []
+    last = arguments.get("save_last_n_steps")
+    if not last:
+        return saved
+    gone = {(step - last - 1) // every * every for step in saved}
+    return [step for step in saved if step not in gone]
 
 
 def final_checkpoint(arguments: Mapping[str, Any]) -> str:

@@ -31,12 +31,20 @@ def dumps(arguments: Mapping[str, Any], family: Family) -> str:
 
     Raises UsageError with all that sd-scripts would fail on or ignore.
     """
-    given = {name: _typed(name, value) for name, value in arguments.items() if value is not None}
-    wrong = [problem.sentence for problem in check(given, family) if problem.is_fatal]
-    if wrong:
+    if wrong := faults(arguments, family):
         raise UsageError(f"these arguments can't be given to {family.script}: {'; '.join(wrong)}")
+    given = _given(arguments)
     ordered = {name: given[name] for name in ARGUMENTS if name in given}
     return f"# {family.script}\n{toml.dumps(ordered)}"
+
+
+def faults(arguments: Mapping[str, Any], family: Family) -> list[str]:
+    """A sentence for each thing in a run's arguments that sd-scripts would fail on or ignore."""
+    return [problem.sentence for problem in check(_given(arguments), family) if problem.is_fatal]
+
+
+def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _typed(name, value) for name, value in arguments.items() if value is not None}
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -13,7 +13,7 @@ from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
 from train_tools.planning.arguments import argument_named
-from train_tools.planning.base_family import base_family
+from train_tools.planning.base_family import BaseFamily, base_family
 from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
@@ -75,11 +75,11 @@ class Source:
 
 
 class Expansion:
-    """Expands grids of one version for one engine; what many runs share is looked up once."""
+    """Expands grids of one version; what many runs share is looked up once. The first of `engines` that can trains."""
 
-    def __init__(self, version: Version, engine: Engine, findings: Findings) -> None:
+    def __init__(self, version: Version, engines: Sequence[Engine], findings: Findings) -> None:
         self._version = version
-        self._engine = engine
+        self._engines = engines
         self._findings = findings
         self._existing = ExistingRuns(version)
         self._defaults = functools.cache(
@@ -146,10 +146,11 @@ class Expansion:
         arguments = self._with_places(arguments, source, place)
         shape = self.shape(base_model)
         epochs = values["max_train_epochs"]
-        steps = steps_per_epoch(source.dataset, values) * epochs
+        base = self._family(base_model)
+        engine, reasons = self._engine_for(arguments, base)
+        steps = steps_per_epoch(source.dataset, values, engine.processes) * epochs
         if not shape.is_measured:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
-        base = self._family(base_model)
         check_run(Facts(values, steps, source.dataset, base), self._findings)
         names = checkpoint_names(arguments, steps)
         return PlannedRun(
@@ -160,11 +161,8 @@ class Expansion:
             label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes)
             or place.folder_name,
             arguments=arguments,
-            engine=self._engine.name,
-            reasons=(
-                *self._engine.unsupported_base(base.name, base.is_v2),
-                *self._engine.unsupported(arguments),
-            ),
+            engine=engine.name,
+            reasons=reasons,
             steps=steps,
             images_seen=source.dataset.images_per_epoch * epochs,
             checkpoints=tuple(names),
@@ -174,6 +172,18 @@ class Expansion:
             state=place.state,
             dataset_fingerprint=source.dataset.fingerprint,
         )
+
+    def _engine_for(self, arguments: Mapping[str, Any], base: BaseFamily) -> tuple[Engine, tuple[str, ...]]:
+        """With the reasons why it can't train the run after all, which then are those of every engine."""
+        refusals: list[str] = []
+        for engine in self._engines:
+            reasons = [*engine.unsupported_base(base.name, base.is_v2), *engine.unsupported(arguments)]
+            if not reasons:
+                return engine, ()
+            refusals += (
+                reasons if len(self._engines) == 1 else [f"{engine.name}: {reason}" for reason in reasons]
+            )
+        return self._engines[0], tuple(refusals)
 
     def _with_places(self, arguments: dict[str, Any], source: Source, place: Place) -> dict[str, Any]:
         folder = f"{self._trains}{os.sep}{place.folder_name}"  # Path is slow, for thousands

@@ -54,7 +54,7 @@ class Grid:
             yield {**self.fixed, **dict(zip(names, itertools.chain.from_iterable(steps), strict=True))}
 
 
-def make_grid(settings: Mapping[str, Any], links: Sequence[str] = ()) -> Grid:
+def make_grid(settings: Mapping[str, Any], links: Sequence[str] = (), most_runs: int = MOST_RUNS) -> Grid:
     """Axes in the order of `settings`. Values that are equal, however written, are merged with a warning.
 
     Each of `links` names linked axes, as in `optimizer_type+learning_rate`.
@@ -77,9 +77,9 @@ def make_grid(settings: Mapping[str, Any], links: Sequence[str] = ()) -> Grid:
         else:
             lines.append(line)
     grid = Grid(fixed, tuple(lines), tuple(warnings))
-    if len(grid) > MOST_RUNS:
+    if len(grid) > most_runs:
         raise UsageError(
-            f"these values make {len(grid)} runs; at most {MOST_RUNS} can be planned, leave some out"
+            f"these values make {len(grid)} runs; at most {most_runs} can be planned, leave some out"
         )
     return grid
 

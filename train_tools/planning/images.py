@@ -50,11 +50,14 @@ def read_dataset(processed: Path, reg: Path | None = None) -> Dataset:
     return Dataset(tuple(images), fingerprint(found))
 
 
-def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any]) -> int:
-    """Optimizer steps in one epoch: batches never mix buckets, so each bucket's last may be smaller."""
+def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any], processes: int = 1) -> int:
+    """Optimizer steps in one epoch: batches never mix buckets, so each bucket's last may be smaller.
+
+    `processes` share the batches.
+    """
     batch = int(arguments["train_batch_size"])
     batches = sum(-(-count // batch) for count in bucket_counts(dataset, bucket_rule(arguments)).values())
-    return -(-batches // int(arguments["gradient_accumulation_steps"]))
+    return -(-batches // (int(arguments["gradient_accumulation_steps"]) * processes))
 
 
 def bucket_rule(arguments: Mapping[str, Any]) -> BucketRule:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from train_tools.planning.argument import Argument, row
 
 OPTIONS: tuple[Argument, ...] = (
+    row("engine", "str", "auto",
+        "What trains: packed trains many runs at once, sd-scripts whatever packed doesn't know; auto takes the first "
+        "that can.",
+        "训练引擎:packed 可同时训练多个任务,sd-scripts 负责 packed 不支持的设置;auto 自动选择。",
+        choices=("auto", "packed", "sd-scripts")),
     row("pack_size", "int", 8,
         "Most runs that are trained at once in one process.", "一个进程中同时训练的最多任务数。", minimum=1,
         maximum=64),

@@ -7,13 +7,12 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from train_tools.engines.interface import Engine
-from train_tools.engines.registry import engine_named
+from train_tools.engines.registry import engine_named, engines_named
 from train_tools.errors import UsageError
 from train_tools.planning.arguments import KNOWN, argument_named
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
-from train_tools.planning.grid import make_grid
+from train_tools.planning.grid import MOST_RUNS, make_grid
 from train_tools.planning.lora_size import LoraShape
 from train_tools.planning.memory import memory_bytes
 from train_tools.planning.options import OPTIONS, RULES
@@ -23,7 +22,6 @@ from train_tools.planning.values import parse_values
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
-DEFAULT_ENGINE = "packed"
 AGAIN = "again"  # the state of a finished run that is to be trained once more
 
 
@@ -46,28 +44,39 @@ class Plan:
 
 
 def make_plan(
-    version: Version, overrides: Mapping[str, Any], engine_name: str = DEFAULT_ENGINE, *, again: bool = False
+    version: Version,
+    overrides: Mapping[str, Any],
+    engine_name: str = "",
+    *,
+    again: bool = False,
+    most_runs: int = MOST_RUNS,
 ) -> Plan:
     """The plan for the version's settings with `overrides` over them; an empty text means the default.
 
-    `again` plans finished runs anew; what they made is kept with the earlier attempts. Writes nothing.
-    Raises UsageError for wrong settings, no dataset or base model, or too small a disk.
+    `engine_name` wins over the setting `engine`. `again` plans finished runs anew; what they made is
+    kept with the earlier attempts. Writes nothing.
+
+    Raises UsageError for wrong settings, more than `most_runs`, no dataset or base model, or too small a disk.
     """
-    engine = engine_named(engine_name)
     findings = Findings()
     given, options = _settings(version, overrides, findings)
     rules = [parse_override(text) for text in options["overrides"]]
     exclusions = [parse_exclusion(text) for text in options["exclude"]]
-    grid = make_grid(_with_seeds(given, options["seeds"]), options["links"])
+    grid = make_grid(_with_seeds(given, options["seeds"]), options["links"], most_runs)
     for text in grid.warnings:
         findings.say("same-value", text)
-    expansion = Expansion(version, engine, findings)
+    engines = engines_named(engine_name or options["engine"])
+    expansion = Expansion(version, engines, findings)
     runs = expansion.runs(grid, rules, exclusions)
     if again:
         runs = [dataclasses.replace(r, state=AGAIN) if r.state == "finished" else r for r in runs]
-    packs = _packs(runs, engine, options["pack_size"])
-    clock = Clock(version, engine.name, expansion.shape)
-    timed = {run.run_id: clock.seconds(run.arguments, run.steps, len(pack)) for pack in packs for run in pack}
+    packs = _packs(runs, options["pack_size"])
+    clock = Clock(version, expansion.shape)
+    timed = {
+        run.run_id: clock.seconds(run.engine, run.arguments, run.steps, len(pack))
+        for pack in packs
+        for run in pack
+    }
     if clock.is_guessing:
         findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]
@@ -118,12 +127,13 @@ def _with_seeds(given: dict[str, Any], count: int) -> dict[str, Any]:
     return {**given, "seed": [seeds[0] + number for number in range(count)]}
 
 
-def _packs(runs: list[PlannedRun], engine: Engine, pack_size: int) -> list[list[PlannedRun]]:
+def _packs(runs: list[PlannedRun], pack_size: int) -> list[list[PlannedRun]]:
     """Runs to train, in packs of those that may share one, in the order of their first run."""
-    groups: dict[str, list[PlannedRun]] = {}
+    groups: dict[tuple[str, str], list[PlannedRun]] = {}
     for run in runs:
         if run.is_to_train:
-            groups.setdefault(engine.pack_key(run.arguments), []).append(run)
+            key = run.engine, engine_named(run.engine).pack_key(run.arguments)
+            groups.setdefault(key, []).append(run)
     return [group[i : i + pack_size] for group in groups.values() for i in range(0, len(group), pack_size)]
 
 

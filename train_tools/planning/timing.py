@@ -27,18 +27,17 @@ GUESSED_START_S = 8  # of a pack: imports, the base model, the latents
 
 
 class Clock:
-    """Seconds for runs of one engine; `is_guessing` once one of them was guessed."""
+    """Seconds for runs; `is_guessing` once one of them was guessed."""
 
-    def __init__(self, version: Version, engine: str, shape: Callable[[str], LoraShape]) -> None:
+    def __init__(self, version: Version, shape: Callable[[str], LoraShape]) -> None:
         """`shape` is that of a base model by its path."""
-        self._engine = engine
         self._measured = read_measured(measured_file(version))
         self._shape = shape
         self.is_guessing = False
 
-    def seconds(self, arguments: Mapping[str, Any], steps: int, pack_size: int) -> float:
+    def seconds(self, engine: str, arguments: Mapping[str, Any], steps: int, pack_size: int) -> float:
         """A run's share of the time of its pack of `pack_size` runs."""
-        kind = kind_of(self._engine, arguments)
+        kind = kind_of(engine, arguments)
         step = seconds_per_step(self._measured, kind, pack_size)
         if step is None:
             self.is_guessing = True

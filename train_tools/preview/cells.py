@@ -1,20 +1,23 @@
-"""What a preview consists of: checkpoints, and a cell for each LoRA weight and prompt of each."""
+"""What a preview consists of: runs, their checkpoints, and cells."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from train_tools.dataset.training import training_images
+from train_tools.errors import TrainToolsError
 from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
 
-from .settings import PreviewSettings
+EPOCH_IN_NAME = re.compile(r"-(\d{6})$")  # as sd-scripts names checkpoints before the last
+SAMPLE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A LoRA file of a run. `identity` changes whenever its content does."""
+    """A LoRA file of a run. `identity` changes whenever its content does; `model_hash` is its base model's SHA-256.
+
+    A file that can't be read has an `error`.
+    """
 
     run: Run
     path: Path
     epoch: int
     identity: str
+    model_hash: str = ""
+    step: int = 0
+    error: str = ""
 
     @property
     def images(self) -> Path:
@@ -61,13 +70,53 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """Everything that a picture depends on. `lora` and `base` are identities of contents; "" is no LoRA.
+
+    `prompt` is as rendered. Weights of 0 make all checkpoints' pictures the same.
+    """
+
+    lora: str
+    weight_unet: float
+    weight_te: float
+    block_weights: str
+    base: str
+    prompt: str
+    negative_prompt: str
+    seed: int
+    sampler: str
+    scheduler: str
+    steps: int
+    cfg_scale: float
+    clip_skip: int
+    width: int
+    height: int
+    renderer: str
+
+    @functools.cached_property
+    def key(self) -> str:
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def has_lora(self) -> bool:
+        return bool(self.weight_unet or self.weight_te)
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One picture; `key` names everything it depends on."""
+    """One place of a sheet: a checkpoint at a recipe. `asked` are its prompts before trigger and wildcards.
+
+    `block_weights` are its place's; a picture without LoRA doesn't depend on them.
+
+    Cells without LoRA share one picture, so that several have the same `path`.
+    """
 
     checkpoint: Checkpoint
-    prompt: str
-    weight: float
-    key: str
+    recipe: Recipe
+    base_model: Path
+    asked: tuple[str, str]  # prompt, negative prompt
+    block_weights: str
     path: Path
 
 
@@ -78,62 +127,49 @@ def find_runs(version: Version) -> list[Run]:
 
 
 def find_checkpoints(run: Run) -> list[Checkpoint]:
-    """The run's checkpoints by epoch."""
-    found = []
-    for path in run.folder.glob("*.safetensors"):
-        if path.name.startswith("."):
-            continue
+    """The run's checkpoints by epoch, damaged ones among them."""
+    paths = [path for path in run.folder.glob("*.safetensors") if not path.name.startswith(".")]
+    return sorted((_checkpoint(run, path) for path in paths), key=lambda c: (c.epoch, c.step, c.path.name))
+
+
+def _checkpoint(run: Run, path: Path) -> Checkpoint:
+    try:
         metadata = read_header(path).metadata
-        identity = metadata.get("sshs_model_hash") or f"{path.stat().st_size}-{path.stat().st_mtime_ns}"
-        found.append(Checkpoint(run, path, int(metadata.get("ss_epoch") or 0), identity))
-    return sorted(found, key=lambda c: (c.epoch, c.path.name))
+        status = path.stat()
+    except (TrainToolsError, OSError) as error:
+        found = EPOCH_IN_NAME.search(path.stem)
+        # The last checkpoint's name holds no epoch.
+        epoch = int(found[1]) if found else int(run.arguments.get("max_train_epochs") or 0)
+        return Checkpoint(run, path, epoch, f"damaged {path.name}", error=str(error))
+    identity = metadata.get("sshs_model_hash") or f"{status.st_size}-{status.st_mtime_ns}"
+    return Checkpoint(
+        run, path, _number(metadata.get("ss_epoch")), identity, metadata.get("ss_new_sd_model_hash", ""),
+        _number(metadata.get("ss_steps")),
+    )  # fmt: skip
 
 
-def size(run: Run, settings: PreviewSettings) -> tuple[int, int]:
-    """Width and height of a cell, multiples of 8 as the VAE needs them."""
-    width, height = run.resolution
-    wanted = settings.width or width, settings.height or height
-    return wanted[0] // 8 * 8, wanted[1] // 8 * 8
+def _number(text: str | None) -> int:
+    """Metadata are texts; `None` among them."""
+    return int(text) if text and text.isdigit() else 0
 
 
-def cells_of(checkpoint: Checkpoint, settings: PreviewSettings) -> list[Cell]:
-    """Prompt by prompt, each with all weights."""
-    word = checkpoint.run.trigger
-    return [
-        _cell(checkpoint, prompt.replace("{trigger}", word), weight, settings)
-        for prompt in settings.prompts
-        for weight in settings.weights
-    ]
+def model_identity(path: Path) -> str:
+    """What stands for a base model's content: a hash over length and both ends of its weights' file.
+
+    Its path where it can't be read; the renderer says so.
+    """
+    file = path / "unet" / "diffusion_pytorch_model.safetensors" if path.is_dir() else path
+    try:
+        status = file.stat()
+        return _identity(file, status.st_size, status.st_mtime_ns)
+    except OSError:
+        return f"unread {path}"
 
 
-def _cell(checkpoint: Checkpoint, prompt: str, weight: float, settings: PreviewSettings) -> Cell:
-    depends = {
-        # At weight 0 a LoRA changes nothing: such cells are the same for all checkpoints.
-        "lora": checkpoint.identity if weight else "",
-        "weight": weight,
-        "base": str(checkpoint.run.base_model),
-        "clip_skip": checkpoint.run.clip_skip,
-        "prompt": prompt,
-        "size": size(checkpoint.run, settings),
-        **{
-            name: getattr(settings, name)
-            for name in ("negative_prompt", "seed", "steps", "cfg_scale", "sampler")
-        },
-    }
-    key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
-    return Cell(checkpoint, prompt, weight, key, checkpoint.images / f"cell-{key}.png")
-
-
-def infotext(cell: Cell, settings: PreviewSettings) -> str:
-    """The generation parameters as the webui's *PNG Info* reads them."""
-    width, height = size(cell.checkpoint.run, settings)
-    lora = f"<lora:{cell.checkpoint.path.stem}:{cell.weight:g}>" if cell.weight else ""
-    lines = [f"{cell.prompt} {lora}".strip()]
-    if settings.negative_prompt:
-        lines.append(f"Negative prompt: {settings.negative_prompt}")
-    skip = f", Clip skip: {cell.checkpoint.run.clip_skip}" if cell.checkpoint.run.clip_skip > 1 else ""
-    lines.append(
-        f"Steps: {settings.steps}, Sampler: {settings.sampler}, CFG scale: {settings.cfg_scale:g}, "
-        f"Seed: {settings.seed}, Size: {width}x{height}, Model: {cell.checkpoint.run.base_model.stem}{skip}"
-    )
-    return "\n".join(lines)
+@functools.lru_cache(maxsize=256)
+def _identity(file: Path, length: int, _changed: int) -> str:
+    with file.open("rb") as opened:
+        data = opened.read(SAMPLE_BYTES)
+        opened.seek(max(0, length - SAMPLE_BYTES))
+        data += opened.read()
+    return hashlib.sha256(length.to_bytes(8, "little") + data).hexdigest()[:16]

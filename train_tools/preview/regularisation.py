@@ -17,6 +17,7 @@ from train_tools.workspace.files import write_text
 from train_tools.workspace.lock import writing
 from train_tools.workspace.workspace import Version
 
+from . import samplers
 from .pictures import save
 from .settings import PreviewSettings
 
@@ -55,7 +56,8 @@ def generate(
 ) -> Generated:
     """Renders what is missing below dataset/reg, each with its caption; `report(done, of)` may raise.
 
-    `concept` "" means all. Raises UsageError where nothing is processed or `concept` isn't there.
+    Of settings that hold several values the first counts. `concept` "" means all. Raises UsageError where nothing is
+    processed or `concept` isn't there.
     """
     with writing(version, "generating regularisation images"):
         images = training_images(version.processed)
@@ -84,19 +86,25 @@ def _render(missing: Iterable[Wanted], source: Source, settings: PreviewSettings
         return
     from train_tools.base_model.load import load
 
-    from .batches import to_device
+    from .packed import to_device
     from .render import Frame, Request, render_base
 
+    samplers.check(settings.sampler[0], settings.scheduler[0])
     base = load(source.base_model)
     to_device(base)
     done = 0
     for size, group in groupby(rows, key=lambda one: one.size):
         same = list(group)
-        frame = Frame(size[0], size[1], source.clip_skip, settings)
+        frame = Frame(
+            size[0], size[1], source.clip_skip, settings.sampler[0], settings.scheduler[0], settings.steps[0]
+        )
         for start in range(0, len(same), settings.batch_cells):
             part = same[start : start + settings.batch_cells]
-            pictures = render_base(base, [Request(one.prompt, 0.0) for one in part], frame)
-            for one, picture in zip(part, pictures, strict=True):
+            requests = [
+                Request(one.prompt, settings.negative_prompt[0], settings.seed[0], settings.cfg_scale[0])
+                for one in part
+            ]
+            for one, picture in zip(part, render_base(base, requests, frame), strict=True):
                 _write(one, picture)
                 done += 1
                 report(done, len(rows))

@@ -1,169 +1,259 @@
-"""Renders what is missing of a version's preview and draws its sheets."""
+"""Renders what is missing of a version's preview, draws its sheets and keeps its index."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from itertools import groupby
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-
-from train_tools.errors import UsageError
-from train_tools.workspace.files import write_json
 from train_tools.workspace.workspace import Version
 
-from .cells import Cell, Checkpoint, Run, cells_of, find_checkpoints, find_runs, infotext, size
+from .cells import Cell, Run
+from .drawing import Drawer, Shown
+from .index import CellEntry, Index, RunEntry, SheetEntry, changing, write_index
 from .pictures import save
+from .plan import BASE_FOLDER, PreviewPlan, plan_cells
+from .removal import set_aside
+from .renderer import Bridge, Outcome, Renderer, renderer_for
 from .settings import PreviewSettings
-from .sheet import Sheet, draw
 
 # Arguments that name a run's own files; they differ between all runs and say nothing about them.
 NOT_AN_AXIS = {"output_dir", "output_name", "logging_dir", "training_comment", "log_prefix"}
-Report = Callable[[int, int], None]
-Rendered = Sequence[tuple[Checkpoint, list[Cell]]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`done` of `total` pictures; `text` says what the last one shows, `error` why it failed."""
+
+    done: int
+    total: int
+    text: str
+    error: str = ""
+
+
+Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
 class PreviewResult:
-    """What a preview made: a grid for each checkpoint, a sheet across all runs."""
+    """What a preview made: a sheet for each checkpoint and those over all runs.
+
+    `rendered` and `kept` (from earlier previews) count pictures; `failed` has a sentence for each that failed.
+    """
 
     grids: list[Path]
-    sheet: Path
-    rendered: int  # cells
-    kept: int  # cells that an earlier preview had made already
+    sheets: list[Path]
+    rendered: int
+    kept: int
+    failed: list[str]
+    notes: tuple[str, ...]
+    renderer: str
+
+    @property
+    def sheet(self) -> Path | None:
+        return self.sheets[0] if self.sheets else None
 
 
-def preview(version: Version, settings: PreviewSettings, report: Report) -> PreviewResult:
-    """Renders all checkpoints of all runs; `report(done, of)` follows the cells.
+def check(version: Version, settings: PreviewSettings, bridge: Bridge | None = None) -> PreviewPlan:
+    """What a preview would render; raises UsageError where it couldn't begin."""
+    renderer = renderer_for(settings, bridge)
+    plan = plan_cells(version, settings, renderer.name)
+    renderer.check(plan.cells)
+    return plan
 
-    Raises UsageError where there is nothing to render.
+
+def preview(
+    version: Version,
+    settings: PreviewSettings,
+    report: Report,
+    *,
+    bridge: Bridge | None = None,
+    again: bool = False,
+) -> PreviewResult:
+    """Renders what isn't there yet of the cells that the settings mean; `report` hears of each.
+
+    `bridge` is the webui that may render. With `again` the pictures that are there go to the trash first. Pictures
+    are whole whenever this is cut off; the next preview goes on. Raises UsageError where there is nothing to render.
     """
-    checkpoints = [c for run in find_runs(version) for c in find_checkpoints(run)]
-    if not checkpoints:
-        raise UsageError(
-            f"{version.project}/{version.name} has no checkpoint to preview; train first: "
-            f"train {version.project} {version.name}"
-        )
-    rows = [(checkpoint, cells_of(checkpoint, settings)) for checkpoint in checkpoints]
-    cells = [cell for _, row in rows for cell in row]
-    missing = [cell for cell in cells if not cell.path.is_file()]
-    _render(missing, settings, report)
-    name = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:8]
-    grids = [_checkpoint_grid(*row, settings, name) for row in rows]
-    sheet = _sheet_across(version, rows, settings, name)
-    _write_index(version, rows, settings, sheet)
-    return PreviewResult(grids, sheet, len(missing), len(cells) - len(missing))
+    renderer = renderer_for(settings, bridge)
+    plan = plan_cells(version, settings, renderer.name)
+    renderer.check(plan.cells)
+    if again:
+        set_aside(version, {cell.path for cell in plan.cells}, "preview-again")
+    pictures = {cell.path: cell for cell in plan.cells}
+    missing = [cell for path, cell in pictures.items() if not path.is_file()]
+    errors: dict[Path, str] = {}
+    try:
+        _render(renderer, missing, errors, report)
+    finally:
+        # Also of what was cut off: what is rendered is shown.
+        entries = [_entry(version, cell, errors) for cell in plan.cells]
+        _keep(version, settings, plan, entries, [])
+    sheets = _draw(version, settings, plan, entries)
+    _keep(version, settings, plan, entries, sheets)
+    paths = [version.folder / sheet.file for sheet in sheets]
+    return PreviewResult(
+        grids=[path for path, sheet in zip(paths, sheets, strict=True) if sheet.checkpoint],
+        sheets=[path for path, sheet in zip(paths, sheets, strict=True) if not sheet.checkpoint],
+        rendered=len(missing) - len(errors),
+        kept=len(pictures) - len(missing),
+        failed=_sentences(pictures, errors),
+        notes=plan.notes,
+        renderer=renderer.name,
+    )
 
 
-def _render(missing: list[Cell], settings: PreviewSettings, report: Report) -> None:
-    """Cells that share base model, size and clip skip are rendered together, weight 0 once for all."""
-    if not missing:
-        return
-    from train_tools.base_model.load import load
-
-    from .batches import render_group
-
+def _render(renderer: Renderer, missing: Sequence[Cell], errors: dict[Path, str], report: Report) -> None:
     done = 0
 
-    def finished(cell: Cell, picture: Image.Image) -> None:
+    def finished(outcome: Outcome) -> None:
         nonlocal done
-        _write_cell(cell, picture, settings)
         done += 1
-        report(done, len(missing))
+        cell = outcome.cell
+        if outcome.picture is None:
+            errors[cell.path] = outcome.error
+        else:
+            save(outcome.picture, cell.path, outcome.infotext)
+        report(Progress(done, len(missing), words_of(cell), outcome.error))
 
-    def same(cell: Cell) -> tuple[str, tuple[int, int], int]:
-        run = cell.checkpoint.run
-        return str(run.base_model), size(run, settings), run.clip_skip
-
-    for (base_model, _, _), group in groupby(sorted(missing, key=same), key=same):
-        render_group(load(Path(base_model)), list(group), settings, finished)
-
-
-def _write_cell(cell: Cell, picture: Image.Image, settings: PreviewSettings) -> None:
-    info = PngInfo()
-    info.add_itxt("parameters", infotext(cell, settings))
-    save(picture, cell.path, info)
+    if missing:
+        renderer.render(missing, finished)
 
 
-def _checkpoint_grid(checkpoint: Checkpoint, cells: list[Cell], settings: PreviewSettings, name: str) -> Path:
-    """LoRA weight x prompt of one checkpoint, where sd-webui-train-tools puts it."""
-    rows = [list(row) for _, row in groupby(cells, key=lambda cell: cell.prompt)]
-    sheet = Sheet(
-        title=f"{checkpoint.path.stem} · epoch {checkpoint.epoch} · {checkpoint.run.folder.name}",
-        column_labels=[f"LoRA weight {weight:g}" for weight in settings.weights],
-        row_labels=[row[0].prompt for row in rows],
-        rows=[[_open(cell.path) for cell in row] for row in rows],
+def words_of(cell: Cell) -> str:
+    """What a cell shows, for a line of progress."""
+    recipe = cell.recipe
+    if not recipe.has_lora:
+        return f"without LoRA: {recipe.prompt}"
+    weight = f"{recipe.weight_unet:g}"
+    if recipe.weight_unet != recipe.weight_te:
+        weight = f"UNet {recipe.weight_unet:g}, TE {recipe.weight_te:g}"
+    return f"{cell.checkpoint.path.stem} at {weight}: {recipe.prompt}"
+
+
+def _sentences(pictures: dict[Path, Cell], errors: dict[Path, str]) -> list[str]:
+    """Each error once, with how many pictures it cost: a damaged checkpoint has many."""
+    cost: dict[str, list[str]] = {}
+    for path, error in errors.items():
+        cost.setdefault(error, []).append(pictures[path].checkpoint.path.name)
+    sentences = []
+    for error, names in cost.items():
+        is_one = len(set(names)) == 1 and names[0] not in error
+        sentence = f"{names[0]}: {error}" if is_one else error
+        sentences.append(f"{sentence} ({len(names)} pictures)" if len(names) > 1 else sentence)
+    return sentences
+
+
+def _entry(version: Version, cell: Cell, errors: dict[Path, str]) -> CellEntry:
+    recipe, checkpoint = cell.recipe, cell.checkpoint
+    is_there = cell.path.is_file()
+    return CellEntry(
+        key=recipe.key,
+        run=checkpoint.run.folder.name,
+        checkpoint=checkpoint.path.name,
+        epoch=checkpoint.epoch,
+        weight_unet=recipe.weight_unet,
+        weight_te=recipe.weight_te,
+        block_weights=cell.block_weights,
+        base_model=str(cell.base_model),
+        prompt=cell.asked[0],
+        text=recipe.prompt,
+        negative_prompt=cell.asked[1],
+        seed=recipe.seed,
+        sampler=recipe.sampler,
+        scheduler=recipe.scheduler,
+        steps=recipe.steps,
+        cfg_scale=recipe.cfg_scale,
+        clip_skip=recipe.clip_skip,
+        width=recipe.width,
+        height=recipe.height,
+        renderer=recipe.renderer,
+        image=cell.path.relative_to(version.folder).as_posix() if is_there else "",
+        error="" if is_there else errors.get(cell.path, "not rendered yet"),
+        step=checkpoint.step,
     )
-    path = checkpoint.images / f"xyz_grid-{name}.png"
-    save(draw(sheet), path)
-    return path
 
 
-def _sheet_across(version: Version, rendered: Rendered, settings: PreviewSettings, name: str) -> Path:
-    """All runs at one glance: a row for each prompt and run, a column for each epoch, at the largest weight."""
-    runs: list[Run] = []
-    for checkpoint, _ in rendered:
-        if checkpoint.run not in runs:
-            runs.append(checkpoint.run)
-    labels = run_labels(runs)
-    epochs = sorted({checkpoint.epoch for checkpoint, _ in rendered})
-    weight = max(settings.weights)
-    found = {
-        (cell.checkpoint.run.folder, cell.checkpoint.epoch, number // len(settings.weights)): cell.path
-        for checkpoint, cells in rendered
-        for number, cell in enumerate(cells)
-        if cell.weight == weight
-    }
-    row_labels, rows = [], []
-    for number, prompt in enumerate(settings.prompts):
-        for run, label in zip(runs, labels, strict=True):
-            row_labels.append(f"{label}\n{prompt.replace('{trigger}', run.trigger)}")
-            paths = [found.get((run.folder, epoch, number)) for epoch in epochs]
-            rows.append([_open(path) if path else None for path in paths])
-    title = f"{version.project} {version.name} · LoRA weight {weight:g} · seed {settings.seed}"
-    path = version.folder / "previews" / f"sheet-{name}.png"
-    save(draw(Sheet(title, [f"epoch {epoch}" for epoch in epochs], row_labels, rows)), path)
-    return path
+def _draw(
+    version: Version, settings: PreviewSettings, plan: PreviewPlan, entries: Sequence[CellEntry]
+) -> list[SheetEntry]:
+    runs = unique_runs(plan)
+    name = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:8]
+    labels = dict(zip((run.folder.name for run in runs), run_labels(runs), strict=True))
+    drawer = Drawer(version, settings, labels, name)
+    shown = [_shown(version, cell, entry) for cell, entry in zip(plan.cells, entries, strict=True)]
+    sheets: list[SheetEntry] = []
+    start = 0
+    for row in plan.rows:
+        own = shown[start : start + len(row.cells)]
+        start += len(row.cells)
+        sheets += drawer.checkpoint_sheets(row.checkpoint.images, own)
+    return sheets + drawer.run_sheets(shown)
 
 
-def run_labels(runs: list[Run]) -> list[str]:
+def _shown(version: Version, cell: Cell, entry: CellEntry) -> Shown:
+    plain = replace(cell.recipe, lora="", weight_unet=0.0, weight_te=0.0, block_weights="")
+    base = version.folder / "previews" / BASE_FOLDER / f"cell-{plain.key}.png"
+    return Shown(entry, cell.path if entry.image else None, base if base.is_file() else None)
+
+
+def unique_runs(plan: PreviewPlan) -> list[Run]:
+    return list({row.checkpoint.run.folder: row.checkpoint.run for row in plan.rows}.values())
+
+
+def _keep(
+    version: Version,
+    settings: PreviewSettings,
+    plan: PreviewPlan,
+    entries: Sequence[CellEntry],
+    sheets: Sequence[SheetEntry],
+) -> None:
+    """Adds to the index what was rendered; what stood there of other cells stays, as long as its picture does."""
+    with changing(version) as before:
+        cells = {
+            cell.place: cell for cell in before.cells if cell.error or (version.folder / cell.image).is_file()
+        }
+        cells |= {entry.place: entry for entry in entries}
+        there = {sheet.file: sheet for sheet in before.sheets if (version.folder / sheet.file).is_file()}
+        there |= {sheet.file: sheet for sheet in sheets}
+        named = {cell.run for cell in cells.values()}
+        runs = {run.name: run for run in before.runs if run.name in named}
+        runs |= {run.name: run for run in run_entries(unique_runs(plan))}
+        index = Index(
+            time.time(),
+            asdict(settings),
+            plan.notes,
+            tuple(runs.values()),
+            tuple(cells.values()),
+            tuple(there.values()),
+        )
+        write_index(version, index)
+
+
+def run_entries(runs: Sequence[Run]) -> list[RunEntry]:
+    names = differing_arguments(runs)
+    return [
+        RunEntry(
+            run.folder.name, label, str(run.base_model), run.trigger, {n: run.arguments.get(n) for n in names}
+        )
+        for run, label in zip(runs, run_labels(runs), strict=True)
+    ]
+
+
+def run_labels(runs: Sequence[Run]) -> list[str]:
     """What tells the runs apart: the arguments that differ between them, e.g. `optimizer_type Lion`."""
-    names = sorted({name for run in runs for name in run.arguments} - NOT_AN_AXIS)
-    axes = [n for n in names if len({repr(run.arguments.get(n)) for run in runs}) > 1]
+    axes = differing_arguments(runs)
     return ["\n".join(f"{n} {_text(run.arguments.get(n))}" for n in axes) or run.folder.name for run in runs]
+
+
+def differing_arguments(runs: Sequence[Run]) -> list[str]:
+    names = sorted({name for run in runs for name in run.arguments} - NOT_AN_AXIS)
+    return [n for n in names if len({repr(run.arguments.get(n)) for run in runs}) > 1]
 
 
 def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as image:
-        return image.convert("RGB")
-
-
-def _write_index(version: Version, rendered: Rendered, settings: PreviewSettings, sheet: Path) -> None:
-    """`previews.json`: which picture shows what, relative to the version's folder."""
-    rows = [
-        {
-            "run": checkpoint.run.folder.name,
-            "checkpoint": checkpoint.path.name,
-            "epoch": checkpoint.epoch,
-            "prompt": cell.prompt,
-            "weight": cell.weight,
-            "image": cell.path.relative_to(version.folder).as_posix(),
-        }
-        for checkpoint, cells in rendered
-        for cell in cells
-    ]
-    document = {
-        "settings": asdict(settings),
-        "sheet": sheet.relative_to(version.folder).as_posix(),
-        "cells": rows,
-    }
-    write_json(version.folder / "previews" / "previews.json", document)

@@ -7,9 +7,9 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,9 +18,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.ui.kept import Kept
+from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
+from train_tools.workspace.lock import BusyError
 from train_tools.workspace.workspace import Version, Workspace
 
+T = TypeVar("T")
 LOG = logging.getLogger("train_tools.ui")
 LARGEST_JSON = 32 << 20  # bytes of a request that is held in memory
 SLOW_S = 1.0  # no handler may take longer; one that does is written into the log
@@ -46,6 +50,17 @@ class Call:
         """That of `/api/v/{project}/{version}/…`; raises UsageError where there is none."""
         names = self.request.path_params
         return self.workspace.version(names["project"], names["version"])
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What the server keeps between calls under `key`, made at the first one."""
+        kept: Kept = self.request.app.state.kept
+        return kept.get(key, make)
+
+    @property
+    def tasks(self) -> Tasks:
+        """Those of this page server."""
+        found: Tasks = self.request.app.state.tasks
+        return found
 
     @property
     def exposed(self) -> bool:
@@ -176,9 +191,9 @@ def _plain(value: Any) -> Any:
 
 
 async def refused(_request: Request, error: Exception) -> Response:
-    """A person's mistake: one sentence, status 400."""
+    """A person's mistake: one sentence, status 400; 409 where the same works once another writer is done."""
     assert isinstance(error, TrainToolsError)
-    return as_json({"error": str(error)}, 400)
+    return as_json({"error": str(error)}, 409 if isinstance(error, BusyError) else 400)
 
 
 async def failed(request: Request, error: Exception) -> Response:

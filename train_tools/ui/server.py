@@ -19,9 +19,27 @@ from starlette.types import Scope
 from train_tools.errors import TrainToolsError
 from train_tools.ui import routing
 from train_tools.ui.access import Access, Guard
-from train_tools.ui.routes import captions, compare, data, files, plan, queue, session, tools, workspace
+from train_tools.ui.kept import Kept
+from train_tools.ui.later import Later
+from train_tools.ui.routes import (
+    captions,
+    compare,
+    data,
+    files,
+    plan,
+    plan_sources,
+    publish,
+    queue,
+    session,
+    tools,
+    transfer,
+    workspace,
+)
+from train_tools.ui.tasks import Tasks
 
-PANELS = (session, workspace, data, captions, plan, queue, compare, tools, files)
+PANELS = (
+    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, publish, tools, files,
+)  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 
 
@@ -51,6 +69,9 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
         exception_handlers=errors,
     )
     app.state.root = root
+    app.state.kept = Kept()
+    app.state.tasks = Tasks()
+    app.state.later = Later()
     return app
 
 

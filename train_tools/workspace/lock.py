@@ -21,6 +21,10 @@ LOCK = ".writing.lock"
 HOLDER = ".writing.json"  # beside the lock, as Windows lets nobody read a locked file
 
 
+class BusyError(UsageError):
+    """Another process or thread writes into the version; it works once that is done."""
+
+
 @dataclass
 class _Hold:
     lock: FileLock
@@ -37,9 +41,9 @@ _held_guard = threading.Lock()
 def writing(version: Version, what: str) -> Iterator[None]:
     """Holds the version for writing; `what` says to others what is being done, e.g. `processing images`.
 
-    A service that calls another in the same thread holds it once. Raises UsageError at once where another
-    process or thread (another tab of the page) writes into the version, with what is known of it, and where
-    the version is gone; TrainToolsError where its folder can't be written.
+    A service that calls another in the same thread holds it once. Raises BusyError at once where another
+    process or thread (another tab of the page) writes into the version, with what is known of it, UsageError
+    where the version is gone; TrainToolsError where its folder can't be written.
     """
     key = version.folder.resolve()
     _take(version, key, what)
@@ -77,7 +81,7 @@ def _take(version: Version, key: Path, what: str) -> None:
             hold.depth += 1
             return
         if hold is not None:
-            raise UsageError(_refusal(version))
+            raise BusyError(_refusal(version))
         _held[key] = _Hold(_locked(version), thread)
         with contextlib.suppress(OSError):  # the note is for people; the lock holds without it
             write_json(version.folder / HOLDER, _note(what))
@@ -103,7 +107,7 @@ def _locked(version: Version) -> FileLock:
             raise UsageError(gone)
         lock.acquire()
     except Timeout:
-        raise UsageError(_refusal(version)) from None
+        raise BusyError(_refusal(version)) from None
     except OSError as error:
         if not version.folder.is_dir():
             raise UsageError(gone) from error

@@ -16,7 +16,7 @@ from train_tools.workspace import predecessor, toml
 from train_tools.workspace.files import write_bytes, write_text
 from train_tools.workspace.workspace import Version
 
-SECTIONS = ("dataset", "captioning", "training", "preview")
+SECTIONS = ("dataset", "captioning", "training", "preview", "score", "publish")
 
 
 @dataclass(frozen=True)

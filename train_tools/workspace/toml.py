@@ -33,6 +33,11 @@ def loads(text: str) -> dict[str, Any]:
     return result
 
 
+def has_reader() -> bool:
+    """A bare Python 3.10 may have none."""
+    return any(map(module, READERS))
+
+
 def reader() -> Any:
     found = next(filter(None, map(module, READERS)), None)
     if found is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -11,9 +12,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.concept import keep_concept
 from train_tools.workspace.files import move_to_trash, read_json, replace, require_inside
-from train_tools.workspace.lock import moving
+from train_tools.workspace.lock import moving, writing
 from train_tools.workspace.names import check_free, check_new_name
 from train_tools.workspace.workspace import Version, Workspace, names_in
+
+ORIGINALS = ("dataset", "origin")  # below a version; the entry holds some of its files, not the folder
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Trashed:
         parts = self.origin.parts
         if parts[0] == "projects" and len(parts) == 2:
             return "project"
+        if parts[0] == "projects" and parts[4:] == ORIGINALS:
+            return "originals"
         is_version = parts[0] == "projects" and len(parts) == 4 and parts[2] == "versions"
         return "version" if is_version else "file" if self.path.is_file() else "folder"
 
@@ -100,6 +105,8 @@ def restore(workspace: Workspace, what: str, *, name: str | None = None, project
     trashed = find(workspace, what)
     parent = _parent(workspace, trashed, project)
     kind = trashed.kind
+    if kind == "originals" and name is None:
+        return _put_back(workspace, trashed, parent / trashed.name)
     if name is None:  # it was called so before, whatever today's rules say
         target = parent / check_free(trashed.name, kind, names_in(parent))
     else:
@@ -118,6 +125,27 @@ def restore(workspace: Workspace, what: str, *, name: str | None = None, project
         ) from error
     trashed.path.with_name(f"{trashed.entry}.json").unlink(missing_ok=True)
     return target
+
+
+def _put_back(workspace: Workspace, trashed: Trashed, folder: Path) -> Path:
+    """Every file of the entry goes to its place in `folder`; raises UsageError where one is taken by now."""
+    require_inside(folder, workspace.root)
+    version = workspace.version(trashed.project, trashed.origin.parts[3])
+    with writing(version, "putting originals back"):
+        files = [path for path in sorted(trashed.path.rglob("*")) if path.is_file()]
+        places = [folder / path.relative_to(trashed.path) for path in files]
+        taken = [place.name for place in places if os.path.lexists(place)]
+        if taken:
+            raise UsageError(
+                f"{len(taken)} file(s) have the names of files that are there by now ({taken[0]}); "
+                f"take those away first, or fetch the old ones from {trashed.path}"
+            )
+        for path, place in zip(files, places, strict=True):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(place)
+    shutil.rmtree(trashed.path)  # nothing but empty folders
+    trashed.path.with_name(f"{trashed.entry}.json").unlink(missing_ok=True)
+    return folder
 
 
 def _parent(workspace: Workspace, trashed: Trashed, project: str | None) -> Path:

@@ -16,7 +16,9 @@ from train_tools.workspace.swap import READY, begin
 
 CHUNK = 1 << 20
 THUMBNAILS = ".thumbnails"  # small pictures of a version, made anew where they lack
+UPLOADS = ".uploads"  # what has arrived of uploads and isn't taken in yet
 MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT
+CACHE = ".cache"  # a folder of what is made again from the rest when it is missing
 Report = Callable[[int, int, str], None]  # bytes done, bytes in all, the file that is next
 
 
@@ -39,7 +41,7 @@ class Tree:
 
 
 def survey(root: Path, unwanted: Callable[[str], bool]) -> Tree:
-    """Everything below `root` but what is unfinished, locks, thumbnails, and what is `unwanted` by its relative path.
+    """Everything below `root` but what is unfinished or made anew, and what is `unwanted` by its relative path.
 
     Links aren't followed: what they lead to isn't this folder's.
     """
@@ -66,7 +68,7 @@ def survey(root: Path, unwanted: Callable[[str], bool]) -> Tree:
 
 
 def is_unfinished(name: str) -> bool:
-    return name.startswith((TEMPORARY, READY)) or name in (LOCK, HOLDER, THUMBNAILS)
+    return name.startswith((TEMPORARY, READY)) or name in (LOCK, HOLDER, THUMBNAILS, CACHE, UPLOADS)
 
 
 def is_junction(entry: os.DirEntry[str]) -> bool:

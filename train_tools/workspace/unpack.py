@@ -87,7 +87,13 @@ def opened(file: Path) -> zipfile.ZipFile:
         raise UsageError(f"{file} is no zip, or is cut off ({error}); export or copy it again") from error
 
 
-def read_manifest(archive: zipfile.ZipFile, file: Path, kind: str) -> Manifest:
+def contents(file: Path) -> Manifest:
+    """What a zip of ours says that it holds. Raises UsageError where it isn't one, or is a newer program's."""
+    with opened(file) as archive:
+        return any_manifest(archive, file, "project export` or `version export")
+
+
+def any_manifest(archive: zipfile.ZipFile, file: Path, made_by: str) -> Manifest:
     try:
         info = archive.getinfo(MANIFEST)
         if info.file_size > MOST_MANIFEST_BYTES:
@@ -98,9 +104,14 @@ def read_manifest(archive: zipfile.ZipFile, file: Path, kind: str) -> Manifest:
         if not all(type(getattr(manifest, key)).__name__ == type_name for key, type_name in known.items()):
             raise ValueError("its manifest is damaged")
     except (KeyError, TypeError, AttributeError, OSError, *DAMAGES) as error:
-        raise UsageError(f"{file} wasn't made by `{kind} export` ({error})") from error
+        raise UsageError(f"{file} wasn't made by `{made_by}` ({error})") from error
     if manifest.format > FORMAT:
         raise UsageError(f"{file} was made by a newer Train Tools; update Train Tools to import it")
+    return manifest
+
+
+def read_manifest(archive: zipfile.ZipFile, file: Path, kind: str) -> Manifest:
+    manifest = any_manifest(archive, file, f"{kind} export")
     if manifest.kind != kind:
         raise UsageError(f"{file} holds a {manifest.kind}; import it with `{manifest.kind} import`")
     return manifest

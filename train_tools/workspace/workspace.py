@@ -36,6 +36,11 @@ class Version:
     folder: Path
 
     @property
+    def root(self) -> Path:
+        """The folder above `train_tools`."""
+        return self.folder.parents[4]
+
+    @property
     def origin(self) -> Path:
         """Uploads, byte for byte."""
         return self.folder / "dataset" / "origin"
@@ -157,9 +162,17 @@ def names_in(folder: Path) -> list[str]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    return [
-        folder / name for name in names_in(folder) if not name.startswith(".") and (folder / name).is_dir()
-    ]
+    """By name; hidden ones aren't counted. Thousands of files beside them cost next to nothing."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if not entry.name.startswith(".") and is_folder(entry)]
+    return [folder / name for name in sorted(names)]
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """A link that leads to one is one, too."""
+    return Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
 def missing(what: str, name: str, existing: list[str], hint: str) -> str:

@@ -6,8 +6,8 @@ import sys
 import traceback
 from pathlib import Path
 
+from train_tools.engines.events import EventLog
 from train_tools.engines.lifeline import end_with_supervisor
-from train_tools.engines.packed.events import EventLog
 from train_tools.errors import TrainToolsError
 
 

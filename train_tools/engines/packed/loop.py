@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 
+from train_tools.engines.events import EventLog
 from train_tools.engines.interface import PAUSE_FILE
 from train_tools.lora import kohya
 
 from . import metadata, state
 from .data import RunData, epoch_schedule
-from .events import EventLog
 from .pack import Pack
 from .state import Place, RunState
 

@@ -10,12 +10,12 @@ from functools import partial
 import torch
 
 from train_tools.base_model.load import BaseModel, file_hash, load
+from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
 
 from . import metadata, state
 from .config import RunConfig
 from .data import Item, encode, read_items, steps_per_epoch
-from .events import EventLog
 from .loop import PRECISIONS, Loop, say
 from .pack import Pack
 from .support import WITHOUT_EFFECT, pack_key

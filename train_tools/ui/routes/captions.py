@@ -1,5 +1,236 @@
+"""The captions of a version's current images: shown, filtered, edited, checked, and written by a captioner as a job."""
+
 from __future__ import annotations
 
-from starlette.routing import Route
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
 
-ROUTES: list[Route] = []
+from train_tools.captioning.activation import activation_tag
+from train_tools.captioning.availability import availability
+from train_tools.captioning.settings import CaptioningSettings
+from train_tools.errors import UsageError
+from train_tools.execution.lane import wake
+from train_tools.execution.queue import Queue
+from train_tools.execution.queue_actions import Conditions, add_job
+from train_tools.execution.ticket import CAPTION, DEFAULT_LANE
+from train_tools.hosts.detect import host_of
+from train_tools.hosts.interface import HostError
+from train_tools.planning.exposure import refuse_exposed_settings
+from train_tools.planning.shapes import shapes_of
+from train_tools.tags import journal
+from train_tools.tags.checks import check_captions
+from train_tools.tags.files import read_text
+from train_tools.tags.filters import chosen
+from train_tools.tags.journal import Change
+from train_tools.tags.reader import CaptionReader, Known
+from train_tools.tags.service import StepReport, apply_changes, preview, redo, tag_counts, undo
+from train_tools.tags.tokens import LIMITS
+from train_tools.ui.caption_edits import edit_of, filter_of
+from train_tools.ui.changes import Changes
+from train_tools.ui.fields import field_of
+from train_tools.ui.routing import Call, get, post
+from train_tools.ui.tasks import Task
+from train_tools.workspace import settings
+from train_tools.workspace.catalogue import as_text, entries_of
+from train_tools.workspace.workspace import Version
+
+MOST_SHOWN = 100  # changes of a preview
+MOST_TAGS = 2_000
+SECTION = "captioning"
+
+
+def read(call: Call, version: Version) -> list[Known]:
+    journal.settle(version)
+    return call.kept(("captions", version.folder), CaptionReader).read(version)
+
+
+def whole(call: Call) -> dict[str, Any]:
+    """`since` is the token of an earlier answer; only what changed after it is sent."""
+    version = call.version
+    known = read(call, version)
+    state = journal.read_state(version)
+    head = {
+        "undo": state.done[-1].what if state.done else "",
+        "redo": state.undone[-1].what if state.undone else "",
+        "limits": LIMITS,
+    }
+    changes = call.kept(("captions changes", version.folder), Changes)
+    changes.put(head, {one.file.name: _document(version, one) for one in known})
+    return changes.since(call.query("since"))
+
+
+def _document(version: Version, one: Known) -> dict[str, Any]:
+    file = one.file
+    return {
+        "name": file.name,
+        "image": file.image.path.relative_to(version.folder).as_posix(),
+        "stamp": one.image[0] if one.image else 0,
+        "concept": file.image.concept,
+        "text": file.text,
+        "problem": file.problem,
+        "tokens": one.tokens,
+    }
+
+
+def find(call: Call) -> dict[str, Any]:
+    """Which captions a filter means, the tags in those with counts, and what states there are."""
+    wanted = filter_of(call.field("filter", object))
+    files = [one.file for one in read(call, call.version)]
+    found = chosen(files, wanted)
+    counts = tag_counts(found)
+    return {
+        "names": [file.name for file in found],
+        "tags": counts.most_common(MOST_TAGS),
+        "concepts": Counter(file.image.concept for file in files),
+    }
+
+
+def save(call: Call) -> dict[str, Any]:
+    """One caption as it was typed. `now` is its text where somebody else has changed it since `before`."""
+    version, name = call.version, call.field("name")
+    before, after = call.field("before", object), call.field("after")
+    if before is not None and not isinstance(before, str):
+        raise UsageError("'before' must be the caption's text, or null")
+    if name not in {one.file.name for one in read(call, version)}:
+        raise UsageError(
+            f"there is no training image with the caption {name!r} any more; it was processed anew or removed"
+        )
+    now = read_text(version.processed / name)
+    if now == after:
+        return {"saved": True}
+    if now != before:
+        return {"saved": False, "now": now}
+    apply_changes(version, f"edit {name}", [Change(name, before, after)])
+    return {"saved": True}
+
+
+def preview_edit(call: Call) -> dict[str, Any]:
+    version, wanted = call.version, filter_of(call.field("filter", object))
+    _, edit = edit_of(version, call.field("edit", object))
+
+    def work(_task: Task) -> dict[str, Any]:
+        report = preview(version, edit, wanted)
+        return {
+            "count": len(report.changes),
+            "changes": report.changes[:MOST_SHOWN],
+            "skipped": report.skipped,
+            "digest": _digest(report.changes),
+        }
+
+    return call.tasks.start(work, only_newest_of=f"captions preview {version.folder}")
+
+
+def apply(call: Call) -> dict[str, Any]:
+    """Exactly what the preview with this digest showed, or nothing."""
+    version, wanted = call.version, filter_of(call.field("filter", object))
+    what, edit = edit_of(version, call.field("edit", object))
+    digest = call.field("digest")
+
+    def work(task: Task) -> dict[str, Any]:
+        planned = preview(version, edit, wanted)
+        if _digest(planned.changes) != digest:
+            raise UsageError("the captions have changed since the preview; look at it again, then apply")
+        apply_changes(version, what, planned.changes, lambda p: task.report(p.done, p.total, p.name))
+        return {"count": len(planned.changes)}
+
+    return call.tasks.start(work)
+
+
+def _digest(changes: Sequence[Change]) -> str:
+    whole = hashlib.sha256()
+    for change in changes:
+        whole.update(repr((change.name, change.before, change.after)).encode("utf-8", "surrogatepass"))
+    return whole.hexdigest()
+
+
+def step(do: Callable[..., StepReport]) -> Callable[[Call], dict[str, Any]]:
+    """Undo and redo."""
+
+    def handle(call: Call) -> dict[str, Any]:
+        version = call.version
+
+        def work(task: Task) -> dict[str, Any]:
+            report = do(version, lambda p: task.report(p.done, p.total, p.name))
+            return {"what": report.entry.what, "count": len(report.changes), "kept": report.kept}
+
+        return call.tasks.start(work)
+
+    return handle
+
+
+def check(call: Call) -> dict[str, Any]:
+    version = call.version
+
+    def work(_task: Task) -> dict[str, Any]:
+        tag = activation_tag(version)
+        limits = sorted({shape.max_tokens for shape in shapes_of(version)})
+        found = {
+            finding.id: finding
+            for limit in reversed(limits)
+            for finding in check_captions(version, tag, limit)
+        }
+        return {"findings": list(found.values()), "activation": tag, "limit": min(limits, default=LIMITS[0])}
+
+    return call.tasks.start(work, only_newest_of=f"captions check {version.folder}")
+
+
+def captioner(call: Call) -> dict[str, Any]:
+    """The captioners, which of them can be used, and the settings with the version's values."""
+    version, language = call.version, call.language
+
+    def work(_task: Task) -> dict[str, Any]:
+        now = settings.preview_change(version, SECTION, CaptioningSettings, {})
+        fields = [
+            {**field_of(entry, language), "value": as_text(getattr(now, entry.name), entry.separator)}
+            for entry in entries_of(SECTION, CaptioningSettings)
+        ]
+        found = availability(now, _hosted(call))
+        return {
+            "captioners": [{**asdict(one), "usable": one.is_usable} for one in found],
+            "fields": fields,
+        }
+
+    return call.tasks.start(work)
+
+
+def _hosted(call: Call) -> list[str]:
+    try:
+        return sorted(host_of(call.root).captioners())
+    except HostError:
+        return []
+
+
+def start_job(call: Call) -> dict[str, int]:
+    """The settings are checked, kept for the next time, and given to a job of the GPU's lane."""
+    version, changes = call.version, call.field("settings", dict)
+    if not all(isinstance(value, str) for value in changes.values()):
+        raise UsageError("'settings' must be texts")
+    if call.exposed:
+        refuse_exposed_settings(SECTION, changes)
+    now = settings.change(version, SECTION, CaptioningSettings, changes)
+    # Whole, so that what is set later doesn't change a job that waits.
+    given = {
+        e.name: as_text(getattr(now, e.name), e.separator) for e in entries_of(SECTION, CaptioningSettings)
+    }
+    queue = Queue(call.root)
+    ticket = add_job(queue, version, CAPTION, given, Conditions())
+    wake(queue, DEFAULT_LANE)
+    return {"id": ticket.id}
+
+
+BASE = "/api/v/{project}/{version}/captions"
+ROUTES = [
+    get(BASE, whole),
+    post(f"{BASE}/find", find),
+    post(f"{BASE}/save", save),
+    post(f"{BASE}/preview", preview_edit),
+    post(f"{BASE}/apply", apply),
+    post(f"{BASE}/undo", step(undo)),
+    post(f"{BASE}/redo", step(redo)),
+    get(f"{BASE}/check", check),
+    get(f"{BASE}/captioner", captioner),
+    post(f"{BASE}/job", start_job),
+]

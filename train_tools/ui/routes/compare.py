@@ -1,5 +1,203 @@
+"""The Compare panel: board, marks, votes, scores, curves, advice."""
+
 from __future__ import annotations
 
-from starlette.routing import Route
+import gzip
+import json
+import random
+from dataclasses import asdict
+from typing import Any
 
-ROUTES: list[Route] = []
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
+
+from train_tools.compare import service, tensorboard
+from train_tools.compare.board import read_board
+from train_tools.compare.curves import USUAL_SMOOTHING, curve_runs, read_curves
+from train_tools.compare.marks import Target, mark_history, set_mark
+from train_tools.compare.scores.measures import MEASURES
+from train_tools.compare.scores.settings import ScoreSettings
+from train_tools.compare.thumbnails import SIDE, cell_thumbnail
+from train_tools.compare.votes import ranking, take_back, vote
+from train_tools.errors import UsageError
+from train_tools.execution.lane import ensure_worker
+from train_tools.execution.queue import Queue
+from train_tools.execution.queue_actions import Conditions, add_job
+from train_tools.execution.ticket import SCORE
+from train_tools.planning.catalogue import check_training
+from train_tools.ui.routing import Call, get, post
+from train_tools.workspace import settings
+from train_tools.workspace.catalogue import entries_of
+from train_tools.workspace.files import require_inside
+
+AT = "/api/v/{project}/{version}/compare"
+PICTURES = {".png": "image/png", ".webp": "image/webp"}
+QUICKLY = 3  # gzip's level; a board is a megabyte of JSON, and its reader waits
+
+
+def _view(call: Call) -> service.View:
+    """From the query: `where` is JSON, `{axis: [value, …]}`."""
+    try:
+        where = json.loads(call.query("where") or "{}")
+        allowed = {str(name): [str(value) for value in values] for name, values in where.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UsageError("where must be JSON like {axis: [value, …]}") from error
+    return service.View(
+        rows=tuple(filter(None, call.query("rows").split(","))),
+        columns=tuple(filter(None, call.query("columns").split(","))),
+        where=allowed,
+        sort=call.query("sort"),
+        starred=call.query("starred") == "1",
+        no_rejected=call.query("no_rejected") == "1",
+    )
+
+
+def board(call: Call) -> Response:
+    version = call.version
+    answer = service.document(version, service.view_board(version, _view(call)))
+    answer["stamp"] = service.stamp(version)
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+    if "gzip" not in call.request.headers.get("accept-encoding", ""):
+        return Response(text, media_type="application/json")
+    packed = gzip.compress(text, QUICKLY)
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(packed, media_type="application/json", headers=headers)
+
+
+def stamp(call: Call) -> dict[str, str]:
+    """Changes whenever the board does."""
+    return {"stamp": service.stamp(call.version)}
+
+
+def thumbnail(call: Call) -> Response:
+    version = call.version
+    cell = service.cell_with(read_board(version), call.part("key"))
+    made = cell_thumbnail(version, cell, call.number("side", SIDE))
+    # A key names all that the picture depends on.
+    return FileResponse(
+        made, media_type="image/webp", headers={"Cache-Control": "private, max-age=31536000, immutable"}
+    )
+
+
+def picture(call: Call) -> Response:
+    """The picture itself; `save=1` downloads it."""
+    version = call.version
+    found = service.cell_with(read_board(version), call.part("key"))
+    path = require_inside(version.folder / found.image, version.folder)
+    kind = PICTURES.get(path.suffix)
+    if found.error or kind is None or not path.is_file():
+        raise HTTPException(404, found.error or f"{found.image} is missing; render the preview again.")
+    place = "attachment" if call.query("save") == "1" else "inline"
+    return FileResponse(
+        path, media_type=kind, filename=path.name, content_disposition_type=place,
+        headers={"Cache-Control": "private, max-age=3600"},
+    )  # fmt: skip
+
+
+def cell(call: Call) -> dict[str, Any]:
+    """All that is known of a picture."""
+    found = service.cell_with(read_board(call.version), call.part("key"))
+    return asdict(found) | {"weight": found.weight, "size": found.size}
+
+
+def mark(call: Call) -> dict[str, Any]:
+    target = Target(call.field("kind"), call.field("id"), call.field("name", str, ""))
+    done = set_mark(call.version, target, call.field("mark", str, None), call.field("note", str, None))
+    return {"mark": done.mark, "note": done.note}
+
+
+def marks(call: Call) -> dict[str, Any]:
+    version = call.version
+    return {"marks": service.marked(version), "history": mark_history(version)}
+
+
+def pair(call: Call) -> dict[str, Any]:
+    return service.next_pair(call.version, _view(call), random.Random())
+
+
+def cast(call: Call) -> dict[str, Any]:
+    return vote(
+        call.version, call.field("a"), call.field("b"), call.field("outcome"), call.field("cell", str, "")
+    )
+
+
+def undo_vote(call: Call) -> dict[str, str]:
+    return {"taken_back": take_back(call.version)}
+
+
+def ranks(call: Call) -> list[dict[str, Any]]:
+    version = call.version
+    return service.named_ranks(version, ranking(version))
+
+
+def measures(call: Call) -> dict[str, Any]:
+    """What the scores mean, and the settings of a scoring with what is set."""
+    return {
+        "measures": [asdict(measure) for measure in MEASURES],
+        "settings": [
+            asdict(entry) | {"help": entry.help_in(call.language), "allowed": entry.allowed_in(call.language)}
+            for entry in entries_of(SCORE, ScoreSettings)
+        ],
+        "values": settings.read(call.version)[SCORE],
+    }
+
+
+def score(call: Call) -> dict[str, Any]:
+    """Queues a scoring."""
+    version = call.version
+    changes = {str(name): str(value) for name, value in call.field("settings", dict, {}).items()}
+    settings.preview_change(version, SCORE, ScoreSettings, changes)
+    ticket = add_job(Queue(call.root), version, SCORE, changes, Conditions())
+    ensure_worker(call.root)
+    return {"id": ticket.id}
+
+
+def curves(call: Call) -> dict[str, Any]:
+    try:
+        smoothing = float(call.query("smoothing") or USUAL_SMOOTHING)
+    except ValueError as error:
+        raise UsageError("smoothing must be a number") from error
+    version = call.version
+    chosen = call.request.query_params.getlist("run")
+    answer = service.curves_document(read_curves(version, chosen, smoothing) if chosen else [], smoothing)
+    return answer | {"known": curve_runs(version)}
+
+
+def open_tensorboard(call: Call) -> dict[str, Any]:
+    found = tensorboard.start(call.version)
+    return {"url": found.url, "answers": found.answers}
+
+
+def advice(call: Call) -> dict[str, Any]:
+    return service.advice_document(service.advice_for(call.version, call.part("key"), call.query("run")))
+
+
+def plan(call: Call) -> dict[str, Any]:
+    """Takes training settings of an advice over; answers with what they were, so that it can be taken back."""
+    version = call.version
+    changes = call.field("changes", dict)
+    before = settings.read(version)["training"]
+    check_training({name: value for name, value in changes.items() if value is not None})
+    settings.update(version, "training", changes)
+    return {"before": {name: before.get(name) for name in changes}}
+
+
+ROUTES = [
+    get(f"{AT}/board", board),
+    get(f"{AT}/stamp", stamp),
+    get(f"{AT}/thumb/{{key}}", thumbnail),
+    get(f"{AT}/picture/{{key}}", picture),
+    get(f"{AT}/cell/{{key}}", cell),
+    get(f"{AT}/marks", marks),
+    post(f"{AT}/mark", mark),
+    get(f"{AT}/pair", pair),
+    post(f"{AT}/vote", cast),
+    post(f"{AT}/vote/undo", undo_vote),
+    get(f"{AT}/ranking", ranks),
+    get(f"{AT}/measures", measures),
+    post(f"{AT}/score", score),
+    get(f"{AT}/curves", curves),
+    post(f"{AT}/tensorboard", open_tensorboard),
+    get(f"{AT}/advice/{{key}}", advice),
+    post(f"{AT}/plan", plan),
+]

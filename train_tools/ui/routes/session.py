@@ -1,4 +1,4 @@
-"""What the page needs to know once: the program, its words, and where it stands."""
+"""What the page needs to know once: the program, its words, and where it stands; and how its longer work gets on."""
 
 from __future__ import annotations
 
@@ -21,4 +21,12 @@ def all_texts(_call: Call) -> dict[str, list[str]]:
     return texts()
 
 
-ROUTES = [get("/api/session", session), get("/api/texts", all_texts)]
+def task(call: Call) -> dict[str, Any]:
+    return call.tasks.answer(int(call.part("number")))
+
+
+ROUTES = [
+    get("/api/session", session),
+    get("/api/texts", all_texts),
+    get("/api/tasks/{number:int}", task),
+]

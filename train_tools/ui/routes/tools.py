@@ -1,5 +1,169 @@
+"""The Tools panel: the training environment, the program's settings, what takes room, a LoRA's insides, versions."""
+
 from __future__ import annotations
 
-from starlette.routing import Route
+import importlib.metadata
+import os
+import platform
+import sys
+from dataclasses import asdict
+from typing import Any
 
-ROUTES: list[Route] = []
+import train_tools
+from train_tools.environment import process, program, sd_scripts, switch
+from train_tools.environment.failure import SetupError
+from train_tools.environment.manage import Manager
+from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING
+from train_tools.environment.program import ProgramSettings
+from train_tools.environment.status import environment_status
+from train_tools.errors import TrainToolsError, UsageError
+from train_tools.lora.facts import lora_facts
+from train_tools.small_models import base_model_file
+from train_tools.ui.fields import field_of
+from train_tools.ui.guard import host_of
+from train_tools.ui.routes.plan_sources import metadata_of
+from train_tools.ui.routing import Call, get, post
+from train_tools.ui.tasks import Task
+from train_tools.workspace.catalogue import as_text, entries_of
+from train_tools.workspace.disk_use import clear_thumbnails, disk_use
+
+PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow", "starlette", "uvicorn")
+
+
+def environment(call: Call) -> dict[str, Any]:
+    """How it stands; `can_change` where this page may make another."""
+    found = asdict(environment_status(os.environ))
+    is_taken = os.environ.get(ENVIRONMENT_VARIABLE) == RUNNING
+    versions = [] if is_taken else sd_scripts.installed(_manager(call, Task(0)).place())
+    return {
+        **found,
+        "is_taken": is_taken,
+        "can_change": not is_taken and not call.exposed,
+        "sd_scripts_versions": [{"name": v.name, "current": v.current, "size": v.size} for v in versions],
+    }
+
+
+def _manager(call: Call, task: Task) -> Manager:
+    return Manager(call.root, base_model_file(), lambda text: task.report(0, 0, text), os.environ)
+
+
+def change_environment(call: Call) -> dict[str, Any]:
+    """A task: create, check, upgrade, rollback, or sd-scripts."""
+    _refuse_others(call)
+    action = ACTIONS.get(call.part("action"))
+    if action is None:
+        raise UsageError(f"{call.part('action')!r} is nothing that can be done with the environment")
+
+    def work(task: Task) -> Any:
+        try:
+            return action(_manager(call, task))
+        except SetupError as error:
+            raise TrainToolsError(str(error)) from error
+        except OSError as error:
+            raise TrainToolsError(
+                f"the environment can't be changed ({error}); allow writing there"
+            ) from error
+
+    return call.tasks.start(work)
+
+
+def _refuse_others(call: Call) -> None:
+    if call.exposed:
+        raise UsageError("this can only be changed at the machine itself, as the page is open to others")
+
+
+def _check(manager: Manager) -> list[dict[str, str]]:
+    return [asdict(outcome) for outcome in manager.check()]
+
+
+ACTIONS: dict[str, Any] = {
+    "check": _check,
+    "create": lambda manager: str(manager.create().folder),
+    "sd-scripts": lambda manager: str(manager.create(sd_scripts.PINNED).folder),
+    "upgrade": lambda manager: str(manager.upgrade().folder),
+    "rollback": lambda manager: str(switch.roll_back(manager.place())),
+}
+
+
+def program_settings(call: Call) -> dict[str, Any]:
+    saved = asdict(program.read(call.root))
+    shown = {n: program.without_secret(v) if isinstance(v, str) else v for n, v in saved.items()}
+    return {
+        "fields": [field_of(entry, call.language) for entry in entries_of("program", ProgramSettings)],
+        "values": {name: as_text(value) for name, value in shown.items()},
+    }
+
+
+def change_program(call: Call) -> dict[str, Any]:
+    _refuse_others(call)
+    program.change(call.root, {str(call.field("name")): str(call.field("text")) or "default"})
+    process.apply(call.root)
+    return program_settings(call)
+
+
+def disk(call: Call) -> dict[str, Any]:
+    """A task."""
+    workspace = call.workspace
+
+    def work(task: Task) -> dict[str, Any]:
+        found = disk_use(workspace, task.report)
+        versions = sorted(found.versions.items(), key=lambda item: -item[1])
+        return {
+            "parts": found.parts,
+            "versions": [{"project": p, "version": v, "bytes": size} for (p, v), size in versions],
+            "free": found.free,
+            "total": found.total,
+        }
+
+    return call.tasks.start(work, only_newest_of="disk")
+
+
+def clear(call: Call) -> dict[str, Any]:
+    """A task: thumbnails are made anew where they are looked at."""
+    workspace = call.workspace
+    return call.tasks.start(lambda _task: {"versions": clear_thumbnails(workspace)})
+
+
+def lora(call: Call) -> Any:
+    """What a file's metadata tells; the page has read it from the file's head."""
+    return lora_facts(metadata_of(call.field("metadata", dict)))
+
+
+def about(call: Call) -> dict[str, Any]:
+    """A task, as a webui is asked for its name."""
+    root = call.root
+
+    def work(_task: Task) -> dict[str, Any]:
+        host = host_of(root)
+        packages = {name: found for name in PACKAGES if (found := _version(name))}
+        return {
+            "program": train_tools.__version__,
+            "python": platform.python_version(),
+            "interpreter": sys.executable,
+            "system": platform.platform(),
+            "root": str(root.resolve()),
+            "host": " ".join(filter(None, (host.name, host.version))),
+            "lacks": {what: why for what, why in host.capabilities().items() if why},
+            "packages": packages,
+        }
+
+    return call.tasks.start(work)
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+ROUTES = [
+    get("/api/tools/environment", environment),
+    post("/api/tools/environment/{action}", change_environment),
+    get("/api/tools/program", program_settings),
+    post("/api/tools/program", change_program),
+    get("/api/tools/disk", disk),
+    post("/api/tools/thumbnails/clear", clear),
+    post("/api/tools/lora", lora),
+    get("/api/tools/about", about),
+]

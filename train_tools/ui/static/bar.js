@@ -1,4 +1,4 @@
-// The bar above everything: project and version, language, theme.
+// The bar above everything: project and version, what the queue does, language, theme.
 
 import * as api from "./kit/api.js";
 import { fill, h, icon } from "./kit/dom.js";
@@ -6,8 +6,12 @@ import * as place from "./kit/place.js";
 import * as texts from "./kit/texts.js";
 import { t } from "./kit/texts.js";
 import * as theme from "./kit/theme.js";
+import { showActions } from "./bar/actions.js";
+import { openChooser } from "./bar/chooser.js";
+import { queueChip } from "./bar/queue_chip.js";
+import { welcomePage } from "./bar/welcome.js";
 
-const state = { node: null, projects: [], onchange: () => {} };
+const state = { node: null, projects: [], onchange: () => {}, chip: null };
 
 export function mount(node, { onchange }) {
   Object.assign(state, { node, onchange });
@@ -17,6 +21,7 @@ export function mount(node, { onchange }) {
 /** Reads the projects anew. */
 export async function load() {
   state.projects = await api.get("api/projects");
+  state.chip ??= queueChip();
   draw();
 }
 
@@ -25,28 +30,44 @@ export const projects = () => state.projects;
 export const find = (project, version) =>
   state.projects.find((p) => p.name === project)?.versions.find((v) => v.name === version);
 
+/** What the bar's parts, and the trash in the Tools panel, may do with it. */
+export const parts = {
+  projects,
+  load,
+  /** Goes to a project's version; its newest where none is named. */
+  async goTo({ project, version }) {
+    await load();
+    const found = state.projects.find((p) => p.name === project);
+    const name = version || found?.versions[0]?.name || "";
+    place.go({ project: name ? project : "", version: name });
+    state.onchange(); // the address may be the same, as after a rename back
+  },
+};
+
 export function draw() {
   const at = place.read();
+  const focused = state.node.contains(document.activeElement) ? document.activeElement.id : "";
   fill(state.node,
-    h("span", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: 22, height: 22 }), "Train Tools"),
+    h("span", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: 22, height: 22 }), h("span", { class: "brand-name" }, "Train Tools")),
     chooser(at),
     h("span", { class: "space" }),
-    h("button", { class: "quiet", title: t("page.theme"), "aria-label": t("page.theme"), onclick: () => (theme.toggle(), draw()) }, icon(theme.current() === "dark" ? "sun" : "moon")),
-    h("button", { class: "quiet language", "aria-label": t("page.language"), onclick: () => texts.setLanguage(texts.language === "zh" ? "en" : "zh") }, texts.language === "zh" ? "English" : "中文"));
+    state.chip?.node,
+    h("button", { class: "quiet", id: "bar-theme", title: t("page.theme"), "aria-label": t("page.theme"), onclick: () => (theme.toggle(), draw()) }, icon(theme.current() === "dark" ? "sun" : "moon")),
+    h("button", { class: "quiet language", id: "bar-language", "aria-label": t("page.language"), onclick: () => texts.setLanguage(texts.language === "zh" ? "en" : "zh") }, texts.language === "zh" ? "English" : "中文"));
+  state.chip?.draw();
+  if (focused) document.getElementById(focused)?.focus();
 }
 
 function chooser(at) {
-  const options = state.projects.flatMap((project) => project.versions.map((version) => [project.name, version.name]));
-  return h("select", { class: "version", "aria-label": t("page.version"), onchange: (event) => {
-    const [project, version] = options[event.target.value];
-    place.go({ project, version });
-  } }, options.map(([project, version], index) =>
-    h("option", { value: String(index), selected: project === at.project && version === at.version }, `${project} / ${version}`)));
+  if (!state.projects.length) return null;
+  const version = find(at.project, at.version);
+  return h("span", { class: "place" },
+    h("button", { class: "version", id: "bar-version", "aria-label": t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(parts, place.read()) },
+      version ? [h("span", { class: "project-name" }, at.project), h("span", { class: "muted" }, "/"), h("strong", null, at.version)] : t("bar.choose"),
+      icon("down")),
+    h("button", { class: "quiet", id: "bar-actions", "aria-label": t("bar.actions"), title: t("bar.actions"), "aria-haspopup": "menu",
+      onclick: (event) => showActions(parts, event.currentTarget, version ? place.read() : null) }, icon("more")));
 }
 
 /** What stands in the page before there is a version. */
-export function welcome(root) {
-  fill(root, h("div", { class: "empty" }, h("h1", null, t("page.welcome")), h("p", null, t("page.welcome_text"))));
-  return {};
-}
-
+export const welcome = (root) => welcomePage(parts, root);

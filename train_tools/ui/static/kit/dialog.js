@@ -57,7 +57,7 @@ export async function ask(title, label, value, yes, check) {
   return answer ? input.value.trim() : null;
 }
 
-/** A menu below a button. `items` are [label, function, {icon, danger, disabled}]. */
+/** A menu below a button. `items` are [label, function, {danger, disabled}]; null draws a line. */
 export function menu(button, items) {
   document.querySelector(".menu")?.remove();
   const node = h("div", { class: "menu", role: "menu" });
@@ -67,7 +67,12 @@ export function menu(button, items) {
     button.setAttribute("aria-expanded", "false");
   };
   const outside = (event) => !node.contains(event.target) && close();
-  for (const [label, run, { danger, disabled } = {}] of items) {
+  for (const item of items) {
+    if (!item) {
+      node.append(h("hr"));
+      continue;
+    }
+    const [label, run, { danger, disabled } = {}] = item;
     node.append(h("button", { role: "menuitem", class: danger ? "danger" : "", disabled, onclick: () => (close(), button.focus(), run()) }, label));
   }
   node.addEventListener("keydown", (event) => {

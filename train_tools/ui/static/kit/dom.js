@@ -68,6 +68,7 @@ const ICONS = {
   left: "M12 5l-5 5 5 5",
   up: "M5 12l5-5 5 5",
   menu: "M4 6h12M4 10h12M4 14h12",
+  grip: "M7.5 5h.01M7.5 10h.01M7.5 15h.01M12.5 5h.01M12.5 10h.01M12.5 15h.01",
   more: "M5 10h.01M10 10h.01M15 10h.01",
   trash: "M4 6h12M8 6V4h4v2M6 6l1 11h6l1-11",
   edit: "M4 16l1-4 8.5-8.5 3 3L8 15z",

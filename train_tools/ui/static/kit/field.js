@@ -6,7 +6,8 @@ let nextId = 0;
 /**
  * A field for one setting as the server describes it: { name, label?, kind, choices, default, help, allowed, is_axis,
  * several, minimum, maximum }. `value` is text ("" = default). `onchange(text)` is called when it was changed by hand.
- * Fields that take several values are always text fields; choices are offered as one types.
+ * Fields that take several values are always text fields; choices are offered as one types. `options` ([[value, words]])
+ * makes it a choice among these whatever its kind.
  */
 export function field(entry, value, onchange) {
   const id = `field-${nextId++}`;
@@ -20,7 +21,7 @@ export function field(entry, value, onchange) {
     } }, icon("info"));
   input.setAttribute("aria-describedby", `${id}-help ${id}-problem`);
   const axis = entry.is_axis ? h("span", { class: "axis", title: t("kit.axis_help") }, t("kit.axis")) : null;
-  const node = h("div", { class: `field ${entry.kind === "bool" && !entry.is_axis ? "switch" : ""}` },
+  const node = h("div", { class: `field ${entry.kind === "bool" && !entry.is_axis && !entry.options ? "switch" : ""}` },
     h("div", { class: "label-row" }, h("label", { for: id, class: "label", title: entry.name }, entry.label || entry.name), axis, toggle), input, help, problem);
   return {
     node,
@@ -43,6 +44,10 @@ export function field(entry, value, onchange) {
 function inputOf(entry, value, onchange, id) {
   const several = entry.is_axis || entry.several;
   const change = (event) => onchange?.(read(event.target));
+  if (entry.options) {
+    const options = entry.options.map(([choice, words]) => h("option", { value: choice, selected: choice === value }, words));
+    return h("select", { id, onchange: change }, options);
+  }
   if (entry.kind === "bool" && !several) {
     return h("input", { id, type: "checkbox", role: "switch", checked: (value || entry.default) === "true", onchange: change });
   }

@@ -3,12 +3,13 @@ import { h } from "./dom.js";
 /**
  * A grid of which only the visible rows are in the document. `count` items, each `width` × `height` px at least;
  * `draw(index)` gives a node. The node of an item stays while it is visible. `update(count)` redraws.
+ * `roles` are those of the whole and of an item, where one can choose.
  */
 export class VirtualGrid {
-  constructor({ width, height, draw, gap = 8, label, overscan = 2 }) {
-    Object.assign(this, { width, height, draw, gap, overscan, count: 0, shown: new Map(), columns: 1 });
+  constructor({ width, height, draw, gap = 8, label, overscan = 2, roles = ["list", "listitem"] }) {
+    Object.assign(this, { width, height, draw, gap, overscan, itemRole: roles[1], count: 0, shown: new Map(), columns: 1 });
     this.inner = h("div", { class: "virtual-inner" });
-    this.node = h("div", { class: "virtual", role: "list", "aria-label": label, tabindex: "0" }, this.inner);
+    this.node = h("div", { class: "virtual", role: roles[0], "aria-label": label, tabindex: "0" }, this.inner);
     this.node.addEventListener("scroll", () => this.#later(), { passive: true });
     this.observer = new ResizeObserver(() => this.#later());
     this.observer.observe(this.node);
@@ -84,7 +85,7 @@ export class VirtualGrid {
   #item(index) {
     const node = this.draw(index);
     node.classList.add("virtual-item");
-    node.setAttribute("role", "listitem");
+    node.setAttribute("role", this.itemRole);
     this.#position(node, index);
     return node;
   }

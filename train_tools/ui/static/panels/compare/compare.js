@@ -1,8 +1,134 @@
-import { h } from "../../kit/dom.js";
+// Compare: board, blind votes, scores, curves. Each view is a module with `mount(root, shared) → { unmount?, redraw? }`.
+
+import * as api from "../../kit/api.js";
+import { fill, h } from "../../kit/dom.js";
+import * as place from "../../kit/place.js";
+import { poll } from "../../kit/poll.js";
 import { t } from "../../kit/texts.js";
+import { attempt } from "../../kit/toast.js";
+import * as board from "./board.js";
+import * as curves from "./curves.js";
+import { Model } from "./model.js";
+import * as scores from "./scores.js";
+import * as vote from "./vote.js";
+
+const VIEWS = { board, vote, scores, curves };
+const EVERY = 4000; // milliseconds between looks at whether something was rendered
 
 export default {
   mount(root, context) {
-    root.append(h("h1", null, t("page.compare")), h("p", null, context.version));
+    const shared = new Shared(context);
+    const tabs = h("div", { class: "row tight views", role: "tablist", "aria-label": t("page.compare") });
+    const body = h("div", { class: "compare-body" });
+    fill(root, h("div", { class: "compare-head" }, tabs), body);
+    let shown = null;
+    const asked = place.read().query.get("view");
+    let view = asked in VIEWS ? asked : "board";
+
+    const show = () => {
+      shown?.unmount?.();
+      fill(tabs, Object.keys(VIEWS).map((name) =>
+        h("button", { role: "tab", "aria-selected": String(name === view), "aria-pressed": String(name === view), onclick: () => choose(name) }, t(`compare.view_${name}`))));
+      fill(body);
+      shown = VIEWS[view].mount(body, shared);
+    };
+    const choose = (name) => {
+      view = name;
+      place.remember({ view: name === "board" ? "" : name });
+      show();
+    };
+    shared.openView = choose;
+    shared.changed = () => shown?.redraw?.();
+    show();
+    const watching = poll(() => shared.look(), EVERY);
+    return {
+      unmount() {
+        watching.end();
+        shown?.unmount?.();
+      },
+    };
   },
 };
+
+/** What the views share: the version's board, and what a person asked of it, kept in the address. */
+class Shared {
+  constructor(context) {
+    this.context = context;
+    this.at = `${context.base}compare/`;
+    this.model = null;
+    const query = place.read().query;
+    const list = (name) => (query.get(name) || "").split(",").filter(Boolean);
+    this.ask = { rows: list("rows"), columns: list("columns"), where: read(query.get("where")), sort: query.get("sort") || "", starred: query.get("starred") || "", no_rejected: query.get("no_rejected") || "" };
+    this.size = Number(localStorage.getItem("train-tools.board-size")) || 128;
+  }
+
+  get query() {
+    const { rows, columns, where, sort, starred, no_rejected: noRejected } = this.ask;
+    return { rows: rows.join(","), columns: columns.join(","), where: Object.keys(where).length ? JSON.stringify(where) : "", sort, starred, no_rejected: noRejected };
+  }
+
+  async load() {
+    const answer = await api.get(`${this.at}board`, this.query);
+    this.stamp = answer.stamp;
+    this.model = new Model(answer);
+    return this.model;
+  }
+
+  /** Changes what is asked, and asks. Where that is refused, it stays as it was. */
+  async change(values) {
+    const before = this.ask;
+    this.ask = { ...before, ...values };
+    const model = await attempt(() => this.load());
+    if (!model) this.ask = before;
+    else {
+      place.remember(this.query);
+      this.changed();
+    }
+  }
+
+  async look() {
+    if (!this.model) return;
+    const { stamp } = await api.get(`${this.at}stamp`, {}, { quiet: true });
+    if (stamp === this.stamp) return;
+    await this.load();
+    this.changed();
+  }
+
+  thumb(key, size = this.size) {
+    return `${this.at}thumb/${encodeURIComponent(key)}?side=${size * devicePixelRatio > 200 ? 384 : 192}`;
+  }
+
+  picture(key) {
+    return `${this.at}picture/${encodeURIComponent(key)}`;
+  }
+
+  /** Marks a checkpoint: `change` holds mark or note. The page shows it at once; an error puts it back. */
+  async mark(checkpoint, change) {
+    const answer = await attempt(() => api.post(`${this.at}mark`, { kind: "checkpoint", id: checkpoint.id, name: `${checkpoint.runName}/${checkpoint.file}`, ...change }));
+    if (!answer) return;
+    this.model.setMark(checkpoint.number, answer);
+    this.#marked();
+  }
+
+  async markCell(cell, change) {
+    const key = this.model.key(cell);
+    const answer = await attempt(() => api.post(`${this.at}mark`, { kind: "cell", id: key, name: key, ...change }));
+    if (!answer) return;
+    this.model.setCellMark(cell, answer);
+    this.#marked();
+  }
+
+  async #marked() {
+    // What we did ourselves is no reason to load everything anew.
+    this.stamp = (await api.get(`${this.at}stamp`)).stamp;
+    this.onmark?.();
+  }
+}
+
+function read(text) {
+  try {
+    return JSON.parse(text || "{}");
+  } catch {
+    return {};
+  }
+}

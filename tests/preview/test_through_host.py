@@ -1,0 +1,162 @@
+"""Cells through a webui's bridge, and the generation parameters that its PNG Info reads back."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from preview.samples import PROMPTS, settings
+
+from train_tools.errors import TrainToolsError
+from train_tools.lora import kohya
+from train_tools.preview import block_weights
+from train_tools.preview.index import read_index
+from train_tools.preview.service import PreviewResult, preview
+from train_tools.workspace.workspace import Version
+
+PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')  # webui: infotext_utils.re_param
+
+
+class Bridge:
+    """A webui that draws squares; what it was asked is kept."""
+
+    def __init__(self, *, breaks_at: int = -1) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.files: list[bytes | None] = []
+        self.breaks_at = breaks_at
+
+    def render(self, request: Mapping[str, Any]) -> bytes:
+        self.requests.append(dict(request))
+        self.files.append(Path(request["lora"]).read_bytes() if request["lora"] else None)
+        if len(self.requests) - 1 == self.breaks_at:
+            raise TrainToolsError("the webui doesn't have the base model")
+        info = PngInfo()
+        tag = f" <lora:train-tools-1:{request['weight_te']}>" if request["lora"] else ""
+        info.add_itxt(
+            "parameters",
+            f"{request['prompt']}{tag}\nNegative prompt: {request['negative_prompt']}\nSteps: {request['steps']}, "
+            f"Sampler: {request['sampler']}, Schedule type: {request['scheduler']}, CFG scale: 3.0, Seed: 1, "
+            'Size: 64x64, Model hash: 6ce0161689, Model: base, Lora hashes: "train-tools-1: 123456789012", '
+            'Extra: "a, b", Version: v1.10.1',
+        )
+        file = io.BytesIO()
+        Image.new("RGB", (request["width"], request["height"]), "teal").save(file, "PNG", pnginfo=info)
+        return file.getvalue()
+
+
+def parsed(text: str) -> tuple[str, str, dict[str, str]]:
+    """Prompt, negative prompt and parameters, as the webui reads them (infotext_utils.parse_generation_parameters)."""
+    *lines, last = text.strip().split("\n")
+    pairs = dict(PAIR.findall(last))
+    assert len(pairs) >= 3  # else the webui takes the last line for a part of the prompt
+    starts = [number for number, line in enumerate(lines) if line.startswith("Negative prompt:")]
+    cut = starts[0] if starts else len(lines)
+    negative = "\n".join(lines[cut:]).removeprefix("Negative prompt:").strip()
+    return "\n".join(lines[:cut]).strip(), negative, {name: value.strip('"') for name, value in pairs.items()}
+
+
+def infotexts(version: Version) -> dict[str, tuple[str, str, dict[str, str]]]:
+    found = {}
+    for cell in read_index(version).cells:
+        with Image.open(version.folder / cell.image) as image:
+            found[f"{cell.checkpoint} {cell.weight}"] = parsed(image.text["parameters"])  # type: ignore[attr-defined]
+    return found
+
+
+def render(version: Version, bridge: Bridge | None, **changes: Any) -> PreviewResult:
+    chosen = settings(**{"prompts": PROMPTS[:1], "difference": False, **changes})
+    return preview(version, chosen, lambda _: None, bridge=bridge)
+
+
+def test_png_info_reads_back_what_was_rendered_by_ourselves(version: Version) -> None:
+    render(
+        version, None, negative_prompt=("blur: much, more",), weights_unet=(0.5,), weights=(0.0, 0.8), clip_skip=(2,),
+        sampler=("DPM++ 2M",), scheduler=("Karras",), runs=("run-Lion",), checkpoints="last",
+    )  # fmt: skip
+    prompt, negative, pairs = infotexts(version)["zorb-v1-0.safetensors UNet 0.5, TE 0.8"]
+    assert prompt == f"{PROMPTS[0]} <lora:zorb-v1-0:0.8:0.5>"
+    assert negative == "blur: much, more"
+    name, _, sha = pairs.pop("Lora hashes").partition(": ")
+    assert (name, len(sha)) == ("zorb-v1-0", 12)
+    assert pairs == {
+        "Steps": "2", "Sampler": "DPM++ 2M", "Schedule type": "Karras", "CFG scale": "3", "Seed": "1", "Size": "64x64",
+        "Model": "random", "Clip skip": "2", "Version": "Train Tools",
+    }  # fmt: skip
+
+
+def test_a_models_hash_is_told_where_the_lora_knows_it(version: Version, write_lora: Any) -> None:
+    sha = "0123456789abcdef" * 4
+    path = version.trains / "run-AdamW" / "zorb-v1-1.safetensors"
+    write_lora(path, 1, 2, 2, ss_new_sd_model_hash=sha)
+    render(version, None, runs=("run-AdamW",), weights=(1.0,))
+    assert infotexts(version)["zorb-v1-1.safetensors 1.0"][2]["Model hash"] == "0123456789"
+
+
+def test_cells_through_a_webui(version: Version, base_file: Path) -> None:
+    bridge = Bridge()
+    result = render(version, bridge, weights_te=(0.0, 0.5), weights=(0.0, 1.0))
+    assert (result.rendered, result.failed, result.renderer) == (1 + 3 * 3, [], "host")
+    assert [request["last"] for request in bridge.requests] == [False] * 9 + [True]
+    first, *others = bridge.requests
+    assert first["lora"] is None  # weight 0 for all checkpoints
+    assert {request["base_model"] for request in bridge.requests} == {str(base_file)}
+    assert [request["lora"] for request in others] == sorted(request["lora"] for request in others)
+    assert {(r["weight_unet"], r["weight_te"]) for r in others} == {(0.0, 0.5), (1.0, 0.0), (1.0, 0.5)}
+    again = render(version, bridge, weights_te=(0.0, 0.5), weights=(0.0, 1.0))
+    assert (again.rendered, again.kept) == (0, 10)
+
+
+def test_png_info_of_a_webuis_picture_names_the_checkpoint(version: Version) -> None:
+    render(version, Bridge(), weights=(0.0, 1.0), runs=("run-AdamW",))
+    prompt, _, pairs = infotexts(version)["zorb-v1-1.safetensors 1.0"]
+    assert prompt == f"{PROMPTS[0]} <lora:zorb-v1-1:1>"
+    assert pairs["Lora hashes"].startswith("zorb-v1-1: ")
+    assert (pairs["Model hash"], pairs["Version"], pairs["Extra"]) == ("6ce0161689", "v1.10.1", "a, b")
+    prompt, _, pairs = infotexts(version)["zorb-v1-1.safetensors 0.0"]
+    assert prompt == PROMPTS[0]
+    assert "Lora hashes" not in pairs
+
+
+def test_block_weights_are_put_into_the_file(version: Version) -> None:
+    bridge = Bridge()
+    render(version, bridge, weights=(1.0,), block_weights=("OUTALL",), runs=("run-AdamW",))
+    original = kohya.read(version.trains / "run-AdamW" / "zorb-v1-1.safetensors")
+    (request,), (content,) = bridge.requests, bridge.files
+    assert request["lora"] != str(original.path)
+    assert not Path(request["lora"]).exists()
+    assert content is not None
+    copy = version.folder / "copy.safetensors"
+    copy.write_bytes(content)
+    blocks = block_weights.parse("OUTALL")
+    for name, tensor in kohya.read(copy).tensors.items():
+        factor = block_weights.factor(blocks, name.split(".")[0]) if name.endswith("lora_up.weight") else 1
+        assert tensor.equal(original.tensors[name] * factor), name
+    assert "<lora:zorb-v1-1:1:1:lbw=OUTALL>" in infotexts(version)["zorb-v1-1.safetensors 1.0"][0]
+
+
+def test_what_the_webui_refuses_fails_alone(version: Version) -> None:
+    result = render(version, Bridge(breaks_at=1))
+    assert (result.rendered, len(result.failed)) == (3, 1)
+    assert "doesn't have the base model" in result.failed[0]
+
+
+def test_the_renderer_can_be_chosen(version: Version) -> None:
+    bridge = Bridge()
+    assert render(version, bridge, renderer="diffusers", weights=(0.0,)).renderer == "diffusers"
+    assert bridge.requests == []
+
+
+@pytest.mark.parametrize("answer", [b"", b"no picture"])
+def test_a_webui_that_sends_no_picture(version: Version, answer: bytes) -> None:
+    class Broken(Bridge):
+        def render(self, request: Mapping[str, Any]) -> bytes:
+            return answer
+
+    result = render(version, Broken(), weights=(0.0,))
+    assert "the webui sent no picture" in result.failed[0]

@@ -1,0 +1,337 @@
+"""The Plan panel's routes: settings that nobody loses, plans, their runs, what is edited, and the start."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from train_tools.execution.queue import Queue
+from train_tools.planning.plan import make_plan
+from train_tools.ui.access import Access
+from train_tools.ui.routes import plan as routes
+from train_tools.ui.server import application
+from train_tools.workspace import settings
+from train_tools.workspace.lock import writing
+from train_tools.workspace.workspace import Version
+
+BASE = "/api/v/猫 cat/v1/plan"
+
+
+@pytest.fixture(autouse=True)
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lanes whose workers would have been started."""
+    started: list[str] = []
+    monkeypatch.setattr(routes, "ensure_worker", lambda _root, lane: started.append(lane))
+    return started
+
+
+@pytest.fixture
+def dataset(version: Version) -> Version:
+    folder = version.processed / "2_mochi"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    return version
+
+
+def result(page: TestClient, answer: Any) -> Any:
+    found = answer.json()
+    deadline = time.monotonic() + 30
+    while found.get("state") == "running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+        found = page.get(f"/api/tasks/{found['task']}").json()
+    assert found.get("state") == "done", found
+    return found["result"]
+
+
+def planned(page: TestClient, **changes: str) -> Any:
+    return result(page, page.post(BASE, json={"page": "one", "changes": changes}))
+
+
+def save(page: TestClient, changes: dict[str, str], seen: dict[str, str] | None = None) -> Any:
+    return page.post(f"{BASE}/settings", json={"changes": changes, "seen": seen or {}}).json()
+
+
+def test_a_saved_setting_is_there_for_the_next_browser(page: TestClient, version: Version) -> None:
+    before = page.get(f"{BASE}/settings").json()
+    assert before["values"] == {}
+    saved = save(page, {"learning_rate": "1e-4, 3e-4", "network_dim": "8"})
+    assert saved["errors"] == saved["conflicts"] == {}
+    assert settings.read(version)["training"] == {"learning_rate": "1e-4, 3e-4", "network_dim": "8"}
+    after = page.get(f"{BASE}/settings?since={before['revision']}").json()
+    assert after["values"] == {"learning_rate": "1e-4, 3e-4", "network_dim": "8"}
+    same = page.get(f"{BASE}/settings?since={after['revision']}").json()
+    assert same == {"revision": after["revision"]}
+
+
+def test_what_somebody_else_changed_is_not_overwritten(page: TestClient, version: Version) -> None:
+    save(page, {"network_dim": "8"})
+    late = save(page, {"network_dim": "32", "network_alpha": "4"})  # it had seen no network_dim
+    assert late["conflicts"] == {"network_dim": "8"}
+    assert settings.read(version)["training"] == {"network_dim": "8", "network_alpha": "4"}
+    again = save(page, {"network_dim": "32"}, {"network_dim": "8"})
+    assert again["conflicts"] == {}
+    assert save(page, {"network_dim": ""}, {"network_dim": "32"})["shown"]["values"] == {"network_alpha": "4"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("learning_rate", "fast"), ("network_dim", "0"), ("no_such", "1"), ("pack_size", "1,2"),
+        ("overrides", "learning_rate=1"), ("exclude", "optimizer_type"), ("links", "no_such+seed"),
+        ("max_train_epochs", "1-"), ("resolution", "5"),
+    ],
+)  # fmt: skip
+def test_a_wrong_text_is_said_at_its_field_and_not_saved(
+    page: TestClient, version: Version, name: str, text: str
+) -> None:
+    saved = save(page, {name: text, "network_dim" if name != "network_dim" else "seed": "4"})
+    assert list(saved["errors"]) == [name]
+    assert name in settings.read(version)["training"] or saved["errors"][name]
+    assert name not in settings.read(version)["training"]
+    assert len(settings.read(version)["training"]) == 1
+
+
+def test_while_another_writes_nothing_is_lost_and_the_page_is_told(
+    page: TestClient, version: Version
+) -> None:
+    with writing(version, "processing images"):
+        answer = page.post(f"{BASE}/settings", json={"changes": {"seed": "1"}, "seen": {}})
+    assert answer.status_code in (400, 409)
+    assert "processing images" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "text"),
+    [
+        ("optimizer_args", ["decouple=True", "weight_decay=0.01"], "decouple=True weight_decay=0.01"),
+        ("network_dim", [4, 8], "4,8"),
+        ("flip_aug", True, "true"),
+        ("vae", "none", "none"),
+        ("learning_rate", 0.0001, "0.0001"),
+        ("resolution", ["64,64", "96,96"], "64,64;96,96"),
+        ("overrides", ["seed=1 -> network_dim=4", "seed=2 -> network_dim=8"],
+         "seed=1 -> network_dim=4;seed=2 -> network_dim=8"),
+    ],
+)  # fmt: skip
+def test_a_file_made_by_hand_is_shown_as_text_that_means_the_same(
+    page: TestClient, dataset: Version, name: str, kept: Any, text: str
+) -> None:
+    settings.update(dataset, "training", {name: kept, "seed": 1})
+    assert page.get(f"{BASE}/settings").json()["values"][name] == text
+    before = [run.digest for run in make_plan(dataset, {}).runs]
+    settings.update(dataset, "training", {name: text})
+    assert [run.digest for run in make_plan(dataset, {}).runs] == before
+
+
+def test_the_plan_follows_what_is_typed(page: TestClient, dataset: Version) -> None:
+    one = planned(page)
+    assert (one["runs"], one["to_train"], one["steps"]) == (1, 1, 60)
+    assert one["bases"][0]["family"] == "Stable Diffusion 1"
+    two = planned(page, learning_rate="1e-4,1e-3", network_dim="4", optimizer_type="AdamW, Lion")
+    assert two["runs"] == 4
+    assert two["axes"] == {"learning_rate": ["0.0001", "0.001"], "optimizer_type": ["AdamW", "Lion"]}
+    assert two["disk_bytes"] > 0 < two["seconds"]
+    found = page.get(f"{BASE}/runs?plan={two['plan']}&from=1&count=2").json()
+    assert found["count"] == 4
+    assert [row["index"] for row in found["rows"]] == [1, 2]
+    assert found["rows"][0]["state"] == "new"
+    assert page.get(f"{BASE}/runs?plan={one['plan']}").status_code == 400  # the newer one took its place
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"learning_rate": "fast"}, "learning_rate"),
+        ({"links": "learning_rate+seed", "learning_rate": "1e-4,1e-3"}, "links"),
+        ({"pretrained_model_name_or_path": "/nowhere/x.safetensors"}, ""),
+        ({"network_dim": "1-200", "seed": "1-200"}, ""),
+    ],
+)
+def test_why_there_is_no_plan(
+    page: TestClient, dataset: Version, changes: dict[str, str], field: str
+) -> None:
+    said = planned(page, **changes)
+    assert said["problem"]
+    assert said["field"] == field
+
+
+def test_without_images_the_plan_says_what_to_do(page: TestClient, version: Version) -> None:
+    assert "image" in planned(page)["problem"]
+
+
+def test_findings_are_mended_by_their_fix(page: TestClient, dataset: Version) -> None:
+    save(page, {"network_dim": "8", "network_alpha": "32", "optimizer_type": "AdamW,Prodigy"})
+    seen: set[str] = set()
+    for _ in range(12):
+        said = planned(page)
+        fixable = [f for f in said["findings"] if f["change"] and f["id"] not in seen]
+        if not fixable:
+            break
+        finding = fixable[0]
+        seen.add(finding["id"])
+        values = page.get(f"{BASE}/settings").json()["values"]
+        saved = save(page, finding["change"], values)
+        assert saved["errors"] == saved["conflicts"] == {}, finding
+        after = planned(page)
+        assert "problem" not in after, after
+        assert finding["sentence"] not in [f["sentence"] for f in after["findings"]]
+    assert {"alpha-above-dim", "adaptive-learning-rate", "adaptive-arguments", "few-steps"} <= seen
+
+
+def test_a_run_as_toml_and_back(page: TestClient, dataset: Version) -> None:
+    plan = planned(page, learning_rate="1e-4,1e-3")["plan"]
+    run = page.get(f"{BASE}/run?plan={plan}&index=1").json()
+    assert "learning_rate = 0.001" in run["toml"]
+    text = run["toml"].replace("network_dim = 16", "network_dim = 24").replace('"AdamW"', '"Lion"')
+    body = {"plan": plan, "index": 1, "toml": text}
+    everywhere = page.post(f"{BASE}/run", json=body).json()
+    assert everywhere["changes"] == {"network_dim": "24", "optimizer_type": "Lion"}
+    assert everywhere["changed"]["network_dim"] == ["16", "24"]
+    alone = page.post(f"{BASE}/run", json={**body, "only": True}).json()["changes"]
+    runs = make_plan(dataset, {"learning_rate": "1e-4,1e-3", **alone}).runs
+    assert [(r.arguments["network_dim"], r.arguments["optimizer_type"]) for r in runs] == [
+        (16, "AdamW"),
+        (24, "Lion"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("network_dim = 16", "network_dim = "), ("network_dim = 16", 'network_dim = "many"'),
+        ("network_dim = 16", "network_dmi = 16"), ("output_name = ", 'output_name = "x" # '),
+        ("network_dim = 16", "network_dim = [4, 8]"), ("train_data_dir = ", 'train_data_dir = "/" # '),
+    ],
+)  # fmt: skip
+def test_toml_that_cant_be_is_refused(page: TestClient, dataset: Version, old: str, new: str) -> None:
+    plan = planned(page)["plan"]
+    text = page.get(f"{BASE}/run?plan={plan}&index=0").json()["toml"]
+    answer = page.post(f"{BASE}/run", json={"plan": plan, "index": 0, "toml": text.replace(old, new)})
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_a_plan_is_queued_once(
+    page: TestClient, dataset: Version, workers: list[str], tmp_path: Path
+) -> None:
+    changes = {"learning_rate": "1e-4,1e-3", "max_train_epochs": "1"}
+    plan = planned(page, **changes)
+    body = {"page": "one", "changes": changes, "identity": plan["identity"], "not_before": 4_000_000_000}
+    assert result(page, page.post(f"{BASE}/start", json=body))["queued"] == 2
+    assert workers == ["gpu"]
+    assert [entry.not_before for entry in Queue(tmp_path).entries()] == [4_000_000_000] * 2
+    # Pressed twice, or from a page that hasn't seen it: the plan is another one by now.
+    second = result(page, page.post(f"{BASE}/start", json=body))
+    assert second["changed"]["to_train"] == 0
+    assert second["changed"]["states"] == {"queued": 2}
+
+
+@pytest.mark.parametrize("body", [{"lane": "../x"}, {"not_before": -1}, {"not_before": 1e99}, {"changes": 3}])
+def test_a_start_that_cant_be(page: TestClient, dataset: Version, body: dict[str, Any]) -> None:
+    plan = planned(page)
+    answer = page.post(f"{BASE}/start", json={"page": "one", "identity": plan["identity"], **body})
+    assert answer.status_code == 400
+
+
+def test_ten_thousand_runs_dont_keep_anybody_waiting(page: TestClient, dataset: Version) -> None:
+    start = time.monotonic()
+    changes = {"network_dim": "1-100", "seed": "1-100", "max_train_epochs": "1"}
+    answer = page.post(BASE, json={"page": "one", "changes": changes})
+    assert time.monotonic() - start < 1.0
+    assert answer.json()["state"] == "running"
+    start = time.monotonic()
+    assert page.get("/api/projects").status_code == 200
+    assert time.monotonic() - start < 1.0
+    typed = [
+        page.post(BASE, json={"page": "one", "changes": {"network_dim": f"1-{count}"}}) for count in (2, 3)
+    ]
+    assert result(page, answer)["runs"] == 10_000
+    newest = result(page, typed[1])
+    assert newest["runs"] == 3
+    assert page.get(f"{BASE}/runs?plan={newest['plan']}").json()["count"] == 3
+    # What was typed in between is nobody's any more.
+    assert page.get(f"/api/tasks/{typed[0].json()['task']}").json()["state"] == "outdated"
+
+
+def test_presets_are_shown_saved_and_deleted(page: TestClient, version: Version) -> None:
+    names = [preset["name"] for preset in page.get("/api/presets").json()]
+    assert "style" in names
+    save(page, {"network_dim": "24", "vae": "/secret/vae.pt"})
+    path = "/api/v/猫 cat/v1/presets"
+    assert page.post(path, json={"name": "我的", "help": "for cats"}).json() == {"name": "我的"}
+    own = page.get("/api/presets").json()[-1]
+    assert (own["name"], own["is_own"], own["training"]) == ("我的", True, {"network_dim": "24"})
+    assert page.post(path, json={"name": "我的"}).status_code == 400
+    assert page.post(path, json={"name": "a/b"}).status_code == 400
+    page.post("/api/presets/delete", json={"name": "我的"})
+    assert page.get("/api/presets").json()[-1]["name"] != "我的"
+    assert page.post("/api/presets/delete", json={"name": "style"}).status_code == 400
+
+
+def test_pasted_arguments_say_what_they_override(page: TestClient, version: Version) -> None:
+    save(page, {"learning_rate": "1e-3", "seed": "1"})
+    text = '--learning_rate=1e-4 --optimizer_args "decouple=True" "weight_decay=0" --output_name x --seed 1'
+    found = page.post(f"{BASE}/paste", json={"text": text}).json()
+    assert found["settings"]["optimizer_args"] == "decouple=True weight_decay=0"
+    assert found["overridden"] == {"learning_rate": "1e-3"}
+    assert found["left_out"][0]["key"] == "output_name"
+    wrong = page.post(f"{BASE}/paste", json={"text": "--lerning_rate=1"})
+    assert "learning_rate" in wrong.json()["error"]
+
+
+def test_settings_of_other_programs(page: TestClient, version: Version) -> None:
+    kohya = {"network_dim": 32, "network_alpha": 16, "learning_rate": 0.0002, "logging_dir": "/x", "huh": 1}
+    found = page.put(f"{BASE}/import?name=a.json", content=json.dumps(kohya)).json()
+    assert found["settings"]["network_dim"] == "32"
+    assert found["left_out"]
+    for name, data in (("a.png", b"x"), ("图.json", b"{"), ("a.safetensors", b"1234"), ("", b"")):
+        answer = page.put(f"{BASE}/import?name={name}", content=data)
+        assert answer.status_code == 400
+        assert ".tmp-" not in answer.json()["error"]
+    metadata = {"ss_network_module": "networks.lora", "ss_network_dim": "8", "ss_learning_rate": "0.0003"}
+    lora = page.post(f"{BASE}/import_lora", json={"metadata": metadata}).json()
+    assert lora["changes"]["network_dim"] == "8"
+    assert page.post(f"{BASE}/import_lora", json={"metadata": {"a": 1}}).status_code == 400
+
+
+def test_the_fields_come_in_the_pages_language(page: TestClient) -> None:
+    def helps(language: str) -> dict[str, str]:
+        answer = page.get("/api/arguments", headers={"Accept-Language": language}).json()
+        return {row["name"]: row["help"] for row in answer["fields"]}
+
+    assert helps("en")["learning_rate"].startswith("Step size")
+    assert "学习率" in helps("zh-CN")["learning_rate"]
+    assert len(helps("en")) > 240
+
+
+def test_base_models_of_the_folder_and_the_shipped_one(
+    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRAIN_TOOLS_MODELS", raising=False)
+    folder = tmp_path / "models" / "Stable-diffusion" / "sub"
+    folder.mkdir(parents=True)
+    (folder / "底模.safetensors").write_bytes(b"no model at all")
+    found = result(page, page.get("/api/models"))
+    assert [(m["title"], m["family"]) for m in found["models"]] == [
+        ("sub/底模.safetensors", ""),
+        ("scenes-sd1", "sd"),
+    ]
+
+
+def test_an_exposed_page_takes_nothing_that_loads_code(dataset: Version, tmp_path: Path) -> None:
+    page = TestClient(application(tmp_path, Access(password="x")), base_url="http://other:1")
+    page.auth = ("", "x")
+    saved = save(page, {"optimizer_type": "os.system", "network_dim": "4"})
+    assert list(saved["errors"]) == ["optimizer_type"]
+    assert saved["shown"]["values"] == {"network_dim": "4"}
+    for text in ("/etc/passwd", "../../x.safetensors"):
+        assert planned(page, pretrained_model_name_or_path=text)["problem"]
+    body = {"page": "one", "identity": "", "changes": {"network_module": "evil"}}
+    assert page.post(f"{BASE}/start", json=body).status_code == 400

@@ -1,0 +1,65 @@
+"""Which captioners can be used here, and why not the others; nothing is loaded or downloaded for it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from train_tools.captioning.model_files import is_downloaded, is_hub_id, missing
+from train_tools.captioning.registry import CAPTIONERS
+from train_tools.captioning.settings import CaptioningSettings
+from train_tools.small_models import captioner_folder
+
+READY, DOWNLOADS, NO_MODEL, NO_PACKAGE, NO_WEBUI, NO_TEXT = (
+    "ready", "downloads", "no model", "no package", "no webui", "no text",
+)  # fmt: skip
+USABLE = frozenset({READY, DOWNLOADS})
+BLIP_PACKAGES, WD_PACKAGES = ("torch", "transformers"), ("onnxruntime",)
+BLIP_FILES = ("config.json",)
+WD_FILES = ("model.onnx", "selected_tags.csv")
+
+
+@dataclass(frozen=True)
+class Availability:
+    """`state` is READY, DOWNLOADS (its model, at first use) or why it can't be used; `detail` names what is meant."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+    @property
+    def is_usable(self) -> bool:
+        return self.state in USABLE
+
+
+def availability(settings: CaptioningSettings, hosted: Collection[str] = ()) -> list[Availability]:
+    """All captioners in their order; `hosted` are the kinds that a running webui offers."""
+    return [Availability(name, *_state(name, settings, hosted)) for name in CAPTIONERS]
+
+
+def _state(name: str, settings: CaptioningSettings, hosted: Collection[str]) -> tuple[str, str]:
+    if name == "blip":
+        return _model(settings.model or str(captioner_folder()), BLIP_PACKAGES, BLIP_FILES)
+    if name == "wd":
+        return _model(settings.wd_model, WD_PACKAGES, WD_FILES)
+    if name == "text":
+        return (READY if settings.text.strip() else NO_TEXT), ""
+    return _hosted(name, hosted) if name.startswith("webui-") else (READY, "")
+
+
+def _model(model: str, packages: tuple[str, ...], files: tuple[str, ...]) -> tuple[str, str]:
+    absent = [name for name in packages if importlib.util.find_spec(name) is None]
+    if absent:
+        return NO_PACKAGE, ", ".join(absent)
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return (NO_MODEL, model) if missing(folder, files) else (READY, "")
+    if not is_hub_id(model):
+        return NO_MODEL, model
+    return (READY, "") if is_downloaded(model, files) else (DOWNLOADS, model)
+
+
+def _hosted(name: str, hosted: Collection[str]) -> tuple[str, str]:
+    return (READY, "") if name.removeprefix("webui-") in hosted else (NO_WEBUI, "")

@@ -1,0 +1,191 @@
+"""All pictures of a version in columns: for each cell a number into each axis' table of values.
+
+Axes are those that pictures were rendered along (prompt, weight, seed …), those of checkpoints (run, epoch), and
+every training argument in which the runs differ. One that has a single value is no axis.
+"""
+
+from __future__ import annotations
+
+import functools
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
+from train_tools.preview.index import AXES, CellEntry, axes_of, index_file, read_index
+from train_tools.preview.service import NOT_AN_AXIS
+from train_tools.workspace.workspace import Version, folders_in
+
+RUN, EPOCH, STEP, FILE = "run", "epoch", "step", "checkpoint"
+PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """`values` in their order; `column` holds each cell's number among them. `kind` is one of KINDS."""
+
+    name: str
+    kind: str
+    values: tuple[Any, ...]
+    column: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Board:
+    """`owner` is each cell's number among `checkpoints`. `common` are the axes' names that have one value."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    runs: tuple[Run, ...]
+    cells: tuple[CellEntry, ...]
+    owner: Sequence[int]
+    axes: tuple[Axis, ...]
+    common: Mapping[str, Any]
+
+    def axis(self, name: str) -> Axis | None:
+        return next((axis for axis in self.axes if axis.name == name), None)
+
+    @functools.cached_property
+    def number_of(self) -> Mapping[str, int]:
+        """A cell's number by its key; of those that share a picture the first."""
+        return {cell.key: number for number, cell in reversed(list(enumerate(self.cells)))}
+
+    @functools.cached_property
+    def run_labels(self) -> Mapping[str, str]:
+        """What tells the runs apart, by their names: `Lion · 0.0001`; the name itself where nothing does."""
+        training = [axis for axis in self.axes if axis.kind == TRAINING]
+        labels = {run.name: run.name for run in self.runs}
+        for cell, number in enumerate(self.owner):
+            run = self.checkpoints[number].run
+            if labels[run] == run and training:
+                labels[run] = " · ".join(value_text(axis.values[axis.column[cell]]) for axis in training)
+        return labels
+
+
+def read_board(version: Version) -> Board:
+    """From the index, the run folders and their files; as before while none of them has changed.
+
+    A cell whose checkpoint is gone is left out.
+    """
+    return _read(version, stamp_of(version))
+
+
+@functools.lru_cache(maxsize=3)
+def _read(version: Version, _stamp: tuple[Any, ...]) -> Board:
+    return make_board(find_runs(version), find_checkpoints(version), read_index(version).cells)
+
+
+def stamp_of(version: Version) -> tuple[Any, ...]:
+    """What changes when a preview or a checkpoint is written: both replace files, which their folders note."""
+    return tuple(_changed(path) for path in (index_file(version), *folders_in(version.trains)))
+
+
+def _changed(path: Path) -> tuple[str, int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return path.name, 0, 0
+    return path.name, status.st_mtime_ns, status.st_size
+
+
+def make_board(runs: Sequence[Run], checkpoints: Sequence[Checkpoint], found: Iterable[CellEntry]) -> Board:
+    number_of = {(c.run, c.file): number for number, c in enumerate(checkpoints)}
+    cells, owner = [], array("l")
+    for cell in found:
+        number = number_of.get((cell.run, cell.checkpoint))
+        if number is not None:
+            cells.append(cell)
+            owner.append(number)
+    axes = [
+        *_training_axes(runs, checkpoints, owner),
+        *_checkpoint_axes(checkpoints, owner),
+        *_picture_axes(cells),
+    ]
+    several = tuple(axis for axis in axes if len(axis.values) > 1)
+    return Board(tuple(checkpoints), tuple(runs), tuple(cells), owner, several, _common(cells, several))
+
+
+def _common(cells: Sequence[CellEntry], axes: Sequence[Axis]) -> dict[str, Any]:
+    """What all pictures share."""
+    varied = {axis.name for axis in axes}
+    if {"weight_unet", "weight_te"} & varied:
+        varied.add("weight")
+    return {name: getattr(cells[0], name) for name in AXES if name not in varied} if cells else {}
+
+
+def _training_axes(
+    runs: Sequence[Run], checkpoints: Sequence[Checkpoint], owner: Sequence[int]
+) -> list[Axis]:
+    """The arguments in which runs that have pictures differ."""
+    arguments = {run.name: run.arguments for run in runs}
+    shown = {checkpoints[number].run for number in set(owner)}
+    names = sorted({name for run in shown for name in arguments.get(run, {})} - NOT_AN_AXIS)
+    axes = []
+    for name in names:
+        of_run = {run: _plain(arguments[run].get(name)) for run in shown}
+        if len(set(map(repr, of_run.values()))) > 1 and name not in AXES:
+            values = {number: of_run[checkpoints[number].run] for number in set(owner)}
+            axes.append(_of_checkpoints(name, TRAINING, values, owner))
+    return axes
+
+
+def _checkpoint_axes(checkpoints: Sequence[Checkpoint], owner: Sequence[int]) -> list[Axis]:
+    """Run and epoch, and what else is needed to tell checkpoints apart."""
+    shown = sorted(set(owner))
+
+    def axis(name: str, attribute: str) -> Axis:
+        values = {number: getattr(checkpoints[number], attribute) for number in shown}
+        return _of_checkpoints(name, CHECKPOINT, values, owner)
+
+    axes = [axis(RUN, "run"), axis(EPOCH, "epoch")]
+    if not _tell_apart(axes, owner):
+        # Between epochs (save_every_n_steps), or of files that say nothing.
+        by_step = axis(STEP, "step")
+        axes.append(by_step if _tell_apart([*axes, by_step], owner) else axis(FILE, "file"))
+    return axes
+
+
+def _tell_apart(axes: Sequence[Axis], owner: Sequence[int]) -> bool:
+    return len(set(zip(*(axis.column for axis in axes), strict=True))) == len(set(owner))
+
+
+def _of_checkpoints(name: str, kind: str, values: Mapping[int, Any], owner: Sequence[int]) -> Axis:
+    """`values` by the checkpoint's number."""
+    table = sorted(set(values.values()), key=_order)
+    place = {value: number for number, value in enumerate(table)}
+    of_checkpoint = {number: place[value] for number, value in values.items()}
+    return Axis(name, kind, tuple(table), array("l", [of_checkpoint[number] for number in owner]))
+
+
+def _picture_axes(cells: Sequence[CellEntry]) -> list[Axis]:
+    axes = []
+    for found in axes_of(cells):
+        if found.name not in (RUN, EPOCH):
+            place = {value: number for number, value in enumerate(found.values)}
+            column = array("l", [place[getattr(cell, found.name)] for cell in cells])
+            axes.append(Axis(found.name, PICTURE, found.values, column))
+    return axes
+
+
+def value_text(value: Any) -> str:
+    """A value as it is shown and asked for."""
+    if value is None:
+        return "none"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """What can stand in a table: a list as text."""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(_plain(item)) for item in value)
+    return str(value) if isinstance(value, dict) else value
+
+
+def _order(value: Any) -> tuple[int, float, str]:
+    """None, numbers, texts."""
+    if value is None:
+        return (0, 0.0, "")
+    if isinstance(value, (int, float)):
+        return (1, float(value), "")
+    return (2, 0.0, str(value))

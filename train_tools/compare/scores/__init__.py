@@ -1,0 +1,1 @@
+"""What a model sees in a checkpoint's pictures, in numbers."""

@@ -1,0 +1,72 @@
+"""kohya-ss/sd-scripts as an engine: one run at a time, in an adapter process that starts its real script.
+
+Loaded by every plan, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from train_tools.engines.sd_scripts.family import family_of
+from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder
+from train_tools.planning.config_file import faults
+
+HOW_TO_GET_IT = (
+    f"make it with `python -m train_tools env create`, or name a checkout in {SD_SCRIPTS_VARIABLE}"
+)
+GPUS_VARIABLE = "TRAIN_TOOLS_GPUS"
+# The plan counts the steps of the version's own images from the first one on; with these they would be others.
+NOT_COUNTED: Mapping[str, str] = {
+    "dataset_config": "the plan counts the version's own images",
+    "in_json": "the plan counts the version's own images",
+    "dataset_class": "the plan counts the version's own images",
+    "validation_split": "the plan can't count what is left to train",
+    "initial_epoch": "Train Tools itself goes on from a saved state",
+    "initial_step": "Train Tools itself goes on from a saved state",
+    "skip_until_initial_step": "Train Tools itself goes on from a saved state",
+    "resume": "Train Tools itself goes on from a saved state; to train on another LoRA, set network_weights",
+}
+
+
+class SdScriptsEngine:
+    name = "sd-scripts"
+
+    @property
+    def processes(self) -> int:
+        return processes()
+
+    def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
+        uncounted = [
+            f"{name} can't be set here: {why}; leave it out"
+            for name, why in NOT_COUNTED.items()
+            if arguments.get(name)
+        ]
+        return [*_absent(), *uncounted, *faults(arguments, family_of(arguments))]
+
+    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:  # noqa: ARG002
+        return []  # it has a script for each family; what a script needs besides is asked with the arguments
+
+    def pack_key(self, arguments: Mapping[str, Any]) -> str:
+        return str(arguments.get("output_dir", id(arguments)))  # every run's own
+
+    def command(self, run_folders: Sequence[Path]) -> list[str]:
+        return [sys.executable, "-m", "train_tools.engines.sd_scripts", *map(str, run_folders)]
+
+
+def _absent() -> list[str]:
+    return [] if sd_scripts_folder() is not None else [f"sd-scripts isn't installed; {HOW_TO_GET_IT}"]
+
+
+def processes(environ: Mapping[str, str] = os.environ) -> int:
+    """How many GPUs train one run: TRAIN_TOOLS_GPUS, 1 where it says no number."""
+    return _count(environ.get(GPUS_VARIABLE, ""))
+
+
+@functools.lru_cache
+def _count(text: str) -> int:
+    return max(1, int(text)) if text.strip().isdigit() else 1

@@ -1,0 +1,50 @@
+"""CLIP's tokenizers for sd-scripts, which would ask the hub for them: `<root>/train_tools/cache/tokenizers/`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_tools.base_model import tokenizer
+from train_tools.workspace.files import replace, temporary_sibling
+
+CLIP_L = "openai_clip-vit-large-patch14"
+OPEN_CLIP = "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k"
+VERSION_2 = "stabilityai_stable-diffusion-2"
+# OpenCLIP's differ in the token that fills up, which is "!", number 0.
+FILLED_BY = {CLIP_L: tokenizer.END, OPEN_CLIP: "!", VERSION_2: "!"}
+BY_FAMILY = {"sd": (CLIP_L,), "sdxl": (CLIP_L, OPEN_CLIP)}
+
+
+def tokenizers_for(arguments: Mapping[str, Any], family: str, folder: Path) -> Path | None:
+    """`folder`, with all that the family needs; None for families whose tokenizers only the hub has.
+
+    Also None where the run names a folder of its own, or the vocabulary is missing here. Raises OSError where they
+    can't be written.
+    """
+    if arguments.get("tokenizer_cache_dir") or family not in BY_FAMILY:
+        return None
+    names = (VERSION_2,) if arguments.get("v2") else BY_FAMILY[family]
+    try:
+        for name in names:
+            _make(folder / name, FILLED_BY[name])
+    except FileNotFoundError:
+        return None
+    return folder
+
+
+def _make(folder: Path, filled_by: str) -> None:
+    if folder.is_dir():
+        return
+    half = temporary_sibling(folder)
+    try:
+        tokenizer.write_files(half, filled_by)
+        try:
+            replace(half, folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was quicker
+                raise
+    finally:
+        shutil.rmtree(half, ignore_errors=True)

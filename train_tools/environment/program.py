@@ -1,0 +1,169 @@
+"""Settings of the program on this machine, not of a version: mirrors, proxy, offline mode, what is installed.
+
+They stand in `<root>/train_tools/program.toml`. Where a setting is `auto` and a person has set the usual variable
+or pip's own setting, that stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from train_tools.errors import UsageError
+from train_tools.workspace import files, toml
+from train_tools.workspace.fields import build, setting, validate
+
+FILE = "program.toml"
+ROOT_VARIABLE = "TRAIN_TOOLS_ROOT"
+AUTO, OFF, SYSTEM = "auto", "off", "system"
+PLAIN_LINE = re.compile(r"([a-z_]+)\s*=\s*(.+)")
+
+
+@dataclass(frozen=True)
+class ProgramSettings:
+    package_index: str = setting(
+        AUTO,
+        help="mirror of the Python package index: auto tries and takes a mirror where the index itself doesn't "
+        "answer, off takes none, or the address of one",
+        zh="Python 软件包索引镜像:auto 自动尝试,官方索引无响应时用镜像;off 不用镜像;或填写镜像地址",
+    )
+    hugging_face: str = setting(
+        AUTO,
+        help="mirror of Hugging Face, from which models come: auto, off, or the address of one",
+        zh="Hugging Face 镜像(下载模型用):auto、off 或镜像地址",
+    )
+    github: str = setting(
+        AUTO,
+        help="mirror of GitHub, from which sd-scripts comes: auto, off, or an address that GitHub's is put behind",
+        zh="GitHub 镜像(获取 sd-scripts 用):auto、off 或加在 GitHub 地址之前的镜像地址",
+    )
+    proxy: str = setting(
+        SYSTEM,
+        help="system takes the system's proxy, off uses none, or the address of one, as http://127.0.0.1:7890",
+        zh="代理:system 使用系统代理,off 不使用代理,或填写代理地址,如 http://127.0.0.1:7890",
+    )
+    offline: bool = setting(
+        False,
+        help="use the network for nothing: what isn't on the disk is told and not fetched",
+        zh="离线模式:完全不访问网络,磁盘上没有的内容只提示而不下载",
+    )
+    installer: str = setting(
+        AUTO,
+        choices=(AUTO, "pip"),
+        help="auto uses uv where it is installed, and pip where uv fails; pip never uses uv",
+        zh="安装程序:auto 有 uv 时用 uv,失败后改用 pip;pip 不使用 uv",
+    )
+    torch: str = setting(
+        AUTO,
+        help="build of torch: auto fits it to the GPU's driver; or cpu, cuda, cu126, cu130, rocm6.4, xpu …",
+        zh="torch 版本:auto 按显卡驱动选择;或 cpu、cuda、cu126、cu130、rocm6.4、xpu 等",
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+        for name in ("package_index", "hugging_face", "github"):
+            _check_address(name, getattr(self, name), AUTO, ("http", "https"))
+        _check_address("proxy", self.proxy, SYSTEM, ("http", "https", "socks5", "socks5h"))
+        if not re.fullmatch(r"auto|cpu|cuda|xpu|cu\d{2,3}|rocm[\d.]+", self.torch):
+            raise UsageError(
+                f"setting torch is {self.torch!r}; allowed: auto, cpu, cuda, cu126, cu130, rocm6.4, xpu"
+            )
+
+
+def _check_address(name: str, value: str, otherwise: str, schemes: tuple[str, ...]) -> None:
+    if value in (otherwise, OFF):
+        return
+    try:
+        parts = urlsplit(value)
+        valid = (
+            parts.scheme in schemes
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not re.search(r"\s", value)
+        )
+    except ValueError:  # a port that is none
+        valid = False
+    if not valid:
+        raise UsageError(
+            f"setting {name} is {without_secret(value)!r}; allowed: {otherwise}, {OFF}, "
+            f"or an address that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+        )
+
+
+def default_root(environ: Mapping[str, str] = os.environ) -> Path:
+    return Path(environ.get(ROOT_VARIABLE) or "outputs")
+
+
+def settings_file(root: Path) -> Path:
+    return root / "train_tools" / FILE
+
+
+def read(root: Path) -> ProgramSettings:
+    """The defaults where there is no file; what a newer program wrote there is left out.
+
+    Raises UsageError naming the file where it can't be read or holds a wrong value.
+    """
+    path = settings_file(root)
+    try:
+        data = _load(path)
+    except FileNotFoundError:
+        return ProgramSettings()
+    except OSError as error:
+        raise UsageError(
+            f"{path} can't be read ({error.strerror}); allow reading it, or move it away"
+        ) from error
+    known = {field.name for field in fields(ProgramSettings)}
+    try:
+        return build(ProgramSettings, {name: value for name, value in data.items() if name in known})
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def change(root: Path, assignments: Mapping[str, str]) -> ProgramSettings:
+    """The settings with `assignments` over them: checked first, then saved. `default` takes one back."""
+    saved = asdict(read(root))
+    defaults = asdict(ProgramSettings())
+    wanted = {n: defaults[n] if v == "default" and n in defaults else v for n, v in assignments.items()}
+    result = build(ProgramSettings, {**saved, **wanted})
+    told = {name: value for name, value in asdict(result).items() if value != defaults[name]}
+    path = settings_file(root)
+    try:
+        unknown = {n: v for n, v in _load(path).items() if n not in defaults}
+    except FileNotFoundError:
+        unknown = {}
+    files.write_text(path, toml.dumps({**unknown, **told}))
+    return result
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """A bare Python 3.10 may have no TOML reader: then the plain lines that `change` writes are read."""
+    try:
+        return toml.load(path)
+    except UsageError:
+        if toml.has_reader():
+            raise
+    found = {}
+    for line in path.read_text(encoding="utf-8-sig").splitlines():
+        if match := PLAIN_LINE.fullmatch(line.strip()):
+            try:
+                found[match[1]] = json.loads(match[2])
+            except ValueError as error:
+                raise UsageError(f"{path} can't be read at {line!r}; mend it or move it away") from error
+    return found
+
+
+def without_secret(address: str) -> str:
+    """An address whose user name and password, if any, are hidden."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return address
+    if "@" not in parts.netloc:
+        return address
+    return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))

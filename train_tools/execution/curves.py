@@ -1,0 +1,64 @@
+"""A run's curves over its steps, from whichever engine: TensorBoard's files in `logs/`, else its events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from train_tools.engines.sd_scripts.scalars import Scalar, ScalarReader
+from train_tools.execution.events import FILE
+
+Curve = tuple[list[int], list[float]]  # steps, counted from 1, and the values there
+# What an event calls it -> what sd-scripts calls it.
+TAGS = {"loss": "loss/current", "average_loss": "loss/average", "lr": "lr/unet"}
+
+
+def scalars(run_folder: Path) -> dict[str, Curve]:
+    """Tag -> its steps, rising, and values; NaN is a value. Empty where nothing was trained.
+
+    Both engines give `loss/current`, `loss/average` and `lr/unet`; sd-scripts gives more. Of steps that were trained
+    again after an interruption, the last counts.
+    """
+    found = _curves(ScalarReader(run_folder).read())
+    return found or _curves(_of_events(run_folder / FILE))
+
+
+def _curves(values: Iterable[Scalar]) -> dict[str, Curve]:
+    by_tag: dict[str, dict[int, float]] = {}
+    for scalar in values:
+        by_tag.setdefault(scalar.tag, {})[scalar.step] = scalar.value
+    return {
+        tag: ([step for step, _ in points], [value for _, value in points])
+        for tag, of_tag in by_tag.items()
+        if (points := sorted((step, value) for step, value in of_tag.items() if step > 0))
+    }
+
+
+def _of_events(file: Path) -> Iterable[Scalar]:
+    try:
+        lines = file.open("rb")
+    except FileNotFoundError:
+        return
+    with lines:
+        for line in lines:
+            if b'"step"' in line:
+                yield from _of_event(line)
+
+
+def _of_event(line: bytes) -> Iterable[Scalar]:
+    try:
+        event = json.loads(line)
+    except ValueError:  # a crash cut it off
+        return
+    if (
+        not isinstance(event, Mapping)
+        or event.get("event") != "step"
+        or not isinstance(event.get("step"), int)
+    ):
+        return
+    values: Mapping[str, Any] = event
+    for name, tag in TAGS.items():
+        if isinstance(values.get(name), (int, float)):
+            yield Scalar(tag, values["step"], float(values[name]))

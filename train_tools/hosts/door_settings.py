@@ -1,0 +1,122 @@
+"""What a person sets on the webui's settings page, and what the door makes of it.
+
+These are about this webui; what belongs to Train Tools itself is set in its own page. A mirror that is set here goes
+to our processes as the usual variable, so what is set in Train Tools itself goes over it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING
+from train_tools.environment.start import base_python
+from train_tools.hosts import modules
+from train_tools.hosts.interface import KEEP, SHARE, WAIT, Folders
+
+SECTION = ("train_tools", "Train Tools")
+PREFIX = "train_tools_"
+MODES = {
+    "unload it, pictures wait until the training ends": WAIT,
+    "unload it, pictures load it again beside the training": SHARE,
+    "keep it": KEEP,
+}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One line of the settings page."""
+
+    name: str
+    default: str
+    label: str
+    info: str = ""
+    choices: tuple[str, ...] = ()
+    needs_reload: bool = False
+
+
+OPTIONS = (
+    Option(
+        "root", "", "Folder for projects",
+        "empty: outputs in the webui's data folder, where sd-webui-train-tools kept them too", needs_reload=True,
+    ),
+    Option(
+        "environment", "", "Training environment",
+        "a folder for it, or a Python program that has all packages already; empty: .venv in the extension's folder",
+        needs_reload=True,
+    ),
+    Option("package_index", "", "Mirror of the Python package index", "its address; empty: as pip is set up"),
+    Option("hugging_face", "", "Mirror of Hugging Face", "its address; empty: the official site"),
+    Option(
+        "model_while_training", next(iter(MODES)), "The webui's model while a run trains", choices=tuple(MODES),
+    ),
+    Option(
+        "gpus", "", "GPUs for training", "their numbers, as 1 or 0,1; empty: all that the webui sees", needs_reload=True
+    ),
+)  # fmt: skip
+
+
+def add_to_settings_page() -> None:
+    """Called by the webui each time it builds its settings page."""
+    gradio = importlib.import_module("gradio")
+
+    shared = importlib.import_module("modules.shared")
+    for option in OPTIONS:
+        more = (gradio.Radio, {"choices": list(option.choices)}) if option.choices else ()
+        info = shared.OptionInfo(option.default, option.label, *more, section=SECTION)
+        if option.info and hasattr(info, "info"):
+            info = info.info(option.info)
+        if option.needs_reload and hasattr(info, "needs_reload_ui"):
+            info = info.needs_reload_ui()
+        shared.opts.add_option(PREFIX + option.name, info)
+
+
+def text(name: str) -> str:
+    return str(modules.option(PREFIX + name, "") or "").strip()
+
+
+def memory_mode() -> str:
+    """As it is set now: it is asked when a training starts."""
+    return MODES.get(text("model_while_training"), WAIT)
+
+
+def root(folders: Folders) -> Path:
+    """Our data lies in `train_tools` below it."""
+    chosen = text("root")
+    return (folders.data / chosen).expanduser() if chosen else folders.data / "outputs"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """How our own processes are started. `python` runs commands before there is an environment; it is that of an
+    environment that a person made, where one is named.
+    """
+
+    python: str
+    variables: Mapping[str, str]
+
+
+def surroundings(folder: Path, environ: Mapping[str, str] = os.environ) -> Surroundings:
+    """`folder` is the root."""
+    variables = {**environ, "TRAIN_TOOLS_ROOT": str(folder)}
+    set_by_person: dict[str, Any] = {
+        "PIP_INDEX_URL": text("package_index"),
+        "UV_DEFAULT_INDEX": text("package_index"),
+        "HF_ENDPOINT": text("hugging_face").rstrip("/"),
+        "CUDA_VISIBLE_DEVICES": text("gpus"),
+    }
+    variables |= {name: value for name, value in set_by_person.items() if value}
+    environment = text("environment")
+    if environment and Path(environment).expanduser().is_file():
+        return Surroundings(str(Path(environment).expanduser()), {**variables, ENVIRONMENT_VARIABLE: RUNNING})
+    if environment:
+        variables[ENVIRONMENT_VARIABLE] = environment
+    # The webui's own interpreter is never the one to train with, whatever the variable says for other starts.
+    elif variables.get(ENVIRONMENT_VARIABLE) == RUNNING:
+        del variables[ENVIRONMENT_VARIABLE]
+    return Surroundings(base_python() or sys.executable, variables)

@@ -1,0 +1,51 @@
+"""The webui's modules, looked at carefully: each may be absent, or lack what another version has."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+from train_tools.hosts.interface import HostError
+
+
+def module(name: str) -> ModuleType | None:
+    """`modules.<name>` where the webui has it."""
+    return anywhere(f"modules.{name}")
+
+
+def anywhere(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def part(name: str, attribute: str) -> Any:
+    """`modules.<name>.<attribute>`, None where either is absent."""
+    return getattr(module(name), attribute, None)
+
+
+def command_option(name: str, default: Any = None) -> Any:
+    """What the webui was started with."""
+    return getattr(part("shared", "cmd_opts"), name, default)
+
+
+def option(name: str, default: Any = None) -> Any:
+    """What is set on the webui's settings page."""
+    data = getattr(part("shared", "opts"), "data", None)
+    return data.get(name, default) if isinstance(data, dict) else default
+
+
+def queue_lock() -> Any:
+    """The webui's own lock: whoever holds it has the GPU alone."""
+    lock = part("call_queue", "queue_lock")
+    if lock is None:
+        raise HostError("this webui has no queue lock, so its models can't be used safely")
+    return lock
+
+
+def is_here() -> bool:
+    """Whether this process is a webui; its own modules are loaded long before an extension's."""
+    return "modules.shared" in sys.modules

@@ -1,0 +1,147 @@
+"""What isn't taken from others: arguments that load code, leave the folders that are ours, or send files away.
+
+Where a webui is open to a network (`--share`, `--listen`) and its owner hasn't said that visitors may install
+extensions (`--enable-insecure-extension-access`), everybody who reaches the page could otherwise run programs here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from train_tools.errors import UsageError
+from train_tools.planning.argument import Argument
+from train_tools.planning.arguments import ARGUMENTS
+from train_tools.planning.rules import parse_override
+from train_tools.planning.text import split
+from train_tools.planning.values import parse_values
+from train_tools.small_models import base_model_file
+
+CODE = "it names Python code that would be run"
+OTHER_FILE = "it is a file that names further files"
+PICKLE = "what is read there can hold code"
+WRITES = "it says where on this machine is written"
+SENDS = "it sends files to, or takes them from, somebody's account"
+
+# Not even one value of these.
+REFUSED: Mapping[str, str] = MappingProxyType({
+    "lr_scheduler_type": CODE, "dataset_class": CODE,
+    "dataset_config": OTHER_FILE, "in_json": OTHER_FILE, "log_tracker_config": OTHER_FILE,
+    "resume": PICKLE,
+    "tokenizer_cache_dir": WRITES, "offload_optimizer_nvme_path": WRITES, "offload_param_nvme_path": WRITES,
+    "console_log_file": WRITES,
+    "huggingface_repo_id": SENDS, "huggingface_repo_type": SENDS, "huggingface_repo_visibility": SENDS,
+    "huggingface_path_in_repo": SENDS, "huggingface_token": SENDS, "save_state_to_huggingface": SENDS,
+    "resume_from_huggingface": SENDS, "async_upload": SENDS, "wandb_api_key": SENDS,
+})  # fmt: skip
+# Only these values.
+ALLOWED: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "network_module": (
+        "networks.lora", "networks.lora_fa", "networks.dylora", "networks.oft", "networks.lora_flux",
+        "networks.lora_sd3", "networks.lora_lumina", "networks.lora_hunyuan_image", "networks.lora_anima",
+        "networks.oft_flux", "lycoris.kohya",
+    ),
+    "log_with": ("tensorboard",),
+})  # fmt: skip
+# Folders of pictures, which may lie anywhere below the root.
+PICTURES = frozenset({"reg_data_dir", "conditioning_data_dir"})
+# Text that becomes a part of a path or file name.
+NAMES = frozenset({
+    "caption_extension", "caption_extention", "log_prefix", "log_tracker_name", "wandb_run_name", "metadata_thumbnail",
+    "network_args", "t5xxl_device", "t5xxl_dtype",
+})  # fmt: skip
+# Settings of other parts that name a model by folder or hub id.
+OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({"captioning": ("model", "wd_model")})
+# Read as plain numbers and words (ast.literal_eval), or looked up among what is there.
+HARMLESS = frozenset({
+    "optimizer_args", "lr_scheduler_args", "base_weights_multiplier", "metadata_is_negative_embedding",
+    "dataset_version", "preset",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Folders:
+    """`root` is the workspace's; `models` are the host's own folders, which its owner fills."""
+
+    root: Path
+    models: Sequence[Path] = ()
+
+
+def refuse_exposed(changes: Mapping[str, Any], folders: Folders) -> None:
+    """Of a training's settings (texts as a person writes them), or of a run's arguments, where presets are in.
+
+    Raises UsageError naming the first that others may not set, and why.
+    """
+    for name, value in _named_values(changes):
+        if why := reason(name, value, folders):
+            raise _refusal(name, value, why)
+
+
+def refuse_exposed_settings(section: str, changes: Mapping[str, Any]) -> None:
+    """As `refuse_exposed`, of the settings of another part, as `captioning`."""
+    for name in OTHER_SETTINGS.get(section, ()):
+        if changes.get(name):
+            raise _refusal(name, changes[name], PICKLE)
+
+
+def _refusal(name: str, value: Any, why: str) -> UsageError:
+    return UsageError(
+        f"{name}={value} isn't taken while the webui is open to others: {why}; start the webui without "
+        "--share and --listen, or with --enable-insecure-extension-access, to set it"
+    )
+
+
+def reason(name: str, value: Any, folders: Folders) -> str | None:
+    """Why others may not set it; None where they may. Unknown names are refused elsewhere."""
+    argument = ARGUMENTS.get(name)
+    if argument is None or argument.chosen_by_us or value in (None, "", False, [], ()):
+        return None
+    if name in REFUSED:
+        return REFUSED[name]
+    if name in ALLOWED:
+        return None if value in ALLOWED[name] else f"only {', '.join(ALLOWED[name])} can be chosen"
+    if argument.takes_class(value):
+        return CODE
+    if name in NAMES and any(mark in str(value) for mark in ("/", "\\", "..")):
+        return "it may not hold a path"
+    if argument.is_path:
+        values = value if isinstance(value, (list, tuple)) else [value]
+        return next((why for one in values if (why := _path_reason(name, str(one), folders))), None)
+    return None
+
+
+def _path_reason(name: str, text: str, folders: Folders) -> str | None:
+    path = Path(text).expanduser().resolve()
+    if name in PICTURES:
+        return (
+            None
+            if path.is_relative_to(folders.root.resolve())
+            else f"{text} lies outside of Train Tools' folder"
+        )
+    if path == base_model_file().resolve() or any(path.is_relative_to(m.resolve()) for m in folders.models):
+        return None if path.exists() else f"there is no {text}"
+    if not path.is_relative_to(folders.root.resolve()):
+        return f"{text} lies outside of the folders for models"
+    return None if path.suffix.lower() == ".safetensors" else "only safetensors files hold no code"
+
+
+def _named_values(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each single value; what can't be read is refused by whoever uses it."""
+    for name, given in changes.items():
+        if name == "overrides":
+            for rule in split(str(given), ";"):
+                if rule.strip():
+                    yield from parse_override(rule).changes.items()
+        elif name in ARGUMENTS:
+            for value in _values(ARGUMENTS[name], given):
+                yield name, value
+
+
+def _values(argument: Argument, given: Any) -> list[Any]:
+    try:
+        return parse_values(argument, given)
+    except UsageError:
+        return [given]

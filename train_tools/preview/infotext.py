@@ -1,0 +1,64 @@
+"""The generation parameters as the webui's *PNG Info* reads them back.
+
+One line or more of prompt, one that starts with "Negative prompt: ", and a last line of `Name: value` pairs separated
+by commas; a value that holds a comma, a colon or a line break is quoted as JSON (webui: modules/infotext_utils.py).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from . import block_weights
+from .cells import Cell
+
+HASH_LENGTH = 10  # of a model's SHA-256, as the webui shows it
+
+
+def infotext(cell: Cell) -> str:
+    recipe = cell.recipe
+    lines = [f"{recipe.prompt} {lora_tag(cell)}".strip()]
+    if recipe.negative_prompt:
+        lines.append(f"Negative prompt: {recipe.negative_prompt}")
+    trained = cell.base_model == cell.checkpoint.run.base_model
+    pairs = {
+        "Steps": recipe.steps,
+        "Sampler": recipe.sampler,
+        "Schedule type": recipe.scheduler,
+        "CFG scale": f"{recipe.cfg_scale:g}",
+        "Seed": recipe.seed,
+        "Size": f"{recipe.width}x{recipe.height}",
+        "Model hash": cell.checkpoint.model_hash[:HASH_LENGTH] if trained else "",
+        "Model": Path(cell.base_model).stem,
+        "Clip skip": recipe.clip_skip if recipe.clip_skip > 1 else "",
+        "Lora hashes": f"{cell.checkpoint.path.stem}: {recipe.lora[:12]}" if is_hash(recipe.lora) else "",
+        "Version": "Train Tools",
+    }
+    lines.append(", ".join(f"{name}: {quoted(value)}" for name, value in pairs.items() if value != ""))
+    return "\n".join(lines)
+
+
+def lora_tag(cell: Cell) -> str:
+    """`<lora:name:te:unet>`; one weight where both are the same, block weights for sd-webui-lora-block-weight."""
+    recipe = cell.recipe
+    if not recipe.has_lora:
+        return ""
+    weights = [f"{recipe.weight_te:g}"]
+    if recipe.weight_unet != recipe.weight_te or recipe.block_weights:
+        weights.append(f"{recipe.weight_unet:g}")
+    blocks = [f"lbw={_blocks(recipe.block_weights)}"] if recipe.block_weights else []
+    return f"<lora:{':'.join([cell.checkpoint.path.stem, *weights, *blocks])}>"
+
+
+def _blocks(text: str) -> str:
+    """A colon would end this part of the tag."""
+    return ",".join(f"{weight:g}" for weight in block_weights.parse(text)) if ":" in text else text
+
+
+def quoted(value: object) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if set(text) & set(",:\n") else text
+
+
+def is_hash(identity: str) -> bool:
+    return len(identity) == 64

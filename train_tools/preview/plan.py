@@ -1,0 +1,129 @@
+"""From settings to cells: all combinations of all axes for each checkpoint that is chosen."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from train_tools.errors import UsageError
+from train_tools.workspace.workspace import Version
+
+from . import block_weights
+from .cells import Cell, Checkpoint, Recipe, Run, find_checkpoints, find_runs, model_identity
+from .choice import chosen_checkpoints, chosen_names
+from .prompts import Asked, asked_for, read_list, resolved
+from .settings import PreviewSettings
+
+TRAINED = "trained"  # the base model that the run was trained on
+AUTOMATIC = "Automatic"
+# The webui's schedulers that samplers' older names end with, as in "DPM++ 2M Karras".
+SCHEDULERS_IN_NAMES = ("Karras", "Exponential", "SGM Uniform")
+BASE_FOLDER = "base-model"  # in previews/: pictures without LoRA
+
+
+@dataclass(frozen=True)
+class Row:
+    """A checkpoint with its cells, in the order of the axes."""
+
+    checkpoint: Checkpoint
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class PreviewPlan:
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [cell for row in self.rows for cell in row.cells]
+
+
+def plan_cells(version: Version, settings: PreviewSettings, renderer: str) -> PreviewPlan:
+    """All cells that the settings mean. Raises UsageError where there is nothing to render, or a setting is wrong."""
+    runs = {run.folder.name: run for run in find_runs(version)}
+    names = chosen_names(list(runs), settings.runs) if runs else []
+    found = [find_checkpoints(runs[name]) for name in names]
+    if not any(found):
+        raise UsageError(
+            f"{version.project}/{version.name} has no checkpoint to preview; train first: "
+            f"train {version.project} {version.name}"
+        )
+    chosen = [
+        c for row in found for c in chosen_checkpoints(row, [c.epoch for c in row], settings.checkpoints)
+    ]
+    if not chosen:
+        epochs = sorted({checkpoint.epoch for row in found for checkpoint in row})
+        raise UsageError(
+            f"checkpoints = {settings.checkpoints} means none; there are epochs {', '.join(map(str, epochs))}"
+        )
+    for text in settings.block_weights:
+        block_weights.parse(text)
+    asked = asked_for(version, settings)
+    maker = _Maker(version, settings, asked, renderer, functools.cache(lambda name: read_list(version, name)))
+    rows = tuple(Row(checkpoint, tuple(maker.cells(checkpoint))) for checkpoint in chosen)
+    return PreviewPlan(rows, asked.notes)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    version: Version
+    settings: PreviewSettings
+    asked: Asked
+    renderer: str
+    lines_of: Callable[[str], Sequence[str]]  # of a wildcard's list
+
+    def cells(self, checkpoint: Checkpoint) -> Iterator[Cell]:
+        run, chosen = checkpoint.run, self.settings
+        models = [
+            run.base_model if base == TRAINED else Path(base) for base in chosen.base_models or (TRAINED,)
+        ]
+        schedules = [named_apart(*pair) for pair in product(chosen.sampler, chosen.scheduler)]
+        combinations = product(
+            [(model, model_identity(model)) for model in models], self.asked.pairs, chosen.seed,
+            dict.fromkeys(schedules), chosen.steps, chosen.cfg_scale, chosen.clip_skip, sizes_of(run, chosen),
+            chosen.block_weights or ("",), weights_of(chosen),
+        )  # fmt: skip
+        for (model, base), pair, seed, schedule, steps, cfg, skip, size, blocks, weights in combinations:
+            prompt, negative = (resolved(text, run.trigger, seed, self.lines_of) for text in pair)
+            has_lora = any(weights)
+            recipe = Recipe(
+                lora=checkpoint.identity if has_lora else "", weight_unet=weights[0], weight_te=weights[1],
+                block_weights=blocks if has_lora else "", base=base, prompt=prompt, negative_prompt=negative,
+                seed=seed, sampler=schedule[0], scheduler=schedule[1], steps=steps, cfg_scale=cfg,
+                clip_skip=skip or run.clip_skip, width=size[0], height=size[1], renderer=self.renderer,
+            )  # fmt: skip
+            folder = checkpoint.images if has_lora else self.version.folder / "previews" / BASE_FOLDER
+            yield Cell(checkpoint, recipe, model, pair, blocks, folder / f"cell-{recipe.key}.png")
+
+
+def weights_of(settings: PreviewSettings) -> list[tuple[float, float]]:
+    """Of UNet and text encoder. Where both have their own, `weights` says nothing more."""
+    if settings.weights_unet and settings.weights_te:
+        return list(product(settings.weights_unet, settings.weights_te))
+    if settings.weights_unet:
+        return [(unet, weight) for weight in settings.weights for unet in settings.weights_unet]
+    if settings.weights_te:
+        return [(weight, te) for weight in settings.weights for te in settings.weights_te]
+    return [(weight, weight) for weight in settings.weights]
+
+
+def sizes_of(run: Run, settings: PreviewSettings) -> list[tuple[int, int]]:
+    """Width and height of cells, multiples of 8 as the VAE needs them."""
+    trained = run.resolution
+    pairs = [(settings.width or trained[0], settings.height or trained[1])]
+    if settings.sizes:
+        pairs = [(int(width), int(height)) for width, height in (text.split(",") for text in settings.sizes)]
+    return [(width // 8 * 8, height // 8 * 8) for width, height in pairs]
+
+
+def named_apart(sampler: str, scheduler: str) -> tuple[str, str]:
+    """`DPM++ 2M Karras` names both, as the webui did before version 1.9."""
+    if scheduler == AUTOMATIC:
+        for name in SCHEDULERS_IN_NAMES:
+            if sampler.endswith(f" {name}"):
+                return sampler.removesuffix(f" {name}"), name
+    return sampler, scheduler

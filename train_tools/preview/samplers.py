@@ -1,0 +1,84 @@
+"""Samplers and schedulers of the renderer `diffusers`, under the webui's names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from train_tools.errors import UsageError
+
+AUTOMATIC, UNIFORM = "Automatic", "Uniform"
+BETAS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "steps_offset")
+# Option of diffusers that makes the webui's scheduler.
+SCHEDULES: Mapping[str, Mapping[str, Any]] = {
+    UNIFORM: {},
+    "Karras": {"use_karras_sigmas": True},
+    "Exponential": {"use_exponential_sigmas": True},
+    "SGM Uniform": {"timestep_spacing": "trailing"},
+}
+SIGMAS = (UNIFORM, "Karras", "Exponential", "SGM Uniform")
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """`scheduler` is diffusers' class. `automatic` is what the webui takes for Automatic."""
+
+    scheduler: str
+    schedules: tuple[str, ...] = SIGMAS
+    automatic: str = UNIFORM
+    options: Mapping[str, Any] = field(default_factory=dict)
+    with_noise: bool = False  # in each step
+
+
+SAMPLERS: Mapping[str, Sampler] = {
+    "DDIM": Sampler("DDIMScheduler", (UNIFORM,), options={"clip_sample": False, "set_alpha_to_one": False}),
+    "Euler": Sampler("EulerDiscreteScheduler"),
+    "Euler a": Sampler("EulerAncestralDiscreteScheduler", (UNIFORM, "SGM Uniform"), with_noise=True),
+    "Heun": Sampler("HeunDiscreteScheduler"),
+    "DPM2": Sampler("KDPM2DiscreteScheduler", automatic="Karras"),
+    "DPM++ 2M": Sampler("DPMSolverMultistepScheduler", automatic="Karras"),
+    "DPM++ 2M SDE": Sampler(
+        "DPMSolverMultistepScheduler",
+        automatic="Exponential",
+        options={"algorithm_type": "sde-dpmsolver++"},
+        with_noise=True,
+    ),
+    "UniPC": Sampler("UniPCMultistepScheduler"),
+}
+
+
+def check(sampler: str, scheduler: str) -> None:
+    """Raises UsageError naming what there is."""
+    if sampler not in SAMPLERS:
+        raise UsageError(
+            f"sampler {sampler!r} is none of the renderer diffusers; there are: {', '.join(SAMPLERS)}; a webui "
+            "has more (renderer=host)"
+        )
+    schedules = (AUTOMATIC, *SAMPLERS[sampler].schedules)
+    if scheduler not in schedules:
+        raise UsageError(
+            f"scheduler {scheduler!r} doesn't go with {sampler}; there are: {', '.join(schedules)}"
+        )
+
+
+def schedule_of(sampler: str, scheduler: str) -> str:
+    """The schedule that is used for it."""
+    return SAMPLERS[sampler].automatic if scheduler == AUTOMATIC else scheduler
+
+
+def make(sampler: str, scheduler: str, steps: int) -> Any:
+    """A scheduler of diffusers, its timesteps set."""
+    import diffusers
+
+    from train_tools.base_model import architecture
+
+    known = SAMPLERS[sampler]
+    options = {
+        **{name: architecture.SCHEDULER[name] for name in BETAS},
+        **known.options,
+        **SCHEDULES[schedule_of(sampler, scheduler)],
+    }
+    made = getattr(diffusers, known.scheduler)(**options)
+    made.set_timesteps(steps)
+    return made

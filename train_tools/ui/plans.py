@@ -1,0 +1,187 @@
+"""Plans that pages look at, kept for a while, and what of a plan is sent: its sums, and its runs by the page."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from train_tools.errors import UsageError
+from train_tools.planning.arguments import KNOWN
+from train_tools.planning.base_family import BaseFamily, base_family
+from train_tools.planning.defaults import defaults_for
+from train_tools.planning.expand import PlannedRun
+from train_tools.planning.families import BASE, FAMILIES
+from train_tools.planning.findings import Finding
+from train_tools.planning.fixes import Runs, fix_for
+from train_tools.planning.names import base_name
+from train_tools.planning.plan import Plan
+from train_tools.planning.presets import Preset, combined
+from train_tools.planning.setting_text import one_text
+from train_tools.ui.texts import texts
+
+KEPT = 8  # plans; one of 10,000 runs holds about 30 MB
+MOST_FINDINGS = 50
+MOST_REASONS = 5
+
+
+@dataclass(frozen=True)
+class Kept:
+    """`given` are the texts of the settings that it was made with; `presets` all that there are."""
+
+    plan: Plan
+    given: Mapping[str, str]
+    presets: Mapping[str, Preset]
+
+    @property
+    def overrides(self) -> str:
+        """To which a fix adds."""
+        return self.given.get("overrides", "")
+
+
+class Plans:
+    """The newest of each page (`owner`), the least used forgotten first."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._plans: dict[str, tuple[int, Kept]] = {}
+        self._guard = threading.Lock()
+
+    def keep(self, owner: str, kept: Kept) -> int:
+        with self._guard:
+            self._plans.pop(owner, None)
+            number = next(self._numbers)
+            self._plans[owner] = (number, kept)
+            while len(self._plans) > KEPT:
+                self._plans.pop(next(iter(self._plans)))
+        return number
+
+    def find(self, number: int) -> Kept:
+        """Raises UsageError where another plan has taken its place."""
+        found = next((kept for known, kept in list(self._plans.values()) if known == number), None)
+        if found is None:
+            raise UsageError("This plan is out of date; it is being made anew.")
+        return found
+
+    def run(self, number: int, index: int) -> PlannedRun:
+        runs = self.find(number).plan.runs
+        if not 0 <= index < len(runs):
+            raise UsageError(f"the plan has no run {index + 1}")
+        return runs[index]
+
+
+def summary(kept: Kept) -> dict[str, Any]:
+    """What stands beside the fields."""
+    plan = kept.plan
+    waiting = plan.runs_to_train
+    impossible = [run for run in plan.runs if run.reasons]
+    reasons = Counter(reason for run in impossible for reason in run.reasons)
+    runs = Runs([run.arguments for run in plan.runs], [run.steps for run in plan.runs])
+    return {
+        "runs": len(plan.runs),
+        "to_train": len(waiting),
+        "packs": len(plan.packs),
+        "states": Counter(run.state for run in plan.runs),
+        "impossible": len(impossible),
+        "reasons": reasons.most_common(MOST_REASONS),
+        "steps": sum(run.steps for run in waiting),
+        "images_seen": sum(run.images_seen for run in waiting),
+        "checkpoints": sum(len(run.checkpoints) for run in waiting),
+        "disk_bytes": sum(run.disk_bytes for run in waiting),
+        "seconds": sum(run.seconds for run in waiting),
+        "memory_bytes": plan.memory_bytes,
+        "axes": {name: [axis_text(name, value) for value in values] for name, values in plan.axes.items()},
+        "bases": _bases(plan),
+        "defaults": _defaults(kept),
+        "findings": [_finding(finding, runs, kept) for finding in plan.findings[:MOST_FINDINGS]],
+        "more_findings": max(0, len(plan.findings) - MOST_FINDINGS),
+        "identity": _identity(plan),
+    }
+
+
+def _identity(plan: Plan) -> str:
+    """Equal for plans that start the same trainings."""
+    text = "".join(f"{run.digest} {run.state}\n" for run in plan.runs)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:16]
+
+
+def axis_text(name: str, value: Any) -> str:
+    return base_name(str(value)) if KNOWN[name].is_path else one_text(KNOWN[name], value)
+
+
+def _bases(plan: Plan) -> list[dict[str, str]]:
+    files = dict.fromkeys(str(run.arguments[BASE]) for run in plan.runs)
+    families = {file: base_family(Path(file)) for file in files}
+    return [
+        {"name": base_name(file), "id": family.name, "family": _title(family)}
+        for file, family in families.items()
+    ]
+
+
+def _title(family: BaseFamily) -> str:
+    if family.name == "sd":
+        return "Stable Diffusion 2" if family.is_v2 else "Stable Diffusion 1"
+    return FAMILIES[family.name].title if family.name else ""
+
+
+def _defaults(kept: Kept) -> dict[str, str]:
+    """What an empty field means, where that isn't the table's default: by the base model, and by the preset."""
+    base = str(kept.plan.runs[0].arguments[BASE])
+    family = base_family(Path(base)).name
+    values = defaults_for(base, family)
+    with contextlib.suppress(UsageError):  # several presets are compared
+        values |= combined(kept.given["preset"], kept.presets, family) if kept.given.get("preset") else {}
+    return {
+        name: one_text(KNOWN[name], value)
+        for name, value in values.items()
+        if name != BASE and value != KNOWN[name].default
+    }
+
+
+def _finding(finding: Finding, runs: Runs, kept: Kept) -> dict[str, Any]:
+    """`title` is the id of a text that says it in the page's languages."""
+    title = f"plan.finding_{finding.id}"
+    if title not in texts() and finding.id.endswith("-alone"):
+        title = "plan.finding_alone"
+    return {
+        "id": finding.id,
+        "severity": finding.severity,
+        "title": title.removeprefix("plan.finding_") if title in texts() else "",
+        "sentence": finding.sentence,
+        "fix": finding.fix,
+        "source": finding.source,
+        "runs": finding.runs,
+        "change": fix_for(finding.id, runs, kept.overrides),
+    }
+
+
+def rows(plan: Plan, state: str, start: int, count: int) -> dict[str, Any]:
+    """Runs of one state, or of all where it is empty."""
+    chosen = [(index, run) for index, run in enumerate(plan.runs) if not state or state_of(run) == state]
+    return {"count": len(chosen), "rows": [_row(i, run) for i, run in chosen[start : start + count]]}
+
+
+def state_of(run: PlannedRun) -> str:
+    return "impossible" if run.reasons else run.state
+
+
+def _row(index: int, run: PlannedRun) -> dict[str, Any]:
+    return {
+        "index": index,
+        "name": run.name,
+        "label": run.label,
+        "run_id": run.run_id,
+        "state": state_of(run),
+        "steps": run.steps,
+        "images_seen": run.images_seen,
+        "checkpoints": len(run.checkpoints),
+        "disk_bytes": run.disk_bytes,
+        "seconds": run.seconds if run.is_to_train else 0,
+        "reasons": run.reasons,
+    }

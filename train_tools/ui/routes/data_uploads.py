@@ -1,0 +1,66 @@
+"""Uploads: each file is kept as it arrives; a job takes the batch in once all have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from starlette.routing import Route
+
+from train_tools.dataset import inbox
+from train_tools.dataset.intake import concept_folder
+from train_tools.dataset.reg import reg_folder
+from train_tools.errors import UsageError
+from train_tools.execution.ticket import INTAKE
+from train_tools.ui.routes import data_jobs
+from train_tools.ui.routing import Call, post, upload
+
+
+def _folder(call: Call) -> Path:
+    return inbox.receiving_folder(call.version, call.part("batch"))
+
+
+def receive(call: Call, file: Path) -> Any:
+    """`path` is the file's own, relative to what was dropped or chosen."""
+    inbox.keep(call.version, call.part("batch"), call.query("path"), file)
+    return {}
+
+
+def take(call: Call) -> Any:
+    """Queues the intake of what has arrived: to `concept`, or as regularisation images of the concept `reg`."""
+    version, batch = call.version, call.part("batch")
+    concept, reg = call.field("concept", str, ""), call.field("reg", str, "")
+    repeats = call.field("repeats", int, 0)
+    if not any(waiting.batch == batch for waiting in inbox.waiting(version)):
+        raise UsageError("none of these files has arrived; send them again")
+    if _is_taken(call, batch):
+        raise UsageError("these files are being added already")
+    settings = {"batch": batch}
+    if reg:
+        reg_folder(version, reg, repeats or None)
+        settings |= {"reg": reg, **({"repeats": str(repeats)} if repeats else {})}
+    else:
+        concept_folder(version, concept)
+        settings |= {"concept": concept}
+    return data_jobs.add(call, version, INTAKE, settings)
+
+
+def discard(call: Call) -> Any:
+    version, batch = call.version, call.part("batch")
+    if _is_taken(call, batch):
+        raise UsageError("these files are being added; cancel that first")
+    inbox.discard(version, batch, call.workspace.trash)
+    return {}
+
+
+def _is_taken(call: Call, batch: str) -> bool:
+    jobs = data_jobs.recent(call.version)
+    return any(job["state"] in data_jobs.OPEN and job["settings"].get("batch") == batch for job in jobs)
+
+
+BASE = "/api/v/{project}/{version}/data/uploads/{batch}"
+ROUTES: list[Route] = [
+    upload(BASE, _folder, receive),
+    post(f"{BASE}/take", take),
+    post(f"{BASE}/discard", discard),
+]

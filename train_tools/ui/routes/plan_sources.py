@@ -1,0 +1,196 @@
+"""What a plan's settings come from: the table of arguments, presets, base models, others' files, pasted text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_tools.engines.registry import ENGINES
+from train_tools.errors import TrainToolsError, UsageError
+from train_tools.hosts.interface import HostError
+from train_tools.planning import page
+from train_tools.planning.arguments import ARGUMENTS, KNOWN, SUBJECTS
+from train_tools.planning.base_family import base_family
+from train_tools.planning.catalogue import training_entries
+from train_tools.planning.config_file import check
+from train_tools.planning.families import FAMILIES, family_of_script
+from train_tools.planning.imports.imported import Imported
+from train_tools.planning.imports.lora_metadata import from_metadata
+from train_tools.planning.imports.read import import_settings
+from train_tools.planning.options import SOURCES
+from train_tools.planning.pasted import parse_pasted
+from train_tools.planning.presets import Preset, all_presets, delete, save
+from train_tools.small_models import base_model_file
+from train_tools.ui import training_settings
+from train_tools.ui.guard import check_exposed, host_of
+from train_tools.ui.routing import Call, get, post, upload
+from train_tools.ui.training_settings import texts_of
+
+SUBJECT_OF = {row.name: subject for subject, rows in SUBJECTS.items() for row in rows}
+OWN_SUBJECT = "grid"  # of what is no argument of sd-scripts
+SHIPPED = "scenes-sd1"
+
+
+def arguments(call: Call) -> dict[str, Any]:
+    """Every field, in the page's language, with what else is known of it."""
+    fields = []
+    for entry in training_entries():
+        row = KNOWN[entry.name]
+        is_source = row in SOURCES
+        fields.append(
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "default": "" if is_source else entry.default,
+                "choices": entry.choices,
+                "help": entry.help_in(call.language),
+                "allowed": entry.allowed_in(call.language),
+                "is_axis": entry.is_axis,
+                "may_be_none": entry.may_be_none,
+                "importance": row.importance,
+                "subject": SUBJECT_OF.get(entry.name, OWN_SUBJECT),
+                "families": row.families,
+                "notes": page.notes(row),
+            }
+        )
+    return {"fields": fields, "engines": list(ENGINES)}
+
+
+def presets(call: Call) -> list[dict[str, Any]]:
+    """Shipped ones in their order, then one's own."""
+    return [_preset(preset, call.language) for preset in all_presets(_own(call)).values()]
+
+
+def _preset(preset: Preset, language: str) -> dict[str, Any]:
+    return {
+        "name": preset.name,
+        "help": preset.zh or preset.help if language == "zh" else preset.help,
+        "source": preset.source,
+        "is_own": preset.is_own,
+        "training": texts_of(preset.training),
+        "sdxl": texts_of(preset.sdxl),
+    }
+
+
+def _own(call: Call) -> Path:
+    return call.workspace.projects_folder.parent / "presets"
+
+
+def saved_preset(call: Call) -> dict[str, str]:
+    """What the version has set, but for where its files lie on this machine."""
+    values = training_settings.read(call.version).values
+    chosen = {
+        name: text for name, text in values.items() if name in ARGUMENTS and not ARGUMENTS[name].is_path
+    }
+    check_exposed(call, chosen)
+    name = str(call.field("name")).strip()
+    if not call.field("replace", bool, False) and name in all_presets(_own(call)):
+        raise UsageError(f"there is a preset {name!r} already; choose another name")
+    save(_own(call), name, chosen, str(call.field("help", str, "")).strip())
+    return {"name": name}
+
+
+def deleted_preset(call: Call) -> dict[str, str]:
+    return {"entry": delete(_own(call), str(call.field("name"))).name}
+
+
+def models(call: Call) -> dict[str, Any]:
+    """A task: the base models of the webui or of the models folder, and the small one that ships."""
+    root = call.root
+
+    def work(_task: Any) -> dict[str, Any]:
+        host = host_of(root)
+        shipped = {"title": SHIPPED, "file": str(base_model_file()), "family": "sd", "is_shipped": True}
+        folder = str(host.folders().models or "")
+        try:
+            found = [_model(m.title, m.file) for m in host.base_models()]
+        except HostError as error:
+            return {"models": [shipped], "folder": folder, "host": host.name, "problem": str(error)}
+        return {"models": [*found, shipped], "folder": folder, "host": host.name, "problem": ""}
+
+    return call.tasks.start(work)
+
+
+def _model(title: str, file: Path) -> dict[str, Any]:
+    size = file.stat().st_size if file.is_file() else 0
+    return {
+        "title": title,
+        "file": str(file),
+        "family": base_family(file).name,
+        "bytes": size,
+        "is_shipped": False,
+    }
+
+
+def pasted(call: Call) -> dict[str, Any]:
+    """Arguments as they stand in guides; what they override, and what they leave out."""
+    found = parse_pasted(str(call.field("text")))
+    family = family_of_script(found.script) or FAMILIES["sd"]
+    given = training_settings.read(call.version).values
+    problems = check(found.values, family, is_whole=False)
+    return {
+        "settings": texts_of(found.settings),
+        "overridden": {
+            name: texts_of({name: old})[name] for name, (old, _) in found.overridden(given).items()
+        },
+        "left_out": [{"key": key, "value": "", "reason": why} for key, why in found.left_out.items()],
+        "problems": [problem.sentence for problem in problems],
+    }
+
+
+def _folder(call: Call) -> Path:
+    folder = call.root / "train_tools"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def imported_file(call: Call, file: Path) -> dict[str, Any]:
+    """`?name=` is what the file is called: its ending tells what it is."""
+    name = call.query("name")
+    named = file.with_name(f"{file.name}{Path(name).suffix.lower()}")
+    file.replace(named)
+    try:
+        return _imported(import_settings(named, call.query("family")))
+    except TrainToolsError as error:
+        raise UsageError(str(error).replace(str(named), name).replace(named.name, name)) from error
+    finally:
+        named.unlink(missing_ok=True)
+
+
+def imported_metadata(call: Call) -> dict[str, Any]:
+    """A LoRA's own, which the page has read from the file's head."""
+    return _imported(from_metadata(metadata_of(call.field("metadata", dict))))
+
+
+def metadata_of(given: Mapping[str, Any]) -> dict[str, str]:
+    if not all(isinstance(value, str) for value in given.values()):
+        raise UsageError("a LoRA's metadata holds texts alone; this file isn't a LoRA")
+    return dict(given)
+
+
+def _imported(found: Imported) -> dict[str, Any]:
+    return {
+        "source": found.source,
+        "family": FAMILIES[found.family].title,
+        "settings": texts_of(found.settings),
+        "changes": texts_of(found.changes()),
+        "mapped": found.mapped,
+        "assumed": list(found.assumed),
+        "left_out": [
+            {"key": left.key, "value": "" if left.value is None else str(left.value), "reason": left.reason}
+            for left in found.left_out
+        ],
+    }
+
+
+ROUTES = [
+    get("/api/arguments", arguments),
+    get("/api/presets", presets),
+    post("/api/v/{project}/{version}/presets", saved_preset),
+    post("/api/presets/delete", deleted_preset),
+    get("/api/models", models),
+    post("/api/v/{project}/{version}/plan/paste", pasted),
+    upload("/api/v/{project}/{version}/plan/import", _folder, imported_file),
+    post("/api/v/{project}/{version}/plan/import_lora", imported_metadata),
+]

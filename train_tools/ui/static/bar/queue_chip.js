@@ -1,0 +1,27 @@
+// What the queue does, in a few words; a click leads there.
+
+import * as api from "../kit/api.js";
+import { fill, h } from "../kit/dom.js";
+import * as place from "../kit/place.js";
+import { poll } from "../kit/poll.js";
+import { t } from "../kit/texts.js";
+
+const EVERY_MS = 4000;
+
+export function queueChip() {
+  const node = h("button", { class: "chip queue-chip", id: "bar-queue", hidden: true, onclick: () => place.go({ panel: "queue" }) });
+  let known = null;
+  const draw = () => {
+    const { running = 0, waiting = 0, failed = 0, text } = known ?? {};
+    node.hidden = !(running || waiting || failed);
+    node.className = `chip queue-chip ${running ? "accent" : failed ? "bad" : ""}`;
+    const words = [running && t("bar.running", { n: running }), waiting && t("bar.waiting", { n: waiting }), failed && t("bar.failed", { n: failed })];
+    fill(node, words.filter(Boolean).join(" · "));
+    node.title = text || t("page.queue");
+  };
+  poll(async () => {
+    known = await api.get("api/queue/summary", null, { quiet: true });
+    draw();
+  }, EVERY_MS);
+  return { node, draw };
+}

@@ -1,0 +1,84 @@
+// Loss and learning rate of chosen runs over their steps.
+
+import * as api from "../../kit/api.js";
+import { fill, h, icon } from "../../kit/dom.js";
+import { language, t } from "../../kit/texts.js";
+import { poll } from "../../kit/poll.js";
+import { attempt, toast } from "../../kit/toast.js";
+import { settle } from "../../kit/wait.js";
+import { Chart } from "./chart.js";
+import { legend } from "./legend.js";
+
+const AT_FIRST = 8;
+const EVERY = 5000;
+const TRIES = 40; // half seconds until TensorBoard must have answered
+
+export function mount(root, shared) {
+  const chart = new Chart(t("compare.view_curves"));
+  const tools = h("div", { class: "row compare-tools" });
+  const note = h("p", { class: "note" });
+  const runs = h("div", { class: "legend" });
+  const none = h("div", { class: "empty" }, h("p", null, t("compare.no_curves")));
+  fill(root, h("div", { class: "scrolling" }, tools, chart.node, runs, note, none));
+  let answer = { runs: [], known: [] };
+  let what = "loss";
+  let log = false;
+  let smoothing = 0.9;
+  const hidden = new Set();
+  let chosen = null;
+
+  async function load() {
+    if (!chosen) {
+      const { known } = await api.get(`${shared.at}curves`);
+      chosen = known.slice(0, AT_FIRST);
+      known.slice(AT_FIRST).forEach((run) => hidden.add(run));
+    }
+    const query = new URLSearchParams([["smoothing", smoothing], ...chosen.map((run) => ["run", run])]);
+    answer = await api.get(`${shared.at}curves?${query}`);
+    draw();
+  }
+
+  const reload = settle(() => attempt(load), 120);
+
+  function draw() {
+    fill(tools,
+      ["loss", "learning_rate"].map((name) => h("button", { "aria-pressed": String(what === name), onclick: () => ((what = name), draw()) }, t(`compare.curve_${name}`))),
+      h("button", { "aria-pressed": String(log), onclick: () => ((log = !log), draw()) }, t("compare.log")),
+      h("label", { class: "row tight" }, h("span", { class: "muted small" }, t("compare.smoothing")), h("input", { type: "range", min: "0", max: "0.99", step: "0.01", value: String(smoothing), disabled: what !== "loss", oninput: (event) => ((smoothing = Number(event.target.value)), reload()) })),
+      h("span", { class: "space" }), h("button", { onclick: tensorboard }, icon("chart"), "TensorBoard"));
+    fill(note, icon("info"), h("span", null, answer.note?.[language === "zh" ? 1 : 0] ?? ""));
+    none.hidden = answer.known.length > 0;
+    chart.node.hidden = runs.hidden = note.hidden = !answer.known.length;
+    const labels = shared.model ? (run) => shared.model.board.run_labels[shared.model.board.runs.indexOf(run)] ?? run : (run) => run;
+    const lines = answer.runs.map((one) => ({ run: one.run, name: labels(one.run), x: one.steps, y: what === "loss" ? one.smooth : one.learning_rate, faint: what === "loss" && smoothing > 0 ? one.loss : null }));
+    chart.update(lines, { log, xName: t("compare.axis_step"), yName: t(`compare.curve_${what}`) });
+    fill(runs, legend(answer.known.map((run) => ({ run, name: labels(run) })), hidden, () => {
+      chosen = answer.known.filter((run) => !hidden.has(run));
+      reload();
+    }));
+  }
+
+  async function tensorboard() {
+    const window_ = open("about:blank", "_blank"); // a browser lets a page open one while somebody clicks, not later
+    let found = await attempt(() => api.post(`${shared.at}tensorboard`));
+    for (let n = 0; found && !found.answers && n < TRIES; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      found = await attempt(() => api.post(`${shared.at}tensorboard`));
+    }
+    if (found?.answers && window_) window_.location = found.url;
+    else {
+      window_?.close();
+      if (found) toast(t("compare.tensorboard_slow", { url: found.url }), { kind: "error" });
+    }
+  }
+
+  const watching = poll(load, EVERY);
+  if (!shared.model) attempt(() => shared.load());
+  return {
+    unmount() {
+      watching.end();
+      reload.cancel();
+      chart.end();
+    },
+  };
+}

@@ -1,0 +1,181 @@
+// One picture large, or two: beside each other, with a slider, blinking, or their difference.
+
+import * as api from "../../kit/api.js";
+import { fill, h, icon } from "../../kit/dom.js";
+import { short } from "../../kit/format.js";
+import { settle } from "../../kit/wait.js";
+import { t } from "../../kit/texts.js";
+import { attempt } from "../../kit/toast.js";
+import { advise } from "./advice.js";
+import { keep } from "./keep.js";
+import { axisName, shortly } from "./model.js";
+
+const MODES = ["single", "side", "slider", "blink", "difference"];
+const BLINK_MS = 600;
+
+/** Opens the picture at a place of the table. `pinned` ({key, label}) is the one it is compared with, kept by the caller. */
+export function view(shared, { row, column, pinned, onmove, onclose }) {
+  let mode = pinned.key ? "slider" : "single";
+  let blinking = 0;
+  let share = 50;
+  const stage = h("div", { class: "stage" });
+  const info = h("div", { class: "viewer-info" });
+  const tools = h("div", { class: "row tight viewer-tools" });
+  const node = h("dialog", { class: "viewer", "aria-label": t("compare.viewer"), onclose: close, onkeydown: key }, h("div", { class: "viewer-main" }, tools, stage), info);
+  const before = shared.onmark;
+  shared.onmark = () => (before?.(), drawInfo());
+
+  const cell = () => shared.model.at(row, column);
+  const key_ = () => shared.model.key(cell());
+  const label = () => shortly(shared.model.texts(row, column));
+
+  function close() {
+    clearInterval(blinking);
+    shared.onmark = before;
+    node.remove();
+    onclose();
+  }
+
+  function move(rows, columns) {
+    let [r, c] = [row, column];
+    do {
+      r += rows;
+      c += columns;
+      if (r < 0 || c < 0 || r >= shared.model.rows || c >= shared.model.columns) return;
+    } while (shared.model.at(r, c) < 0);
+    [row, column] = [r, c];
+    onmove(row, column);
+    draw();
+  }
+
+  function pin() {
+    Object.assign(pinned, pinned.key === key_() ? { key: "", label: "" } : { key: key_(), label: label() });
+    setMode(pinned.key ? (mode === "single" ? "slider" : mode) : "single");
+  }
+
+  function setMode(name) {
+    mode = name;
+    draw();
+  }
+
+  function key(event) {
+    if (["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+    const checkpoint = shared.model.checkpoint(shared.model.owner(cell()));
+    const acts = {
+      a: pin,
+      s: () => shared.mark(checkpoint, { mark: checkpoint.mark === "star" ? "" : "star" }),
+      x: () => shared.mark(checkpoint, { mark: checkpoint.mark === "reject" ? "" : "reject" }),
+      k: () => keep(shared, cell()),
+    };
+    const place = Number(event.key) - 1;
+    if (moves[event.key]) move(...moves[event.key]);
+    else if (acts[event.key]) acts[event.key]();
+    else if (MODES[place] && (place === 0 || pinned.key)) setMode(MODES[place]);
+    else return;
+    event.preventDefault();
+  }
+
+  function draw() {
+    clearInterval(blinking);
+    drawTools();
+    drawStage();
+    drawInfo();
+  }
+
+  function drawTools() {
+    fill(tools,
+      h("button", { "aria-pressed": String(pinned.key === key_()), title: t("compare.pin_help"), onclick: pin }, t("compare.pin"), " (A)"),
+      MODES.map((name, place) => h("button", { "aria-pressed": String(mode === name), disabled: name !== "single" && !pinned.key, onclick: () => setMode(name) }, `${place + 1} `, t(`compare.mode_${name}`))),
+      h("span", { class: "space" }),
+      h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close")));
+  }
+
+  function image(of, alt, kind) {
+    return h("img", { class: kind, src: shared.picture(of), alt, draggable: "false", style: { backgroundImage: `url("${shared.thumb(of)}")` } });
+  }
+
+  function drawStage() {
+    const here = image(key_(), label(), "b");
+    const error = shared.model.error(cell());
+    if (error) fill(stage, h("p", { class: "problem" }, error));
+    else if (mode === "single" || !pinned.key) fill(stage, h("figure", null, here));
+    else {
+      const there = image(pinned.key, pinned.label, "a");
+      if (mode === "side") fill(stage, figure(there, `A · ${pinned.label}`), figure(here, `B · ${label()}`));
+      else fill(stage, h("figure", { class: `over ${mode}` }, there, here, mode === "slider" ? slider(here) : null), caption());
+      if (mode === "blink") blinking = setInterval(() => here.classList.toggle("gone"), BLINK_MS);
+    }
+  }
+
+  const caption = () => h("p", { class: "small muted captions" }, h("span", null, `A · ${pinned.label}`), h("span", null, `B · ${label()}`));
+  const figure = (img, text) => h("figure", null, img, h("figcaption", { class: "small muted" }, text));
+
+  /** Left of it A shows, right of it B. */
+  function slider(over) {
+    const set = () => (over.style.clipPath = `inset(0 0 0 ${share}%)`);
+    const line = h("span", { class: "line", style: { left: `${share}%` } });
+    const input = h("input", { type: "range", min: "0", max: "100", step: "0.5", value: String(share), "aria-label": t("compare.mode_slider"), oninput: () => {
+      share = Number(input.value);
+      line.style.left = `${share}%`;
+      set();
+    } });
+    set();
+    return [line, input];
+  }
+
+  function drawInfo() {
+    const checkpoint = shared.model.checkpoint(shared.model.owner(cell()));
+    const toggle = (mark, name) => h("button", { "aria-pressed": String(checkpoint.mark === mark), onclick: () => shared.mark(checkpoint, { mark: checkpoint.mark === mark ? "" : mark }) }, icon(name), t(`compare.mark_${mark}`));
+    const note = h("textarea", { value: checkpoint.note, placeholder: t("compare.note"), "aria-label": t("compare.note"), maxlength: "4000" });
+    const save = settle(() => note.value !== checkpoint.note && shared.mark(checkpoint, { note: note.value }), 700);
+    note.addEventListener("input", save);
+    if (info.contains(document.activeElement) && document.activeElement.tagName === "TEXTAREA" && info.dataset.checkpoint === String(checkpoint.number)) return; // somebody is writing
+    info.dataset.checkpoint = checkpoint.number;
+    const file = `trains/${checkpoint.runName}/${checkpoint.file}`;
+    fill(info,
+      h("h2", null, checkpoint.runLabel),
+      h("p", { class: "small muted mono wrap" }, checkpoint.file),
+      h("div", { class: "row tight" }, toggle("star", "star"), toggle("reject", "close")),
+      note,
+      scoresOf(shared.model, checkpoint),
+      h("dl", { class: "facts" }, shared.model.texts(row, column).map(([name, text]) => [h("dt", null, axisName(name)), h("dd", null, text)])),
+      details(),
+      h("div", { class: "stack" },
+        h("button", { class: "primary", onclick: () => keep(shared, cell()) }, icon("check"), t("compare.keep")),
+        hasParts(shared.model) ? h("button", { onclick: () => best() }, icon("star"), t("compare.best")) : null,
+        h("a", { class: "button", href: api.versionPath(shared.context.project, shared.context.version, file, "files"), download: checkpoint.file }, icon("download"), t("compare.download_lora")),
+        h("a", { class: "button", href: `${shared.picture(key_())}?save=1`, download: "" }, icon("image"), t("compare.download_picture"))));
+  }
+
+  async function best() {
+    await shared.markCell(cell(), { mark: "star" });
+    await advise(shared, cell());
+  }
+
+  /** What the table doesn't say, asked for when it is looked at. */
+  function details() {
+    const holder = h("dl", { class: "facts more" });
+    const of = key_();
+    attempt(() => api.get(`${shared.at}cell/${encodeURIComponent(of)}`)).then((found) => {
+      if (!found || of !== key_()) return;
+      const told = ["text", "negative_prompt", "seed", "sampler", "scheduler", "steps", "cfg_scale", "size"].filter((name) => found[name] !== "" && found[name] !== undefined);
+      fill(holder, told.map((name) => [h("dt", null, name === "text" ? t("compare.axis_prompt") : axisName(name)), h("dd", null, String(found[name]))]));
+    });
+    return holder;
+  }
+
+  document.body.append(node);
+  draw();
+  node.showModal();
+}
+
+/** Whether there is a grid of UNet and text encoder weights to read something off. */
+export const hasParts = (model) => model.axes.has("weight_unet") || model.axes.has("weight_te");
+
+function scoresOf(model, checkpoint) {
+  const newest = model.scores[0];
+  const rows = Object.entries(newest?.measures || {}).filter(([, column]) => column[checkpoint.number]);
+  if (!rows.length) return null;
+  return h("dl", { class: "facts", title: newest.title[0] }, rows.map(([name, column]) => [h("dt", null, t(`compare.sort_${name}`)), h("dd", null, short(column[checkpoint.number][0]))]));
+}

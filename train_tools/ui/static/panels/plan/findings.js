@@ -1,0 +1,35 @@
+// What is odd about the plan, why, and the fix where it is a change of settings.
+
+import { h, icon } from "../../kit/dom.js";
+import { number } from "../../kit/format.js";
+import { t } from "../../kit/texts.js";
+import { apply } from "./apply.js";
+
+const KIND = { error: "bad", warning: "warn", advice: "" };
+
+export function findings(store, plan) {
+  const reasons = plan.reasons.map(([reason, count]) =>
+    h("div", { class: "note bad" }, icon("warning"), h("div", null, h("strong", null, t("plan.cant_train")), h("div", { class: "small" }, reason, about(count, plan)))));
+  const found = plan.findings.map((finding) => note(store, plan, finding));
+  const more = plan.more_findings ? h("p", { class: "muted small" }, t("plan.more_findings", { n: number(plan.more_findings) })) : null;
+  return [reasons, found, more];
+}
+
+function note(store, plan, finding) {
+  const changes = Object.entries(finding.change);
+  const title = finding.title ? t(`plan.finding_${finding.title}`) : finding.sentence;
+  const fix = changes.length
+    ? h("button", { class: "fix", title: changes.map(([name, text]) => `${name} = ${text || t("plan.default")}`).join("\n"), onclick: () => apply(store, finding.change, t("plan.fixed", { what: title })) }, t("plan.fix_it"))
+    : null;
+  const detail = [finding.title ? finding.sentence : "", finding.fix].filter(Boolean).join("; ");
+  return h("div", { class: `note finding ${KIND[finding.severity]}`, dataset: { id: finding.id } }, icon(finding.severity === "advice" ? "info" : "warning"),
+    h("div", null, h("div", null, title, about(finding.runs, plan)), detail ? h("div", { class: "small detail", lang: "en" }, detail, source(finding)) : null), fix);
+}
+
+const about = (count, plan) => (count && count < plan.runs ? h("span", { class: "small" }, ` (${t("plan.of", { n: number(count), of: number(plan.runs) })})`) : null);
+
+/** A paper or guide as a link, where its address is in the words. */
+function source({ source }) {
+  const address = /https:\/\/[^\s,)]+/.exec(source)?.[0];
+  return address ? [" ", h("a", { href: address, target: "_blank", rel: "noreferrer" }, t("plan.source"))] : null;
+}

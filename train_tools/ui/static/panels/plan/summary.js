@@ -1,0 +1,96 @@
+// What the settings mean, beside them: sums, findings, the runs, and the buttons that start them.
+
+import { fill, h, icon } from "../../kit/dom.js";
+import { bytes, duration, number } from "../../kit/format.js";
+import { t } from "../../kit/texts.js";
+import { findings } from "./findings.js";
+import { Runs } from "./runs.js";
+import { again, start, startLater } from "./start.js";
+
+export class Summary {
+  constructor(store, { engines, go, onengine }) {
+    Object.assign(this, { store, engines, go, onengine });
+    this.runs = new Runs(store);
+    this.head = h("div", { class: "sums" });
+    this.buttons = h("div", { class: "start row" });
+    this.findings = h("div", { class: "findings" });
+    this.node = h("aside", { class: "plan-aside", "aria-label": t("plan.what_it_means") }, h("div", { class: "card" }, this.head, this.buttons), this.findings, this.runs.node);
+    this.strip = h("div", { class: "plan-strip" });
+    store.addEventListener("plan", () => this.#draw());
+    store.addEventListener("planning", () => this.#mark());
+    this.#draw();
+  }
+
+  end() {
+    this.runs.end();
+  }
+
+  #mark() {
+    this.node.classList.toggle("is-planning", Boolean(this.store.planning));
+    this.node.setAttribute("aria-busy", String(Boolean(this.store.planning)));
+  }
+
+  #draw() {
+    const { plan } = this.store;
+    this.#mark();
+    if (!plan) return;
+    fill(this.head, plan.problem ? this.#problem(plan) : sums(plan));
+    fill(this.buttons, plan.problem ? null : this.#startButtons(plan));
+    fill(this.findings, plan.problem ? null : findings(this.store, plan));
+    this.runs.update(plan);
+    fill(this.strip, plan.problem ? h("span", { class: "problem" }, t("plan.no_plan")) : [h("span", null, brief(plan)), h("span", { class: "space" }), mainButton(this.store, plan, this.go)]);
+  }
+
+  #problem(plan) {
+    const lacksImages = /holds no image/.test(plan.problem);
+    return h("div", { class: "note bad", role: "alert" }, icon("warning"),
+      h("span", null, lacksImages ? t("plan.no_images") : plan.problem, " ",
+        lacksImages ? h("button", { class: "link", onclick: () => this.go({ panel: "data" }) }, t("plan.to_data")) : null));
+  }
+
+  #startButtons(plan) {
+    const engine = this.engines.length > 1
+      ? h("label", { class: "row tight small" }, t("plan.engine"), h("select", { onchange: (event) => this.#setEngine(event.target.value) }, this.engines.map((name) => h("option", { value: name, selected: name === (this.store.engine ?? this.engines[0]) }, name))))
+      : null;
+    const done = plan.states.finished;
+    return [
+      mainButton(this.store, plan, this.go),
+      plan.to_train ? h("button", { disabled: plan.impossible > 0, onclick: () => startLater(this.store, plan, this.go) }, t("plan.later")) : null,
+      done ? h("button", { class: plan.to_train ? "link" : "", onclick: () => again(this.store, this.go) }, t("plan.again", { n: number(done) })) : null,
+      engine,
+    ];
+  }
+
+  #setEngine(name) {
+    this.onengine(name);
+    this.store.setEngine(name);
+  }
+}
+
+/** Start, or what is missing where some of it is trained; nothing to press where all is. */
+function mainButton(store, plan, go) {
+  if (!plan.to_train) return h("span", { class: "chip good" }, icon("check"), t(plan.states.queued || plan.states.running ? "plan.all_queued" : "plan.all_trained"));
+  const some = plan.to_train + plan.impossible < plan.runs;
+  return h("button", { class: "primary", disabled: plan.impossible > 0, title: plan.impossible ? t("plan.impossible", { n: number(plan.impossible) }) : "", onclick: () => start(store, plan, {}, go) },
+    icon("play"), t(some ? "plan.start_missing" : "plan.start", { n: number(plan.to_train) }));
+}
+
+const brief = (plan) => t("plan.brief", { runs: number(plan.to_train), time: duration(plan.seconds) });
+
+function sums(plan) {
+  const big = (value, label) => h("div", { class: "big" }, h("strong", null, value), h("span", { class: "muted small" }, label));
+  const line = (label, value, hint) => [h("dt", null, label), h("dd", { title: hint }, value)];
+  const axes = Object.entries(plan.axes);
+  return [
+    h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))),
+    axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: values.join(", ") }, `${name} × ${values.length}`))) : null,
+    h("dl", { class: "sum-lines" },
+      plan.to_train < plan.runs ? line(t("plan.to_train"), t("plan.of", { n: number(plan.to_train), of: number(plan.runs) })) : null,
+      line(t("plan.steps"), number(plan.steps)),
+      line(t("plan.images_seen"), number(plan.images_seen)),
+      line(t("plan.checkpoints"), number(plan.checkpoints)),
+      line(t("plan.packs"), number(plan.packs), t("plan.packs_help")),
+      line(t("plan.memory"), t("plan.about", { size: bytes(plan.memory_bytes) }), t("plan.memory_help")),
+      line(t("plan.base"), plan.bases.map((base) => [base.name, base.family].filter(Boolean).join(" · ")).join(", "))),
+  ];
+}

@@ -1,0 +1,75 @@
+// The training environment: what there is, and making, trying, renewing it. The work goes on when the page is closed.
+
+import * as api from "../../kit/api.js";
+import { confirm } from "../../kit/dialog.js";
+import { fill, h, icon } from "../../kit/dom.js";
+import { bytes } from "../../kit/format.js";
+import { finished } from "../../kit/task.js";
+import { t } from "../../kit/texts.js";
+import { attempt, toast } from "../../kit/toast.js";
+
+const KIND = { ready: "good", making: "accent", broken: "bad", absent: "warn" };
+const OUTCOME = { ok: ["check", "good"], warn: ["warning", "warn"], fail: ["warning", "bad"] };
+
+export function environment(body) {
+  const ending = new AbortController();
+  const facts = h("div");
+  const said = h("p", { class: "muted small mono said", role: "status" });
+  const buttons = h("div", { class: "row" });
+  const outcomes = h("div", { class: "outcomes" });
+  body.append(facts, buttons, said, outcomes);
+  const load = async () => {
+    const found = await api.get("api/tools/environment");
+    if (ending.signal.aborted) return;
+    fill(facts, describe(found));
+    fill(buttons, buttonsFor(found, act));
+  };
+  const act = (action, question) => attempt(async () => {
+    if (question && !(await confirm(t(`tools.env_${action}`), question, t(`tools.env_${action}`)))) return;
+    for (const button of buttons.children) button.disabled = true;
+    fill(outcomes);
+    try {
+      const answer = await api.post(`api/tools/environment/${action}`);
+      const result = await finished(answer, { signal: ending.signal, progress: ({ name }) => fill(said, name || t("tools.working")) });
+      if (Array.isArray(result)) fill(outcomes, result.map(outcome));
+      else toast(t("tools.env_done"));
+    } finally {
+      fill(said);
+      await load();
+    }
+  });
+  attempt(load);
+  return () => ending.abort();
+}
+
+function describe(found) {
+  const versions = Object.entries(found.versions).map(([name, version]) => `${name} ${version}`);
+  const sdScripts = found.sd_scripts_versions.map((version) => `${version.name}${version.current ? " ✓" : ""}`);
+  return [
+    h("p", { class: "row tight" }, h("span", { class: `chip ${KIND[found.state]}` }, t(`tools.env_state_${found.state}`)), h("span", { class: "mono small path" }, found.folder), found.size ? h("span", { class: "muted small" }, bytes(found.size)) : null),
+    found.error ? h("p", { class: "problem" }, found.error) : null,
+    found.progress.text ? h("p", { class: "muted small" }, found.progress.text) : null,
+    versions.length ? h("p", { class: "muted small" }, versions.join(" · ")) : null,
+    h("p", { class: "muted small" }, t("tools.sd_scripts", { versions: sdScripts.join(", ") || found.sd_scripts.join(", ") || t("tools.none") })),
+    found.is_taken ? h("p", { class: "muted small" }, t("tools.env_taken")) : null,
+  ];
+}
+
+function buttonsFor(found, act) {
+  const check = h("button", { onclick: () => act("check") }, icon("check"), t("tools.env_check"));
+  if (!found.can_change) return found.is_taken ? check : null;
+  if (found.state === "absent" || found.state === "broken") {
+    return [h("button", { class: "primary", onclick: () => act("create") }, t("tools.env_create")), check];
+  }
+  return [
+    check,
+    found.sd_scripts_versions.length ? null : h("button", { onclick: () => act("sd-scripts") }, t("tools.env_sd-scripts")),
+    h("button", { onclick: () => act("upgrade", t("tools.env_upgrade_text")) }, icon("again"), t("tools.env_upgrade")),
+    h("button", { onclick: () => act("rollback", t("tools.env_rollback_text")) }, icon("undo"), t("tools.env_rollback")),
+  ];
+}
+
+function outcome({ id, state, text }) {
+  const [sign, kind] = OUTCOME[state];
+  return h("div", { class: `note ${kind}` }, icon(sign), h("span", null, h("strong", null, id), " ", text));
+}
