@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -17,44 +18,101 @@ ROOT = Path(train_tools.__file__).parent
 # The commands' own words are for a terminal; the small models' trainers are started by hand.
 NOT_SHOWN = {"small_models", "commands", "__main__.py", "cli.py"}
 ERRORS = re.compile(r"\w*(Error|Refused|Failed)$")
-# Other calls whose first text (or the argument named) a person reads: function name -> position of the text.
-SAYING: dict[str, int] = {}
+# Arguments by name that a person reads, whatever is called.
+NAMED = {"because"}
+# Modules whose texts of three words and more are all for a person: findings, reasons, notes.
+SPOKEN = {
+    "captioning/service.py", "compare/scores/service.py", "compare/scores/vectors.py", "dataset/archives.py",
+    "dataset/candidates.py", "dataset/census.py", "dataset/checks.py", "dataset/history.py", "dataset/intake.py",
+    "dataset/making.py", "dataset/metadata.py", "dataset/origin.py", "dataset/pictures.py",
+    "dataset/preview_image.py", "dataset/process.py", "dataset/reg.py", "dataset/revision.py",
+    "doctor/machine_checks.py", "doctor/program_checks.py", "engines/packed/support.py",
+    "engines/sd_scripts/engine.py", "engines/sd_scripts/failure.py", "engines/sd_scripts/family.py",
+    "execution/attempt.py", "execution/conclusion.py", "execution/verify.py", "hosts/standalone.py",
+    "hosts/webui.py", "planning/checks.py", "planning/expand.py", "planning/findings.py", "planning/grid.py",
+    "planning/plan.py", "publish/service.py", "tags/checks.py",
+}  # fmt: skip
+# Whole tables of other modules: what is refused or assumed, and why.
+TABLES = {"KEPT", "ONE_ATTENTION", "NO_LINK", "DELETED"}
+# Calls whose texts nobody reads as a sentence.
+SILENT = re.compile(r"writing|compile|debug|info|warning|exception|execute|getLogger|\\w*Settings|add_argument|print")
+# Patterns that are looked for in what programs print, papers, and the names of axes and places.
+OTHER = re.compile(r"\[\\w|\.\*|\(\[\^|https://arxiv|^(No data found|NaN detected in latents)$")
+MARK = "\0"  # stands for a hole until they are numbered
 TABLE: dict[str, str] = json.loads(FILE.read_text("utf-8"))
 
 
-def template(node: ast.expr) -> str | None:
-    """`f"there is no {what}"` -> `there is no {1}`; None where the text is made elsewhere."""
+def templates(node: ast.expr) -> list[str]:
+    """`f"there is no {what}"` -> `there is no {1}`; several where parts depend on a condition."""
+    return [numbered(text) for text in _texts(node) if text is not None]
+
+
+def _texts(node: ast.expr) -> list[str | None]:
+    """None where the text is made elsewhere."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    if not isinstance(node, ast.JoinedStr):
-        return None
-    text, holes = "", 0
-    for part in node.values:
-        if isinstance(part, ast.Constant):
-            text += str(part.value)
-        else:
-            holes += 1
-            text += f"{{{holes}}}"
-    return text
+        return [re.sub(r"\{\d\}", MARK, node.value)]  # str.format's
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(str(p.value) if isinstance(p, ast.Constant) else MARK for p in node.values)]
+    if isinstance(node, ast.IfExp):
+        return [*_texts(node.body), *_texts(node.orelse)]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        pairs = itertools.product(_texts(node.left), _texts(node.right))
+        return [None if left is right is None else (left or MARK) + (right or MARK) for left, right in pairs]
+    return [None]
+
+
+def numbered(text: str) -> str:
+    first, *others = text.split(MARK)
+    return first + "".join(f"{{{i}}}{part}" for i, part in enumerate(others, 1))
+
+
+def is_sentence(text: str, words: int = 2) -> bool:
+    own = HOLE.sub("", text)
+    return bool(re.search("[A-Za-z]", own)) and not OTHER.search(text) and len([word for word in text.split() if re.search(r"[A-Za-z{]", word)]) >= words
 
 
 def sentences(tree: ast.AST) -> Iterator[str]:
+    """Errors, and the arguments that are `NAMED`."""
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        position = 0 if ERRORS.match(name) else SAYING.get(name)
-        if position is not None and len(node.args) > position:
-            said = template(node.args[position])
-            if said and " " in said and HOLE.sub("", said).strip(" :;,.()'"):
-                yield said
+        said: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            said += [keyword.value for keyword in node.keywords if keyword.arg in NAMED]
+            said += node.args[:1] if ERRORS.match(name_of(node)) else []
+        elif isinstance(node, ast.Assign) and any(getattr(t, "id", "") in TABLES for t in node.targets):
+            said.append(node.value)
+        yield from (text for one in said for text in templates(one) if is_sentence(text))
+
+
+def name_of(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def every_text(node: ast.AST) -> Iterator[str]:
+    """All texts of a module that may be sentences, the longest that is made at once."""
+    if isinstance(node, ast.Call) and (SILENT.fullmatch(name_of(node)) or ERRORS.match(name_of(node))):
+        return
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # a docstring
+    if isinstance(node, (ast.Constant, ast.JoinedStr, ast.BinOp, ast.IfExp)):
+        found = [text for text in templates(node) if is_sentence(text, 3)]
+        yield from found
+        if found and not isinstance(node, ast.IfExp):
+            return
+    if not isinstance(node, ast.JoinedStr):
+        for child in ast.iter_child_nodes(node):
+            yield from every_text(child)
 
 
 def all_sentences() -> list[str]:
     found: dict[str, None] = {}
     for path in sorted(ROOT.rglob("*.py")):
-        if path.relative_to(ROOT).parts[0] not in NOT_SHOWN:
-            found.update(dict.fromkeys(sentences(ast.parse(path.read_text("utf-8")))))
+        name = path.relative_to(ROOT).as_posix()
+        if name.split("/")[0] in NOT_SHOWN:
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        found.update(dict.fromkeys(sentences(tree)))
+        if name in SPOKEN:
+            found.update(dict.fromkeys(every_text(tree)))
     return list(found)
 
 

@@ -11,18 +11,30 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+FEW = 8  # characters
 FILE = Path(__file__).with_suffix(".json")
 HOLE = re.compile(r"\{(\d+)\}")
+# What of an answer is sentences of the services: the field's name. Other fields hold names, captions and notes.
+SENTENCES = frozenset(
+    {"error", "fix", "left_out", "note", "notes", "problem", "problems", "reason", "reasons", "sentence", "skipped"}
+    | {"lacks", "source"}
+)
 
 
 @dataclass(frozen=True)
 class Pair:
+    """`anchor` is the longest piece of the English words: quicker to look for than the whole pattern."""
+
     pattern: re.Pattern[str]
+    anchor: str
     chinese: str
 
     def translated(self, sentence: str) -> str | None:
         """None where the sentence is another one. What stands in a hole may be a sentence of its own."""
+        if self.anchor not in sentence:
+            return None
         found = self.pattern.fullmatch(sentence)
         if found is None:
             return None
@@ -35,6 +47,18 @@ def in_chinese(sentence: str) -> str:
     for pair in pairs():
         if (translated := pair.translated(sentence)) is not None:
             return translated
+    return _in_parts(sentence)
+
+
+def _in_parts(sentence: str) -> str:
+    """Several in a row, or one behind the name of what it is about."""
+    for between, chinese in (("; ", "\uff1b"), (": ", "\uff1a"), (", ", "\u3001")):
+        parts = sentence.split(between)
+        for i in range(1, len(parts)):
+            head, tail = between.join(parts[:i]), between.join(parts[i:])
+            translated = in_chinese(tail)
+            if translated != tail:
+                return f"{in_chinese(head)}{chinese}{translated}"
     return sentence
 
 
@@ -42,15 +66,48 @@ def said(sentence: str, language: str) -> str:
     return in_chinese(sentence) if language == "zh" else sentence
 
 
+def with_sentences_said(text: str, language: str) -> str:
+    """JSON for the page, with the services' sentences in its language."""
+    if language != "zh":
+        return text
+    answer = json.loads(text, object_hook=_translated)
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def _translated(fields: dict[str, Any]) -> dict[str, Any]:
+    # An event of a run says its warning as `text`; elsewhere that is a caption or a log.
+    names = SENTENCES | {"text"} if "event" in fields else SENTENCES
+    return {name: _all_said(value) if name in names else value for name, value in fields.items()}
+
+
+def _all_said(value: Any) -> Any:
+    """A sentence, several in a list (as pairs with a count, too), or by the names that they are about."""
+    if isinstance(value, str):
+        return in_chinese(value)
+    if isinstance(value, list):
+        return [_all_said(one) for one in value]
+    if isinstance(value, dict):
+        return {name: in_chinese(one) if isinstance(one, str) else one for name, one in value.items()}
+    return value
+
+
 @functools.cache
 def pairs() -> tuple[Pair, ...]:
     """Those with the most words of their own first: they are the least likely to be taken for another."""
     table = json.loads(FILE.read_text("utf-8"))
-    ordered = sorted(table.items(), key=lambda pair: -len(HOLE.sub("", pair[0])))
-    return tuple(Pair(pattern_of(english), chinese) for english, chinese in ordered)
+    ordered = sorted(table.items(), key=lambda pair: -len(own_words(pair[0])))
+    return tuple(
+        Pair(pattern_of(english), max(HOLE.split(english)[::2], key=len), chinese)
+        for english, chinese in ordered
+    )
+
+
+def own_words(english: str) -> str:
+    return HOLE.sub("", english)
 
 
 def pattern_of(english: str) -> re.Pattern[str]:
-    """Odd parts of the split are the holes' numbers."""
+    """Odd parts of the split are the holes' numbers. With few words of its own, a hole is but one word."""
     parts = HOLE.split(english)
-    return re.compile("".join("(.*?)" if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
+    hole = "(.*?)" if len(own_words(english)) > FEW else r"(\S+?)"
+    return re.compile("".join(hole if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
