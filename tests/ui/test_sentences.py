@@ -19,7 +19,7 @@ ROOT = Path(train_tools.__file__).parent
 NOT_SHOWN = {"small_models", "commands", "__main__.py", "cli.py"}
 ERRORS = re.compile(r"\w*(Error|Refused|Failed)$")
 # Arguments by name that a person reads, whatever is called.
-NAMED = {"because"}
+NAMED = {"because", "chosen_by_us", "not_an_axis", "reason", "problem"}
 # Modules whose texts of three words and more are all for a person: findings, reasons, notes.
 SPOKEN = {
     "captioning/service.py", "compare/scores/service.py", "compare/scores/vectors.py", "dataset/archives.py",
@@ -30,14 +30,31 @@ SPOKEN = {
     "engines/sd_scripts/engine.py", "engines/sd_scripts/failure.py", "engines/sd_scripts/family.py",
     "execution/attempt.py", "execution/conclusion.py", "execution/verify.py", "hosts/standalone.py",
     "hosts/webui.py", "planning/checks.py", "planning/expand.py", "planning/findings.py", "planning/grid.py",
-    "planning/plan.py", "publish/service.py", "tags/checks.py",
+    "planning/plan.py", "publish/service.py", "tags/checks.py", "workspace/names.py", "planning/value_types.py", "planning/values.py",
+    "planning/page.py", "planning/imports/imported.py", "planning/imports/kohya_ss.py",
+    "planning/imports/lora_metadata.py", "planning/imports/sd_scripts.py", "planning/imports/sd_trainer.py",
+    "planning/pasted.py", "planning/presets.py", "planning/argument.py",
+    "execution/queue_actions.py", "execution/queue.py", "execution/queue_edit.py", "workspace/lock.py",
+    "workspace/fields.py", "workspace/workspace.py", "workspace/clone.py", "workspace/archive.py",
+    "workspace/predecessor.py", "workspace/rename.py", "workspace/trash.py", "planning/text.py",
+    "planning/rules.py", "planning/exposure.py", "planning/config_file.py", "ui/guard.py", "ui/routes/data_jobs.py",
+    "ui/tasks.py", "ui/routing.py", "ui/access.py", "ui/routes/compare.py", "hosts/webui_render.py",
+    "hosts/webui_lora.py", "hosts/bridge_client.py", "hosts/page_server.py", "preview/plan.py",
+    "preview/choice.py", "dataset/inbox.py", "environment/status.py", "environment/checks.py", "tags/edits.py",
+    "base_model/architecture.py", "workspace/portable.py", "workspace/unpack.py", "workspace/catalogue.py",
+    "environment/failure.py", "environment/manage.py", "environment/setup.py", "environment/plan.py",
+    "environment/sd_scripts.py", "environment/self_check.py", "engines/packed/loop.py", "engines/packed/state.py",
+    "engines/sd_scripts/train.py", "engines/sd_scripts/progress.py", "hosts/bridge_server.py", "hosts/login.py",
+    "hosts/proxy.py", "preview/packed.py", "preview/prompts.py", "preview/through_host.py", "tags/journal.py",
+    "tags/service.py", "ui/exports.py", "ui/routes/files.py", "compare/table.py", "execution/worker.py",
 }  # fmt: skip
 # Whole tables of other modules: what is refused or assumed, and why.
 TABLES = {"KEPT", "ONE_ATTENTION", "NO_LINK", "DELETED"}
 # Calls whose texts nobody reads as a sentence.
 SILENT = re.compile(r"writing|compile|debug|info|warning|exception|execute|getLogger|\\w*Settings|add_argument|print")
 # Patterns that are looked for in what programs print, papers, and the names of axes and places.
-OTHER = re.compile(r"\[\\w|\.\*|\(\[\^|https://arxiv|^(No data found|NaN detected in latents)$")
+OTHER = re.compile(r"\[\\w|\.\*|\(\[\^|https://arxiv|^(No data found|NaN detected in latents)$"
+                   r"|^\| |^# |^python -m |^default-src |^Basic realm|^private, |%s|^seed=|^SELECT |^import sys|^\s*… ")  # fmt: skip
 MARK = "\0"  # stands for a hole until they are numbered
 TABLE: dict[str, str] = json.loads(FILE.read_text("utf-8"))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 FEW = 8  # characters
+MOST_PARTS = 64
 FILE = Path(__file__).with_suffix(".json")
 HOLE = re.compile(r"\{(\d+)\}")
 # What of an answer is sentences of the services: the field's name. Other fields hold names, captions and notes.
@@ -44,22 +45,23 @@ class Pair:
 @functools.lru_cache(maxsize=4096)
 def in_chinese(sentence: str) -> str:
     """The sentence itself where there is no translation."""
-    for pair in pairs():
-        if (translated := pair.translated(sentence)) is not None:
-            return translated
-    return _in_parts(sentence)
+    return _whole(sentence) or _in_parts(sentence) or sentence
 
 
-def _in_parts(sentence: str) -> str:
+def _whole(sentence: str) -> str | None:
+    found = (pair.translated(sentence) for pair in pairs())
+    return next((translated for translated in found if translated is not None), None)
+
+
+def _in_parts(sentence: str) -> str | None:
     """Several in a row, or one behind the name of what it is about."""
-    for between, chinese in (("; ", "\uff1b"), (": ", "\uff1a"), (", ", "\u3001")):
+    for between, chinese in (("; ", "\uff1b"), (": ", "\uff1a")):
         parts = sentence.split(between)
-        for i in range(1, len(parts)):
-            head, tail = between.join(parts[:i]), between.join(parts[i:])
-            translated = in_chinese(tail)
-            if translated != tail:
-                return f"{in_chinese(head)}{chinese}{translated}"
-    return sentence
+        for i in range(1, min(len(parts), MOST_PARTS)):
+            tail = _whole(between.join(parts[i:]))
+            if tail is not None:
+                return f"{in_chinese(between.join(parts[:i]))}{chinese}{tail}"
+    return None
 
 
 def said(sentence: str, language: str) -> str:
@@ -77,6 +79,8 @@ def with_sentences_said(text: str, language: str) -> str:
 def _translated(fields: dict[str, Any]) -> dict[str, Any]:
     # An event of a run says its warning as `text`; elsewhere that is a caption or a log.
     names = SENTENCES | {"text"} if "event" in fields else SENTENCES
+    if "mark" in fields:
+        names -= {"note"}  # a person's own
     return {name: _all_said(value) if name in names else value for name, value in fields.items()}
 
 
