@@ -49,7 +49,9 @@ SPOKEN = {
 # Whole tables of other modules: what is refused or assumed, and why.
 TABLES = {"KEPT", "ONE_ATTENTION", "NO_LINK", "DELETED"}
 # Calls whose texts nobody reads as a sentence.
-SILENT = re.compile(r"writing|compile|debug|info|warning|exception|execute|getLogger|\\w*Settings|add_argument|print")
+SILENT = re.compile(
+    r"writing|compile|debug|info|warning|exception|execute|getLogger|\\w*Settings|add_argument|print"
+)
 # Texts of several words that are no sentences: patterns of what programs print, papers, code, headers, Markdown.
 OTHER = re.compile(
     r"\[\\w|\.\*|\(\[\^|\n|%s|https://arxiv|project export`"
@@ -88,7 +90,11 @@ def numbered(text: str) -> str:
 
 def is_sentence(text: str, words: int = 2) -> bool:
     own = HOLE.sub("", text)
-    return bool(re.search("[A-Za-z]", own)) and not OTHER.search(text) and len([word for word in text.split() if re.search(r"[A-Za-z{]", word)]) >= words
+    return (
+        bool(re.search("[A-Za-z]", own))
+        and not OTHER.search(text)
+        and len([word for word in text.split() if re.search(r"[A-Za-z{]", word)]) >= words
+    )
 
 
 def sentences(tree: ast.AST) -> Iterator[str]:

@@ -13,13 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FEW = 8  # characters
+FEWEST, FEW = 8, 16  # characters
 MOST_PARTS = 64
 FILE = Path(__file__).with_suffix(".json")
 HOLE = re.compile(r"\{(\d+)\}")
 # What of an answer is sentences of the services: the field's name. Other fields hold names, captions and notes.
 SENTENCES = frozenset(
-    {"error", "fix", "left_out", "note", "notes", "problem", "problems", "reason", "reasons", "sentence", "skipped"}
+    {
+        "error",
+        "fix",
+        "errors",
+        "left_out",
+        "note",
+        "notes",
+        "problem",
+        "problems",
+        "reason",
+        "reasons",
+        "sentence",
+        "skipped",
+    }
     | {"lacks", "source"}
 )
 
@@ -111,7 +124,8 @@ def own_words(english: str) -> str:
 
 
 def pattern_of(english: str) -> re.Pattern[str]:
-    """Odd parts of the split are the holes' numbers. With few words of its own, a hole is but one word."""
+    """Odd parts of the split are the holes' numbers. The fewer its own words, the less a hole may hold."""
     parts = HOLE.split(english)
-    hole = "(.*?)" if len(own_words(english)) > FEW else r"(\S+?)"
+    own = len(own_words(english))
+    hole = r"(\S+?)" if own <= FEWEST else r"((?:(?![:;] ).)+?)" if own <= FEW else "(.*?)"
     return re.compile("".join(hole if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
