@@ -130,6 +130,11 @@ def test_what_people_write_is_left_alone() -> None:
     assert with_sentences_said('{"error":"the file is empty"}', "en") == '{"error":"the file is empty"}'
 
 
+def test_work_that_goes_on() -> None:
+    answer = '{"task":3,"state":"running","name":"fetching sd-scripts v0.9.1"}'
+    assert '"name":"正在下载 sd-scripts v0.9.1"' in with_sentences_said(answer, "zh")
+
+
 def test_english_stays_english(page: TestClient, version: Version) -> None:
     answer = page.post("/api/projects", json={"name": "猫 cat"}, headers={"Accept-Language": "en"})
     assert answer.json()["error"] == "project '猫 cat' exists already; choose another name"

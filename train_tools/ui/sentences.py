@@ -19,21 +19,7 @@ FILE = Path(__file__).with_suffix(".json")
 HOLE = re.compile(r"\{(\d+)\}")
 # What of an answer is sentences of the services: the field's name. Other fields hold names, captions and notes.
 SENTENCES = frozenset(
-    {
-        "error",
-        "fix",
-        "errors",
-        "left_out",
-        "note",
-        "notes",
-        "problem",
-        "problems",
-        "reason",
-        "reasons",
-        "sentence",
-        "skipped",
-    }
-    | {"lacks", "source"}
+    "error errors fix lacks left_out note notes problem problems reason reasons sentence skipped source".split()
 )
 
 
@@ -90,22 +76,28 @@ def with_sentences_said(text: str, language: str) -> str:
 
 
 def _translated(fields: dict[str, Any]) -> dict[str, Any]:
-    # An event of a run says its warning as `text`; elsewhere that is a caption or a log.
-    names = SENTENCES | {"text"} if "event" in fields else SENTENCES
+    names = SENTENCES
+    if "event" in fields or "state" in fields:
+        names |= {"text"}  # a run's warning, a check's outcome; elsewhere that is a caption or a log
+    if "task" in fields:
+        names |= {"name"}  # what it is doing
     if "mark" in fields:
         names -= {"note"}  # a person's own
     return {name: _all_said(value) if name in names else value for name, value in fields.items()}
 
 
 def _all_said(value: Any) -> Any:
-    """A sentence, several in a list (as pairs with a count, too), or by the names that they are about."""
-    if isinstance(value, str):
-        return in_chinese(value)
-    if isinstance(value, list):
-        return [_all_said(one) for one in value]
+    """A sentence, several (with counts, too), or by the names that they are about."""
     if isinstance(value, dict):
         return {name: in_chinese(one) if isinstance(one, str) else one for name, one in value.items()}
-    return value
+    return _listed(value)
+
+
+def _listed(value: Any) -> Any:
+    """Objects in a list have been seen to by themselves."""
+    if isinstance(value, list):
+        return [_listed(one) for one in value]
+    return in_chinese(value) if isinstance(value, str) else value
 
 
 @functools.cache
