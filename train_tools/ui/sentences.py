@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,10 @@ MOST_PARTS = 64
 FILE = Path(__file__).with_suffix(".json")
 HOLE = re.compile(r"\{(\d+)\}")
 # What of an answer is sentences of the services: the field's name. Other fields hold names, captions and notes.
-SENTENCES = frozenset(
-    "error errors fix lacks left_out note notes problem problems reason reasons sentence skipped source".split()
-)
+SENTENCES = frozenset({
+    "error", "errors", "fix", "lacks", "left_out", "note", "notes", "problem", "problems", "reason", "reasons",
+    "sentence", "skipped", "source",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ def own_words(english: str) -> str:
 
 
 def pattern_of(english: str) -> re.Pattern[str]:
-    """Odd parts of the split are the holes' numbers. The fewer its own words, the less a hole may hold."""
+    """Odd parts of the split are the holes' numbers. The fewer its own words, the less a hole in front may hold."""
     parts = HOLE.split(english)
-    own = len(own_words(english))
+    own = len(own_words(english)) if not parts[0] else math.inf
     hole = r"(\S+?)" if own <= FEWEST else r"((?:(?![:;] ).)+?)" if own <= FEW else "(.*?)"
     return re.compile("".join(hole if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
