@@ -41,11 +41,6 @@ MAY_IMPORT = {
     | {"workspace", "dataset", "captioning", "arguments", "planning", "preview", "execution"},
     "publish": TOOLS | {"workspace", "dataset", "arguments", "planning", "preview", "execution", "compare"},
 }
-# What planning knows of sd-scripts' arguments, engines know too.
-ARGUMENTS = (
-    "argument", "arguments", "base_family", "checkpoints", "config_file", "dependencies", "families", "options",
-    "schema", "text", "value_types", "values",
-)  # fmt: skip
 # Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.
 OWN = {
     "train_tools.workspace.files": "files",
@@ -53,7 +48,6 @@ OWN = {
     "train_tools.workspace.toml": "files",
     "train_tools.workspace.catalogue": "files",
     "train_tools.cli": "commands",
-    **{f"train_tools.planning.{name}": "arguments" for name in ARGUMENTS},
 }
 # What trains, judges and packs up the small models is started by hand and stands above what it uses.
 SCRIPTS = tuple(f"train_tools.small_models.{name}" for name in ("train_", "evaluate", "export"))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from train_tools.commands.page import bound
 from train_tools.ui.server import application
@@ -35,6 +35,7 @@ def browser() -> Iterator[Browser]:
     program = chromium()
     if program is None:
         pytest.skip("there is no Chromium; install it or name one in TRAIN_TOOLS_CHROMIUM")
+    expect.set_options(timeout=15_000)  # a CI machine may be busy
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield started

@@ -11,6 +11,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from train_tools.hosts.bridge_client import find
 
 PYTHONS: dict[str, str] = json.loads(os.environ.get("TRAIN_TOOLS_HOST_PYTHONS") or "{}")
-DOUBLE = Path(__file__).resolve().parents[1] / "hosts" / "webui_double.py"
+HOSTS = Path(__file__).resolve().parents[1] / "hosts"
+DOUBLE, PAGE_DOUBLE = HOSTS / "webui_double.py", HOSTS / "page_double.py"
+START_MS = 90_000  # of the page server, on a busy machine
 # No set-up succeeds by what the machine's pip finds elsewhere, and none waits long.
 OFFLINE = {
     "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "0",
@@ -131,7 +134,7 @@ def test_the_tab_shows_the_page(start: Start, page: Page) -> None:
     page.on("response", lambda r: complaints.found.append(f"{r.status} {r.url}") if r.status >= 400 else None)
     page.on("pageerror", lambda error: complaints.found.append(str(error)))
     frame = open_tab(page)
-    expect(frame.get_by_role("tab", name="数据")).to_be_visible()
+    expect(frame.get_by_role("tab", name="数据")).to_be_visible(timeout=START_MS)
     assert frame.locator("html").get_attribute("data-theme") == "dark"
     box = page.locator("#train_tools_frame").bounding_box()
     assert box is not None
@@ -140,13 +143,16 @@ def test_the_tab_shows_the_page(start: Start, page: Page) -> None:
     assert box["y"] + box["height"] <= 760, "the frame fits into the window"
     keep_picture(page, "tab-dark-zh", webui.says["gradio"])
     assert [text for text in complaints.found if "train_tools" in text] == []
+    for path in ("..%2f..%2f..%2fetc/passwd", "%2e%2e/%2e%2e/ui/server.py", "_door/..%2fdoor.py"):
+        answer = webui.get(f"/train_tools/{path}")
+        assert answer.status_code in (400, 403, 404), path
 
 
 def test_light_and_english(start: Start, page: Page) -> None:
     webui = start(localization="None")
     page.goto(f"{webui.url}/?__theme=light")
     frame = open_tab(page)
-    expect(frame.get_by_role("tab", name="Data")).to_be_visible()
+    expect(frame.get_by_role("tab", name="Data")).to_be_visible(timeout=START_MS)
     assert frame.locator("html").get_attribute("data-theme") == "light"
     keep_picture(page, "tab-light-en", webui.says["gradio"])
     open_tab(page, "Settings")
@@ -170,7 +176,7 @@ def test_gradios_login_is_ours(start: Start, page: Page) -> None:
     page.get_by_label("password").fill("secret")
     page.get_by_role("button", name="Login").click()
     frame = open_tab(page)
-    expect(frame.get_by_role("tab", name="Data")).to_be_visible()
+    expect(frame.get_by_role("tab", name="Data")).to_be_visible(timeout=START_MS)
 
 
 def test_api_auth_and_other_sites(start: Start) -> None:
@@ -188,6 +194,39 @@ def test_api_auth_and_other_sites(start: Start) -> None:
         assert answer.status_code == 403
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a script stands for a Python program")
+def test_streams_pass_through_the_webuis_own_layers(start: Start, tmp_path: Path) -> None:
+    """gzip over all, and with --api another layer, which is known to hold streams back."""
+    page = tmp_path / "python"
+    page.write_text(f"#!/bin/sh\nexec {sys.executable} {PAGE_DOUBLE}\n")
+    page.chmod(0o755)
+    webui = start(options={"train_tools_environment": str(page)}, api=True)
+    address = f"{webui.url}/train_tools"
+    answer = httpx.get(
+        f"{address}/file", headers={"Range": "bytes=1000-1999"}, timeout=START_MS / 1000, trust_env=False
+    )
+    assert (answer.status_code, answer.content) == (206, (bytes(range(256)) * 8)[1000:2000])
+    before = webui.state()["memory"]
+    block, count = os.urandom(1 << 20), 300
+
+    def blocks() -> Iterator[bytes]:
+        for _ in range(count):
+            yield block
+
+    answer = httpx.put(f"{address}/upload", content=blocks(), timeout=120, trust_env=False)
+    assert answer.json()["bytes"] == count << 20
+    assert webui.state()["memory"] - before < 100 << 10, "KiB: the webui doesn't keep what passes through"
+    with httpx.stream("GET", f"{address}/events", trust_env=False, timeout=10) as events:
+        lines = events.iter_lines()
+        assert [next(lines) for _ in range(3)] == ["data: 0", "", "data: 1"]
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.get(f"{address}/poll", timeout=0.5, trust_env=False)
+    deadline = time.monotonic() + 10
+    while {"events", "poll"} - set(webui.get("/train_tools/seen").json()):
+        assert time.monotonic() < deadline, "the page server was left waiting"
+        time.sleep(0.1)
+
+
 def test_without_an_environment_it_offers_to_make_one(start: Start, page: Page, tmp_path: Path) -> None:
     taken = tmp_path / "not ours"
     taken.mkdir()
@@ -196,7 +235,9 @@ def test_without_an_environment_it_offers_to_make_one(start: Start, page: Page, 
     webui = start(options={"train_tools_environment": str(environment)})
     page.goto(webui.url)
     frame = open_tab(page)
-    expect(frame.get_by_role("heading")).to_have_text("Train Tools needs an environment of its own")
+    expect(frame.get_by_role("heading")).to_have_text(
+        "Train Tools needs an environment of its own", timeout=START_MS
+    )
     expect(frame.get_by_role("button", name="Make it")).to_be_enabled()
     expect(frame.get_by_text(str(environment))).to_be_visible()
     keep_picture(page, "environment-absent", webui.says["gradio"])
@@ -212,7 +253,7 @@ def test_a_set_up_that_fails_says_what_to_do(start: Start, page: Page, tmp_path:
     page.goto(webui.url)
     frame = open_tab(page)
     frame.get_by_role("button", name="Make it").click()
-    expect(frame.get_by_text("is being made")).to_be_visible()
+    expect(frame.get_by_text("is being made")).to_be_visible(timeout=START_MS)
     keep_picture(page, "environment-making", webui.says["gradio"])
     expect(frame.get_by_role("button", name="Go on with it")).to_be_visible(timeout=240_000)
     expect(frame.get_by_role("alert")).to_contain_text("installing torch")
@@ -251,7 +292,7 @@ def test_the_page_is_reloaded_by_the_webui(start: Start, page: Page) -> None:
     new = json.loads((webui.root / "train_tools" / "host.json").read_text())
     assert new["token"] != old["token"]
     page.goto(webui.url)
-    expect(open_tab(page).get_by_role("tab", name="Data")).to_be_visible()
+    expect(open_tab(page).get_by_role("tab", name="Data")).to_be_visible(timeout=START_MS)
 
 
 def test_a_page_server_that_doesnt_start_says_why(start: Start, page: Page, tmp_path: Path) -> None:
@@ -261,6 +302,6 @@ def test_a_page_server_that_doesnt_start_says_why(start: Start, page: Page, tmp_
     webui = start(options={"train_tools_environment": str(broken)})
     page.goto(webui.url)
     frame = open_tab(page)
-    expect(frame.get_by_role("alert")).to_contain_text("no space left on device")
+    expect(frame.get_by_role("alert")).to_contain_text("no space left on device", timeout=START_MS)
     expect(frame.get_by_role("button", name="Try again")).to_be_enabled()
     keep_picture(page, "stopped", webui.says["gradio"])

@@ -102,6 +102,18 @@ def test_a_night_is_watched_from_beginning_to_end(page: Page, served: Served, be
     expect(page.get_by_text("Nothing is queued")).to_be_visible()
 
 
+def test_a_failure_says_what_helps(page: Page, served: Served, bench: Bench) -> None:
+    bench.add(seed="1", training_comment="starving")
+    open_queue(page, served)
+    expect(row(page, 1)).to_contain_text("CUDA out of memory", timeout=30_000)
+    row(page, 1).get_by_role("button", name="What helps?").click()
+    expect(page.get_by_role("dialog")).to_contain_text("lower train_batch_size")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="切换到中文").click()
+    row(page, 1).get_by_role("button", name="如何解决?").click()
+    expect(page.get_by_role("dialog")).to_contain_text("显存不足")
+
+
 def test_what_runs_is_paused_goes_on_and_is_cancelled(page: Page, served: Served, bench: Bench) -> None:
     bench.add(seed="1", **LONG)
     bench.add(seed="9", **LONG)
@@ -197,7 +209,7 @@ def test_switches_of_the_queue_are_asked_about_and_kept(page: Page, served: Serv
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_a_killed_worker_is_started_again_while_one_watches(page: Page, served: Served, bench: Bench) -> None:
-    (bench.version.processed / "3_zorb").rename(bench.version.processed / "60_zorb")  # 240 steps, 12 seconds
+    (bench.version.processed / "3_zorb").rename(bench.version.processed / "30_zorb")  # 120 steps, 6 seconds
     bench.add(seed="1", training_comment="slow")
     open_queue(page, served)
     expect(page.locator(".now .entry")).to_contain_text("loss 0.5")

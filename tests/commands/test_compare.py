@@ -13,6 +13,7 @@ from train_tools.cli import main
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.execution.queue import Queue
 from train_tools.execution.ticket import read_ticket
+from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
 
 Say = Any
@@ -42,7 +43,7 @@ def version(tmp_path: Path) -> Version:
 @pytest.fixture
 def say(version: Version, capsys: pytest.CaptureFixture[str]) -> Say:
     """say("board", "--rows", "run") -> (exit code, its JSON, or its error)."""
-    root = str(version.folder.parents[4])
+    root = str(version.root)
 
     def do(action: str, *options: str, command: str = "compare") -> tuple[int, Any]:
         words = (
@@ -79,7 +80,7 @@ def test_the_board_by_any_axes(say: Say) -> None:
     keys = found["board"]["cells"]["keys"]
     length = found["board"]["cells"]["key_length"]
     shown = [keys[n * length : (n + 1) * length].strip() for n in table["grid"]]
-    assert shown == ["0-1-1-1.5", "0-2-1-1.5", "1-1-1-1.5", "1-2-1-1.5"]
+    assert shown == ["0-1-1-1.", "0-2-1-1.", "1-1-1-1.", "1-2-1-1."]
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,13 @@ def test_scores_are_made_and_sort_the_board(say: Say) -> None:
     assert found["scores"][0]["measures"]["training_similarity"][0][2] == 1
 
 
+def test_only_what_worked_is_kept_as_a_setting(say: Say, version: Version) -> None:
+    assert say("score", "--set", "scorer=/nowhere/x")[0] == 2
+    assert settings.read(version)["score"] == {}
+    assert say("score", "--set", "pictures_at_once=2")[0] == 0
+    assert settings.read(version)["score"] == {"pictures_at_once": 2}
+
+
 def test_advice_comes_as_settings_of_a_plan(say: Say) -> None:
     found = say("advice", "1-2-1-1.5")[1]
     assert found["changes"] == {"learning_rate": "0.0003", "text_encoder_lr": "0.00045"}
@@ -156,7 +164,7 @@ def test_advice_comes_as_settings_of_a_plan(say: Say) -> None:
 
 def test_a_score_job_can_be_queued(say: Say, version: Version, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("train_tools.execution.lane.ensure_worker", lambda *_: None)
-    root = version.folder.parents[4]
+    root = version.root
     words = [
         "queue",
         "add",
@@ -201,7 +209,7 @@ def test_publish(say: Say, tmp_path: Path) -> None:
 
 
 def test_people_get_words(version: Version, capsys: pytest.CaptureFixture[str]) -> None:
-    root = ["--root", str(version.folder.parents[4])]
+    root = ["--root", str(version.root)]
     for action in ("board", "marks", "pair", "ranking", "scores", "score", "curves"):
         assert main(["compare", action, "猫 zorb", "v1", *root]) == 0
         assert len(capsys.readouterr().out.strip()) > 20

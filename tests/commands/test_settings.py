@@ -7,9 +7,9 @@ import pytest
 
 import train_tools
 from train_tools import cli
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.commands.settings_catalogue import all_entries
 from train_tools.commands.settings_words import markdown
-from train_tools.planning.arguments import ARGUMENTS
 from train_tools.workspace import toml
 from train_tools.workspace.workspace import Workspace
 

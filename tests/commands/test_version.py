@@ -62,11 +62,11 @@ def test_a_renamed_or_copied_version_knows_its_runs(tmp_path: Path, monkeypatch:
     train(version, make_plan(version, overrides), lambda run, event: None)
     (before,) = make_plan(version, overrides).runs
     assert before.state == "finished"
-    root = ["--root", str(version.folder.parents[4])]
+    root = ["--root", str(version.root)]
     assert cli.main(["version", "clone", version.project, version.name, "copy", *root]) == 0
     assert cli.main(["version", "rename", version.project, version.name, "new", *root]) == 0
     assert cli.main(["project", "rename", version.project, "renamed", *root]) == 0
-    workspace = Workspace(version.folder.parents[4])
+    workspace = Workspace(version.root)
     for name in ("new", "copy"):
         found = workspace.version("renamed", name)
         (run,) = make_plan(found, overrides).runs

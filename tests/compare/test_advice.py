@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from compare.samples import cell
 
+from train_tools.arguments.table import argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.compare.advice import Advice, advise
 from train_tools.compare.board import make_board
 from train_tools.compare.checkpoints import Checkpoint, Run
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import argument_named
-from train_tools.planning.values import parse_values
+from train_tools.small_models import base_model_file
 
 ARGUMENTS = {"learning_rate": 1e-4, "optimizer_type": "AdamW", "network_dim": 8}
 WEIGHTS = (0.0, 0.5, 1.0, 1.5, 2.0)
@@ -73,6 +74,23 @@ def test_an_optimizer_that_tunes_itself_gets_no_rates() -> None:
 def test_a_part_that_was_not_trained_gets_no_rate() -> None:
     assert best(1.0, 1.5, network_train_unet_only=True).changes == {}
     assert best(0.5, 1.5, network_train_text_encoder_only=True).changes == {"text_encoder_lr": "0.00015"}
+
+
+def test_block_weights_become_the_rates_of_blocks() -> None:
+    base = {"pretrained_model_name_or_path": str(base_model_file()), "network_args": ["dropout=0.1"]}
+    one = cell("one", "one.safetensors", 1, "p", 1.0, "k", block_weights="OUTX:0.2")
+    made = [Checkpoint("one", "one.safetensors", "id", 1, 1, 1)]
+    changes = advise(make_board([Run("one", {**ARGUMENTS, **base})], made, [one]), one).changes
+    parts = changes["network_args"].split()
+    assert parts[0] == "dropout=0.1"
+    assert (
+        parts[1] == "down_lr_weight=1,0.2,0.2,1,0.2,0.2,1,0.2,0.2,1,1,1"
+    )  # 1 where a block has no attention
+    assert parts[2:] == ["mid_lr_weight=0.2", "up_lr_weight=" + ",".join("1" * 12)]
+    assert parse_values(argument_named("network_args"), changes["network_args"]) == [parts]
+    assert changes["text_encoder_lr"] == "2e-05"  # BASE is the text encoder
+    other = make_board([Run("one", {**ARGUMENTS, "network_module": "lycoris.kohya"})], made, [one])
+    assert "network_args" not in advise(other, one).changes
 
 
 def test_the_edge_of_the_grid_is_told() -> None:

@@ -9,8 +9,9 @@ from compare.samples import add_pictures, add_run, cell
 from PIL import Image, ImageDraw
 
 from train_tools.compare.board import read_board
+from train_tools.compare.scores.document import read_scores
 from train_tools.compare.scores.measures import DIVERSITY, NEAREST, TRAINING
-from train_tools.compare.scores.service import read_scores, score
+from train_tools.compare.scores.service import score
 from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.errors import UsageError
 from train_tools.workspace.workspace import Version

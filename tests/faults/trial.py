@@ -20,6 +20,7 @@ from typing import Any
 from execution import worker_process
 from execution.fake_engine import FakeEngine, make_version, settings
 
+from train_tools.arguments.checkpoints import checkpoint_names
 from train_tools.engines import registry
 from train_tools.errors import TrainToolsError
 from train_tools.execution import queue_actions
@@ -28,7 +29,6 @@ from train_tools.execution.runs import checkpoints_in
 from train_tools.execution.supervise import environment
 from train_tools.execution.verify import problems
 from train_tools.lora.safetensors_header import read_header
-from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.plan import make_plan
 from train_tools.workspace.run_folder import read_record
 

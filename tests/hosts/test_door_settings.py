@@ -10,7 +10,7 @@ import pytest
 from hosts.double import install
 
 from train_tools.hosts import door_settings
-from train_tools.hosts.door_settings import MODES, OPTIONS, add_to_settings_page, surroundings
+from train_tools.hosts.door_settings import HIDDEN, MODES, OPTIONS, add_to_settings_page, surroundings
 from train_tools.hosts.interface import KEEP, WAIT, Folders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,21 +87,40 @@ class OptionInfo:
 
 def test_the_settings_page(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     added: dict[str, OptionInfo] = {}
-    monkeypatch.setitem(sys.modules, "gradio", SimpleNamespace(Radio="radio"))
+    monkeypatch.setitem(sys.modules, "gradio", SimpleNamespace(Radio="radio", Textbox="text"))
     shared = sys.modules["modules.shared"]
     shared.OptionInfo = OptionInfo
+    shared.OptionHTML = OptionInfo
     shared.opts.add_option = added.__setitem__
     add_to_settings_page()
     assert list(added) == [f"train_tools_{option.name}" for option in OPTIONS]
     assert {info.section for info in added.values()} == {("train_tools", "Train Tools")}
     assert added["train_tools_model_while_training"].component_args == {"choices": list(MODES)}
     assert "requires Reload UI" in added["train_tools_root"].comment_after
+    assert not any(info.component_args.get("visible") is False for info in added.values())
+
+
+def test_others_cant_change_what_runs_programs(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A webui doesn't let an option be set whose component is invisible: modules/options.py, Options.__setattr__."""
+    added: dict[str, OptionInfo] = {}
+    monkeypatch.setitem(sys.modules, "gradio", SimpleNamespace(Radio="radio", Textbox="text"))
+    shared = sys.modules["modules.shared"]
+    shared.OptionInfo = shared.OptionHTML = OptionInfo
+    shared.opts.add_option = added.__setitem__
+    shared.cmd_opts.disable_extension_access = True
+    add_to_settings_page()
+    hidden = {name for name, info in added.items() if (info.component_args or {}).get("visible") is False}
+    names = ("root", "environment", "package_index", "hugging_face")
+    assert hidden == {f"train_tools_{name}" for name in names}
+    assert "open to others" in str(added["train_tools_note"].default)
 
 
 def test_every_text_of_it_is_there_in_chinese() -> None:
     chinese = json.loads((ROOT / "localizations" / "zh_CN.json").read_text(encoding="utf-8"))
     # As text nodes of the page: the webui puts an option's explanation into brackets.
     texts = {text for option in OPTIONS for text in (option.label, *option.choices)}
-    texts |= {f"({option.info})" for option in OPTIONS if option.info}
+    texts |= {f"({option.info})" for option in OPTIONS if option.info} | {HIDDEN}
     assert set(chinese) == texts
     assert all(any("\u4e00" <= sign <= "\u9fff" for sign in text) for text in chinese.values())

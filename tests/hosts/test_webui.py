@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hosts.double import FakeInitialModel, install
@@ -12,19 +11,7 @@ from hosts.double import FakeInitialModel, install
 from train_tools.hosts.detect import host_of
 from train_tools.hosts.interface import CAPABILITIES, KEEP, SHARE, WAIT, BaseModel, HostError
 from train_tools.hosts.standalone import Standalone
-from train_tools.hosts.webui import RENDERER, Webui
-
-
-@pytest.fixture(autouse=True)
-def renderer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How it makes pictures is tested elsewhere."""
-    double = SimpleNamespace(render=lambda request: f"PNG of {request['prompt']}".encode())
-    monkeypatch.setitem(sys.modules, RENDERER, double)
-
-
-def test_pictures_are_made_by_the_renderer(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch)
-    assert Webui().render({"prompt": "a zorb"}) == b"PNG of a zorb"
+from train_tools.hosts.webui import Webui
 
 
 def test_it_can_do_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

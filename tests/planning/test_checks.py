@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from train_tools.planning.arguments import ARGUMENTS
-from train_tools.planning.base_family import BaseFamily
+from train_tools.arguments.base_family import BaseFamily
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.planning.checks import CHECKS, Facts, check_run
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.images import Dataset, DatasetImage

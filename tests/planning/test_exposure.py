@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from execution.fake_engine import make_version, settings
 
+from train_tools.arguments.table import KNOWN, ROWS
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import KNOWN, ROWS
 from train_tools.planning.exposure import (
     ALLOWED,
     HARMLESS,

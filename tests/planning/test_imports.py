@@ -9,10 +9,10 @@ from execution.fake_engine import write_safetensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from train_tools.arguments.config_file import check
+from train_tools.arguments.families import FAMILIES
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.planning.arguments import ARGUMENTS
-from train_tools.planning.config_file import check
-from train_tools.planning.families import FAMILIES
 from train_tools.planning.grid import make_grid
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.kohya_ss import from_kohya_ss

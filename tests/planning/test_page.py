@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from train_tools.arguments.table import ARGUMENTS, SUBJECTS
 from train_tools.planning import page
-from train_tools.planning.arguments import ARGUMENTS, SUBJECTS
 
 FILE = Path(__file__).parents[2] / "docs" / "arguments.md"
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from train_tools.arguments.table import ARGUMENTS, KNOWN, ROWS
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS, KNOWN, ROWS
 from train_tools.planning.pasted import as_setting, parse_pasted
-from train_tools.planning.values import parse_values
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from train_tools.planning.argument import Argument
-from train_tools.planning.arguments import ARGUMENTS, KNOWN
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.table import ARGUMENTS, KNOWN
+from train_tools.arguments.values import parse_values
 from train_tools.planning.defaults import complete, defaults_for, written
 from train_tools.planning.plan import make_plan
-from train_tools.planning.values import parse_values
 from train_tools.workspace import toml
 
 SETTABLE = {name: argument for name, argument in KNOWN.items() if name in ARGUMENTS}

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from execution.fake_engine import make_version, settings
 
+from train_tools.arguments.argument import row
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.argument import row
 from train_tools.planning.grid import make_grid
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.rules import parse_exclusion, parse_override
-from train_tools.planning.values import parse_values
 from train_tools.workspace.workspace import Version
 
 

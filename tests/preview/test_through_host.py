@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hosts.render_double import install
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from preview.samples import PROMPTS, settings
 
 from train_tools.errors import TrainToolsError
+from train_tools.hosts.bridge_client import renderer_of
+from train_tools.hosts.bridge_server import Bridge as BridgeServer
+from train_tools.hosts.webui import Webui
 from train_tools.lora import kohya
 from train_tools.preview import block_weights
 from train_tools.preview.index import read_index
@@ -160,3 +165,27 @@ def test_a_webui_that_sends_no_picture(version: Version, answer: bytes) -> None:
 
     result = render(version, Broken(), weights=(0.0,))
     assert "the webui sent no picture" in result.failed[0]
+
+
+def test_a_webui_in_another_process_renders(
+    version: Version, base_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the preview through the bridge to the webui's txt2img, with nothing in between left out."""
+    webui = install(monkeypatch, tmp_path / "webui")
+    shutil.copy(base_file, webui.folder / "Stable-diffusion" / "random.safetensors")
+    model = str(webui.folder / "Stable-diffusion" / "random.safetensors")
+    server = BridgeServer(Webui(), tmp_path, lambda: "wait")
+    server.start()
+    try:
+        bridge = renderer_of(version.root)
+        chosen = settings(prompts=PROMPTS[:1], base_models=(model,), sampler=("Euler a", "Restart"))
+        result = preview(version, chosen, lambda _: None, bridge=bridge)
+    finally:
+        server.close()
+    assert (result.rendered, result.renderer) == (4, "host")
+    (told,) = result.failed
+    assert told.startswith("the webui has no sampler 'Restart'")
+    assert webui.loaded == "own.safetensors"  # put back
+    found = {cell.key for cell in read_index(version).cells if cell.image}
+    assert len(found) == 4
+    assert renderer_of(version.root) is None

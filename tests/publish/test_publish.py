@@ -14,9 +14,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.compare.history import read
+from train_tools.compare.place import PUBLISHED
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.lora.safetensors_header import read_header
-from train_tools.publish.service import FILE, Published, check_lora_name, free_lora_name, publish, request_for
+from train_tools.publish.service import Published, check_lora_name, free_lora_name, publish, request_for
 from train_tools.publish.settings import PublishSettings
 from train_tools.workspace.workspace import Version, Workspace
 
@@ -80,7 +81,7 @@ def test_keep_this_one(version: Version, lora_folder: Path) -> None:
         assert shown.size == (1024, 512)
         assert shown.getpixel((5, 5)) == (1, 200, 1)
         assert "<lora:zorb-one:1>" in shown.text["parameters"]  # type: ignore[attr-defined]
-    (record,) = read(version, FILE)
+    (record,) = read(version, PUBLISHED)
     assert record["name"] == NAME
     assert record["files"][-1] == f"{NAME}.safetensors"
 
@@ -141,7 +142,7 @@ def test_a_file_that_appears_at_the_last_moment_is_kept_and_ours_go(
     with pytest.raises(UsageError, match="made meanwhile"):
         keep(version, lora_folder)
     assert [p.name for p in lora_folder.iterdir()] == [f"{NAME}.safetensors"]
-    assert read(version, FILE) == []
+    assert read(version, PUBLISHED) == []
 
 
 def test_a_link_takes_no_space_and_changes_nothing(version: Version, lora_folder: Path) -> None:
@@ -217,7 +218,7 @@ def test_other_kinds_of_file_are_copied_as_they_are(version: Version, lora_folde
 def test_the_version_of_a_large_base_model_is_told(
     version: Version, lora_folder: Path, tmp_path: Path
 ) -> None:
-    from train_tools.planning.base_family import BaseFamily
+    from train_tools.arguments.base_family import BaseFamily
     from train_tools.publish.card import sd_version
 
     assert [sd_version(BaseFamily(*f)) for f in (("sd",), ("sd", True), ("sdxl",), ("chroma",))] == [

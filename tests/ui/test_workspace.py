@@ -55,7 +55,8 @@ def test_a_taken_name_is_said(page: TestClient, version: Version) -> None:
 
 def test_rename_clone_delete_and_undo(page: TestClient, version: Version) -> None:
     settings.update(version, "training", {"network_dim": "4"})
-    assert page.post("/api/v/猫 cat/v1/rename", json={"name": "第一版"}).json()["version"] == "第一版"
+    renamed = done(page, page.post("/api/v/猫 cat/v1/rename", json={"name": "第一版"}))
+    assert renamed["version"] == "第一版"
     made = done(page, page.post("/api/v/猫 cat/第一版/clone", json={"name": "copy", "with_runs": False}))
     assert (made["project"], made["version"]) == ("猫 cat", "copy")
     done(page, page.post("/api/projects/猫 cat/clone", json={"name": "dog"}))

@@ -10,6 +10,7 @@ import pytest
 from workspace.samples import contents, put
 
 from train_tools import cli
+from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings, toml
 from train_tools.workspace.clone import start_from
 from train_tools.workspace.predecessor import read, script_arguments
@@ -118,9 +119,10 @@ def test_settings_are_read_into_ours(version: Version, webui: Path) -> None:
         "network_dim": 128, "network_alpha": 64, "clip_skip": 2, "mixed_precision": "fp16", "v2": False,
     }  # fmt: skip
     assert found["preview"] == {
-        "prompts": ["best quality, [a|b] 少女"], "negative_prompt": "low quality", "steps": 28, "width": 512,
-        "height": 640, "cfg_scale": 10, "weights": [0.6, 0.7, 0.8, 1.0],
+        "prompts": ["best quality, [a|b] 少女"], "negative_prompt": ["low quality"], "steps": [28, 30], "width": 512,
+        "height": 640, "cfg_scale": [10], "weights": [0.6, 0.7, 0.8, 1.0], "sampler": ["Euler a"],
     }  # fmt: skip
+    assert settings.build(PreviewSettings, found["preview"]).steps == (28, 30)
 
 
 def test_the_report_names_every_key(version: Version) -> None:
@@ -129,7 +131,6 @@ def test_the_report_names_every_key(version: Version) -> None:
         assert any(f": {key} " in note for note in notes), key
     left_out = [note for note in notes if "left out" in note]
     assert any("preview_seed = '-1'" in note and "random" in note for note in left_out)
-    assert any("preview_sampling_method" in note and "DDIM" in note for note in left_out)
 
 
 def test_commands_read_the_tree_and_change_nothing(
@@ -184,8 +185,15 @@ def test_a_new_version_starts_with_its_settings(version: Version, webui: Path) -
         ("process_flip", "yes", "dataset", {}),
         ("preview_lora_multiplier", "0.5, 1,", "preview", {"weights": [0.5, 1.0]}),
         ("preview_lora_multiplier", "a", "preview", {}),
-        ("preview_seed", "7,8", "preview", {"seed": 7}),
-        ("preview_sampling_method", ["DPM++ 2M", "DDIM"], "preview", {"sampler": "DPM++ 2M"}),
+        ("preview_seed", "7,8", "preview", {"seed": [7, 8]}),
+        ("preview_seed", "7,-1", "preview", {}),
+        (
+            "preview_sampling_method",
+            ["DPM++ 2M Karras", "DDIM", "Restart"],
+            "preview",
+            {"sampler": ["DPM++ 2M Karras", "DDIM"]},
+        ),
+        ("preview_sampling_method", ["Restart"], "preview", {}),
         ("preview_sampling_method", [], "preview", {}),
         ("something_new", 1, "training", {}),
     ],

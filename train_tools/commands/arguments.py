@@ -8,15 +8,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.config_file import check
+from train_tools.arguments.families import FAMILIES, Family, family_named, family_of_script
+from train_tools.arguments.table import ARGUMENTS, argument_named
 from train_tools.commands.changes import add_pasted, say_overridden
 from train_tools.commands.options import add_common
 from train_tools.commands.output import Output, table
 from train_tools.errors import UsageError
 from train_tools.planning import page
-from train_tools.planning.argument import Argument
-from train_tools.planning.arguments import ARGUMENTS, argument_named
-from train_tools.planning.config_file import check
-from train_tools.planning.families import FAMILIES, Family, family_named, family_of_script
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.read import import_settings
 from train_tools.planning.pasted import parse_pasted

@@ -15,7 +15,8 @@ from train_tools.compare.board import read_board
 from train_tools.compare.checkpoints import checkpoint_named, find_checkpoints
 from train_tools.compare.curves import USUAL_SMOOTHING, read_curves
 from train_tools.compare.marks import CELL, CHECKPOINT, NONE, REJECT, STAR, Target, mark_history, set_mark
-from train_tools.compare.scores.service import read_scores, score
+from train_tools.compare.scores.document import read_scores
+from train_tools.compare.scores.service import score
 from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError
@@ -140,7 +141,7 @@ def mark(version: Version, arguments: argparse.Namespace, _out: Output) -> Answe
     if arguments.mark is None and arguments.note is None:
         raise UsageError("say --star, --reject, --clear or --note TEXT")
     if arguments.cell:
-        cell = service.cell_with(read_board(version), arguments.what)
+        cell = read_board(version).cell_with(arguments.what)
         target = Target(CELL, cell.key, cell.image)
     else:
         checkpoint = checkpoint_named(find_checkpoints(version), arguments.what)
@@ -182,8 +183,9 @@ def scores(version: Version, _arguments: argparse.Namespace, _out: Output) -> An
 
 def score_now(version: Version, arguments: argparse.Namespace, out: Output) -> Answer:
     changes = settings.parse_assignments(arguments.set)
-    chosen = settings.change(version, "score", ScoreSettings, changes)
+    chosen = settings.preview_change(version, "score", ScoreSettings, changes)
     done = score(version, chosen, words.progress(out))
+    settings.change(version, "score", ScoreSettings, changes)  # what worked is kept
     for fault in done.faults:
         out.say(fault)
     documents = read_scores(version)

@@ -10,7 +10,7 @@ from typing import Any
 
 from train_tools.commands.output import Output, table
 from train_tools.compare.advice import Advice
-from train_tools.compare.board import value_text
+from train_tools.compare.board import RUN, value_text
 from train_tools.compare.checkpoints import Checkpoint
 from train_tools.compare.curves import NOTE, Curves
 from train_tools.compare.marks import CHECKPOINT, REJECT, STAR
@@ -20,7 +20,7 @@ from train_tools.compare.table import EMPTY
 from train_tools.workspace.workspace import Version
 
 SIGNS = {STAR: "*", REJECT: "x", "": "+"}
-MOST_ROWS, MOST_COLUMNS, LONGEST_LABEL = 60, 16, 44
+MOST_ROWS, MOST_COLUMNS, LONGEST_LABEL = 60, 16, 60
 PROGRESS_S = 5.0
 
 
@@ -31,9 +31,12 @@ def board(found: Viewed) -> str:
     if not found.board.cells:
         return "no pictures yet; render some with `preview PROJECT VERSION`"
 
+    def text_of(name: str, value: Any) -> str:
+        return found.board.run_labels[value] if name == RUN else value_text(value)
+
     def labels(names: Sequence[str], keys: Sequence[tuple[int, ...]]) -> list[str]:
         return [
-            _short(" · ".join(value_text(axes[n].values[k]) for n, k in zip(names, key, strict=True)))
+            _short(" · ".join(text_of(n, axes[n].values[k]) for n, k in zip(names, key, strict=True)))
             or "all"
             for key in keys
         ]

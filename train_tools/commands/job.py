@@ -13,8 +13,10 @@ from types import FrameType
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.commands import data_jobs
+from train_tools.compare.board import read_board
 from train_tools.compare.scores.service import score
 from train_tools.compare.scores.settings import ScoreSettings
+from train_tools.compare.thumbnails import make_all
 from train_tools.dataset.progress import Progress
 from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.errors import TrainToolsError
@@ -30,6 +32,7 @@ from train_tools.execution.ticket import (
     Ticket,
     read_ticket,
 )
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace.lock import BusyError
@@ -93,9 +96,16 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
 
 def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
-    result = preview(version, settings, lambda p: tell(folder, p.done, p.total, p.error or p.text))
+    result = preview(
+        version,
+        settings,
+        lambda p: tell(folder, p.done, p.total, p.error or p.text),
+        bridge=renderer_of(version.root),
+    )
     for note in result.notes:
         events.say(folder, "warning", text=note)
+    # So that the board opens with pictures in their places.
+    make_all(version, read_board(version).cells)
     if result.sheet:
         events.say(folder, "checkpoint", file=str(result.sheet))
     return f"{len(result.failed)} errors; {result.failed[0]}" if result.failed else ""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.commands.options import add_common, add_set, add_version
 from train_tools.commands.output import Output, table
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS
 from train_tools.planning.presets import Preset, all_presets, delete, save
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Workspace

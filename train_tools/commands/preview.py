@@ -9,6 +9,7 @@ from typing import Any
 
 from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.preview import prompts, removal
 from train_tools.preview.service import PreviewResult, Progress, check, preview
 from train_tools.preview.settings import PreviewSettings
@@ -75,7 +76,7 @@ def _render(version: Version, chosen: PreviewSettings, out: Output, *, again: bo
             left = (now - started) / progress.done * (progress.total - progress.done)
             out.say(f"cells {progress.done}/{progress.total}, {left:.0f} s left")
 
-    result = preview(version, chosen, report, again=again)
+    result = preview(version, chosen, report, bridge=renderer_of(version.root), again=again)
     for note in result.notes:
         out.say(note)
     out.say(
@@ -106,7 +107,7 @@ def document_of(result: PreviewResult) -> dict[str, Any]:
 
 
 def _plan(version: Version, chosen: PreviewSettings, out: Output) -> int:
-    plan = check(version, chosen)
+    plan = check(version, chosen, renderer_of(version.root))
     pictures = {cell.path for cell in plan.cells}
     missing = sum(not path.is_file() for path in pictures)
     for note in plan.notes:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.values import parse_values
 from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output
-from train_tools.planning.arguments import ARGUMENTS
 from train_tools.planning.defaults import base_model_of
 from train_tools.planning.shapes import shapes_of
-from train_tools.planning.values import parse_values
 from train_tools.preview.regularisation import Generated, Report, Source, generate
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.commands.settings_catalogue import TITLES
-from train_tools.planning.arguments import ARGUMENTS
 from train_tools.planning.catalogue import SECTION as TRAINING
 from train_tools.workspace.catalogue import Entry
 

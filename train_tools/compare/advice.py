@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.table import KNOWN
+from train_tools.compare.block_advice import block_changes, text_encoder_weight
 from train_tools.compare.board import Board
 from train_tools.compare.checkpoints import Run
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import KNOWN
 from train_tools.preview.index import CellEntry
-from train_tools.preview.service import NOT_AN_AXIS
+from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.catalogue import as_text
 
 RATE = "learning_rate"
@@ -63,13 +64,17 @@ def advise(board: Board, cell: CellEntry) -> Advice:
         raise UsageError("that picture is the base model's alone; choose the best among those with the LoRA")
     changes: dict[str, str] = {}
     sentences: list[tuple[str, str]] = []
+    weight_te = cell.weight_te
+    if cell.block_weights:
+        weight_te *= text_encoder_weight(cell.block_weights)
+        changes, sentences = block_changes(cell.block_weights, run.arguments)
     if _is_self_tuning(run):
         sentences.append(_no_rates(str(run.arguments.get("optimizer_type"))))
     else:
-        for part, weight in ((UNET, cell.weight_unet), (TEXT_ENCODER, cell.weight_te)):
+        for part, weight in ((UNET, cell.weight_unet), (TEXT_ENCODER, weight_te)):
             _read(part, weight, run.arguments, changes, sentences)
-        if not sentences:
-            sentences.append(_AS_IT_IS)
+    if not sentences:
+        sentences.append(_AS_IT_IS)
     sentences += _at_the_edge(board, cell)
     if changes:
         changes = {**_that_run(board.runs, run), **changes}

@@ -6,18 +6,23 @@ every training argument in which the runs differ. One that has a single value is
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import time
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
+from train_tools.errors import UsageError
 from train_tools.preview.index import AXES, CellEntry, axes_of, index_file, read_index
-from train_tools.preview.service import NOT_AN_AXIS
+from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
+SHORTEST_KEY = 8
 RUN, EPOCH, STEP, FILE = "run", "epoch", "step", "checkpoint"
 PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
 
@@ -47,19 +52,42 @@ class Board:
         return next((axis for axis in self.axes if axis.name == name), None)
 
     @functools.cached_property
-    def number_of(self) -> Mapping[str, int]:
-        """A cell's number by its key; of those that share a picture the first."""
-        return {cell.key: number for number, cell in reversed(list(enumerate(self.cells)))}
+    def key_length(self) -> int:
+        """As many characters of a key as tell all pictures apart."""
+        keys = {cell.key for cell in self.cells}
+        longest = max(map(len, keys), default=0)
+        tells = (n for n in range(SHORTEST_KEY, longest) if len({key[:n] for key in keys}) == len(keys))
+        return next(tells, longest)
+
+    @functools.cached_property
+    def _by_short_key(self) -> Mapping[str, int]:
+        length = self.key_length
+        return {cell.key[:length]: number for number, cell in reversed(list(enumerate(self.cells)))}
+
+    def cell_with(self, key: str) -> CellEntry:
+        """By its key or the beginning of it; of those that share a picture the first.
+
+        Raises UsageError where there is none, or several pictures' keys begin so.
+        """
+        number = self._by_short_key.get(key[: self.key_length])
+        if number is not None and self.cells[number].key.startswith(key):
+            return self.cells[number]
+        found = {cell.key: cell for cell in self.cells if key and cell.key.startswith(key)}
+        if len(found) != 1:
+            raise UsageError(f"there is no picture {key!r}; look with `compare board`")
+        return next(iter(found.values()))
 
     @functools.cached_property
     def run_labels(self) -> Mapping[str, str]:
-        """What tells the runs apart, by their names: `Lion · 0.0001`; the name itself where nothing does."""
+        """What tells the runs apart, by their names: `Lion · lr 0.0001`; the name itself where nothing does."""
         training = [axis for axis in self.axes if axis.kind == TRAINING]
         labels = {run.name: run.name for run in self.runs}
         for cell, number in enumerate(self.owner):
             run = self.checkpoints[number].run
             if labels[run] == run and training:
-                labels[run] = " · ".join(value_text(axis.values[axis.column[cell]]) for axis in training)
+                labels[run] = " · ".join(
+                    _said(axis.name, axis.values[axis.column[cell]]) for axis in training
+                )
         return labels
 
 
@@ -69,6 +97,18 @@ def read_board(version: Version) -> Board:
     A cell whose checkpoint is gone is left out.
     """
     return _read(version, stamp_of(version))
+
+
+def cell_with(version: Version, key: str) -> CellEntry:
+    """As `Board.cell_with`; for dozens of pictures a second it looks for changes once a second alone."""
+    with contextlib.suppress(UsageError):
+        return _read(version, _stamp_of_second(version, int(time.monotonic()))).cell_with(key)
+    return read_board(version).cell_with(key)
+
+
+@functools.lru_cache(maxsize=3)
+def _stamp_of_second(version: Version, _second: int) -> tuple[Any, ...]:
+    return stamp_of(version)
 
 
 @functools.lru_cache(maxsize=3)
@@ -97,11 +137,8 @@ def make_board(runs: Sequence[Run], checkpoints: Sequence[Checkpoint], found: It
         if number is not None:
             cells.append(cell)
             owner.append(number)
-    axes = [
-        *_training_axes(runs, checkpoints, owner),
-        *_checkpoint_axes(checkpoints, owner),
-        *_picture_axes(cells),
-    ]
+    training = _training_axes(runs, checkpoints, owner)
+    axes = [*training, *_checkpoint_axes(checkpoints, owner, training), *_picture_axes(cells)]
     several = tuple(axis for axis in axes if len(axis.values) > 1)
     return Board(tuple(checkpoints), tuple(runs), tuple(cells), owner, several, _common(cells, several))
 
@@ -130,15 +167,21 @@ def _training_axes(
     return axes
 
 
-def _checkpoint_axes(checkpoints: Sequence[Checkpoint], owner: Sequence[int]) -> list[Axis]:
-    """Run and epoch, and what else is needed to tell checkpoints apart."""
+def _checkpoint_axes(
+    checkpoints: Sequence[Checkpoint], owner: Sequence[int], training: Sequence[Axis]
+) -> list[Axis]:
+    """Run and epoch, and what else is needed to tell checkpoints apart. Runs are in the order of their arguments."""
     shown = sorted(set(owner))
+    rank = {
+        checkpoints[number].run: (tuple(axis.column[cell] for axis in training), checkpoints[number].run)
+        for cell, number in enumerate(owner)
+    }
 
-    def axis(name: str, attribute: str) -> Axis:
+    def axis(name: str, attribute: str, order: Callable[[Any], Any] | None = None) -> Axis:
         values = {number: getattr(checkpoints[number], attribute) for number in shown}
-        return _of_checkpoints(name, CHECKPOINT, values, owner)
+        return _of_checkpoints(name, CHECKPOINT, values, owner, order)
 
-    axes = [axis(RUN, "run"), axis(EPOCH, "epoch")]
+    axes = [axis(RUN, "run", rank.__getitem__), axis(EPOCH, "epoch")]
     if not _tell_apart(axes, owner):
         # Between epochs (save_every_n_steps), or of files that say nothing.
         by_step = axis(STEP, "step")
@@ -150,9 +193,15 @@ def _tell_apart(axes: Sequence[Axis], owner: Sequence[int]) -> bool:
     return len(set(zip(*(axis.column for axis in axes), strict=True))) == len(set(owner))
 
 
-def _of_checkpoints(name: str, kind: str, values: Mapping[int, Any], owner: Sequence[int]) -> Axis:
+def _of_checkpoints(
+    name: str,
+    kind: str,
+    values: Mapping[int, Any],
+    owner: Sequence[int],
+    order: Callable[[Any], Any] | None = None,
+) -> Axis:
     """`values` by the checkpoint's number."""
-    table = sorted(set(values.values()), key=_order)
+    table = sorted(set(values.values()), key=order or _order)
     place = {value: number for number, value in enumerate(table)}
     of_checkpoint = {number: place[value] for number, value in values.items()}
     return Axis(name, kind, tuple(table), array("l", [of_checkpoint[number] for number in owner]))
@@ -173,6 +222,13 @@ def value_text(value: Any) -> str:
     if value is None:
         return "none"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _said(name: str, value: Any) -> str:
+    """A text speaks for itself, a number doesn't."""
+    if isinstance(value, str) and not value[:1].isdigit():
+        return value
+    return f"{ARGUMENTS[name].short if name in ARGUMENTS else name} {value_text(value)}"
 
 
 def _plain(value: Any) -> Any:

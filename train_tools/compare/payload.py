@@ -1,6 +1,7 @@
 """What the page gets of a board: shared tables and columns, a few bytes for each picture.
 
-Cells are numbers. `keys` is one text, `key_length` characters a cell; a thumbnail's address is made from it.
+Cells are numbers. `keys` is one text with the first `key_length` characters of each cell's key, from which a
+thumbnail's address is made.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ def board_document(board: Board, marks: Mapping[tuple[str, str], Mark]) -> dict[
     """Axes, runs, checkpoints and cells. Marks of cells stand by their number."""
     run_number = {run.name: number for number, run in enumerate(board.runs)}
     checkpoints = board.checkpoints
-    keys = [cell.key for cell in board.cells]
-    length = max(map(len, keys), default=0)
+    length = board.key_length
     marked = [marks.get((CHECKPOINT, c.id)) for c in checkpoints]
     return {
         "schema": 1,
@@ -42,12 +42,12 @@ def board_document(board: Board, marks: Mapping[tuple[str, str], Mark]) -> dict[
         },
         "cells": {
             "key_length": length,
-            "keys": "".join(key.ljust(length) for key in keys),
+            "keys": "".join(cell.key[:length].ljust(length) for cell in board.cells),
             "owner": list(board.owner),
             "mark": {
                 n: {"mark": mark.mark, "note": mark.note}
-                for n, key in enumerate(keys)
-                if (mark := marks.get((CELL, key)))
+                for n, cell in enumerate(board.cells)
+                if (mark := marks.get((CELL, cell.key)))
             },
             "error": {n: cell.error for n, cell in enumerate(board.cells) if cell.error},
         },

@@ -8,23 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from train_tools.compare import payload
+from train_tools.compare import history, payload
 from train_tools.compare.advice import Advice, advise
 from train_tools.compare.board import Board, read_board, stamp_of, value_text
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.compare.curves import NOTE, Curves
 from train_tools.compare.marks import CHECKPOINT, REJECT, STAR, Mark, read_marks
 from train_tools.compare.marks import FILE as MARKS_FILE
-from train_tools.compare.place import previews
+from train_tools.compare.place import PUBLISHED, previews
 from train_tools.compare.ranking import Rank
+from train_tools.compare.scores.document import FOLDER as SCORES
+from train_tools.compare.scores.document import read_scores
 from train_tools.compare.scores.measures import MEASURES
-from train_tools.compare.scores.service import FOLDER as SCORES
-from train_tools.compare.scores.service import read_scores, shown_by
+from train_tools.compare.scores.service import shown_by
 from train_tools.compare.table import Layout, Table, lay_out
 from train_tools.compare.votes import FILE as VOTES_FILE
 from train_tools.compare.votes import choose_pair, games_of, ranking
 from train_tools.errors import UsageError
-from train_tools.preview.index import CellEntry
 from train_tools.workspace.workspace import Version
 
 BY_STAR, BY_VOTES = "star", "votes"
@@ -66,7 +66,7 @@ def view_board(version: Version, view: View) -> Viewed:
 
 def stamp(version: Version) -> str:
     """Changes whenever what `document` gives does."""
-    told = [previews(version) / name for name in (MARKS_FILE, VOTES_FILE, SCORES)]
+    told = [previews(version) / name for name in (MARKS_FILE, VOTES_FILE, PUBLISHED, SCORES)]
     changes = [stamp_of(version), *(path.stat().st_mtime_ns if path.exists() else 0 for path in told)]
     return hashlib.sha256(repr(changes).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
@@ -77,7 +77,16 @@ def document(version: Version, viewed: Viewed) -> dict[str, Any]:
         "board": payload.board_document(viewed.board, viewed.marks),
         "table": payload.table_document(viewed.table),
         "scores": _score_columns(version, viewed.board),
+        "published": _published(version, viewed.board),
     }
+
+
+def _published(version: Version, board: Board) -> dict[int, list[str]]:
+    """Under which names checkpoints were kept, by their numbers."""
+    names: dict[str, list[str]] = {}
+    for record in history.read(version, PUBLISHED):
+        names.setdefault(str(record.get("checkpoint")), []).append(str(record.get("name")))
+    return {number: names[c.id] for number, c in enumerate(board.checkpoints) if c.id in names}
 
 
 def _values(board: Board, name: str, texts: Sequence[str]) -> list[Any]:
@@ -153,13 +162,6 @@ def _score_columns(version: Version, board: Board) -> list[dict[str, Any]]:
     return columns
 
 
-def cell_with(board: Board, key: str) -> CellEntry:
-    """By its key; raises UsageError where there is none."""
-    if key not in board.number_of:
-        raise UsageError(f"there is no picture {key!r}; look with `compare board`")
-    return board.cells[board.number_of[key]]
-
-
 def marked(version: Version) -> list[dict[str, Any]]:
     """What bears a mark or a note, with the name that it has today."""
     names = {c.id: c.name for c in find_checkpoints(version)}
@@ -220,8 +222,9 @@ def curves_document(found: Sequence[Curves], smoothing: float) -> dict[str, Any]
 def advice_for(version: Version, key: str, run: str = "") -> Advice:
     """Read off the picture of that key; a picture without LoRA is every run's, so `run` may say whose."""
     board = read_board(version)
-    cells = [cell for cell in board.cells if cell.key == key and run in ("", cell.run)]
-    return advise(board, cells[0] if cells else cell_with(board, key))
+    found = board.cell_with(key)
+    own = [cell for cell in board.cells if cell.key == found.key and cell.run == run]
+    return advise(board, own[0] if own else found)
 
 
 def advice_document(found: Advice) -> dict[str, Any]:

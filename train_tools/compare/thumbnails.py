@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.compare.place import picture_path
+from train_tools.errors import TrainToolsError
 from train_tools.preview.index import CellEntry
 from train_tools.workspace.workspace import Version
 
@@ -18,12 +19,7 @@ def cell_thumbnail(version: Version, cell: CellEntry, side: int = SIDE) -> Path:
     """The WebP file; raises UsageError with one sentence where there is no whole picture."""
     from train_tools.dataset.thumbnails import thumbnail
 
-    if cell.error:
-        raise UsageError(cell.error)
-    source = version.folder / cell.image
-    if not source.is_file():
-        raise UsageError(f"{cell.image} is missing; render the preview again")
-    return thumbnail(version, source, side)
+    return thumbnail(version, picture_path(version, cell), side)
 
 
 def make_all(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from train_tools.dataset.origin import portable
 from train_tools.errors import UsageError
-from train_tools.workspace.files import move_to_trash, replace, require_inside
+from train_tools.workspace.files import move_to_trash, require_inside
 from train_tools.workspace.tree import UPLOADS
 from train_tools.workspace.workspace import Version
 
@@ -55,7 +55,7 @@ def keep(version: Version, batch: str, path: str, file: Path) -> None:
     place = folder.joinpath(*_parts(path))
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        replace(file, require_inside(place, folder))
+        file.replace(require_inside(place, folder))  # not made sure: what a power cut takes is sent again
     except OSError as error:
         raise UsageError(
             f"{path} can't be kept under that name ({error.strerror}); rename it and send it again"

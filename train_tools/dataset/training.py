@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +60,12 @@ def training_images(folder: Path) -> list[TrainingImage]:
     for concept_folder in folders_in(folder):
         match = REPEATS_FOLDER.fullmatch(concept_folder.name)
         if match and int(match[1]) > 0:
-            paths = sorted(path for path in concept_folder.iterdir() if is_trained(path))
+            with os.scandir(
+                concept_folder
+            ) as entries:  # which knows files from folders without a look at each
+                paths = sorted(
+                    Path(entry.path) for entry in entries if entry.is_file() and has_picture_name(entry.name)
+                )
             found += [TrainingImage(path, match[2], int(match[1])) for path in paths]
     return found
 
@@ -85,7 +91,11 @@ def beside(images: Sequence[TrainingImage], reg: Sequence[TrainingImage]) -> lis
 
 
 def is_trained(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return has_picture_name(path.name) and path.is_file()
+
+
+def has_picture_name(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
 def fingerprint(images: Sequence[TrainingImage]) -> str:

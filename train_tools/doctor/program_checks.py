@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.base_family import base_family
+from train_tools.arguments.families import FAMILIES
 from train_tools.doctor.finding import FAIL, OK, WARN, Finding
 from train_tools.environment import host_record, record, self_check
 from train_tools.environment.machine import TURING, Machine
@@ -14,8 +16,6 @@ from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scr
 from train_tools.environment.status import ABSENT, MAKING, READY, EnvironmentStatus
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.lora.safetensors_header import read_header
-from train_tools.planning.base_family import base_family
-from train_tools.planning.families import FAMILIES
 from train_tools.workspace import toml
 
 HOSTS_TRIED = {"webui": (1, 10), "forge": (0, 0)}

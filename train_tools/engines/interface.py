@@ -34,7 +34,7 @@ class Engine(Protocol):
         """One reason for each argument that it can't honour; empty where it can train the run."""
 
     def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
-        """Why it can't train on a base model of this family of planning.families; "" is one that is unknown."""
+        """Why it can't train on a base model of this family of arguments.families; "" is one that is unknown."""
 
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
         """Equal for runs that one process may train at once; different for all runs where it takes one at a time."""

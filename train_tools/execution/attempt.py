@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.checkpoints import checkpoint_names
 from train_tools.engines.interface import Engine
 from train_tools.execution import run_record
 from train_tools.execution.supervise import last_lines
 from train_tools.execution.verify import problems
-from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.measured import add_measurement, kind_of
 from train_tools.workspace.run_folder import RunRecord
 

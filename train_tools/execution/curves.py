@@ -27,7 +27,13 @@ def scalars(run_folder: Path) -> dict[str, Curve]:
 
 def _curves(values: Iterable[Scalar]) -> dict[str, Curve]:
     by_tag: dict[str, dict[int, float]] = {}
+    process = 0
     for scalar in values:
+        if scalar.process != process:  # what the one before did after this one's begin was done again
+            process = scalar.process
+            for tag, of_tag in by_tag.items():
+                if not Scalar(tag, 0, 0).is_of_epoch:
+                    by_tag[tag] = {step: v for step, v in of_tag.items() if step <= scalar.begin}
         by_tag.setdefault(scalar.tag, {})[scalar.step] = scalar.value
     return {
         tag: ([step for step, _ in points], [value for _, value in points])

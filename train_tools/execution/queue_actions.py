@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.table import argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 from train_tools.execution.queue import CANCEL, ENDED, GIVE_WAY, PAUSE, PAUSED, Entry, Queue
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
 from train_tools.execution.train import refuse_impossible
-from train_tools.planning.arguments import argument_named
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan
-from train_tools.planning.values import parse_values
 from train_tools.workspace import settings
 from train_tools.workspace.files import free_name, time_stamp
 from train_tools.workspace.workspace import Version

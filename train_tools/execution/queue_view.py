@@ -20,6 +20,7 @@ from train_tools.execution.varying import labels
 from train_tools.workspace.run_folder import RECORD
 
 TAIL_BYTES = 16_384  # of events.jsonl: enough for the latest step or progress
+SWEEP_S = 15.0  # between two looks at the folders of what has ended, which somebody may have deleted
 LOOK_AT_WORKERS_S = 1.0  # between two looks whether a lane's lock is held
 
 Document = dict[str, Any]
@@ -69,11 +70,16 @@ class QueueView:
         self._known: dict[int, _Known] = {}
         self._labels: dict[str, tuple[Signature | None, dict[int, str]]] = {}
         self._workers: dict[str, tuple[float, bool, bool]] = {}
+        self._swept = float("-inf")
+        self._is_sweeping = True
         self._turn = threading.Lock()
 
     def look(self) -> Look:
         with self._turn:
             rows, flags = self.queue.overview()
+            now = self._clock()
+            self._is_sweeping = now - self._swept >= SWEEP_S
+            self._swept = now if self._is_sweeping else self._swept
             known = {row.id: self._document(row) for row in rows}
             self._known = known
             self._label(known)
@@ -83,8 +89,10 @@ class QueueView:
 
     def _document(self, row: Row) -> _Known:
         folder = self.queue.folder_of(row)
-        signature = (row, *(_stat(folder / name) for name in (RECORD, TICKET, EVENTS)))
         old = self._known.get(row.id)
+        if old is not None and row.done and old.signature[0] == row and not self._is_sweeping:
+            return old
+        signature = (row, *(_stat(folder / name) for name in (RECORD, TICKET, EVENTS)))
         # Whether a process is alive stands in no file.
         if old is not None and old.signature == signature and old.document["state"] != "running":
             return old

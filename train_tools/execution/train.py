@@ -59,7 +59,7 @@ def train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
     refuse_impossible(plan)
     if not plan.packs:
         return []
-    with training(version.shared_folder.parent) as is_free:
+    with training(version.root) as is_free:
         if not is_free:
             raise UsageError(
                 "something is being trained already; add these runs to the queue with `queue add`, or wait until "

@@ -150,11 +150,9 @@ class Worker:
             wishes.append(self._wish([entry.id for entry, _ in jobs], can_pause=kind == TRAIN))
             return wishes[-1]
 
-        host_memory = (
-            memory_of_host(self._queue.folder.parent, say) if kind == TRAIN else contextlib.nullcontext()
-        )
+        alone = memory_of_host(self._queue.folder.parent, say) if kind == TRAIN else contextlib.nullcontext()
         try:
-            with host_memory:
+            with alone:
                 code = supervise.supervise(engine, [a.folder for a in attempts], started, heard, wish)
         except KeyboardInterrupt:
             for attempt in attempts:

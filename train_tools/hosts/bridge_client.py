@@ -38,6 +38,12 @@ def find(root: Path) -> BridgeClient | None:
         return None  # a file that a host which was killed left behind
 
 
+def renderer_of(root: Path) -> BridgeClient | None:
+    """The host that makes pictures for `root`; None where there is none, or it can't."""
+    client = find(root)
+    return client if client is not None and client.capabilities().get("render") is None else None
+
+
 @contextmanager
 def memory_of_host(root: Path, warn: Callable[[str], None]) -> Iterator[None]:
     """For a training: without the host's model on the GPU, where a host runs for `root` and can do that.

@@ -18,9 +18,15 @@ from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING
 from train_tools.environment.start import base_python
 from train_tools.hosts import modules
 from train_tools.hosts.interface import KEEP, SHARE, WAIT, Folders
+from train_tools.hosts.webui import Webui
 
 SECTION = ("train_tools", "Train Tools")
+CATEGORY = "training"  # since version 1.8 the page is divided; older ones don't look
 PREFIX = "train_tools_"
+HIDDEN = (
+    "Folder, environment and mirrors can't be changed while this webui is open to others: start it without --share and "
+    "--listen, or with --enable-insecure-extension-access."
+)
 MODES = {
     "unload it, pictures wait until the training ends": WAIT,
     "unload it, pictures load it again beside the training": SHARE,
@@ -30,7 +36,7 @@ MODES = {
 
 @dataclass(frozen=True)
 class Option:
-    """One line of the settings page."""
+    """One line of the settings page. With one that is `owners_alone` whoever may set it could run programs here."""
 
     name: str
     default: str
@@ -38,6 +44,7 @@ class Option:
     info: str = ""
     choices: tuple[str, ...] = ()
     needs_reload: bool = False
+    owners_alone: bool = True
 
 
 OPTIONS = (
@@ -54,26 +61,44 @@ OPTIONS = (
     Option("hugging_face", "", "Mirror of Hugging Face", "its address; empty: the official site"),
     Option(
         "model_while_training", next(iter(MODES)), "The webui's model while a run trains", choices=tuple(MODES),
+        owners_alone=False,
     ),
     Option(
-        "gpus", "", "GPUs for training", "their numbers, as 1 or 0,1; empty: all that the webui sees", needs_reload=True
+        "gpus", "", "GPUs for training", "their numbers, as 1 or 0,1; empty: all that the webui sees",
+        needs_reload=True, owners_alone=False,
     ),
 )  # fmt: skip
 
 
 def add_to_settings_page() -> None:
-    """Called by the webui each time it builds its settings page."""
-    gradio = importlib.import_module("gradio")
+    """Called by the webui each time it builds its settings page.
 
+    A webui that is open to others hides what only its owner may set; it then refuses to change it by any way, and
+    what was set before stays.
+    """
+    gradio = importlib.import_module("gradio")
     shared = importlib.import_module("modules.shared")
+    is_exposed = Webui().is_exposed()
+    if is_exposed and hasattr(shared, "OptionHTML"):
+        shared.opts.add_option(f"{PREFIX}note", _in_section(shared.OptionHTML(HIDDEN)))
     for option in OPTIONS:
-        more = (gradio.Radio, {"choices": list(option.choices)}) if option.choices else ()
-        info = shared.OptionInfo(option.default, option.label, *more, section=SECTION)
+        component, more = gradio.Textbox, dict[str, Any]()
+        if option.choices:
+            component, more = gradio.Radio, {"choices": list(option.choices)}
+        if is_exposed and option.owners_alone:
+            more["visible"] = False
+        info = _in_section(shared.OptionInfo(option.default, option.label, component, more))
         if option.info and hasattr(info, "info"):
             info = info.info(option.info)
         if option.needs_reload and hasattr(info, "needs_reload_ui"):
             info = info.needs_reload_ui()
         shared.opts.add_option(PREFIX + option.name, info)
+
+
+def _in_section(info: Any) -> Any:
+    info.section = SECTION
+    info.category_id = CATEGORY
+    return info
 
 
 def text(name: str) -> str:

@@ -17,7 +17,6 @@ from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostE
 from train_tools.hosts.webui_captioners import captioners
 from train_tools.hosts.webui_memory import memory_lent, memory_of
 
-RENDERER = "train_tools.hosts.webui_render"
 KINDS = {"is_sdxl": "sdxl", "is_sd3": "sd3", "is_sd2": "sd2", "is_sd1": "sd1"}
 
 
@@ -38,8 +37,7 @@ class Webui:
             "base models": modules.part("sd_models", "checkpoints_list") is not None,
             "samplers": bool(self.samplers()),
             "schedulers": bool(self.schedulers()),
-            "render": bool(modules.part("processing", "process_images") and modules.anywhere(RENDERER))
-            and _has_lock(),
+            "render": modules.part("processing", "process_images") is not None and _has_lock(),
             "captioners": bool(self.captioners()) and _has_lock(),
             "memory": memory_of() is not None and _has_lock(),
             "progress": modules.part("shared", "state") is not None,
@@ -88,10 +86,9 @@ class Webui:
         return captioners()
 
     def render(self, request: Mapping[str, Any]) -> bytes:
-        renderer = modules.anywhere(RENDERER)
-        if renderer is None:
-            raise HostError(f"no picture can be made: {WITHOUT['render']}")
-        return bytes(renderer.render(request))
+        from train_tools.hosts.webui_render import render
+
+        return render(request)
 
     def memory_lent(self, mode: str) -> AbstractContextManager[None]:
         return memory_lent(mode)

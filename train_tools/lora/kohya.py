@@ -38,7 +38,8 @@ class LoraFile:
             )
             if down is None or up is None or down.numel() != down.shape[0] * down.shape[1]:
                 raise TrainToolsError(
-                    f"{self.path.name}: {name} is no plain LoRA module; only networks.lora is read"
+                    f"{self.path.name}: {name} is no plain LoRA module; only networks.lora is read "
+                    "without a webui (renderer=host)"
                 )
             alpha = self.tensors.get(f"{name}.alpha")
             found[name] = (
@@ -122,6 +123,7 @@ def rank_and_alpha(file: LoraFile) -> tuple[int, float]:
     found = {(len(down), alpha) for down, _, alpha in file.modules.values()}
     if len(found) != 1:
         raise TrainToolsError(
-            f"{file.path.name} has modules of differing rank or alpha, which can't be rendered packed"
+            f"{file.path.name} has modules of differing rank or alpha, which can't be rendered "
+            "without a webui (renderer=host)"
         )
     return found.pop()

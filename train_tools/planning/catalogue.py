@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.options import RULES, SOURCES
+from train_tools.arguments.table import ARGUMENTS, KNOWN, argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument
-from train_tools.planning.arguments import ARGUMENTS, KNOWN, argument_named
-from train_tools.planning.options import RULES, SOURCES
-from train_tools.planning.values import parse_values
 from train_tools.workspace.catalogue import Entry, as_text
 
 SECTION = "training"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from train_tools.planning.base_family import UNKNOWN, BaseFamily
-from train_tools.planning.dependencies import broken
-from train_tools.planning.families import FAMILIES
+from train_tools.arguments.base_family import UNKNOWN, BaseFamily
+from train_tools.arguments.dependencies import broken
+from train_tools.arguments.families import FAMILIES
 from train_tools.planning.findings import Finding, Findings, Severity
 from train_tools.planning.images import Dataset, bucket_counts, bucket_rule
 

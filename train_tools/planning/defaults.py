@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.planning.arguments import ARGUMENTS, KNOWN
-from train_tools.planning.families import FAMILIES
+from train_tools.arguments.families import FAMILIES
+from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.small_models import base_model_file
 
 # Defaults that suit a base model better than the table's, by the model's file.
@@ -33,7 +33,7 @@ ROWS = tuple(ARGUMENTS[name] for name in KNOWN if name in ARGUMENTS)
 def defaults_for(base_model: str, family: str = "") -> dict[str, Any]:
     """Every argument's value where nobody set it, for a run on `base_model`, in the table's order.
 
-    `family` is a name of planning.families; "" where the base model's is unknown.
+    `family` is a name of arguments.families; "" where the base model's is unknown.
 
     Arguments that Train Tools chooses are added later, those that are old names of others never.
     """

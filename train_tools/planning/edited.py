@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.config_file import flattened
+from train_tools.arguments.options import SOURCES
+from train_tools.arguments.table import ARGUMENTS, KNOWN, argument_named, why_not
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument
-from train_tools.planning.arguments import ARGUMENTS, KNOWN, argument_named, why_not
-from train_tools.planning.config_file import flattened
-from train_tools.planning.options import SOURCES
 from train_tools.planning.setting_text import one_text, quoted
-from train_tools.planning.values import parse_values
 from train_tools.workspace import toml
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.base_family import BaseFamily, base_family
+from train_tools.arguments.checkpoints import checkpoint_names
+from train_tools.arguments.table import argument_named
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import argument_named
-from train_tools.planning.base_family import BaseFamily, base_family
-from train_tools.planning.checkpoints import checkpoint_names
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
 from train_tools.planning.existing import ExistingRuns, Place

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.text import split
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument
-from train_tools.planning.arguments import ARGUMENTS
 from train_tools.planning.rules import parse_override
-from train_tools.planning.text import split
-from train_tools.planning.values import parse_values
 from train_tools.small_models import base_model_file
 
 CODE = "it names Python code that would be run"
@@ -54,7 +54,9 @@ NAMES = frozenset({
     "network_args", "t5xxl_device", "t5xxl_dtype",
 })  # fmt: skip
 # Settings of other parts that name a model by folder or hub id.
-OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({"captioning": ("model", "wd_model")})
+OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "captioning": ("model", "wd_model"), "score": ("scorer",),
+})  # fmt: skip
 # Read as plain numbers and words (ast.literal_eval), or looked up among what is there.
 HARMLESS = frozenset({
     "optimizer_args", "lr_scheduler_args", "base_weights_multiplier", "metadata_is_negative_embedding",

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.table import argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import argument_named
-from train_tools.planning.values import parse_values
 
 MOST_RUNS = 100_000
 

@@ -86,7 +86,7 @@ TEXT_OF = {"flux": CLIP_L, "sd3": CLIP_L + CLIP_G}
 
 
 def targets_of(shapes: Mapping[str, Shape], family: str) -> Targets:
-    """`shapes` by the tensors' names; `family` is one of planning.families, "" where unknown."""
+    """`shapes` by the tensors' names; `family` is one of arguments.families, "" where unknown."""
     return _of_transformer(shapes, family) if family in BLOCKS else _of_unet(shapes)
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from train_tools.planning.arguments import KNOWN
+from train_tools.arguments.table import KNOWN
 
 # Always in the name, in this order, as users of sd-webui-train-tools know it.
 IN_EVERY_NAME = (

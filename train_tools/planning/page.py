@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from train_tools.planning.argument import Argument, Dependency
-from train_tools.planning.arguments import ARGUMENTS, SUBJECTS
-from train_tools.planning.families import ALL
+from train_tools.arguments.argument import Argument, Dependency
+from train_tools.arguments.families import ALL
+from train_tools.arguments.table import ARGUMENTS, SUBJECTS
 
 TITLES = {
     "model": "Base model and captions' encoders",

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.table import ARGUMENTS, KNOWN, did_you_mean
+from train_tools.arguments.text import split
+from train_tools.arguments.values import parse_one, parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.argument import Argument
-from train_tools.planning.arguments import ARGUMENTS, KNOWN, did_you_mean
 from train_tools.planning.command_line import Word, read_command_line
-from train_tools.planning.text import split
-from train_tools.planning.values import parse_one, parse_values
 from train_tools.workspace.settings import WORDS
 
 # Word processors and web pages turn two hyphens into a dash.

@@ -7,18 +7,18 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from train_tools.arguments.options import OPTIONS, RULES
+from train_tools.arguments.table import KNOWN, argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.engines.registry import engine_named, engines_named
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import KNOWN, argument_named
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.grid import MOST_RUNS, make_grid
 from train_tools.planning.lora_size import LoraShape
 from train_tools.planning.memory import memory_bytes
-from train_tools.planning.options import OPTIONS, RULES
 from train_tools.planning.rules import parse_exclusion, parse_override
 from train_tools.planning.timing import Clock
-from train_tools.planning.values import parse_values
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS, argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS, argument_named
-from train_tools.planning.values import parse_values
 from train_tools.workspace import toml
 from train_tools.workspace.files import move_to_trash, write_text
 from train_tools.workspace.names import check_name

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.table import argument_named
+from train_tools.arguments.text import split, unquoted
+from train_tools.arguments.values import parse_one
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import argument_named
-from train_tools.planning.text import split, unquoted
-from train_tools.planning.values import parse_one
 
 CONDITION = re.compile(r"(\w+)(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
 NUMBERS = ("int", "float", "int_or_ratio")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from train_tools.planning.argument import Argument
+from train_tools.arguments.argument import Argument
 from train_tools.workspace.catalogue import as_text
 
 
 def setting_text(argument: Argument, value: Any) -> str:
-    """`planning.values.parse_values` reads the same values from it."""
+    """`arguments.values.parse_values` reads the same values from it."""
     if not isinstance(value, (list, tuple)):
         return as_text(value)
     if argument.kind != "list":
@@ -27,7 +27,7 @@ def one_text(argument: Argument, value: Any) -> str:
         return _joined(value)
     text = as_text(value)
     is_word = argument.kind == "str" and not argument.choices and isinstance(value, str)
-    return quoted(text) if is_word and (argument.separator in text or text.lower() == "none") else text
+    return quoted(text) if is_word and argument.separator in text else text
 
 
 def quoted(text: str) -> str:

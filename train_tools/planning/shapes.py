@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_tools.arguments.base_family import base_family
 from train_tools.dataset.buckets import BucketRule
-from train_tools.planning.base_family import base_family
 from train_tools.planning.defaults import base_model_of, complete, defaults_for
 from train_tools.planning.grid import make_grid
 from train_tools.planning.images import bucket_rule

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,9 @@ class Recipe:
 
     @functools.cached_property
     def key(self) -> str:
-        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        # Not by asdict, which copies deeply: there are tens of thousands.
+        depends = {field.name: getattr(self, field.name) for field in fields(self)}
+        text = json.dumps(depends, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

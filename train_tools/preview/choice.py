@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
+from train_tools.arguments.argument import row
+from train_tools.arguments.text import split
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.argument import row
-from train_tools.planning.text import split
-from train_tools.planning.values import parse_values
 
 WORDS = re.compile(r"(all|last|first|every)(?:\s+(\d+))?")
 EPOCHS = row("checkpoints", "int", 0, "epochs", minimum=0)

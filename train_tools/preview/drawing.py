@@ -5,13 +5,15 @@ The first two axes are columns and rows, the others pages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from train_tools.errors import UsageError
 from train_tools.workspace.workspace import Version
 
 from .index import AXES, CellEntry, SheetEntry, axes_of
@@ -21,6 +23,8 @@ from .sheet import Difference, Place, Sheet, draw, pages
 
 # Which axis comes first in the sheets of checkpoints; the others follow as in AXES.
 IN_CHECKPOINT = ("weight", "weight_unet", "weight_te", "prompt")
+NOT_IN_SHEETS = ("batch_cells", "automatic", "automatic_lane", "difference", "sheet_format")
+NOT_IN_GRIDS = (*NOT_IN_SHEETS, "runs", "checkpoints", "sheet_axes")
 MOST_PAGES = 60  # of one sheet; more is for the board
 WORDS = {
     "epoch": "epoch {}", "weight": "LoRA weight {}", "weight_unet": "UNet weight {}",
@@ -53,12 +57,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawer:
-    """`labels` tell runs apart, by their folders' names. `name` is in the names of all files."""
+    """`labels` tell runs apart, by their folders' names. `before` are the sheets that the index knows, by file.
+
+    `new` are the keys of the pictures that weren't there then. `notes` are for the person who asked.
+    """
 
     version: Version
     settings: PreviewSettings
     labels: Mapping[str, str]
-    name: str
+    before: Mapping[str, SheetEntry]
+    new: AbstractSet[str]
+    notes: list[str] = field(default_factory=list)  # what wasn't drawn
 
     def checkpoint_sheets(self, folder: Path, cells: Sequence[Shown]) -> list[SheetEntry]:
         """LoRA weight x prompt of one checkpoint, where sd-webui-train-tools puts it."""
@@ -69,17 +78,14 @@ class Drawer:
         title = f"{Path(entry.checkpoint).stem} · epoch {entry.epoch} · {entry.run}"
         tables = self._tables(cells, names[:1], names[1:2] or ["prompt"], names[2:], title)
         tables = [replace(table, run=entry.run, checkpoint=entry.checkpoint) for table in tables]
-        return self._draw(tables, folder, f"xyz_grid-{self.name}")
+        return self._draw(tables, folder, f"xyz_grid-{name_of(self.settings, NOT_IN_GRIDS)}")
 
     def run_sheets(self, cells: Sequence[Shown]) -> list[SheetEntry]:
         """All runs at one glance: epochs beside each other, a row for each prompt and run, at the largest weight.
 
-        With `sheet_axes` as they say. Raises UsageError for an axis that there isn't.
+        With `sheet_axes` as they say.
         """
         chosen = list(self.settings.sheet_axes)
-        for name in chosen:
-            if name not in AXES:
-                raise UsageError(f"sheet_axes: there is no axis {name!r}; there are: {', '.join(AXES)}")
         weights = ("weight", "weight_unet", "weight_te")
         if not set(chosen) & set(weights):
             largest = max((s.entry.weight_unet + s.entry.weight_te for s in cells), default=0)
@@ -91,7 +97,9 @@ class Drawer:
         rest = [name for name in present if name not in (*columns, *rows)]
         title = f"{self.version.project} {self.version.name}"
         tables = self._tables(cells, columns, rows or ["run"], rest, title)
-        return self._draw(tables, self.version.folder / "previews", f"sheet-{self.name}")
+        return self._draw(
+            tables, self.version.folder / "previews", f"sheet-{name_of(self.settings, NOT_IN_SHEETS)}"
+        )
 
     def _tables(
         self, cells: Sequence[Shown], columns: list[str], rows: list[str], rest: list[str], title: str
@@ -115,26 +123,33 @@ class Drawer:
                 found, key=lambda key: [ranks.get(n, {}).get(v, v) for n, v in zip(names, key, strict=True)]
             )
 
+        texts = texts_of(cells)
         result = []
         for page in ordered(rest, cells):
             on_page = [shown for shown in cells if place(rest)(shown) == page]
             across, down = ordered(columns, on_page), ordered(rows, on_page)
             found = {(place(rows)(shown), place(columns)(shown)): shown for shown in on_page}
-            values = {name: self._label(name, value) for name, value in zip(rest, page, strict=True)}
+            values = {name: self._label(name, value, texts) for name, value in zip(rest, page, strict=True)}
+            shared = self._same(on_page, [*columns, *rows, *rest])
+            lines = [" · ".join([title, *values.values(), *shared])]
+            if "prompt" not in (*columns, *rows, *rest):
+                lines = [lines[0], *_prompt_of(on_page)]
             result.append(
                 Table(
-                    "", "", " · ".join([title, *values.values(), *self._same(on_page, [*columns, *rows, *rest])]),
-                    values, tuple(self._labels(columns, key) for key in across),
-                    tuple(self._labels(rows, key) for key in down),
+                    "", "", "\n".join(lines), values,
+                    tuple(self._labels(columns, key, texts) for key in across),
+                    tuple(self._labels(rows, key, texts) for key in down),
                     tuple(tuple(found.get((row, column)) for column in across) for row in down),
                 )
             )  # fmt: skip
         return result
 
-    def _labels(self, names: list[str], values: tuple[Any, ...]) -> str:
-        return "\n".join(self._label(name, value) for name, value in zip(names, values, strict=True))
+    def _labels(self, names: list[str], values: tuple[Any, ...], texts: Mapping[str, str]) -> str:
+        return "\n".join(self._label(name, value, texts) for name, value in zip(names, values, strict=True))
 
-    def _label(self, name: str, value: Any) -> str:
+    def _label(self, name: str, value: Any, texts: Mapping[str, str]) -> str:
+        if name == "prompt":
+            return texts.get(value, value)
         if name == "run":
             return self.labels.get(value, value)
         if name == "base_model":
@@ -147,10 +162,15 @@ class Drawer:
         entry = cells[0].entry
         names = [name for name in ("weight", "sampler", "steps", "cfg_scale", "seed") if name not in but]
         equal = [n for n in names if all(getattr(s.entry, n) == getattr(entry, n) for s in cells)]
-        return [self._label(name, getattr(entry, name)) for name in equal]
+        return [self._label(name, getattr(entry, name), {}) for name in equal]
 
     def _draw(self, tables: Sequence[Table], folder: Path, name: str) -> list[SheetEntry]:
         made = []
+        if len(tables) > MOST_PAGES:
+            self.notes.append(
+                f"{tables[0].title.splitlines()[0]}: of {len(tables)} pages the first {MOST_PAGES} are drawn; "
+                "every cell is in the index"
+            )
         for number, table in enumerate(tables[:MOST_PAGES], start=1):
             own = name if len(tables) == 1 else f"{name}-{number}"
             made += list(self._write(table, folder, own, is_difference=False))
@@ -168,11 +188,9 @@ class Drawer:
             self.settings.sheet_format, (f".{self.settings.sheet_format}",)
         )
         for number, part in enumerate(parts, start=1):
-            picture = draw(part.sheet)
             for ending in endings:
                 path = folder / f"{name if len(parts) == 1 else f'{name}-page-{number}'}{ending}"
-                save(picture, path)
-                yield SheetEntry(
+                made = SheetEntry(
                     file=path.relative_to(self.version.folder).as_posix(),
                     run=table.run,
                     checkpoint=table.checkpoint,
@@ -186,6 +204,34 @@ class Drawer:
                     ),
                     difference=is_difference,
                 )
+                if not self._is_drawn(made, path):
+                    save(draw(part.sheet), path)
+                yield made
+
+    def _is_drawn(self, sheet: SheetEntry, path: Path) -> bool:
+        """Whether an earlier preview drew just this; thousands of checkpoints may be as they were."""
+        keys = {key for row in sheet.cells for key in row if key}
+        return self.before.get(sheet.file) == sheet and not keys & self.new and path.is_file()
+
+
+def name_of(settings: PreviewSettings, without: Collection[str]) -> str:
+    """What is in the names of files: a hash of the settings on which they depend."""
+    depends = {name: value for name, value in asdict(settings).items() if name not in without}
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _prompt_of(cells: Sequence[Shown]) -> list[str]:
+    """As it was rendered; none where there are several."""
+    texts = {shown.entry.text for shown in cells}
+    return list(texts) if len(texts) == 1 else []
+
+
+def texts_of(cells: Sequence[Shown]) -> dict[str, str]:
+    """What stands for a prompt: as it was rendered, where that is the same in all cells."""
+    found: dict[str, set[str]] = {}
+    for shown in cells:
+        found.setdefault(shown.entry.prompt, set()).add(shown.entry.text)
+    return {prompt: next(iter(texts)) for prompt, texts in found.items() if len(texts) == 1}
 
 
 def _place(shown: Shown | None, is_difference: bool) -> Place:

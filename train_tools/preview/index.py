@@ -206,7 +206,8 @@ def write_index(version: Version, index: Index) -> None:
 
 
 def as_text(index: Index) -> str:
-    cells = [asdict(cell) for cell in index.cells]
+    names = [f.name for f in fields(CellEntry)]
+    cells = [{name: getattr(cell, name) for name in names} for cell in index.cells]
     common = _common(cells)
     lines = [_json({name: value for name, value in cell.items() if name not in common}) for cell in cells]
     parts = {

@@ -14,6 +14,7 @@ from train_tools.workspace.workspace import Version
 from . import block_weights
 from .cells import Cell, Checkpoint, Recipe, Run, find_checkpoints, find_runs, model_identity
 from .choice import chosen_checkpoints, chosen_names
+from .index import AXES
 from .prompts import Asked, asked_for, read_list, resolved
 from .settings import PreviewSettings
 
@@ -62,6 +63,9 @@ def plan_cells(version: Version, settings: PreviewSettings, renderer: str) -> Pr
         )
     for text in settings.block_weights:
         block_weights.parse(text)
+    for name in settings.sheet_axes:
+        if name not in AXES:
+            raise UsageError(f"sheet_axes: there is no axis {name!r}; there are: {', '.join(AXES)}")
     asked = asked_for(version, settings)
     maker = _Maker(version, settings, asked, renderer, functools.cache(lambda name: read_list(version, name)))
     rows = tuple(Row(checkpoint, tuple(maker.cells(checkpoint))) for checkpoint in chosen)

@@ -43,7 +43,7 @@ class Renderer(Protocol):
 
 
 class Bridge(Protocol):
-    """A webui that renders for us; `hosts.bridge_client` has one."""
+    """A webui that renders for us, as `hosts.bridge_client.BridgeClient`."""
 
     def render(self, request: Mapping[str, Any]) -> bytes:
         """A PNG with the webui's infotext; raises TrainToolsError. `hosts.webui_render` has the request's keys."""

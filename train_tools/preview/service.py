@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from train_tools.workspace.workspace import Version
 
-from .cells import Cell, Run
+from .cells import Cell
 from .drawing import Drawer, Shown
-from .index import CellEntry, Index, RunEntry, SheetEntry, changing, write_index
+from .index import CellEntry, Index, SheetEntry, changing, write_index
 from .pictures import save
 from .plan import BASE_FOLDER, PreviewPlan, plan_cells
 from .removal import set_aside
 from .renderer import Bridge, Outcome, Renderer, renderer_for
+from .runs import run_entries, run_labels, unique_runs
 from .settings import PreviewSettings
-
-# Arguments that name a run's own files; they differ between all runs and say nothing about them.
-NOT_AN_AXIS = {"output_dir", "output_name", "logging_dir", "training_comment", "log_prefix"}
 
 
 @dataclass(frozen=True)
@@ -87,13 +82,21 @@ def preview(
     pictures = {cell.path: cell for cell in plan.cells}
     missing = [cell for path, cell in pictures.items() if not path.is_file()]
     errors: dict[Path, str] = {}
+    runs = unique_runs(plan)
     try:
         _render(renderer, missing, errors, report)
     finally:
         # Also of what was cut off: what is rendered is shown.
         entries = [_entry(version, cell, errors) for cell in plan.cells]
-        _keep(version, settings, plan, entries, [])
-    sheets = _draw(version, settings, plan, entries)
+        before = _keep(version, settings, plan, entries, [])
+    drawer = Drawer(
+        version,
+        settings,
+        labels=dict(zip((run.folder.name for run in runs), run_labels(runs), strict=True)),
+        before={sheet.file: sheet for sheet in before.sheets},
+        new={cell.recipe.key for cell in missing},
+    )
+    sheets = _draw(drawer, plan, entries)
     _keep(version, settings, plan, entries, sheets)
     paths = [version.folder / sheet.file for sheet in sheets]
     return PreviewResult(
@@ -102,7 +105,7 @@ def preview(
         rendered=len(missing) - len(errors),
         kept=len(pictures) - len(missing),
         failed=_sentences(pictures, errors),
-        notes=plan.notes,
+        notes=(*plan.notes, *drawer.notes),
         renderer=renderer.name,
     )
 
@@ -120,8 +123,14 @@ def _render(renderer: Renderer, missing: Sequence[Cell], errors: dict[Path, str]
             save(outcome.picture, cell.path, outcome.infotext)
         report(Progress(done, len(missing), words_of(cell), outcome.error))
 
-    if missing:
-        renderer.render(missing, finished)
+    whole = []
+    for cell in missing:
+        if cell.recipe.has_lora and cell.checkpoint.error:
+            finished(Outcome(cell, None, error=cell.checkpoint.error))
+        else:
+            whole.append(cell)
+    if whole:
+        renderer.render(whole, finished)
 
 
 def words_of(cell: Cell) -> str:
@@ -173,19 +182,13 @@ def _entry(version: Version, cell: Cell, errors: dict[Path, str]) -> CellEntry:
         height=recipe.height,
         renderer=recipe.renderer,
         image=cell.path.relative_to(version.folder).as_posix() if is_there else "",
-        error="" if is_there else errors.get(cell.path, "not rendered yet"),
+        error="" if is_there else errors.get(cell.path, ""),
         step=checkpoint.step,
     )
 
 
-def _draw(
-    version: Version, settings: PreviewSettings, plan: PreviewPlan, entries: Sequence[CellEntry]
-) -> list[SheetEntry]:
-    runs = unique_runs(plan)
-    name = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode()).hexdigest()[:8]
-    labels = dict(zip((run.folder.name for run in runs), run_labels(runs), strict=True))
-    drawer = Drawer(version, settings, labels, name)
-    shown = [_shown(version, cell, entry) for cell, entry in zip(plan.cells, entries, strict=True)]
+def _draw(drawer: Drawer, plan: PreviewPlan, entries: Sequence[CellEntry]) -> list[SheetEntry]:
+    shown = [_shown(drawer.version, cell, entry) for cell, entry in zip(plan.cells, entries, strict=True)]
     sheets: list[SheetEntry] = []
     start = 0
     for row in plan.rows:
@@ -201,59 +204,43 @@ def _shown(version: Version, cell: Cell, entry: CellEntry) -> Shown:
     return Shown(entry, cell.path if entry.image else None, base if base.is_file() else None)
 
 
-def unique_runs(plan: PreviewPlan) -> list[Run]:
-    return list({row.checkpoint.run.folder: row.checkpoint.run for row in plan.rows}.values())
-
-
 def _keep(
     version: Version,
     settings: PreviewSettings,
     plan: PreviewPlan,
     entries: Sequence[CellEntry],
     sheets: Sequence[SheetEntry],
-) -> None:
-    """Adds to the index what was rendered; what stood there of other cells stays, as long as its picture does."""
+) -> Index:
+    """Adds to the index what was rendered and what failed; returns the index of before.
+
+    What stood there of other cells stays as long as its picture does, and an error until its checkpoint is tried
+    again or gone.
+    """
+    tried = {(entry.run, entry.checkpoint) for entry in entries}
+
+    def may_stay(failed: CellEntry) -> bool:
+        file = version.trains / failed.run / failed.checkpoint
+        return (failed.run, failed.checkpoint) not in tried and file.is_file()
+
     with changing(version) as before:
         cells = {
-            cell.place: cell for cell in before.cells if cell.error or (version.folder / cell.image).is_file()
+            cell.place: cell
+            for cell in before.cells
+            if (version.folder / cell.image).is_file() or (cell.error and may_stay(cell))
         }
-        cells |= {entry.place: entry for entry in entries}
+        # One that is neither there nor failed was cut off before its turn.
+        cells |= {entry.place: entry for entry in entries if entry.image or entry.error}
         there = {sheet.file: sheet for sheet in before.sheets if (version.folder / sheet.file).is_file()}
         there |= {sheet.file: sheet for sheet in sheets}
         named = {cell.run for cell in cells.values()}
-        runs = {run.name: run for run in before.runs if run.name in named}
-        runs |= {run.name: run for run in run_entries(unique_runs(plan))}
+        runs = [run for run in run_entries(version, plan, before) if run.name in named]
         index = Index(
             time.time(),
             asdict(settings),
             plan.notes,
-            tuple(runs.values()),
+            tuple(runs),
             tuple(cells.values()),
             tuple(there.values()),
         )
         write_index(version, index)
-
-
-def run_entries(runs: Sequence[Run]) -> list[RunEntry]:
-    names = differing_arguments(runs)
-    return [
-        RunEntry(
-            run.folder.name, label, str(run.base_model), run.trigger, {n: run.arguments.get(n) for n in names}
-        )
-        for run, label in zip(runs, run_labels(runs), strict=True)
-    ]
-
-
-def run_labels(runs: Sequence[Run]) -> list[str]:
-    """What tells the runs apart: the arguments that differ between them, e.g. `optimizer_type Lion`."""
-    axes = differing_arguments(runs)
-    return ["\n".join(f"{n} {_text(run.arguments.get(n))}" for n in axes) or run.folder.name for run in runs]
-
-
-def differing_arguments(runs: Sequence[Run]) -> list[str]:
-    names = sorted({name for run in runs for name in run.arguments} - NOT_AN_AXIS)
-    return [n for n in names if len({repr(run.arguments.get(n)) for run in runs}) > 1]
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+        return before

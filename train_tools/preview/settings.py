@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from train_tools.planning.argument import Kind, row
-from train_tools.planning.values import parse_values
+from train_tools.arguments.argument import Kind, row
+from train_tools.arguments.values import parse_values
 from train_tools.workspace.settings import setting, validate
 
 RENDERERS = ("auto", "host", "diffusers")

@@ -23,12 +23,12 @@ INK = (32, 33, 36)
 FAINT = (150, 152, 156)
 PAPER = (255, 255, 255)
 EMPTY = (243, 244, 246)
-DIFFERENCE = 3  # by what differences are multiplied, as small ones can't be seen
+DIFFERENCE = 2  # by what differences are multiplied, as small ones can't be seen
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much `picture` differs from `base`, pixel by pixel and colour by colour; black: not at all."""
+    """How much `picture` differs from `base`, pixel by pixel; black: not at all, white: by half of all or more."""
 
     picture: Path
     base: Path
@@ -195,5 +195,7 @@ def _opened(place: Place) -> Image.Image | None:
         picture, base = _opened(place.picture), _opened(place.base)
         assert picture is not None
         assert base is not None
-        return ImageChops.difference(picture, base).point(lambda value: min(255, value * DIFFERENCE))
+        red, green, blue = ImageChops.difference(picture, base).split()
+        most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+        return most.point(lambda value: min(255, value * DIFFERENCE)).convert("RGB")
     return None if isinstance(place, str) else place

@@ -1,7 +1,7 @@
 """Lines of text in any script: fonts that stand in for each other, right-to-left scripts in their order.
 
-Arabic letters are joined and right-to-left text is put into visual order by arabic-reshaper and python-bidi, so that
-it is the same whatever layout engine Pillow was built with.
+Arabic letters are joined and right-to-left text is put into visual order by arabic-reshaper and python-bidi: Pillow's
+own engine for that isn't everywhere, and knows nothing of several fonts in a line.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from PIL import ImageDraw, ImageFont
 TEXT_SIZE = 14
 LINE_HEIGHT = TEXT_SIZE + 4
 RIGHT_TO_LEFT = ("R", "AL")
+MARKS = ("Mn", "Mc", "Me")  # categories of what belongs to the letter before it
 NOWHERE = "\uffff"  # in no font: it shows as the box for what is missing
 # Files of packages that the environment brings, in the order in which a letter is looked for.
 PACKAGED = (
@@ -58,13 +59,14 @@ def clusters(word: str) -> list[str]:
     """Letters with the marks that belong to them."""
     found: list[str] = []
     for character in word:
-        if found and unicodedata.combining(character):
+        if found and unicodedata.category(character) in MARKS:
             found[-1] += character
         else:
             found.append(character)
     return found
 
 
+@lru_cache(maxsize=1 << 16)
 def width_of(line: str) -> int:
     """In pixels, rounded up."""
     return int(sum(font.getlength(piece) for font, piece in pieces(line))) + 1 if line else 0
@@ -102,17 +104,24 @@ def is_right_to_left(line: str) -> bool:
 @lru_cache(maxsize=4096)
 def pieces(line: str) -> tuple[tuple[ImageFont.FreeTypeFont, str], ...]:
     """The line from left to right as it is drawn, in pieces of one font each."""
+    is_ordered = _has_right_to_left(line)
     shown = in_visual_order(line)
     chosen: list[int] = []
     for character in shown:
-        neutral = character.isspace() or unicodedata.combining(character)
-        chosen.append(chosen[-1] if neutral and chosen else _font_with(character))
+        belongs = chosen and unicodedata.category(character) in MARKS
+        chosen.append(chosen[-1] if belongs else _font_with(character))
+    # Order and shapes are settled where there are right-to-left letters; elsewhere Pillow's best engine shapes.
+    fonts = _fonts(ImageFont.Layout.BASIC) if is_ordered else _fonts()
     groups = groupby(zip(chosen, shown, strict=True), key=lambda pair: pair[0])
-    return tuple((_fonts()[number], "".join(c for _, c in group)) for number, group in groups)
+    return tuple((fonts[number], "".join(c for _, c in group)) for number, group in groups)
+
+
+def _has_right_to_left(line: str) -> bool:
+    return any(unicodedata.bidirectional(character) in RIGHT_TO_LEFT for character in line)
 
 
 def in_visual_order(line: str) -> str:
-    if not any(unicodedata.bidirectional(character) in RIGHT_TO_LEFT for character in line):
+    if not _has_right_to_left(line):
         return line
     reshaper, bidi = _module("arabic_reshaper"), _module("bidi")
     joined = reshaper.reshape(line) if reshaper else line
@@ -126,19 +135,20 @@ def _module(name: str) -> Any:
 
 @lru_cache(maxsize=8192)
 def _font_with(character: str) -> int:
-    """The first font that has the character; the first of all where none has."""
+    """The first font that has the character; the first of all where none has, and for blanks."""
+    if character.isspace():
+        return 0
     for number, font in enumerate(_fonts()):
         if bytes(font.getmask(character)) != bytes(font.getmask(NOWHERE)) or character == NOWHERE:
             return number
     return 0
 
 
-@lru_cache(maxsize=1)
-def _fonts() -> tuple[ImageFont.FreeTypeFont, ...]:
+@lru_cache(maxsize=2)
+def _fonts(layout: ImageFont.Layout | None = None) -> tuple[ImageFont.FreeTypeFont, ...]:
     """All that are there; Pillow's own where there is none."""
     files = [path for package, names in PACKAGED for path in _in_package(package, names)]
     files += [path for path in INSTALLED if path.is_file()]
-    layout = ImageFont.Layout.BASIC  # order and shapes are settled already
     fonts = tuple(
         ImageFont.truetype(str(path), TEXT_SIZE, layout_engine=layout) for path in dict.fromkeys(files)
     )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.base_family import BaseFamily
 from train_tools.dataset.census import Census
-from train_tools.planning.base_family import BaseFamily
 from train_tools.publish.settings import PublishSettings
 
 # What the webui's card offers as "sd version"; others it shows as written.

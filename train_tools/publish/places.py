@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from train_tools.compare import history
-from train_tools.publish.service import FILE
+from train_tools.compare.place import PUBLISHED
 from train_tools.workspace.workspace import Version
 
 OWN = "published"  # below <root>/train_tools, for who has no webui
@@ -15,6 +15,6 @@ def known_folders(version: Version, root: Path, host_folder: Path | None) -> lis
     """The webui's, those used before (the last first), and one of our own, which is made."""
     own = root.absolute() / "train_tools" / OWN
     own.mkdir(parents=True, exist_ok=True)
-    used = [Path(str(record.get("folder"))) for record in reversed(history.read(version, FILE))]
+    used = [Path(str(record.get("folder"))) for record in reversed(history.read(version, PUBLISHED))]
     found = [*([host_folder] if host_folder else []), *used, own]
     return [folder for folder in dict.fromkeys(found) if folder.is_dir()]

@@ -6,12 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from train_tools.arguments.base_family import UNKNOWN, BaseFamily, base_family
 from train_tools.compare import history
 from train_tools.compare.board import Board, read_board
 from train_tools.compare.checkpoints import Checkpoint
+from train_tools.compare.place import PUBLISHED, picture_path
 from train_tools.dataset.census import take_census
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.planning.base_family import UNKNOWN, BaseFamily, base_family
 from train_tools.preview.index import CellEntry
 from train_tools.publish import card
 from train_tools.publish.files import NewFiles, taken
@@ -22,7 +23,6 @@ from train_tools.workspace.names import check_name
 from train_tools.workspace.tree import check_room, copy_file
 from train_tools.workspace.workspace import Version
 
-FILE = "published.jsonl"
 SPARE_BYTES = 50_000_000  # for pictures, cards and a disk that isn't filled to the brim
 LARGEST_PREVIEW = 1024  # pixels, the longest side of the picture beside it
 NO_LINK = "it is a copy: no hard link can be made there"
@@ -75,7 +75,7 @@ def publish(version: Version, request: Request, settings: PublishSettings) -> Pu
         made = files.appear()
     history.append(
         version,
-        FILE,
+        PUBLISHED,
         {
             "checkpoint": request.checkpoint.id,
             "of": request.checkpoint.name,
@@ -121,13 +121,11 @@ def request_for(
 ) -> Request:
     """With the picture of that key, or the best one; and the newest of the checkpoint's sheets."""
     board = read_board(version)
-    cell = next((c for c in board.cells if cell_key and c.key == cell_key and c.image), None)
-    if cell_key and cell is None:
-        raise UsageError(f"there is no preview picture {cell_key!r}; choose another")
+    cell = board.cell_with(cell_key) if cell_key else picture_of(board, checkpoint)
     images = checkpoint.path(version).with_suffix("") / "images"
     sheets = sorted(images.glob("xyz_grid-*.png"), key=os.path.getmtime)
     return Request(
-        checkpoint, folder, name, cell or picture_of(board, checkpoint), sheets[-1] if sheets else None
+        checkpoint, folder, name, cell if cell and cell.image else None, sheets[-1] if sheets else None
     )
 
 
@@ -164,8 +162,8 @@ def _prepare_side(
 ) -> None:
     """What stands beside the LoRA. A picture that can't be read is left out, and said."""
     name = request.name
-    picture = version.folder / request.cell.image if request.cell else None
-    if _prepare_picture(files, f"{name}.preview.png", picture, LARGEST_PREVIEW, notes) == "":
+    shown = picture_path(version, request.cell) if request.cell else None
+    if _prepare_picture(files, f"{name}.preview.png", shown, LARGEST_PREVIEW, notes) == "":
         notes.append("there is no preview picture for the card; render a preview first, or give one later")
     files.prepare(f"{name}.json", lambda path: write_json(path, card.webui_card(subject, settings)))
     if not settings.card:

@@ -8,6 +8,7 @@ for braces themselves, as in sd-scripts.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -74,7 +75,7 @@ class Caption:
         """The file's text; `parse(text).text == text`."""
         return self.head + "".join(line.text + line.ending for line in self.lines)
 
-    @property
+    @functools.cached_property
     def tags(self) -> list[str]:
         """All tags of all lines in their order, a wildcard as one."""
         return [tag for line in self.lines for block in line.blocks for tag in block]
@@ -135,6 +136,7 @@ def joined(blocks: Sequence[Block]) -> str:
     return ", ".join(SECONDARY_SEPARATOR.join(block) for block in blocks)
 
 
+@functools.lru_cache(maxsize=100_000)
 def comparable(tag: str) -> str:
     """Equal for tags that mean the same: letter case (CLIP knows none), blanks in a row, escaped brackets."""
     return " ".join(ESCAPED.sub(r"\1", tag).split()).casefold()

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.base_family import BaseFamily, base_family
+from train_tools.arguments.families import BASE, FAMILIES
+from train_tools.arguments.table import KNOWN
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import KNOWN
-from train_tools.planning.base_family import BaseFamily, base_family
 from train_tools.planning.defaults import defaults_for
 from train_tools.planning.expand import PlannedRun
-from train_tools.planning.families import BASE, FAMILIES
 from train_tools.planning.findings import Finding
 from train_tools.planning.fixes import Runs, fix_for
 from train_tools.planning.names import base_name
@@ -26,7 +26,8 @@ from train_tools.planning.presets import Preset, combined
 from train_tools.planning.setting_text import one_text
 from train_tools.ui.texts import texts
 
-KEPT = 8  # plans; one of 10,000 runs holds about 30 MB
+# Plans that are kept, and the runs of all of them together; 10,000 take about 30 MB.
+LEAST, MOST, MOST_RUNS = 2, 24, 40_000
 MOST_FINDINGS = 50
 MOST_REASONS = 5
 
@@ -46,25 +47,27 @@ class Kept:
 
 
 class Plans:
-    """The newest of each page (`owner`), the least used forgotten first."""
+    """The newest ones of all pages. A page may still ask for runs of the plan before the one that it got last."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._plans: dict[str, tuple[int, Kept]] = {}
+        self._plans: dict[int, Kept] = {}
         self._guard = threading.Lock()
 
-    def keep(self, owner: str, kept: Kept) -> int:
+    def keep(self, kept: Kept) -> int:
         with self._guard:
-            self._plans.pop(owner, None)
             number = next(self._numbers)
-            self._plans[owner] = (number, kept)
-            while len(self._plans) > KEPT:
+            self._plans[number] = kept
+            while len(self._plans) > LEAST and (len(self._plans) > MOST or self._runs() > MOST_RUNS):
                 self._plans.pop(next(iter(self._plans)))
         return number
 
+    def _runs(self) -> int:
+        return sum(len(kept.plan.runs) for kept in self._plans.values())
+
     def find(self, number: int) -> Kept:
-        """Raises UsageError where another plan has taken its place."""
-        found = next((kept for known, kept in list(self._plans.values()) if known == number), None)
+        """Raises UsageError where newer plans have taken its place."""
+        found = self._plans.get(number)
         if found is None:
             raise UsageError("This plan is out of date; it is being made anew.")
         return found
@@ -87,6 +90,7 @@ def summary(kept: Kept) -> dict[str, Any]:
         "runs": len(plan.runs),
         "to_train": len(waiting),
         "packs": len(plan.packs),
+        "engines": Counter(run.engine for run in plan.runs),
         "states": Counter(run.state for run in plan.runs),
         "impossible": len(impossible),
         "reasons": reasons.most_common(MOST_REASONS),

@@ -6,15 +6,20 @@ import dataclasses
 from typing import Any
 
 from train_tools.captioning.settings import CaptioningSettings
+from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.execution.queue import Entry
 from train_tools.execution.queue_edit import PLACED
-from train_tools.execution.ticket import CAPTION, PREVIEW, TRAIN
+from train_tools.execution.ticket import CAPTION, PREVIEW, SCORE, TRAIN
 from train_tools.planning.catalogue import training_entries
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import catalogue, settings
 from train_tools.workspace.workspace import Version
 
-JOBS = {CAPTION: ("captioning", CaptioningSettings), PREVIEW: ("preview", PreviewSettings)}
+JOBS = {
+    CAPTION: ("captioning", CaptioningSettings),
+    PREVIEW: ("preview", PreviewSettings),
+    SCORE: ("score", ScoreSettings),
+}
 
 
 def changeable(entry: Entry) -> list[tuple[catalogue.Entry, str]]:

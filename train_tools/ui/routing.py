@@ -159,9 +159,12 @@ async def _json(request: Request) -> Any:
         if len(data) > LARGEST_JSON:
             raise HTTPException(413, "The request is too large.")
     try:
-        return json.loads(data) if data else None
-    except ValueError as error:
+        found = json.loads(data) if data else None
+        if b"\\u" in data:  # half a character, which no file and no answer can hold
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The request isn't JSON.") from error
+    return found
 
 
 async def _answer(handle: Handle, call: Call) -> Response:

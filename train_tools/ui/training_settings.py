@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from train_tools.arguments.options import RULES
+from train_tools.arguments.table import KNOWN, argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import KNOWN, argument_named
 from train_tools.planning.catalogue import SECTION, check_training
-from train_tools.planning.options import RULES
 from train_tools.planning.rules import parse_exclusion, parse_override
 from train_tools.planning.setting_text import setting_text
-from train_tools.planning.values import parse_values
 from train_tools.workspace import settings
 from train_tools.workspace.lock import writing
 from train_tools.workspace.workspace import Version

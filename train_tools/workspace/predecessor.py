@@ -23,7 +23,9 @@ ALWAYS = (
     "optimizer_args='weight_decay=0.1 betas=0.9,0.99', resolution=512,512"
 )
 PLACES = ("train_data_dir", "reg_data_dir", "output_dir", "output_name", "logging_dir")
-SAMPLERS = ("DDIM", "Euler", "DPM++ 2M")
+# Those that are rendered without a webui; a scheduler may stand behind.
+SAMPLERS = ("DDIM", "Euler", "Euler a", "Heun", "DPM2", "DPM++ 2M", "DPM++ 2M SDE", "UniPC")
+SCHEDULERS = (" Karras", " Exponential")
 
 
 class NotMappedError(Exception):
@@ -170,22 +172,27 @@ def repeats(value: Any) -> int:
     return -1 if whole(value) < 0 else whole(value)
 
 
-def first(value: Any) -> int | float:
-    """Of `20,24,28`; our sheets compare runs, epochs, prompts and weights."""
-    return number(str(value).split(",")[0])
+def numbers(value: Any) -> list[int | float]:
+    """Of `20,24,28`: an axis."""
+    return [number(item) for item in str(value).split(",") if item.strip()]
 
 
-def seed(value: Any) -> int | float:
-    if first(value) < 0:
+def seeds(value: Any) -> list[int | float]:
+    if any(seed < 0 for seed in numbers(value)):
         raise NotMappedError("a random seed makes pictures that can't be compared; preview.seed is taken")
-    return first(value)
+    return numbers(value)
 
 
-def sampler(value: Any) -> str:
+def samplers(value: Any) -> list[str]:
     names = value if isinstance(value, list) else [value]
-    if not names or names[0] not in SAMPLERS:
+    known = [name for name in names if isinstance(name, str) and _without_scheduler(name) in SAMPLERS]
+    if not known:
         raise NotMappedError(f"previews are rendered with {', '.join(SAMPLERS)}; preview.sampler is taken")
-    return str(names[0])
+    return known
+
+
+def _without_scheduler(name: str) -> str:
+    return next((name.removesuffix(end) for end in SCHEDULERS if name.endswith(end)), name)
 
 
 RULES: Mapping[str, Rule] = {
@@ -219,16 +226,14 @@ RULES: Mapping[str, Rule] = {
     "train_mixed_precision": Rule("training", "mixed_precision", text),
     "train_base_on_sd_v2": Rule("training", "v2", yes_or_no),
     "preview_txt2img_prompt": Rule("preview", "prompts", lambda value: [text(value)]),
-    "preview_txt2img_negative_prompt": Rule("preview", "negative_prompt", text),
-    "preview_sampling_method": Rule("preview", "sampler", sampler),
-    "preview_sampling_steps": Rule("preview", "steps", first),
+    "preview_txt2img_negative_prompt": Rule("preview", "negative_prompt", lambda value: [text(value)]),
+    "preview_sampling_method": Rule("preview", "sampler", samplers),
+    "preview_sampling_steps": Rule("preview", "steps", numbers),
     "preview_width": Rule("preview", "width", whole),
     "preview_height": Rule("preview", "height", whole),
-    "preview_cfg_scale": Rule("preview", "cfg_scale", first),
-    "preview_seed": Rule("preview", "seed", seed),
-    "preview_lora_multiplier": Rule(
-        "preview", "weights", lambda value: [float(item) for item in str(value).split(",") if item.strip()]
-    ),
+    "preview_cfg_scale": Rule("preview", "cfg_scale", numbers),
+    "preview_seed": Rule("preview", "seed", seeds),
+    "preview_lora_multiplier": Rule("preview", "weights", lambda value: list(map(float, numbers(value)))),
 }
 
 LEFT_OUT: Mapping[str, str] = {

@@ -29,7 +29,10 @@ def load(path: Path) -> dict[str, Any]:
 
 def loads(text: str) -> dict[str, Any]:
     """Raises ValueError where `text` isn't TOML."""
-    result: dict[str, Any] = reader().loads(text)
+    try:
+        result: dict[str, Any] = reader().loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     return result
 
 

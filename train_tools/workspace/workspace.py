@@ -66,7 +66,7 @@ class Version:
     @property
     def shared_folder(self) -> Path:
         """`<root>/train_tools`, which all projects share."""
-        return self.folder.parents[3]
+        return self.root / "train_tools"
 
     @property
     def settings_file(self) -> Path:
@@ -92,8 +92,10 @@ class Workspace:
 
     def project(self, name: str) -> Project:
         """Raises UsageError where there is none, naming those that are."""
-        for project in self.projects():
-            if project.name == name:
+        # Only a name that is listed there is joined; all projects are looked up one by one in a summary.
+        if name in names_in(self.projects_folder) and not name.startswith("."):
+            project = Project(name, self.projects_folder / name)
+            if project.folder.is_dir():
                 require_inside(project.folder, self.root)
                 require_inside(project.versions_folder, self.root)
                 return project
@@ -158,7 +160,7 @@ def make_folder(folder: Path) -> None:
 
 def names_in(folder: Path) -> list[str]:
     """Everything there, files too: a new folder may collide with any of it."""
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return sorted(os.listdir(folder)) if folder.is_dir() else []  # noqa: PTH208 - for thousands, twice as quick
 
 
 def folders_in(folder: Path) -> list[Path]:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from train_tools.compare.board import Board, read_board
-from train_tools.compare.place import previews
+from train_tools.compare.place import picture_path, previews
 from train_tools.compare.scores import measures
+from train_tools.compare.scores.document import FOLDER, document
 from train_tools.compare.scores.embedder import Embedder
-from train_tools.compare.scores.overfit import RULE, Values, overfit_from
 from train_tools.compare.scores.settings import SIMPLE, ScoreSettings
 from train_tools.compare.scores.vectors import Vectors, content_key
 from train_tools.dataset.training import training_images
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.preview.index import AXES, CellEntry
-from train_tools.workspace.files import read_json, write_json
+from train_tools.workspace.files import write_json
 from train_tools.workspace.workspace import Version
 
-FOLDER = "scores"
 LORA = re.compile(r"<lora:[^>]*>")
 Report = Callable[[int, int, str], None]
 
@@ -71,7 +70,7 @@ def score(version: Version, settings: ScoreSettings, report: Report) -> Scored:
     embedder = embedder_named(settings.scorer)
     vectors = Vectors(previews(version) / FOLDER / f"{embedder.identity}.npz")
     training = {content_key(image.path): image.path for image in trained}
-    shown = {picture.key: version.folder / board.cells[number].image for number, picture in chosen}
+    shown, missing = _paths(version, board, chosen)
     total, done = len(vectors.missing({**training, **shown})), 0
 
     def advance(count: int) -> None:
@@ -80,7 +79,7 @@ def score(version: Version, settings: ScoreSettings, report: Report) -> Scored:
         report(done, total, "")
 
     with embedder:
-        faults = vectors.add({**training, **shown}, embedder, settings.pictures_at_once, advance)
+        faults = missing | vectors.add({**training, **shown}, embedder, settings.pictures_at_once, advance)
         pictures = [picture for _, picture in chosen if picture.key in vectors]
         known = {key: path for key, path in training.items() if key in vectors}
         if not known or not pictures:
@@ -88,23 +87,10 @@ def score(version: Version, settings: ScoreSettings, report: Report) -> Scored:
         values, nearest = _measure(pictures, list(known), vectors, embedder)
     vectors.save({**training, **shown})
     names = [path.name for path in known.values()]
-    document = _document(board, embedder, settings, values)
-    document["nearest"] = {key: [names[number], round(cosine, 5)] for key, number, cosine in nearest}
-    write_json(previews(version) / FOLDER / f"{embedder.identity}.json", document)
+    found = document(board, embedder, settings, values)
+    found["nearest"] = {key: [names[number], round(cosine, 5)] for key, number, cosine in nearest}
+    write_json(previews(version) / FOLDER / f"{embedder.identity}.json", found)
     return Scored(embedder.identity, len(values), len(pictures), tuple(faults.values()))
-
-
-def read_scores(version: Version) -> list[dict[str, Any]]:
-    """The documents of all models that looked, the newest first; damaged ones are left out."""
-    found = []
-    for path in (previews(version) / FOLDER).glob("[!.]*.json"):
-        try:
-            document = read_json(path)
-        except (OSError, TrainToolsError):
-            continue
-        if isinstance(document, dict) and document.get("schema") == 1:
-            found.append(document)
-    return sorted(found, key=lambda document: -float(document.get("time", 0)))
 
 
 def _triggers(version: Version) -> list[str]:
@@ -125,6 +111,19 @@ def _pictures(board: Board, weight: float, triggers: Sequence[str]) -> list[tupl
         there = f"there are: {'; '.join(weights)}" if weights else "render a preview first"
         raise UsageError(f"there are no pictures of LoRA weight {weight:g}; {there}")
     return found
+
+
+def _paths(
+    version: Version, board: Board, chosen: Sequence[tuple[int, _Picture]]
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """By key; and a sentence for each picture that isn't there."""
+    found, missing = {}, {}
+    for number, one in chosen:
+        try:
+            found[one.key] = picture_path(version, board.cells[number])
+        except UsageError as error:
+            missing[one.key] = str(error)
+    return found, missing
 
 
 def shown_by(cell: CellEntry) -> tuple[Any, ...]:
@@ -178,47 +177,3 @@ def _add_prompts(
         if picture.text:
             cosine = measures.to_own_prompt(row[None], prompts[place[picture.text]][None])[0]
             values[picture.checkpoint][measures.PROMPT][picture.what] = float(cosine)
-
-
-def _document(
-    board: Board, embedder: Embedder, settings: ScoreSettings, values: Mapping[int, Values]
-) -> dict[str, Any]:
-    found = {}
-    for number, own in values.items():
-        summaries = {name: measures.summary(list(of.values())) for name, of in own.items()}
-        found[board.checkpoints[number].id] = {
-            name: {
-                "mean": round(s.mean, 5),
-                "error": None if s.error is None else round(s.error, 5),
-                "count": s.count,
-            }
-            for name, s in summaries.items()
-        }
-    return {
-        "schema": 1,
-        "time": round(time.time(), 3),
-        "model": embedder.identity,
-        "title": embedder.title,
-        "weight": settings.scored_weight,
-        "checkpoints": found,
-        "overfit": _hints(board, values),
-        "rule": RULE,
-    }
-
-
-def _hints(board: Board, values: Mapping[int, Values]) -> dict[str, Any]:
-    """By run: the checkpoint from which on it seems to overfit, and the best before."""
-    by_run: dict[str, list[int]] = defaultdict(list)
-    for number, checkpoint in enumerate(board.checkpoints):
-        if number in values:
-            by_run[checkpoint.run].append(number)
-    hints = {}
-    for run, numbers in by_run.items():
-        hint = overfit_from([values[number] for number in numbers])
-        if hint is not None:
-            hints[run] = {
-                "from": board.checkpoints[numbers[hint.place]].id,
-                "best": board.checkpoints[numbers[hint.best]].id,
-                "by": hint.by,
-            }
-    return hints

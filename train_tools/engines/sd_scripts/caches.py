@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS, SUBJECTS
 from train_tools.dataset.training import TrainingImage, fingerprint, training_images
-from train_tools.planning.arguments import ARGUMENTS, SUBJECTS
 from train_tools.workspace.files import replace, temporary_sibling, write_text
 
 RECIPE = 1  # raised when a folder is laid out otherwise

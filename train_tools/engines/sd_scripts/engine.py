@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.config_file import faults
 from train_tools.engines.sd_scripts.family import family_of
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder
-from train_tools.planning.config_file import faults
 
 HOW_TO_GET_IT = (
     f"make it with `python -m train_tools env create`, or name a checkout in {SD_SCRIPTS_VARIABLE}"

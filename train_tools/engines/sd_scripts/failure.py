@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 EXCEPTION = re.compile(r"((?:\w+\.)*\w*(?:Error|Exception|Interrupt|NotFound|StopIteration))(?::\s*(.*))?$")
+OF_LAUNCHERS = ("ChildFailedError", "CalledProcessError")  # accelerate's, behind the script's own
 # What it prints -> what that means; the first that fits. Groups of the pattern stand in the sentence as {0}, {1}.
 KNOWN: tuple[tuple[str, str], ...] = (
     (r"No data found", "sd-scripts found no images to train; look whether the dataset is processed and not empty"),
@@ -31,7 +32,7 @@ def reason(lines: Sequence[str], exit_code: int) -> str:
             groups = [group for group in found.groups() if group]
             return sentence.format(*groups) if groups else sentence.replace(" ({0})", "")
     for number, line in reversed(list(enumerate(lines))):
-        if found := EXCEPTION.search(line):
+        if (found := EXCEPTION.search(line)) and not found[1].endswith(OF_LAUNCHERS):
             more = lines[number + 1 : number + 2] if line.endswith(":") else []
             return " ".join([f"sd-scripts ended with an error: {found[0]}", *more])
     said = f"; its last line: {lines[-1]}" if lines else ""

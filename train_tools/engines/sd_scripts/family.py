@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.planning.base_family import UNKNOWN, base_family
-from train_tools.planning.families import ALL, FAMILIES, Family
+from train_tools.arguments.base_family import UNKNOWN, base_family
+from train_tools.arguments.families import ALL, FAMILIES, Family
 
 
 def family_of(arguments: Mapping[str, Any]) -> Family:

@@ -16,7 +16,7 @@ from train_tools.engines.sd_scripts.output import Bar, Output
 from train_tools.errors import TrainToolsError
 
 BAR_EVERY_S = 60.0  # between two bars in train.log, which would hold little else
-KEPT_LINES = 60
+KEPT_LINES = 200  # several GPUs say everything several times
 GRACE_S = 10.0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,18 @@ FILES = "events.out.tfevents.*"
 
 @dataclass(frozen=True)
 class Scalar:
-    """`step` counts from the run's start."""
+    """`step` counts from the run's start; process number `process` of the run wrote it, going on from `begin`."""
 
     tag: str
     step: int
     value: float
+    begin: int = 0
+    process: int = 0
+
+    @property
+    def is_of_epoch(self) -> bool:
+        """Whether `step` is the number of an epoch."""
+        return self.tag.rpartition("/")[2].startswith("epoch")
 
 
 def log_prefix(own: str, run_id: str, steps_before: int) -> str:
@@ -47,8 +54,8 @@ class ScalarReader:
                 if loader is None:
                     return
                 self._loaders[path] = (_begin(path.relative_to(self._logs).as_posix()), loader)
-        for begin, loader in self._loaders.values():
-            yield from _new(loader, begin)
+        for process, (begin, loader) in enumerate(self._loaders.values()):
+            yield from _new(loader, begin, process)
 
 
 def _begin(name: str) -> int:
@@ -64,15 +71,15 @@ def _loader(path: Path) -> Any:
     return EventFileLoader(str(path))
 
 
-def _new(loader: Any, begin: int) -> Iterator[Scalar]:
+def _new(loader: Any, begin: int, process: int) -> Iterator[Scalar]:
     # A record that is half written is no error of the reader; it is given when it is whole.
     for event in loader.Load():
         for value in event.summary.value:
             number = _number(value)
             if number is not None:
-                # Values of an epoch stand at its number, which goes on where steps begin again.
-                of_epoch = value.tag.rpartition("/")[2].startswith("epoch")
-                yield Scalar(value.tag, event.step + (0 if of_epoch else begin), number)
+                scalar = Scalar(value.tag, event.step, number, begin, process)
+                # The number of an epoch goes on where steps begin again.
+                yield scalar if scalar.is_of_epoch else replace(scalar, step=event.step + begin)
 
 
 def _number(value: Any) -> float | None:

@@ -27,10 +27,12 @@ def last_state(folder: Path, epochs: int) -> tuple[Path, int] | None:
     whole = [
         (int(found[1]), path)
         for path in folder.glob("*-state")
-        if (found := EPOCH_STATE.fullmatch(path.name)) and is_whole(path, int(found[1]))
+        if (found := EPOCH_STATE.fullmatch(path.name))
+        and int(found[1]) < epochs
+        and is_whole(path, int(found[1]))
     ]
     epoch, path = max(whole, default=(0, folder))
-    return (path, epoch) if 0 < epoch < epochs else None
+    return (path, epoch) if epoch else None
 
 
 def is_whole(state: Path, epoch: int) -> bool:

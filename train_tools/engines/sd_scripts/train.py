@@ -1,7 +1,7 @@
 """Trains one run folder with sd-scripts, from its start or its last state.
 
-`<run>/state/` holds what sd-scripts writes and what it is given: `out/` (checkpoints before they are handed on,
-states), `config.toml`, `place.json`. It goes when the run has finished.
+`<run>/state/` holds what sd-scripts is given (`config.toml`) and what it writes (resume.py). It goes when the run has
+finished.
 
 A pause ends sd-scripts at once, as it can't be asked to save; what was trained since its last state is trained again.
 """
@@ -17,10 +17,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from train_tools.arguments.checkpoints import checkpoint_names, final_checkpoint
+from train_tools.arguments.config_file import dumps
 from train_tools.dataset.training import fingerprint, training_images
 from train_tools.engines.events import EventLog
 from train_tools.engines.interface import PAUSE_FILE, STATE_FOLDER
-from train_tools.engines.sd_scripts import caches, states
+from train_tools.engines.sd_scripts import caches
 from train_tools.engines.sd_scripts.ascii_path import ascii_path, links_folder
 from train_tools.engines.sd_scripts.caches import Cache
 from train_tools.engines.sd_scripts.checkpoints import ENDINGS, Gallery
@@ -31,18 +33,16 @@ from train_tools.engines.sd_scripts.failure import reason
 from train_tools.engines.sd_scripts.family import family_of
 from train_tools.engines.sd_scripts.process import Process
 from train_tools.engines.sd_scripts.progress import CACHING, LOADING, TRAINING, Progress, stage_of
+from train_tools.engines.sd_scripts.resume import OUTPUT, Run, Start, remove
 from train_tools.engines.sd_scripts.scalars import FOLDER, ScalarReader, log_prefix
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
 from train_tools.environment.sd_scripts_place import sd_scripts_folder
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.planning.checkpoints import checkpoint_names, final_checkpoint
-from train_tools.planning.config_file import dumps
 from train_tools.workspace import toml
-from train_tools.workspace.files import read_json, replace, write_json, write_text
+from train_tools.workspace.files import replace, write_text
 from train_tools.workspace.run_folder import ARGUMENTS, read_record
 
 FINISHED, FAILED, PAUSED, DIED = 0, 1, 3, 4
-OUTPUT, PLACE = "out", "place.json"
 LOOK_S = 0.5
 ITS_OWN_CODES = (0, 1, 2)  # others are those of a process that was killed, or fell
 
@@ -52,12 +52,12 @@ def train(folder: Path, log: EventLog) -> int:
 
     Raises TrainToolsError and OSError where it can't be started.
     """
-    run = Run(folder, log)
+    training = Training(folder, log)
     log.write("stage", stage=LOADING)
-    before, state = run.prepare()
+    start = training.run.prepare(log)
     try:
-        cache = run.cache()
-        return run.pause() if run.is_asked_to_pause() else run.train(before, state, cache)
+        cache = training.cache()
+        return training.pause() if training.is_asked_to_pause() else training.train(start, cache)
     except KilledError as error:
         print(f"sd-scripts was ended from outside (code {error})", flush=True)
         return DIED
@@ -67,8 +67,8 @@ class KilledError(Exception):
     """sd-scripts ended by nothing that it said; the exit code."""
 
 
-class Run:
-    """One run folder."""
+class Training:
+    """Of one run folder."""
 
     def __init__(self, folder: Path, log: EventLog) -> None:
         self._folder = folder
@@ -76,58 +76,24 @@ class Run:
         if not (folder / ARGUMENTS).is_file():
             raise UsageError(f"{folder} holds no {ARGUMENTS}; plan the run first")
         self._arguments: Mapping[str, Any] = toml.load(folder / ARGUMENTS)
-        self._record = read_record(folder)
-        if self._record is None:
+        record = read_record(folder)
+        if record is None:
             raise UsageError(f"{folder} holds no run.json; train it with `train` or `queue add`")
+        self._run_id = record.run_id
         self._family = family_of(self._arguments)
         self._checkout = _checkout(self._family.script)
-        self._epochs = int(self._arguments["max_train_epochs"])
+        self._work = folder / STATE_FOLDER
+        self.run = Run(
+            folder, self._work, record.steps, int(self._arguments["max_train_epochs"]),
+            [record.digest, *_fingerprints(self._arguments)],
+            int(self._arguments.get("save_every_n_steps") or 0),
+        )  # fmt: skip
         # On Windows sd-scripts sees these through links whose names are ASCII.
         links = links_folder()
         self._seen = ascii_path(folder, links)
         caches_folder = _caches_folder(folder)
         caches_folder.mkdir(parents=True, exist_ok=True)
         self._caches = ascii_path(caches_folder, links)
-
-    @property
-    def _work(self) -> Path:
-        return self._folder / STATE_FOLDER
-
-    @property
-    def _steps(self) -> int:
-        return self._record.steps if self._record else 0
-
-    def prepare(self) -> tuple[int, Path | None]:
-        """Steps that are done, and the state to go on from; hands on what an earlier process left."""
-        output = self._work / OUTPUT
-        output.mkdir(parents=True, exist_ok=True)
-        said = _read_place(self._work / PLACE)
-        if said.get("identity") == self._identity():
-            earlier = Gallery(output, self._folder, int(said.get("before", 0)))
-            earlier.hand_on(at_rest=True)
-            earlier.clear()
-            found = states.last_state(output, self._epochs)
-        else:
-            if said:
-                self._log.write(
-                    "warning", text="its images have changed since its last state, which isn't used"
-                )
-            found = None
-            shutil.rmtree(output)
-            output.mkdir()
-        before = self._steps // self._epochs * found[1] if found else 0
-        every = self._arguments.get("save_every_n_steps")
-        if found and every and before % every:
-            text = (
-                f"its last state, after step {before}, isn't used: save_every_n_steps {every} wouldn't be met"
-            )
-            self._log.write("warning", text=text)
-            found, before = None, 0
-        states.remove_others(output, found[0] if found else None)
-        write_json(self._work / PLACE, {"identity": self._identity(), "before": before})
-        if found:
-            self._log.write("resumed", epoch=found[1], step=before)
-        return before, self._seen / STATE_FOLDER / OUTPUT / found[0].name if found else None
 
     def cache(self) -> Cache | None:
         """What its siblings encoded already, or what it encodes for them now; None where nothing is kept.
@@ -150,14 +116,14 @@ class Run:
                 continue
         return cache
 
-    def train(self, before: int, state: Path | None, cache: Cache | None) -> int:
-        places = Places(
-            self._seen / STATE_FOLDER / OUTPUT, self._seen / FOLDER,
-            log_prefix(str(self._arguments.get("log_prefix") or ""), self._run_id, before),
-            cache, self._tokenizers(), state,
-        )  # fmt: skip
-        progress = Progress(self._log, ScalarReader(self._folder), self._steps, self._epochs, before)
-        gallery = Gallery(self._work / OUTPUT, self._folder, before)
+    def train(self, start: Start, cache: Cache | None) -> int:
+        output = self._seen / STATE_FOLDER / OUTPUT
+        prefix = log_prefix(str(self._arguments.get("log_prefix") or ""), self._run_id, start.before)
+        state = output / start.state if start.state else None
+        places = Places(output, self._seen / FOLDER, prefix, cache, self._tokenizers(), state)
+        scalars = ScalarReader(self._folder)
+        progress = Progress(self._log, scalars, self.run.steps, self.run.epochs, start.before)
+        gallery = Gallery(self._work / OUTPUT, self._folder, start.before)
         process = self._start("config", staged(self._arguments, places), places)
         try:
             while (items := process.next_items(LOOK_S)) is not None:
@@ -187,9 +153,8 @@ class Run:
 
     def pause(self) -> int:
         """What is kept is the last state."""
-        found = states.last_state(self._work / OUTPUT, self._epochs)
-        epoch = found[1] if found else 0
-        self._log.write("paused", epoch=epoch, step=self._steps // self._epochs * epoch)
+        epoch, step = self.run.last()
+        self._log.write("paused", epoch=epoch, step=step)
         return PAUSED
 
     def _fill(self, cache: Cache) -> None:
@@ -246,13 +211,13 @@ class Run:
                 shutil.rmtree(self._folder / path.name, ignore_errors=True)
                 replace(path, self._folder / path.name)
         if self._arguments.get("save_last_n_epochs") or self._arguments.get("save_last_n_steps"):
-            kept = checkpoint_names(self._arguments, self._steps)
+            kept = checkpoint_names(self._arguments, self.run.steps)
             for path in self._folder.glob(f"{self._arguments['output_name']}-*"):
                 if path.suffix in ENDINGS and path.name not in kept:
                     path.unlink()
 
     def _remove_work(self) -> None:
-        shutil.rmtree(self._work, ignore_errors=True)
+        remove(self._work)
         if self._seen != self._folder:
             with contextlib.suppress(OSError):
                 self._seen.rmdir() if os.name == "nt" else self._seen.unlink()
@@ -264,17 +229,15 @@ class Run:
         models = [self._arguments.get(name) for name in ("pretrained_model_name_or_path", "vae")]
         return all(Path(str(model)).exists() for model in models if model)
 
-    def _identity(self) -> list[str]:
-        """Of all that a state was trained with; a run's own settings are those of its digest."""
-        folder = Path(self._arguments["train_data_dir"])
-        images = training_images(folder)
-        if not images:
-            raise TrainToolsError(f"{folder} holds no images to train any more; process the dataset again")
-        return [self._record.digest if self._record else "", fingerprint(images)]
 
-    @property
-    def _run_id(self) -> str:
-        return self._record.run_id if self._record else ""
+def _fingerprints(arguments: Mapping[str, Any]) -> list[str]:
+    """Of the images as they are now. Raises TrainToolsError where there are none to train."""
+    folder = Path(arguments["train_data_dir"])
+    images = training_images(folder)
+    if not images:
+        raise TrainToolsError(f"{folder} holds no images to train any more; process the dataset again")
+    reg = training_images(Path(arguments["reg_data_dir"])) if arguments.get("reg_data_dir") else []
+    return [fingerprint(images), fingerprint(reg)]
 
 
 def _checkout(script: str) -> Path:
@@ -298,11 +261,3 @@ def _code(process: Process) -> int:
 def _caches_folder(run: Path) -> Path:
     """`<root>/train_tools/cache`, the run being `<root>/train_tools/projects/<p>/versions/<v>/trains/<run>`."""
     return run.parents[5] / "cache"
-
-
-def _read_place(file: Path) -> dict[str, Any]:
-    try:
-        data = read_json(file)
-    except (OSError, TrainToolsError):
-        return {}
-    return data if isinstance(data, dict) else {}

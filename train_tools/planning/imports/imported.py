@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from train_tools.arguments.families import FAMILIES
+from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS, KNOWN
-from train_tools.planning.families import FAMILIES
 from train_tools.planning.pasted import as_setting, modern, parse_pasted, typed_value
 
 # Where a source says nothing, sd-scripts trains with its own default, which isn't ours. Not assumed: what differs from

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from train_tools.planning.arguments import ARGUMENTS
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.planning.imports.imported import Collector, Imported
 
 CHECKBOXES = {

@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from train_tools.arguments.schema.learning import OPTIMIZERS
+from train_tools.arguments.table import ARGUMENTS, KNOWN
+from train_tools.arguments.text import split
 from train_tools.errors import UsageError
-from train_tools.planning.arguments import ARGUMENTS, KNOWN
 from train_tools.planning.imports.imported import Collector, Imported
-from train_tools.planning.schema.learning import OPTIMIZERS
-from train_tools.planning.text import split
 
 RENAMED = {
     "ss_num_epochs": "max_train_epochs",

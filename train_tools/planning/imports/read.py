@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from train_tools.arguments.families import family_named
 from train_tools.errors import UsageError
 from train_tools.lora.safetensors_header import read_header
-from train_tools.planning.families import family_named
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.kohya_ss import from_kohya_ss
 from train_tools.planning.imports.lora_metadata import from_metadata
@@ -46,7 +46,7 @@ def import_settings(file: Path, family: str = "") -> Imported:
 def _json(file: Path) -> dict[str, object]:
     try:
         data = json.loads(_text(file))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file.name} isn't JSON: {error}") from error
     if not isinstance(data, dict) or not {"network_dim", "network_alpha"} <= set(data):
         raise UsageError(f"{file.name} holds no settings of kohya_ss' LoRA tab")

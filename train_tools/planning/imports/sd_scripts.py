@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from train_tools.planning.config_file import flattened
-from train_tools.planning.families import FAMILIES, family_of_script
+from train_tools.arguments.config_file import flattened
+from train_tools.arguments.families import FAMILIES, family_of_script
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.pasted import parse_pasted
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from train_tools.planning.config_file import flattened
+from train_tools.arguments.config_file import flattened
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.imports.sd_scripts import guessed_family
 from train_tools.workspace import toml

@@ -8,30 +8,28 @@ import random
 from dataclasses import asdict
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
 
-from train_tools.compare import service, tensorboard
-from train_tools.compare.board import read_board
+from train_tools.compare import place, service, tensorboard
+from train_tools.compare.board import cell_with, read_board
 from train_tools.compare.curves import USUAL_SMOOTHING, curve_runs, read_curves
-from train_tools.compare.marks import Target, mark_history, set_mark
+from train_tools.compare.marks import CELL, Target, mark_history, set_mark
 from train_tools.compare.scores.measures import MEASURES
-from train_tools.compare.scores.settings import ScoreSettings
+from train_tools.compare.scores.settings import SIMPLE, ScoreSettings
 from train_tools.compare.thumbnails import SIDE, cell_thumbnail
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError
-from train_tools.execution.lane import ensure_worker
+from train_tools.execution.lane import wake
 from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import SCORE
 from train_tools.planning.catalogue import check_training
+from train_tools.planning.exposure import Folders, refuse_exposed, refuse_exposed_settings
 from train_tools.ui.routing import Call, get, json_text, post
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import entries_of
-from train_tools.workspace.files import require_inside
 
 AT = "/api/v/{project}/{version}/compare"
-PICTURES = {".png": "image/png", ".webp": "image/webp"}
 QUICKLY = 3  # gzip's level; a board is a megabyte of JSON, and its reader waits
 
 
@@ -71,7 +69,7 @@ def stamp(call: Call) -> dict[str, str]:
 
 def thumbnail(call: Call) -> Response:
     version = call.version
-    cell = service.cell_with(read_board(version), call.part("key"))
+    cell = cell_with(version, call.part("key"))
     made = cell_thumbnail(version, cell, call.number("side", SIDE))
     # A key names all that the picture depends on.
     return FileResponse(
@@ -82,26 +80,27 @@ def thumbnail(call: Call) -> Response:
 def picture(call: Call) -> Response:
     """The picture itself; `save=1` downloads it."""
     version = call.version
-    found = service.cell_with(read_board(version), call.part("key"))
-    path = require_inside(version.folder / found.image, version.folder)
-    kind = PICTURES.get(path.suffix)
-    if found.error or kind is None or not path.is_file():
-        raise HTTPException(404, found.error or f"{found.image} is missing; render the preview again.")
-    place = "attachment" if call.query("save") == "1" else "inline"
+    found = cell_with(version, call.part("key"))
+    path = place.picture_path(version, found)
+    shown = "attachment" if call.query("save") == "1" else "inline"
     return FileResponse(
-        path, media_type=kind, filename=path.name, content_disposition_type=place,
+        path, media_type=place.PICTURES[path.suffix.lower()], filename=path.name,
+        content_disposition_type=shown,
         headers={"Cache-Control": "private, max-age=3600"},
     )  # fmt: skip
 
 
 def cell(call: Call) -> dict[str, Any]:
     """All that is known of a picture."""
-    found = service.cell_with(read_board(call.version), call.part("key"))
+    found = read_board(call.version).cell_with(call.part("key"))
     return asdict(found) | {"weight": found.weight, "size": found.size}
 
 
 def mark(call: Call) -> dict[str, Any]:
-    target = Target(call.field("kind"), call.field("id"), call.field("name", str, ""))
+    kind, number = call.field("kind"), call.field("id")
+    if kind == CELL:
+        number = read_board(call.version).cell_with(number).key
+    target = Target(kind, number, call.field("name", str, ""))
     done = set_mark(call.version, target, call.field("mark", str, None), call.field("note", str, None))
     return {"mark": done.mark, "note": done.note}
 
@@ -147,8 +146,11 @@ def score(call: Call) -> dict[str, Any]:
     version = call.version
     changes = {str(name): str(value) for name, value in call.field("settings", dict, {}).items()}
     settings.preview_change(version, SCORE, ScoreSettings, changes)
-    ticket = add_job(Queue(call.root), version, SCORE, changes, Conditions())
-    ensure_worker(call.root)
+    if call.exposed and changes.get("scorer") != SIMPLE:
+        refuse_exposed_settings(SCORE, changes)
+    queue = Queue(call.root)
+    ticket = add_job(queue, version, SCORE, changes, Conditions())
+    wake(queue, ticket.lane)
     return {"id": ticket.id}
 
 
@@ -178,6 +180,8 @@ def plan(call: Call) -> dict[str, Any]:
     changes = call.field("changes", dict)
     before = settings.read(version)["training"]
     check_training({name: value for name, value in changes.items() if value is not None})
+    if call.exposed:
+        refuse_exposed(changes, Folders(call.root))
     settings.update(version, "training", changes)
     return {"before": {name: before.get(name) for name in changes}}
 

@@ -82,10 +82,16 @@ def _with(version: Version, changes: Mapping[str, str]) -> DatasetSettings:
 
 
 def preview(call: Call) -> Any:
-    """What the settings with `changes` over them make of the original `name`; nothing is written."""
+    """What the settings with `changes` over them make of the original `name`; nothing is written.
+
+    No value where it was deleted in the moment before: the page will ask for another one.
+    """
     version, name = call.version, call.field("name")
     chosen = _with(version, _changes(call))
-    path = find_original(version, name).path
+    try:
+        path = find_original(version, name).path
+    except UsageError:
+        return {"stamp": "", "value": None}
     seen = repr((name, times([path]), asdict(chosen)))
     key = (version.folder, "preview")
     return call.request.app.state.later.answer(

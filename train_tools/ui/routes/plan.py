@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution.lane import ensure_worker
 from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_training
 from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.planning import edited
-from train_tools.planning.arguments import ARGUMENTS, KNOWN
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, own_folder
 from train_tools.tags.journal import settle
@@ -54,22 +54,22 @@ def _texts(call: Call, name: str) -> dict[str, str]:
 def planned(call: Call) -> dict[str, Any]:
     """A task. `changes` are what the page has and the version hasn't yet; `page` is any name of that page's own."""
     version, changes, again = call.version, _texts(call, "changes"), bool(call.field("again", bool, False))
-    engine, owner = str(call.field("engine", str, "")), str(call.field("page"))
+    owner = str(call.field("page"))
     plans = plans_of(call)
 
     def work(_task: Any) -> dict[str, Any]:
         try:
             check_exposed(call, changes)
-            kept = _kept(version, changes, engine, again)
+            kept = _kept(version, changes, again)
         except TrainToolsError as error:
             return problem(str(error))
-        return {**summary(kept), "plan": plans.keep(owner, kept)}
+        return {**summary(kept), "plan": plans.keep(kept)}
 
     return call.tasks.start(work, only_newest_of=f"plan {owner}")
 
 
-def _kept(version: Version, changes: Mapping[str, str], engine: str, again: bool) -> Kept:
-    plan = make_plan(version, changes, engine, again=again, most_runs=MOST_RUNS)
+def _kept(version: Version, changes: Mapping[str, str], again: bool) -> Kept:
+    plan = make_plan(version, changes, again=again, most_runs=MOST_RUNS)
     given = {**training_settings.read(version).values, **changes}
     return Kept(plan, given, all_presets(own_folder(version)))
 
@@ -125,17 +125,17 @@ def edited_run(call: Call) -> dict[str, Any]:
 def started(call: Call) -> dict[str, Any]:
     """A task: queues the runs that are to be trained. `identity` is that of the plan which the person saw."""
     version, changes = call.version, _texts(call, "changes")
-    engine, again = str(call.field("engine", str, "")), bool(call.field("again", bool, False))
+    again = bool(call.field("again", bool, False))
     conditions = _conditions(call)
     check_exposed(call, changes)
-    seen, root, owner, plans = str(call.field("identity")), call.root, str(call.field("page")), plans_of(call)
+    seen, root, plans = str(call.field("identity")), call.root, plans_of(call)
 
     def work(_task: Any) -> dict[str, Any]:
         settle(version)
-        kept = _kept(version, changes, engine, again)
+        kept = _kept(version, changes, again)
         found = summary(kept)
         if found["identity"] != seen:
-            return {"changed": {**found, "plan": plans.keep(owner, kept)}}
+            return {"changed": {**found, "plan": plans.keep(kept)}}
         return _queued(root, version, kept.plan, changes, conditions)
 
     return call.tasks.start(work)

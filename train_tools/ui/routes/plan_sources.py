@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.engines.registry import ENGINES
+from train_tools.arguments.argument import Argument, Dependency
+from train_tools.arguments.base_family import base_family
+from train_tools.arguments.config_file import check
+from train_tools.arguments.families import FAMILIES, family_of_script
+from train_tools.arguments.options import SOURCES
+from train_tools.arguments.table import ARGUMENTS, KNOWN, SUBJECTS
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.hosts.interface import HostError
 from train_tools.planning import page
-from train_tools.planning.arguments import ARGUMENTS, KNOWN, SUBJECTS
-from train_tools.planning.base_family import base_family
 from train_tools.planning.catalogue import training_entries
-from train_tools.planning.config_file import check
-from train_tools.planning.families import FAMILIES, family_of_script
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.lora_metadata import from_metadata
 from train_tools.planning.imports.read import import_settings
-from train_tools.planning.options import SOURCES
 from train_tools.planning.pasted import parse_pasted
 from train_tools.planning.presets import Preset, all_presets, delete, save
 from train_tools.small_models import base_model_file
@@ -26,6 +26,7 @@ from train_tools.ui import training_settings
 from train_tools.ui.guard import check_exposed, host_of
 from train_tools.ui.routing import Call, get, post, upload
 from train_tools.ui.training_settings import texts_of
+from train_tools.workspace.names import check_name
 
 SUBJECT_OF = {row.name: subject for subject, rows in SUBJECTS.items() for row in rows}
 OWN_SUBJECT = "grid"  # of what is no argument of sd-scripts
@@ -51,10 +52,22 @@ def arguments(call: Call) -> dict[str, Any]:
                 "importance": row.importance,
                 "subject": SUBJECT_OF.get(entry.name, OWN_SUBJECT),
                 "families": row.families,
-                "notes": page.notes(row),
+                "notes": _notes_zh(row) if call.language == "zh" else page.notes(row),
             }
         )
-    return {"fields": fields, "engines": list(ENGINES)}
+    return {"fields": fields}
+
+
+def _notes_zh(row: Argument) -> list[str]:
+    """As `page.notes`, which gives reasons in English, without these."""
+    said = [f"需要 {_asked(needed)}" for needed in row.needs]
+    said += [f"不能与 {_asked(excluded)} 同用" for excluded in row.excludes]
+    return [*said, f"仅对 {'、'.join(row.acts_in)} 有效"] if row.acts_in else said
+
+
+def _asked(dependency: Dependency) -> str:
+    values = " 或 ".join(page.value_text(value) for value in dependency.values)
+    return f"{dependency.other} {values}".rstrip()
 
 
 def presets(call: Call) -> list[dict[str, Any]]:
@@ -92,7 +105,7 @@ def saved_preset(call: Call) -> dict[str, str]:
 
 
 def deleted_preset(call: Call) -> dict[str, str]:
-    return {"entry": delete(_own(call), str(call.field("name"))).name}
+    return {"entry": delete(_own(call), check_name(str(call.field("name")), "preset")).name}
 
 
 def models(call: Call) -> dict[str, Any]:
@@ -148,7 +161,8 @@ def _folder(call: Call) -> Path:
 def imported_file(call: Call, file: Path) -> dict[str, Any]:
     """`?name=` is what the file is called: its ending tells what it is."""
     name = call.query("name")
-    named = file.with_name(f"{file.name}{Path(name).suffix.lower()}")
+    ending = Path(name).suffix.lower()
+    named = file.with_name(f"{file.name}{ending if ending[1:].isalnum() else ''}")
     file.replace(named)
     try:
         return _imported(import_settings(named, call.query("family")))

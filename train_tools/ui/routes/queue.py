@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from train_tools.doctor.explain import explain
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import queue_actions
 from train_tools.execution.lane import log_file, wake
 from train_tools.execution.log_tail import piece
-from train_tools.execution.queue import FLAGS, PAUSED, Entry, Queue
+from train_tools.execution.queue import FLAGS, PAUSED, SHUT_DOWN, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST
 from train_tools.execution.queue_edit import edit
 from train_tools.execution.queue_view import QueueView
@@ -119,6 +120,10 @@ def lane(call: Call) -> dict[str, Any]:
     name, flag, on = call.field("lane"), call.field("flag"), call.field("on", bool)
     if flag not in FLAGS:
         raise UsageError(f"{flag!r} is no flag of a lane; there are: {', '.join(FLAGS)}")
+    if flag == SHUT_DOWN and on and call.exposed:
+        raise UsageError(
+            "Others can reach this page, so it doesn't switch the computer off; ask at the computer itself."
+        )
     queue = view_of(call).queue
     with queue.locked() as connection:
         queue.set_flag(connection, name, flag, on)
@@ -150,6 +155,19 @@ def detail(call: Call) -> dict[str, Any]:
         "events": list(past.events),
         "points": past.points,
     }
+
+
+def remedies(call: Call) -> list[dict[str, str]]:
+    """What the error in its log means and what helps, the likeliest first; empty where nothing is known."""
+    is_zh = call.language == "zh"
+    return [
+        {
+            "means": remedy.means_zh if is_zh else remedy.means,
+            "do": remedy.do_zh if is_zh else remedy.do,
+            "line": remedy.line,
+        }
+        for remedy in explain(_asked(call).folder)
+    ]
 
 
 def fields(call: Call) -> list[dict[str, Any]]:
@@ -198,4 +216,5 @@ ROUTES = [
     get("/api/queue/{id}", detail),
     get("/api/queue/{id}/fields", fields),
     get("/api/queue/{id}/log", log),
+    get("/api/queue/{id}/remedies", remedies),
 ]

@@ -10,6 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 import train_tools
+from train_tools.doctor import bundle
+from train_tools.doctor.explain import explain
+from train_tools.doctor.service import examine
 from train_tools.environment import process, program, sd_scripts, switch
 from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
@@ -19,6 +22,7 @@ from train_tools.environment.status import environment_status
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.lora.facts import lora_facts
 from train_tools.small_models import base_model_file
+from train_tools.ui import exports
 from train_tools.ui.fields import field_of
 from train_tools.ui.guard import host_of
 from train_tools.ui.routes.plan_sources import metadata_of
@@ -28,6 +32,8 @@ from train_tools.workspace.catalogue import as_text, entries_of
 from train_tools.workspace.disk_use import clear_thumbnails, disk_use
 
 PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy", "pillow", "starlette", "uvicorn")
+
+MOST_LOG = 400_000  # characters of a log's end that are looked through
 
 
 def environment(call: Call) -> dict[str, Any]:
@@ -48,7 +54,7 @@ def _manager(call: Call, task: Task) -> Manager:
 
 
 def change_environment(call: Call) -> dict[str, Any]:
-    """A task: create, check, upgrade, rollback, or sd-scripts."""
+    """A task: one of ACTIONS."""
     _refuse_others(call)
     action = ACTIONS.get(call.part("action"))
     if action is None:
@@ -76,7 +82,24 @@ def _check(manager: Manager) -> list[dict[str, str]]:
     return [asdict(outcome) for outcome in manager.check()]
 
 
+def _examine(manager: Manager) -> list[dict[str, str]]:
+    found = []
+    for finding in examine(manager.root, os.environ):
+        manager.say(finding.text)
+        found.append(asdict(finding))
+    return found
+
+
+def _bundle(manager: Manager) -> dict[str, str]:
+    """What someone who helps must see, without secrets and pictures, as a zip to download."""
+    file = exports.new_file(manager.root, "support")
+    bundle.write(file, manager.root, os.environ, list(examine(manager.root, os.environ)), None)
+    return {"file": file.name}
+
+
 ACTIONS: dict[str, Any] = {
+    "doctor": _examine,
+    "bundle": _bundle,
     "check": _check,
     "create": lambda manager: str(manager.create().folder),
     "sd-scripts": lambda manager: str(manager.create(sd_scripts.PINNED).folder),
@@ -129,6 +152,20 @@ def lora(call: Call) -> Any:
     return lora_facts(metadata_of(call.field("metadata", dict)))
 
 
+def explained(call: Call) -> list[dict[str, str]]:
+    """What errors in a log mean and what helps, the likeliest first."""
+    is_zh = call.language == "zh"
+    return [
+        {
+            "means": found.means_zh if is_zh else found.means,
+            "do": found.do_zh if is_zh else found.do,
+            "source": found.source,
+            "line": found.line,
+        }
+        for found in explain(str(call.field("text"))[-MOST_LOG:])
+    ]
+
+
 def about(call: Call) -> dict[str, Any]:
     """A task, as a webui is asked for its name."""
     root = call.root
@@ -165,5 +202,6 @@ ROUTES = [
     get("/api/tools/disk", disk),
     post("/api/tools/thumbnails/clear", clear),
     post("/api/tools/lora", lora),
+    post("/api/tools/explain", explained),
     get("/api/tools/about", about),
 ]

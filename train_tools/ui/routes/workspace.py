@@ -53,14 +53,18 @@ def _name(call: Call) -> str:
 
 
 def renamed_project(call: Call) -> dict[str, Any]:
-    name = _name(call)
-    return _renamed(rename_project(call.workspace, call.part("project"), name), _place(name))
+    """A task, as all versions' settings are looked through for the old place."""
+    workspace, project, name = call.workspace, call.part("project"), _name(call)
+    return call.tasks.start(lambda _task: _renamed(rename_project(workspace, project, name), _place(name)))
 
 
 def renamed_version(call: Call) -> dict[str, Any]:
-    name, project = _name(call), call.part("project")
-    found = rename_version(call.workspace, project, call.part("version"), name)
-    return _renamed(found, _place(project, name))
+    """As `renamed_project`."""
+    workspace, project, name = call.workspace, call.part("project"), _name(call)
+    version = call.version.name
+    return call.tasks.start(
+        lambda _task: _renamed(rename_version(workspace, project, version, name), _place(project, name))
+    )
 
 
 def _renamed(renamed: Renamed, place: dict[str, str]) -> dict[str, Any]:

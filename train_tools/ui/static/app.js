@@ -16,10 +16,12 @@ async function start() {
   const asked = new URLSearchParams(location.search);
   theme.start(asked.get("theme"));
   await texts.load(api.get);
-  texts.setLanguage(texts.firstLanguage(asked.get("language")));
+  texts.setLanguage(texts.firstLanguage(asked.get("language")), { keep: false });
   api.setOfflineText(t("kit.offline"));
   const session = await api.get("api/session");
   bar.mount(document.getElementById("bar"), { session, onchange: show });
+  context.session = session;
+  await bar.load(); // before it no place is known, and going anywhere would lose the one in the address
   texts.onLanguage(() => {
     api.setOfflineText(t("kit.offline"));
     bar.draw();
@@ -27,8 +29,6 @@ async function start() {
     show();
   });
   addEventListener("hashchange", show);
-  context.session = session;
-  await bar.load();
   show();
 }
 

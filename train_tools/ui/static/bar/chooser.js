@@ -3,6 +3,7 @@
 import { fill, h, icon } from "../kit/dom.js";
 import { bytes, number, when } from "../kit/format.js";
 import { t } from "../kit/texts.js";
+import { attempt } from "../kit/toast.js";
 import { createProject } from "./make.js";
 import { importZip } from "./transfer.js";
 import { openTrash } from "./trash.js";
@@ -30,6 +31,10 @@ export function openChooser(bar, at) {
   document.body.append(node);
   node.showModal();
   search.focus();
+  attempt(async () => {
+    await bar.load(); // another window may have made or trained something
+    draw();
+  });
 }
 
 function rowsOf(projects, words, at, choose) {

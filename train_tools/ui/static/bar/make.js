@@ -2,7 +2,7 @@
 
 import * as api from "../kit/api.js";
 import { h } from "../kit/dom.js";
-import { watched } from "../kit/task.js";
+import { finished, watched } from "../kit/task.js";
 import { t } from "../kit/texts.js";
 import { attempt, toast } from "../kit/toast.js";
 import { choice, form, textField, tick } from "./form.js";
@@ -93,7 +93,7 @@ async function rename(bar, title, old, path, version) {
   const name = textField(t("bar.new_name"), old);
   const made = await form({
     title, text: t("bar.rename_text"), fields: [name], yes: t("bar.rename"),
-    send: () => api.post(path, { name: name.input.value }),
+    send: async () => finished(await api.post(path, { name: name.input.value })),
   });
   if (!made) return;
   if (made.concept_kept.length) toast(t("bar.concept_kept", { name: old }));

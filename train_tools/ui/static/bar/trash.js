@@ -10,22 +10,26 @@ import { projectPath } from "./make.js";
 
 /** To the trash at once; the way back is offered. */
 export async function deleteVersion(bar, at) {
-  await remove(bar, api.versionPath(at.project, at.version, "delete"), t("bar.deleted", { name: at.version }));
+  await remove(bar, at, api.versionPath(at.project, at.version, "delete"), t("bar.deleted", { name: at.version }));
 }
 
 export async function deleteProject(bar, at) {
-  await remove(bar, projectPath(at.project, "delete"), t("bar.deleted", { name: at.project }));
+  await remove(bar, at, projectPath(at.project, "delete"), t("bar.deleted", { name: at.project }));
 }
 
-async function remove(bar, path, sentence) {
+async function remove(bar, at, path, sentence) {
   const gone = await attempt(() => api.post(path));
   if (!gone) return;
   toast(sentence, { action: [t("bar.undo"), () => attempt(() => restore(bar, { entry: gone.entry }))] });
-  await bar.goTo(newest(bar));
+  await bar.load();
+  await bar.goTo({ project: left(bar.projects(), at.project) });
 }
 
-/** Where to be after the place is gone. */
-const newest = (bar) => bar.projects().find((project) => project.versions.length) ?? { project: "" };
+/** The project to be in after the place is gone: the same one, else that which was changed last. */
+function left(projects, name) {
+  const whole = projects.filter((project) => project.versions.length);
+  return (whole.find((project) => project.name === name) ?? whole[0])?.name ?? "";
+}
 
 async function restore(bar, body) {
   const back = await api.post("api/trash/restore", body);
@@ -45,8 +49,8 @@ export function openTrash(bar) {
   attempt(() => drawTrash(bar, list, () => node.close()));
 }
 
-/** The list, also in the Tools panel; `left` is called when something was put back. */
-export async function drawTrash(bar, list, left = () => {}) {
+/** The list, also in the Tools panel; `then` is called when something was put back. */
+export async function drawTrash(bar, list, then = () => {}) {
   const { entries, folder } = await api.get("api/trash");
   if (!entries.length) {
     fill(list, h("p", { class: "muted" }, t("bar.trash_empty")));
@@ -57,17 +61,17 @@ export async function drawTrash(bar, list, left = () => {}) {
       h("td", null, h("strong", null, entry.name), h("div", { class: "muted small" }, entry.from)),
       h("td", null, t(`bar.kind_${entry.kind}`)),
       h("td", { class: "when" }, when(entry.deleted)),
-      h("td", null, h("button", { onclick: () => putBack(bar, entry, left) }, icon("undo"), t("bar.restore")))));
+      h("td", null, h("button", { onclick: () => putBack(bar, entry, then) }, icon("undo"), t("bar.restore")))));
   fill(list,
     h("table", null, h("thead", null, h("tr", null, h("th", null, t("bar.what")), h("th", null, t("bar.kind")), h("th", { class: "when" }, t("bar.when")), h("th"))), h("tbody", null, rows)),
     h("p", { class: "muted small" }, t("bar.trash_text", { folder })));
 }
 
 /** As it was called; where that can't be, under another name. */
-async function putBack(bar, entry, left) {
+async function putBack(bar, entry, then) {
   try {
     await restore(bar, { entry: entry.entry });
-    left();
+    then();
   } catch (error) {
     if (error.status === undefined) throw error;
     const name = textField(t("bar.new_name"), `${entry.name}-2`);
@@ -82,6 +86,6 @@ async function putBack(bar, entry, left) {
         return true;
       },
     });
-    if (done) left();
+    if (done) then();
   }
 }

@@ -37,7 +37,10 @@ async function ask(method, path, body, { signal, quiet } = {}) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(offlineText, 0);
   }
-  const answer = await response.json().catch(() => null);
+  const answer = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
   if (!response.ok) throw new ApiError(answer?.error || `${offlineText} (${response.status})`, response.status);
   if (!quiet) document.dispatchEvent(new CustomEvent("online"));
   return answer;

@@ -16,10 +16,11 @@ export function t(id, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
 }
 
-export function setLanguage(chosen) {
+/** `keep` is for a language that a person chose: it wins over the browser's and the webui's from then on. */
+export function setLanguage(chosen, { keep = true } = {}) {
   language = chosen === "zh" ? "zh" : "en";
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  localStorage.setItem("train-tools.language", language);
+  if (keep) localStorage.setItem("train-tools.language", language);
   for (const listener of listeners) listener();
 }
 

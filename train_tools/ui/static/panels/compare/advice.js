@@ -14,7 +14,7 @@ export async function advise(shared, cell) {
     title: t("compare.advice"),
     body: [
       found.sentences.map((both) => h("p", null, both[language === "zh" ? 1 : 0])),
-      names.length ? h("dl", { class: "facts" }, names.map(([name, text]) => [h("dt", { class: "mono" }, name), h("dd", null, text)])) : null,
+      names.length ? h("dl", { class: "compare-facts" }, names.map(([name, text]) => [h("dt", { class: "mono" }, name), h("dd", null, text)])) : null,
       names.length ? h("p", { class: "muted small" }, t("compare.advice_plan")) : null,
     ],
     buttons: names.length ? [[t("kit.cancel"), null], [t("compare.plan_it"), true, "primary"]] : [[t("kit.close"), null, "primary"]],
@@ -22,7 +22,7 @@ export async function advise(shared, cell) {
   if (!answer) return;
   const done = await attempt(() => api.post(`${shared.at}plan`, { changes: found.changes }));
   if (!done) return;
-  document.querySelector("dialog.viewer")?.close();
+  document.querySelector("dialog.compare-viewer")?.close();
   shared.context.go({ panel: "plan" });
   toast(t("compare.planned"), { action: [t("compare.undo"), () => attempt(async () => {
     await api.post(`${shared.at}plan`, { changes: done.before });

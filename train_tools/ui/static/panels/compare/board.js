@@ -8,8 +8,8 @@ import { attempt } from "../../kit/toast.js";
 import { number } from "../../kit/format.js";
 import { Grid } from "./grid.js";
 import { axisName } from "./model.js";
-import { view as openViewer } from "./viewer.js";
 
+const PRELOAD = 1000; // milliseconds after the board
 const SIZES = [48, 64, 96, 128, 160, 192, 256, 320];
 const SORTS = ["star", "votes", "training_similarity", "prompt_similarity", "diversity", "nearest_training"];
 
@@ -22,8 +22,10 @@ export function mount(root, shared) {
   const grid = new Grid({ thumb: (cell) => shared.thumb(shared.model.key(cell)), open, keys });
   shared.onmark = () => grid.refresh();
 
-  function open(row, column) {
-    if (shared.model.at(row, column) >= 0) openViewer(shared, { row, column, pinned, onmove: (r, c) => grid.goTo(r, c), onclose: () => grid.node.focus() });
+  async function open(row, column) {
+    if (shared.model.at(row, column) < 0) return;
+    const { view } = await import("./viewer.js");
+    view(shared, { row, column, pinned, onmove: (r, c) => grid.goTo(r, c), onclose: () => grid.node.focus() });
   }
 
   /** Keys on the board: stars and rejections without opening anything. */
@@ -123,6 +125,7 @@ export function mount(root, shared) {
       if (!(await attempt(() => shared.load()))) return;
     }
     redraw();
+    setTimeout(() => import("./viewer.js"), PRELOAD); // so that the first picture opens at once
   })();
   return { redraw, unmount: () => (grid.end(), (shared.onmark = null)) };
 }

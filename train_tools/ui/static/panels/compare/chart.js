@@ -14,9 +14,9 @@ export const COLOURS = Array.from({ length: 8 }, (_, place) => `var(--series-${p
  */
 export class Chart {
   constructor(label) {
-    this.svg = make("svg", { class: "chart", role: "img", "aria-label": label });
-    this.tip = h("div", { class: "chart-tip", hidden: true });
-    this.node = h("div", { class: "chart-holder" }, this.svg, this.tip);
+    this.svg = make("svg", { class: "compare-chart", role: "img", "aria-label": label });
+    this.tip = h("div", { class: "compare-chart-tip", hidden: true });
+    this.node = h("div", { class: "compare-chart-holder" }, this.svg, this.tip);
     this.node.addEventListener("pointermove", (event) => this.#point(event));
     this.node.addEventListener("pointerleave", () => this.#leave());
     this.observer = new ResizeObserver(() => this.draw());

@@ -7,30 +7,32 @@ import { poll } from "../../kit/poll.js";
 import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import * as board from "./board.js";
-import * as curves from "./curves.js";
 import { Model } from "./model.js";
-import * as scores from "./scores.js";
-import * as vote from "./vote.js";
 
-const VIEWS = { board, vote, scores, curves };
+// The board is what people come for; the others are fetched when they are opened.
+const VIEWS = { board: () => board, vote: () => import("./vote.js"), scores: () => import("./scores.js"), curves: () => import("./curves.js") };
 const EVERY = 4000; // milliseconds between looks at whether something was rendered
 
 export default {
   mount(root, context) {
     const shared = new Shared(context);
-    const tabs = h("div", { class: "row tight views", role: "tablist", "aria-label": t("page.compare") });
+    const tabs = h("div", { class: "row tight compare-views", role: "tablist", "aria-label": t("page.compare") });
     const body = h("div", { class: "compare-body" });
     fill(root, h("div", { class: "compare-head" }, tabs), body);
     let shown = null;
+    let turn = 0;
     const asked = place.read().query.get("view");
     let view = asked in VIEWS ? asked : "board";
 
-    const show = () => {
+    const show = async () => {
+      const mine = ++turn;
       shown?.unmount?.();
+      shown = null;
       fill(tabs, Object.keys(VIEWS).map((name) =>
         h("button", { role: "tab", "aria-selected": String(name === view), "aria-pressed": String(name === view), onclick: () => choose(name) }, t(`compare.view_${name}`))));
       fill(body);
-      shown = VIEWS[view].mount(body, shared);
+      const module = await VIEWS[view]();
+      if (mine === turn) shown = module.mount(body, shared);
     };
     const choose = (name) => {
       view = name;
@@ -43,6 +45,7 @@ export default {
     const watching = poll(() => shared.look(), EVERY);
     return {
       unmount() {
+        turn++;
         watching.end();
         shown?.unmount?.();
       },
@@ -87,7 +90,8 @@ class Shared {
   }
 
   async look() {
-    if (!this.model) return;
+    // Rows must not move under a picture that somebody is looking at.
+    if (!this.model || document.querySelector("dialog[open]")) return;
     const { stamp } = await api.get(`${this.at}stamp`, {}, { quiet: true });
     if (stamp === this.stamp) return;
     await this.load();

@@ -17,9 +17,9 @@ export function mount(root, shared) {
   const chart = new Chart(t("compare.view_curves"));
   const tools = h("div", { class: "row compare-tools" });
   const note = h("p", { class: "note" });
-  const runs = h("div", { class: "legend" });
+  const runs = h("div", { class: "compare-legend" });
   const none = h("div", { class: "empty" }, h("p", null, t("compare.no_curves")));
-  fill(root, h("div", { class: "scrolling" }, tools, chart.node, runs, note, none));
+  fill(root, h("div", { class: "compare-scrolling" }, tools, chart.node, runs, note, none));
   let answer = { runs: [], known: [] };
   let what = "loss";
   let log = false;

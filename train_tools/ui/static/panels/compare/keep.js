@@ -32,15 +32,17 @@ export async function keep(shared, cell) {
     title: t("compare.keep_title"),
     wide: true,
     body: [
-      h("p", { class: "muted small wrap" }, `${checkpoint.runLabel} · ${checkpoint.file}`),
-      h("div", { class: "keep" }, h("img", { src: shared.thumb(shared.model.key(cell), 192), alt: "" }),
-        h("div", { class: "stack" }, labelled(t("compare.keep_name"), name), labelled(t("compare.keep_folder"), folder), folders)),
+      h("p", { class: "muted small compare-wrap" }, `${checkpoint.runLabel} · ${checkpoint.file}`),
+      h("div", { class: "compare-keep" }, h("img", { src: shared.thumb(shared.model.key(cell), 192), alt: "" }),
+        h("div", { class: "compare-stack" }, labelled(t("compare.keep_name"), name), labelled(t("compare.keep_folder"), folder), folders)),
       h("div", { class: "fields" }, fields.map((one) => one.node)),
     ],
     buttons: [[t("kit.cancel"), null], [t("compare.keep"), true, "primary"]],
     check,
   });
   if (!done) return;
+  (shared.model.published[checkpoint.number] ??= []).push(name.value.trim());
+  shared.onmark?.();
   toast(t("compare.kept", { tag: done.tag }));
   for (const note of done.notes) toast(note);
 }

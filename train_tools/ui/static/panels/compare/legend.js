@@ -7,7 +7,7 @@ export function legend(all, hidden, redraw) {
   return all.map((one) => {
     const isShown = !hidden.has(one.run);
     const colour = isShown ? COLOURS[place++ % COLOURS.length] : "var(--line-strong)";
-    return h("button", { class: "legend-item", "aria-pressed": String(isShown), title: one.run, onclick: () => {
+    return h("button", { class: "compare-legend-item", "aria-pressed": String(isShown), title: one.run, onclick: () => {
       if (isShown) hidden.add(one.run);
       else hidden.delete(one.run);
       redraw();

@@ -9,8 +9,8 @@ const NAMED = new Set(["run", "epoch", "step", "checkpoint", "prompt", "negative
 export const axisName = (name) => (NAMED.has(name) ? t(`compare.axis_${name}`) : name);
 
 export class Model {
-  constructor({ board, table, scores }) {
-    Object.assign(this, { board, table, scores });
+  constructor({ board, table, scores, published }) {
+    Object.assign(this, { board, table, scores, published });
     this.axes = new Map(board.axes.map((axis) => [axis.name, axis]));
     this.rows = table.row_keys.length;
     this.columns = table.column_keys.length;

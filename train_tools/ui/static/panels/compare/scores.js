@@ -15,8 +15,8 @@ export function mount(root, shared) {
   const chart = new Chart(t("compare.view_scores"));
   const tools = h("div", { class: "row compare-tools" });
   const words = h("div");
-  const runs = h("div", { class: "legend" });
-  fill(root, h("div", { class: "scrolling" }, tools, words, chart.node, runs));
+  const runs = h("div", { class: "compare-legend" });
+  fill(root, h("div", { class: "compare-scrolling" }, tools, words, chart.node, runs));
   let about = null;
   let model = 0;
   let measure = "";

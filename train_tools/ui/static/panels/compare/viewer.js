@@ -9,6 +9,7 @@ import { attempt } from "../../kit/toast.js";
 import { advise } from "./advice.js";
 import { keep } from "./keep.js";
 import { axisName, shortly } from "./model.js";
+import { Zoom } from "./zoom.js";
 
 const MODES = ["single", "side", "slider", "blink", "difference"];
 const BLINK_MS = 600;
@@ -18,10 +19,11 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   let mode = pinned.key ? "slider" : "single";
   let blinking = 0;
   let share = 50;
-  const stage = h("div", { class: "stage" });
-  const info = h("div", { class: "viewer-info" });
-  const tools = h("div", { class: "row tight viewer-tools" });
-  const node = h("dialog", { class: "viewer", "aria-label": t("compare.viewer"), onclose: close, onkeydown: key }, h("div", { class: "viewer-main" }, tools, stage), info);
+  const stage = h("div", { class: "compare-pictures" });
+  const zoom = new Zoom(stage);
+  const info = h("div", { class: "compare-info" });
+  const tools = h("div", { class: "row tight compare-viewer-tools" });
+  const node = h("dialog", { class: "compare-viewer", tabindex: "-1", "aria-label": t("compare.viewer"), onclose: close, onkeydown: key }, h("div", { class: "compare-stage" }, tools, stage), info);
   const before = shared.onmark;
   shared.onmark = () => (before?.(), drawInfo());
 
@@ -67,6 +69,9 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
       s: () => shared.mark(checkpoint, { mark: checkpoint.mark === "star" ? "" : "star" }),
       x: () => shared.mark(checkpoint, { mark: checkpoint.mark === "reject" ? "" : "reject" }),
       k: () => keep(shared, cell()),
+      "+": () => zoom.by(1.5),
+      "-": () => zoom.by(1 / 1.5),
+      0: () => zoom.reset(),
     };
     const place = Number(event.key) - 1;
     if (moves[event.key]) move(...moves[event.key]);
@@ -81,6 +86,8 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     drawTools();
     drawStage();
     drawInfo();
+    // The button that was pressed is gone, and the keys must go on working.
+    if (node.open && !node.contains(document.activeElement)) node.focus();
   }
 
   function drawTools() {
@@ -91,25 +98,28 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
       h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close")));
   }
 
-  function image(of, alt, kind) {
-    return h("img", { class: kind, src: shared.picture(of), alt, draggable: "false", style: { backgroundImage: `url("${shared.thumb(of)}")` } });
+  /** A frame with a picture in it that may be larger than the frame; the thumbnail shows until the picture is there. */
+  function layer(kind, of, alt) {
+    const image = h("img", { src: shared.picture(of), alt, draggable: "false", style: { backgroundImage: `url("${shared.thumb(of)}")` } });
+    return h("div", { class: `layer ${kind}` }, h("div", { class: "zoomed" }, image));
   }
 
   function drawStage() {
-    const here = image(key_(), label(), "b");
+    const here = layer("b", key_(), label());
     const error = shared.model.error(cell());
     if (error) fill(stage, h("p", { class: "problem" }, error));
-    else if (mode === "single" || !pinned.key) fill(stage, h("figure", null, here));
+    else if (mode === "single" || !pinned.key) fill(stage, figure(here));
     else {
-      const there = image(pinned.key, pinned.label, "a");
+      const there = layer("a", pinned.key, pinned.label);
       if (mode === "side") fill(stage, figure(there, `A · ${pinned.label}`), figure(here, `B · ${label()}`));
       else fill(stage, h("figure", { class: `over ${mode}` }, there, here, mode === "slider" ? slider(here) : null), caption());
       if (mode === "blink") blinking = setInterval(() => here.classList.toggle("gone"), BLINK_MS);
     }
+    zoom.apply();
   }
 
-  const caption = () => h("p", { class: "small muted captions" }, h("span", null, `A · ${pinned.label}`), h("span", null, `B · ${label()}`));
-  const figure = (img, text) => h("figure", null, img, h("figcaption", { class: "small muted" }, text));
+  const caption = () => h("p", { class: "small muted compare-captions" }, h("span", null, `A · ${pinned.label}`), h("span", null, `B · ${label()}`));
+  const figure = (one, text) => h("figure", null, one, text ? h("figcaption", { class: "small muted" }, text) : null);
 
   /** Left of it A shows, right of it B. */
   function slider(over) {
@@ -135,13 +145,14 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     const file = `trains/${checkpoint.runName}/${checkpoint.file}`;
     fill(info,
       h("h2", null, checkpoint.runLabel),
-      h("p", { class: "small muted mono wrap" }, checkpoint.file),
+      h("p", { class: "small muted mono compare-wrap" }, checkpoint.file),
+      shared.model.published[checkpoint.number]?.map((name) => h("p", { class: "chip good" }, icon("check"), t("compare.kept_as", { name }))),
       h("div", { class: "row tight" }, toggle("star", "star"), toggle("reject", "close")),
       note,
       scoresOf(shared.model, checkpoint),
-      h("dl", { class: "facts" }, shared.model.texts(row, column).map(([name, text]) => [h("dt", null, axisName(name)), h("dd", null, text)])),
+      h("dl", { class: "compare-facts" }, shared.model.texts(row, column).map(([name, text]) => [h("dt", null, axisName(name)), h("dd", null, text)])),
       details(),
-      h("div", { class: "stack" },
+      h("div", { class: "compare-stack" },
         h("button", { class: "primary", onclick: () => keep(shared, cell()) }, icon("check"), t("compare.keep")),
         hasParts(shared.model) ? h("button", { onclick: () => best() }, icon("star"), t("compare.best")) : null,
         h("a", { class: "button", href: api.versionPath(shared.context.project, shared.context.version, file, "files"), download: checkpoint.file }, icon("download"), t("compare.download_lora")),
@@ -155,7 +166,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
 
   /** What the table doesn't say, asked for when it is looked at. */
   function details() {
-    const holder = h("dl", { class: "facts more" });
+    const holder = h("dl", { class: "compare-facts more" });
     const of = key_();
     attempt(() => api.get(`${shared.at}cell/${encodeURIComponent(of)}`)).then((found) => {
       if (!found || of !== key_()) return;
@@ -168,14 +179,15 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   document.body.append(node);
   draw();
   node.showModal();
+  node.focus();
 }
 
-/** Whether there is a grid of UNet and text encoder weights to read something off. */
-export const hasParts = (model) => model.axes.has("weight_unet") || model.axes.has("weight_te");
+/** Whether there is a grid of weights of parts or blocks to read something off. */
+export const hasParts = (model) => ["weight_unet", "weight_te", "block_weights"].some((name) => model.axes.has(name));
 
 function scoresOf(model, checkpoint) {
   const newest = model.scores[0];
   const rows = Object.entries(newest?.measures || {}).filter(([, column]) => column[checkpoint.number]);
   if (!rows.length) return null;
-  return h("dl", { class: "facts", title: newest.title[0] }, rows.map(([name, column]) => [h("dt", null, t(`compare.sort_${name}`)), h("dd", null, short(column[checkpoint.number][0]))]));
+  return h("dl", { class: "compare-facts", title: newest.title[0] }, rows.map(([name, column]) => [h("dt", null, t(`compare.sort_${name}`)), h("dd", null, short(column[checkpoint.number][0]))]));
 }

@@ -7,9 +7,9 @@ import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 
 export function mount(root, shared) {
-  const stage = h("div", { class: "vote-stage" });
-  const side = h("div", { class: "vote-side" });
-  fill(root, h("div", { class: "vote", tabindex: "-1", onkeydown: key }, stage, side));
+  const stage = h("div", { class: "compare-vote-stage" });
+  const side = h("div", { class: "compare-vote-side" });
+  fill(root, h("div", { class: "compare-vote", tabindex: "-1", onkeydown: key }, stage, side));
   let pair = null;
   let shown = 0;
   let busy = false;
@@ -29,11 +29,11 @@ export function mount(root, shared) {
 
   function draw() {
     const pictures = pair.pictures[shown];
-    const one = (side_, key_) => h("button", { class: "vote-picture", "aria-label": t(`compare.better_${side_}`), onclick: () => cast(side_) }, h("img", { src: shared.picture(key_), alt: "", draggable: "false" }));
+    const one = (side_, key_) => h("button", { class: "compare-vote-picture", "aria-label": t(`compare.better_${side_}`), onclick: () => cast(side_) }, h("img", { src: shared.picture(key_), alt: "", draggable: "false" }));
     fill(stage,
-      h("p", { class: "muted small wrap" }, pictures.text),
-      h("div", { class: "vote-pair" }, one("a", pictures.a), one("b", pictures.b)),
-      h("div", { class: "row vote-buttons" },
+      h("p", { class: "muted small compare-wrap" }, pictures.text),
+      h("div", { class: "compare-vote-pair" }, one("a", pictures.a), one("b", pictures.b)),
+      h("div", { class: "row compare-vote-buttons" },
         h("button", { class: "primary", onclick: () => cast("a") }, "← ", t("compare.better_a")),
         h("button", { onclick: () => cast("tie") }, "↓ ", t("compare.tie")),
         h("button", { class: "primary", onclick: () => cast("b") }, t("compare.better_b"), " →"),
@@ -80,9 +80,9 @@ export function mount(root, shared) {
     const ranks = await attempt(() => api.get(`${shared.at}ranking`));
     if (!ranks) return;
     fill(side, h("h2", null, t("compare.votes", { n: number(pair.votes) })), button, h("p", { class: "muted small" }, t("compare.ranking_help")),
-      h("ol", { class: "ranks" }, ranks.map((row) => h("li", null,
-        h("div", { class: "small wrap" }, nameOf(row), " ", h("span", { class: "muted" }, t("compare.rank_votes", { n: row.games }))),
-        h("div", { class: "interval", title: `${percent(row.low)} – ${percent(row.high)}` },
+      h("ol", { class: "compare-ranks" }, ranks.map((row) => h("li", null,
+        h("div", { class: "small compare-wrap" }, nameOf(row), " ", h("span", { class: "muted" }, t("compare.rank_votes", { n: row.games }))),
+        h("div", { class: "compare-interval", title: `${percent(row.low)} – ${percent(row.high)}` },
           h("span", { class: "range", style: { left: percent(row.low), width: percent(row.high - row.low) } }), h("span", { class: "point", style: { left: percent(row.chance) } })),
         h("span", { class: "small" }, percent(row.chance))))));
   }

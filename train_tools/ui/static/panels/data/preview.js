@@ -21,6 +21,7 @@ export function preview(store, row, changes) {
       const { value, stamp } = await store.later(() => (mine === turn ? store.post("preview", body) : { value: null }));
       // While another picture is being worked out the server gives that one; ask again then.
       if (mine !== turn) return;
+      if (!value) return clear();
       if (value.name !== name) return later();
       if (stamp !== shown) draw(value);
       shown = stamp;

@@ -12,7 +12,7 @@ const MOST_NAMES = 30;
 const KINDS = { error: "bad", warning: "warn", hint: "" };
 
 export function result(store, context, settings) {
-  const facts = h("div", { class: "facts" });
+  const facts = h("div", { class: "summary" });
   const stale = h("div");
   const grid = new PictureGrid({ context, label: t("data.training_images"), open });
   const pictures = h("details", { class: "all-pictures", open: true }, h("summary", null, t("data.all_training_images")), grid.node);

@@ -13,7 +13,7 @@ export async function showRevisions(store, context) {
   const list = store.values.revisions ?? [];
   const current = list.find((one) => one.is_current);
   const found = h("div", { class: "comparison", role: "status" });
-  const node = h("dialog", { class: "wide", "aria-label": t("data.revisions"), onclose: () => node.remove() },
+  const node = h("dialog", { class: "wide data", "aria-label": t("data.revisions"), onclose: () => node.remove() },
     h("div", { class: "row" }, h("h2", null, t("data.revisions")), h("span", { class: "space" }),
       h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close"))),
     h("p", { class: "muted" }, t("data.revisions_text")),
@@ -77,7 +77,11 @@ function comparison(context, found, one) {
   ];
 }
 
-const text = (value) => (value === null || value === undefined ? "–" : Array.isArray(value) ? value.join(",") : String(value));
+function text(value) {
+  if (typeof value === "boolean") return value ? t("data.on") : t("data.off");
+  if (Array.isArray(value)) return value.join(", ") || "–";
+  return value === null || value === "" ? "–" : String(value);
+}
 
 function pairs(context, title, files) {
   if (!files.length) return null;

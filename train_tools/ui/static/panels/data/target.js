@@ -27,6 +27,7 @@ export function target(store) {
     const names = new Set(list.rows.filter(([path]) => path.includes("/")).map(([path]) => path.split("/")[0]));
     fill(known, [...names].map((one) => h("option", { value: one })));
   });
+  store.on("settings", draw);
   draw();
   return {
     node,

@@ -26,7 +26,7 @@ export function view(context, rows, first, details) {
       if (mine === turn) fill(side, nodes);
     };
     const step = (name, label, by) => h("button", { class: "quiet", "aria-label": label, onclick: () => show(at + by), disabled: rows.length < 2 }, icon(name));
-    const node = h("dialog", { class: "wide viewer", "aria-label": t("data.picture"), onclose: () => (node.remove(), resolve(at)), onkeydown: (event) => {
+    const node = h("dialog", { class: "wide data picture-viewer", "aria-label": t("data.picture"), onclose: () => (node.remove(), resolve(at)), onkeydown: (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (by) show(at + by);
     } },

@@ -1,7 +1,7 @@
 // One field for each argument: text for what takes a list, a choice for switches, help for models and presets.
 
 import { dialog } from "../../kit/dialog.js";
-import { h, icon } from "../../kit/dom.js";
+import { fill, h, icon } from "../../kit/dom.js";
 import { field } from "../../kit/field.js";
 import { t } from "../../kit/texts.js";
 import { chooseModels } from "./models.js";
@@ -12,8 +12,9 @@ const BASE = "pretrained_model_name_or_path";
 // What an empty field means, where "none" would say too little.
 const EMPTY = { [BASE]: () => t("plan.shipped_model"), preset: () => t("plan.no_preset") };
 
-export const labelOf = (entry) =>
-  entry.importance === "beginner" || entry.name === "preset" ? t(`plan.label_${entry.name}`) : entry.name;
+const OURS = new Set(["preset", "seeds"]); // no arguments of sd-scripts, so that nobody looks for them by that name
+
+export const labelOf = (entry) => (entry.importance === "beginner" || OURS.has(entry.name) ? t(`plan.label_${entry.name}`) : entry.name);
 
 /** The kit's field, bound to the store; `refresh()` shows what the store says now. */
 export function argumentField(store, entry) {
@@ -22,6 +23,7 @@ export function argumentField(store, entry) {
   const made = field(shown, store.text(entry.name), (text) => store.set(entry.name, text.trim()));
   made.name = entry.name;
   made.node.dataset.name = entry.name;
+  breakable(made.node.querySelector(".label"), label);
   const chooser = chooserOf(store, entry, label);
   if (chooser) {
     const row = h("div", { class: "with-chooser" });
@@ -40,6 +42,12 @@ export function argumentField(store, entry) {
   };
   made.refresh();
   return made;
+}
+
+/** Long names break behind their underscores, not anywhere. */
+function breakable(node, label) {
+  const parts = label.split("_");
+  fill(node, parts.map((part, index) => (index < parts.length - 1 ? [`${part}_`, h("wbr")] : part)));
 }
 
 function helpOf(entry, label) {

@@ -19,7 +19,7 @@ export async function chooseModels(store, entry) {
     Object.assign(known, found);
     const files = new Set(found.models.map((model) => model.file));
     if (!chosen.size) chosen.add(found.models.find((model) => model.is_shipped).file); // what an empty field means
-    path.value = [...chosen].filter((file) => !files.has(file)).join("; ");
+    path.value = [...chosen].filter((file) => !files.has(file)).map(quoted).join(", ");
     draw();
   }).catch((error) => fill(list, h("p", { class: "problem" }, error.message)));
   const yes = await dialog({
@@ -33,7 +33,7 @@ export async function chooseModels(store, entry) {
   const files = new Set(known.models.map((model) => model.file));
   const picked = [...known.models.filter((model) => chosen.has(model.file)).map((model) => model.file), ...split(path.value)];
   const only = picked.length === 1 && known.models.find((model) => model.file === picked[0])?.is_shipped;
-  store.setMany({ [entry.name]: only && files.size ? "" : [...new Set(picked)].map(quoted).join("; ") });
+  store.setMany({ [entry.name]: only && files.size ? "" : [...new Set(picked)].map(quoted).join(", ") });
 }
 
 function rows({ models, folder, problem, host }, words, chosen) {
@@ -50,7 +50,7 @@ function rows({ models, folder, problem, host }, words, chosen) {
   ];
 }
 
-/** Paths between `;`, without the quotes that keep one together. */
-const split = (text) => text.split(";").map((piece) => piece.trim().replace(/^"(.*)"$/, "$1")).filter(Boolean);
+/** Paths between commas; quotes keep one together that holds a comma. */
+const split = (text) => (text.match(/"(?:[^"]|"")*"|[^,]+/g) ?? []).map((piece) => piece.trim().replace(/^"(.*)"$/, "$1").replaceAll('""', '"')).filter(Boolean);
 
-const quoted = (path) => (path.includes(";") ? `"${path}"` : path);
+const quoted = (path) => (path.includes(",") ? `"${path.replaceAll('"', '""')}"` : path);

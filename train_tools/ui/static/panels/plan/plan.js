@@ -13,23 +13,25 @@ import { Store } from "./store.js";
 import { Summary } from "./summary.js";
 
 const LOOK_MS = 4000;
-const ENGINE_KEY = "train-tools.engine";
+const SHARE = 20; // a large plan is made anew only so much more seldom than it takes
 
 export default {
   mount(root, context) {
-    const store = new Store(context.base, localStorage.getItem(ENGINE_KEY) || undefined);
+    const store = new Store(context.base);
     const panel = { form: null, summary: null, watch: null };
     attempt(async () => {
-      const [{ fields, engines }] = await Promise.all([api.get("api/arguments"), store.load()]);
+      const [{ fields }] = await Promise.all([api.get("api/arguments"), store.load()]);
       if (store.ended) return;
-      if (store.engine && !engines.includes(store.engine)) store.engine = undefined;
       panel.form = new Form(store, fields);
-      panel.summary = new Summary(store, { engines, go: context.go, onengine: (name) => localStorage.setItem(ENGINE_KEY, name) });
+      panel.summary = new Summary(store, context.go);
       root.append(draw(store, panel));
       panel.watch = poll(() => look(store), LOOK_MS);
     });
+    const leave = () => document.hidden && attempt(() => store.save());
+    document.addEventListener("visibilitychange", leave); // also when the tab is closed
     return {
       unmount() {
+        document.removeEventListener("visibilitychange", leave);
         store.end();
         panel.watch?.end();
         panel.summary?.end();
@@ -64,5 +66,5 @@ async function look(store) {
   const came = await store.look();
   if (came.length) toast(t("plan.came", { names: came.join(", ") }));
   const { queued = 0, running = 0 } = store.plan?.states ?? {};
-  if ((queued || running) && !store.planning) await store.makePlan();
+  if ((queued || running) && !store.planning && store.planAge > SHARE * store.planTook) await store.makePlan();
 }

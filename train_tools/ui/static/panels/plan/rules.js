@@ -39,6 +39,10 @@ export class Rules {
     const save = (list) => store.setMany({ links: list.join("; ") });
     const linked = new Set(links.flatMap((link) => link.split("+").map((name) => name.trim())));
     const free = axes.filter((name) => !linked.has(name));
+    const problem = store.errors.links ?? (store.plan?.field === "links" ? store.plan.problem : "");
+    const shown = JSON.stringify([links, free, problem]);
+    if (shown === this.shownLinks) return; // what is ticked stays ticked while plans come and go
+    this.shownLinks = shown;
     const boxes = free.map((name) => [name, h("input", { type: "checkbox" })]);
     const link = () => {
       const names = boxes.filter(([, box]) => box.checked).map(([name]) => name);
@@ -49,7 +53,7 @@ export class Rules {
       free.length > 1
         ? h("div", { class: "row tight" }, boxes.map(([name, box]) => h("label", { class: "row tick" }, box, name)), h("button", { onclick: link }, t("plan.link")))
         : links.length ? null : h("p", { class: "muted small" }, t("plan.links_text")),
-      store.errors.links || store.plan?.field === "links" ? h("p", { class: "problem", role: "alert" }, store.errors.links ?? store.plan.problem) : null);
+      problem ? h("p", { class: "problem", role: "alert" }, problem) : null);
   }
 }
 

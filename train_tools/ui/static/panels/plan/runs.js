@@ -51,10 +51,11 @@ export class Runs {
 
   #row(index) {
     const run = this.rows.get(index);
-    if (!run) {
-      this.#fetch(Math.floor(index / PAGE));
-      return h("div", { class: "run-row muted" }, "…");
-    }
+    if (!run) this.#fetch(Math.floor(index / PAGE));
+    return h("div", null, run ? this.#button(run) : h("div", { class: "run-row muted" }, "…"));
+  }
+
+  #button(run) {
     const time = run.seconds ? duration(run.seconds) : "";
     return h("button", { class: "run-row", title: run.name, onclick: () => openRun(this.store, this.plan, run) },
       h("span", { class: "number muted small" }, number(run.index + 1)),

@@ -9,7 +9,10 @@ import { attempt, toast } from "../../kit/toast.js";
 
 /** Queues what is to be trained of the plan that is shown; where that has changed meanwhile, shows the new one instead. */
 export async function start(store, plan, more, go) {
+  if (store.starting) return; // pressed twice
+  store.starting = true;
   const made = await attempt(async () => watched(t("plan.starting"), await store.start({ identity: plan.identity, ...more })));
+  store.starting = false;
   if (!made) return;
   if (made.changed) {
     store.takePlan(made.changed);

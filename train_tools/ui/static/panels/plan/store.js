@@ -11,9 +11,9 @@ const PAGE = `${Math.random().toString(36).slice(2)}`; // this tab's own name
 
 /** Events: values (names whose text came from elsewhere), errors, plan, planning, saving, conflicts. */
 export class Store extends EventTarget {
-  constructor(base, engine) {
+  constructor(base) {
     super();
-    Object.assign(this, { base, engine, values: {}, typed: {}, seen: {}, errors: {}, conflicts: {}, unknown: [], revision: "", plan: null, trouble: "", ended: false });
+    Object.assign(this, { base, values: {}, typed: {}, seen: {}, errors: {}, conflicts: {}, unknown: [], revision: "", plan: null, trouble: "", ended: false, planTook: 0, plannedAt: 0 });
     this.saveSoon = settle(() => this.save(), SAVE_MS);
     this.planSoon = settle(() => this.makePlan(), PLAN_MS);
   }
@@ -91,8 +91,11 @@ export class Store extends EventTarget {
         if (name in saved.errors) {
           if (!isNew) this.errors[name] = saved.errors[name];
         } else if (name in saved.conflicts) this.conflicts[name] = saved.conflicts[name];
-        else if (isNew) this.seen[name] = text;
-        else this.#forget(name);
+        else {
+          this.values[name] = text; // so that it isn't taken for another window's
+          if (isNew) this.seen[name] = text;
+          else this.#forget(name);
+        }
       }
       this.#take(saved.shown);
       this.#tell("errors");
@@ -140,10 +143,13 @@ export class Store extends EventTarget {
     this.planSoon.cancel();
     this.planning?.abort();
     const mine = (this.planning = new AbortController());
+    const begun = performance.now();
     this.#tell("planning");
     try {
       const plan = await this.planned({}, mine.signal);
-      if (plan && mine === this.planning) this.takePlan(plan);
+      if (!plan || mine !== this.planning) return;
+      this.planTook = performance.now() - begun;
+      this.takePlan(plan);
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === undefined) throw error;
@@ -156,24 +162,25 @@ export class Store extends EventTarget {
 
   /** A plan with other conditions; the server keeps the newest one of this page. */
   async planned(more, signal) {
-    const answer = await api.post(`${this.base}plan`, { page: PAGE, engine: this.engine, changes: this.typed, ...more }, { signal });
+    const answer = await api.post(`${this.base}plan`, { page: PAGE, changes: this.typed, ...more }, { signal });
     return finished(answer, { signal });
+  }
+
+  /** Milliseconds since the plan was made. */
+  get planAge() {
+    return performance.now() - this.plannedAt;
   }
 
   takePlan(plan) {
     this.plan = plan;
+    this.plannedAt = performance.now();
     if (!plan.problem) this.known = plan; // what is known of base models while a text is wrong
     this.#tell("plan");
   }
 
   async start(more) {
     await this.save();
-    return api.post(`${this.base}plan/start`, { page: PAGE, engine: this.engine, changes: this.typed, ...more });
-  }
-
-  setEngine(engine) {
-    this.engine = engine;
-    this.makePlan();
+    return api.post(`${this.base}plan/start`, { page: PAGE, changes: this.typed, ...more });
   }
 
   end() {

@@ -8,8 +8,8 @@ import { Runs } from "./runs.js";
 import { again, start, startLater } from "./start.js";
 
 export class Summary {
-  constructor(store, { engines, go, onengine }) {
-    Object.assign(this, { store, engines, go, onengine });
+  constructor(store, go) {
+    Object.assign(this, { store, go });
     this.runs = new Runs(store);
     this.head = h("div", { class: "sums" });
     this.buttons = h("div", { class: "start row" });
@@ -49,21 +49,12 @@ export class Summary {
   }
 
   #startButtons(plan) {
-    const engine = this.engines.length > 1
-      ? h("label", { class: "row tight small" }, t("plan.engine"), h("select", { onchange: (event) => this.#setEngine(event.target.value) }, this.engines.map((name) => h("option", { value: name, selected: name === (this.store.engine ?? this.engines[0]) }, name))))
-      : null;
     const done = plan.states.finished;
     return [
       mainButton(this.store, plan, this.go),
       plan.to_train ? h("button", { disabled: plan.impossible > 0, onclick: () => startLater(this.store, plan, this.go) }, t("plan.later")) : null,
       done ? h("button", { class: plan.to_train ? "link" : "", onclick: () => again(this.store, this.go) }, t("plan.again", { n: number(done) })) : null,
-      engine,
     ];
-  }
-
-  #setEngine(name) {
-    this.onengine(name);
-    this.store.setEngine(name);
   }
 }
 
@@ -79,18 +70,23 @@ const brief = (plan) => t("plan.brief", { runs: number(plan.to_train), time: dur
 
 function sums(plan) {
   const big = (value, label) => h("div", { class: "big" }, h("strong", null, value), h("span", { class: "muted small" }, label));
-  const line = (label, value, hint) => [h("dt", null, label), h("dd", { title: hint }, value)];
   const axes = Object.entries(plan.axes);
+  const costs = plan.to_train ? [big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))] : null;
   return [
-    h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))),
+    h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), costs),
     axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: values.join(", ") }, `${name} × ${values.length}`))) : null,
-    h("dl", { class: "sum-lines" },
-      plan.to_train < plan.runs ? line(t("plan.to_train"), t("plan.of", { n: number(plan.to_train), of: number(plan.runs) })) : null,
-      line(t("plan.steps"), number(plan.steps)),
-      line(t("plan.images_seen"), number(plan.images_seen)),
-      line(t("plan.checkpoints"), number(plan.checkpoints)),
-      line(t("plan.packs"), number(plan.packs), t("plan.packs_help")),
-      line(t("plan.memory"), t("plan.about", { size: bytes(plan.memory_bytes) }), t("plan.memory_help")),
-      line(t("plan.base"), plan.bases.map((base) => [base.name, base.family].filter(Boolean).join(" · ")).join(", "))),
+    h("dl", { class: "sum-lines" }, plan.to_train ? costLines(plan) : null, line(t("plan.engine"), Object.entries(plan.engines).map(([name, count]) => (count < plan.runs ? `${name} × ${number(count)}` : name)).join(", ")), line(t("plan.base"), plan.bases.map((base) => [base.name, base.family].filter(Boolean).join(" · ")).join(", "))),
   ];
 }
+
+const line = (label, value, hint) => [h("dt", null, label), h("dd", { title: hint }, value)];
+
+/** Of what is still to be trained. */
+const costLines = (plan) => [
+  plan.to_train < plan.runs ? line(t("plan.to_train"), t("plan.of", { n: number(plan.to_train), of: number(plan.runs) })) : null,
+  line(t("plan.steps"), number(plan.steps)),
+  line(t("plan.images_seen"), number(plan.images_seen)),
+  line(t("plan.checkpoints"), number(plan.checkpoints)),
+  line(t("plan.packs"), number(plan.packs), t("plan.packs_help")),
+  line(t("plan.memory"), t("plan.about", { size: bytes(plan.memory_bytes) }), t("plan.memory_help")),
+];

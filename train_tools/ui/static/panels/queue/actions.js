@@ -9,6 +9,7 @@ import { edit } from "./edit.js";
 import { hasEnded, isWaiting } from "./store.js";
 
 const AT_ONCE = 20; // entries of one call
+const EDITABLE = new Set(["train", "caption", "preview", "score"]); // what has settings
 
 /** Does `action` with the entries, a few at a time; says what couldn't be done. */
 export async function act(panel, action, ids, more = {}) {
@@ -30,14 +31,15 @@ export function menuOf(entry, panel) {
   const one = (action, more) => act(panel, action, [entry.id], more);
   const items = [[t("queue.details"), () => panel.open(entry.id)]];
   const isRunning = entry.state === "running";
-  if (isRunning || entry.state === "queued" || entry.state === "interrupted") items.push([t("queue.pause"), () => one("pause"), { main: true }]);
+  if (isRunning || entry.state === "queued" || entry.state === "interrupted") items.push([t("queue.pause"), () => one("pause"),
+    { main: true }]);
   if (entry.state === "paused" || entry.request === "pause") items.push([t("queue.resume"), () => one("resume"), { main: true }]);
   if (isWaiting(entry)) {
     items.push([t("queue.run_now"), () => runNow(entry, panel), { main: true }]);
     items.push([t("queue.move_first"), () => one("move", { where: "first" })]);
     items.push([t("queue.move_last"), () => one("move", { where: "last" })]);
     items.push([t("queue.not_before"), () => askTime(entry, panel)]);
-    if (entry.state !== "interrupted") items.push([t("queue.edit"), () => edit(entry, panel)]);
+    if (entry.state !== "interrupted" && EDITABLE.has(entry.kind)) items.push([t("queue.edit"), () => edit(entry, panel)]);
   }
   if (["failed", "cancelled"].includes(entry.state)) items.push([t("queue.retry"), () => one("retry"), { main: true }]);
   if (!hasEnded(entry)) items.push([t("queue.cancel"), () => cancel(entry, panel), { danger: true, main: true }]);
@@ -45,7 +47,8 @@ export function menuOf(entry, panel) {
 }
 
 export async function cancel(entry, panel) {
-  const isCertain = entry.state !== "running" || (await confirm(t("queue.cancel"), t("queue.cancel_text"), t("queue.cancel"), { danger: true }));
+  const isCertain = entry.state !== "running" || (await confirm(t("queue.cancel"), t("queue.cancel_text"), t("queue.cancel"),
+    { danger: true }));
   if (isCertain) await act(panel, "cancel", [entry.id]);
 }
 

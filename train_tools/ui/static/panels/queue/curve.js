@@ -29,7 +29,8 @@ export function curve(lines) {
     line.append(title);
     drawing.append(line);
   }
-  return h("figure", null, h("div", { class: "curve-axis small muted" }, h("span", null, short(high)), h("span", null, short(low))), drawing);
+  return h("figure", null, h("div", { class: "curve-axis small muted" }, h("span", null, short(high)), h("span", null, short(low))),
+    drawing);
 }
 
 function range(values) {

@@ -7,11 +7,13 @@ import { short, when } from "../../kit/format.js";
 import * as place from "../../kit/place.js";
 import { poll } from "../../kit/poll.js";
 import { t } from "../../kit/texts.js";
+import { attempt } from "../../kit/toast.js";
 import { colourOf, curve } from "./curve.js";
 import { menuOf } from "./actions.js";
-import { nameOf, stateOf, TONES, whereOf } from "./row.js";
+import { nameOf, STAGES, stateOf, TONES, whereOf } from "./row.js";
 
 const PARTS = ["past", "log", "settings"];
+const MOST_REMEDIES = 2;
 const MOST_LOG = 400_000; // characters kept in the page
 
 export async function detail(id, panel) {
@@ -39,7 +41,9 @@ class Detail {
       body.setAttribute("role", "tabpanel");
       body.hidden = name !== this.part;
     }
-    fill(this.tabs, PARTS.map((name) => h("button", { type: "button", role: "tab", dataset: { part: name }, "aria-selected": String(name === this.part), onclick: () => this.choose(name) }, t(`queue.part_${name}`))));
+    fill(this.tabs, PARTS.map((name) => h("button",
+      { type: "button", role: "tab", dataset: { part: name }, "aria-selected": String(name === this.part),
+      onclick: () => this.choose(name) }, t(`queue.part_${name}`))));
     this.node = h("div", { class: "detail" }, this.head, this.reason, this.actions, this.tabs, Object.values(this.bodies));
   }
 
@@ -59,15 +63,31 @@ class Detail {
   #state() {
     const entry = this.panel.store.entries.get(this.id);
     if (!entry) return;
-    fill(this.head, h("span", { class: `chip ${TONES[entry.state] || ""}` }, stateOf(entry)), h("span", { class: "small muted" }, whereOf(entry)));
+    fill(this.head, h("span", { class: `chip ${TONES[entry.state] || ""}` }, stateOf(entry)),
+      h("span", { class: "small muted" }, whereOf(entry)));
     const main = menuOf(entry, this.panel).filter(([, , more]) => more?.main);
     const can = main.map(([label]) => label).join();
     if (this.can !== can) {
-      fill(this.actions, main.map(([label, run, { danger }]) => h("button", { type: "button", class: danger ? "danger" : "", onclick: run }, label)));
+      fill(this.actions, main.map(([label, run, { danger }]) => h("button",
+        { type: "button", class: danger ? "danger" : "", onclick: run }, label)));
     }
     this.can = can;
     const sentence = entry.state === "failed" || entry.state === "interrupted" ? entry.error : "";
-    fill(this.reason, sentence ? h("div", { class: "note bad", role: "alert" }, icon("warning"), h("div", null, sentence)) : null);
+    if (this.sentence === sentence) return;
+    this.sentence = sentence;
+    const helps = h("div", { class: "helps" });
+    fill(this.reason, sentence ? h("div", { class: "note bad", role: "alert" }, icon("warning"),
+      h("div", null, h("div", { class: "detail-error" }, sentence), helps)) : null);
+    if (sentence) this.#explain(helps);
+  }
+
+  /** What is known to help; the error alone where nothing is. */
+  async #explain(node) {
+    const remedies = await attempt(() => api.get(`api/queue/${this.id}/remedies`));
+    if (!remedies) return;
+    const rows = remedies.slice(0, MOST_REMEDIES).map((remedy) => h("div", { class: "remedy" },
+      h("strong", null, remedy.means), h("div", null, t("queue.do", { what: remedy.do }))));
+    fill(node, rows.length ? rows : h("div", { class: "remedy" }, t("queue.no_remedy")));
   }
 
   show(answer) {
@@ -77,18 +97,20 @@ class Detail {
     const losses = entry?.kind === "train" ? curve([[nameOf(entry), answer.points, colourOf(entry)]]) : null;
     const rows = answer.events.map((event) => h("li", { class: event.event === "failed" || event.event === "warning" ? "grave" : "" },
       h("span", { class: "small muted" }, when(event.time)), " ", eventText(event)));
-    fill(this.bodies.past, note, losses, h("ol", { class: "events" }, rows.reverse()), rows.length ? null : h("p", { class: "muted" }, t("queue.no_events")));
+    fill(this.bodies.past, note, losses, h("ol", { class: "events" }, rows.reverse()),
+      rows.length ? null : h("p", { class: "muted" }, t("queue.no_events")));
     const values = Object.entries({ ...answer.arguments, ...answer.settings });
     fill(this.bodies.settings, h("p", { class: "small muted mono folder" }, answer.folder), h("table", null, h("tbody", null,
       values.map(([name, value]) => h("tr", null, h("th", null, name), h("td", { class: "mono" }, String(value)))))));
   }
 }
 
-const SAID = new Set(["stage", "checkpoint", "resumed", "paused", "finished", "failed", "warning"]);
+const SAID = new Set(["checkpoint", "resumed", "paused", "finished", "failed", "warning"]);
 
 function eventText(event) {
+  if (event.event === "stage") return t(`queue.begins_${STAGES.has(event.stage) ? event.stage : "other"}`);
   const name = SAID.has(event.event) ? event.event : "other";
-  const what = event.file || event.text || event.error || event.stage || "";
+  const what = event.file || event.text || event.error || "";
   const step = event.step === undefined ? "" : short(event.step);
   return t(`queue.event_${name}`, { what, step, event: event.event });
 }

@@ -64,12 +64,20 @@ function folded(panel) {
     batch = given;
     const [first] = batch.entries;
     const failed = batch.entries.filter((entry) => entry.state === "failed");
-    fill(summary, h("span", { class: "batch-name" }, `${first.project} / ${first.version}`), h("span", { class: "small muted" }, when(batch.ended)),
+    fill(summary, h("span", { class: "batch-name" }, `${first.project} / ${first.version}`),
+      h("span", { class: "small muted" }, when(batch.ended)),
       STATES.map(([state, tone]) => chip(batch.entries, state, tone)));
+    if (batch.entries.some((entry) => entry.kind === "train" && entry.state === "finished")) {
+      summary.append(h("span", { class: "space" }),
+        h("button", { class: "link", onclick: (event) => (event.preventDefault(),
+        panel.context.go({ project: first.project, version: first.version, panel: "compare" })) }, t("queue.compare")));
+    }
     fill(reason);
     if (failed.length) {
-      append(reason, [h("span", null, failed[0].error || ""), " ",
-        h("button", { class: "link", onclick: () => act(panel, "retry", failed.map((entry) => entry.id)) }, t("queue.retry_failed", { n: failed.length }))]);
+      append(reason, [h("button", { class: "link", onclick: () => panel.open(failed[0].id) }, t("queue.what_helps")), " · ",
+        h("button", { class: "link", onclick: () => act(panel, "retry", failed.map((entry) => entry.id)) },
+          t("queue.retry_failed", { n: failed.length })),
+        h("div", null, failed[0].error || "")]);
     }
     draw();
   };

@@ -21,10 +21,12 @@ export function laneHead(lane, panel) {
   const pause = h("button", { onclick: () => flag("paused", !now.paused) });
   const stop = toggle(t("queue.stop_after"), t("queue.stop_after_help"), (on) => flag("stop after", on));
   const shut = toggle(t("queue.shut_down"), t("queue.shut_down_help"), async (on) => {
-    if (!on || (await confirm(t("queue.shut_down"), t("queue.shut_down_text"), t("queue.shut_down_yes")))) await flag("shut down when done", on);
+    if (!on || (await confirm(t("queue.shut_down"), t("queue.shut_down_text"),
+      t("queue.shut_down_yes")))) await flag("shut down when done", on);
     else shut.input.checked = false;
   });
-  const node = h("div", { class: "card lane", dataset: { lane: lane.name } }, h("div", { class: "row lane-state" }, name, worker), h("span", { class: "space" }), stop.node, shut.node, pause);
+  const node = h("div", { class: "card lane", dataset: { lane: lane.name } }, h("div", { class: "row lane-state" }, name, worker),
+    h("span", { class: "space" }), stop.node, shut.node, pause);
   const update = (lane, isAlone) => {
     now = lane;
     name.hidden = isAlone;
@@ -55,5 +57,6 @@ function workerOf(lane) {
 async function showLog(lane) {
   const answer = await attempt(() => api.get("api/queue/worker-log", { lane }));
   if (!answer) return;
-  await dialog({ title: t("queue.worker_log"), body: [h("pre", { class: "log", tabindex: "0" }, answer.text || t("queue.log_empty"))], buttons: [[t("kit.close"), null]], wide: true });
+  await dialog({ title: t("queue.worker_log"), body: [h("pre", { class: "log", tabindex: "0" }, answer.text || t("queue.log_empty"))],
+    buttons: [[t("kit.close"), null]], wide: true });
 }

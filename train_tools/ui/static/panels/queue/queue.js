@@ -19,19 +19,22 @@ const EVERY = 1500; // milliseconds
 const CURVES_EVERY = 3; // polls
 
 class QueuePanel {
-  constructor(root) {
+  constructor(root, context) {
+    this.context = context;
     this.store = new Store();
     this.opened = null;
     this.turns = 0;
     this.lanes = h("div", { class: "lanes" });
-    this.empty = h("div", { class: "empty", hidden: true }, h("h2", null, t("queue.empty")), h("p", { class: "muted" }, t("queue.empty_text")));
+    this.empty = h("div", { class: "empty", hidden: true }, h("h2", null, t("queue.empty")),
+      h("p", { class: "muted" }, t("queue.empty_text")));
     this.now = new Now(this);
     this.waiting = h("div");
     this.ended = new Ended(this, () => this.clear());
     this.counts = h("div", { class: "row tight" });
     this.heads = new KeyedList(this.lanes, (lane) => this.#lane(lane), (lane) => lane.name);
     this.waits = new KeyedList(this.waiting, (lane) => this.#waiting(lane), (lane) => lane.name);
-    fill(root, h("div", { class: "row queue-head" }, h("h1", null, t("page.queue")), this.counts), this.lanes, this.empty, this.now.node, this.waiting, this.ended.node);
+    fill(root, h("div", { class: "row queue-head" }, h("h1", null, t("page.queue")), this.counts), this.lanes, this.empty, this.now.node,
+      this.waiting, this.ended.node);
     this.polling = poll(() => this.turn(), EVERY);
     this.ready = this.refresh().then(() => {
       const entry = Number(place.read().query.get("entry"));
@@ -58,7 +61,8 @@ class QueuePanel {
     this.ended.show(store.endedBatches());
     this.empty.hidden = store.order.length > 0;
     const tones = { running: "accent", waiting: "", failed: "bad" };
-    fill(this.counts, Object.entries(store.counts).filter(([, n]) => n).map(([name, n]) => h("span", { class: `chip ${tones[name]}` }, t(`queue.count_${name}`, { n }))));
+    fill(this.counts, Object.entries(store.counts).filter(([, n]) => n).map(([name, n]) => h("span", { class: `chip ${tones[name]}` },
+      t(`queue.count_${name}`, { n }))));
   }
 
   #lane(lane) {
@@ -93,8 +97,8 @@ class QueuePanel {
 }
 
 export default {
-  mount(root) {
-    const panel = new QueuePanel(root);
+  mount(root, context) {
+    const panel = new QueuePanel(root, context);
     return { unmount: () => panel.polling.end() };
   },
 };

@@ -30,7 +30,8 @@ export function row(entry, panel, { lead = null } = {}) {
     fill(state, h("span", { class: `chip ${TONES[entry.state] || ""}` }, stateOf(entry)));
     fill(progress, progressOf(entry));
     fill(figures, figuresOf(entry));
-    fill(problem, entry.state === "failed" ? entry.error || "" : "");
+    fill(problem, entry.state === "failed" && entry.error ? [h("button", { class: "link", onclick: () => panel.open(now.id) },
+      t("queue.what_helps")), " ", entry.error] : null);
     more.setAttribute("aria-label", t("queue.actions_of", { name: nameOf(entry) }));
   };
   update(entry);
@@ -41,7 +42,7 @@ export function row(entry, panel, { lead = null } = {}) {
 export const nameOf = (entry) => entry.label || (entry.kind === "train" ? entry.name : kindOf(entry));
 
 export const kindOf = (entry) => t(`queue.kind_${KINDS.has(entry.kind) ? entry.kind : "other"}`);
-const KINDS = new Set(["train", "caption", "preview", "intake", "process", "restore", "regularise"]);
+const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise"]);
 
 export const whereOf = (entry) => [`${entry.project} / ${entry.version}`, kindOf(entry), `#${entry.id}`].join(" · ");
 
@@ -69,12 +70,15 @@ function progressOf(entry) {
 
 function figuresOf(entry) {
   const said = [];
+  const isStarting = entry.state === "running" && !entry.step && !entry.stage;
+  if (isStarting) said.push(t("queue.stage_other"));
   if (entry.stage) said.push(t(`queue.stage_${STAGES.has(entry.stage) ? entry.stage : "other"}`));
+  if (entry.text) said.push(entry.text);
   if (entry.loss !== undefined) said.push(t("queue.loss", { n: short(entry.loss) }));
   if (entry.left !== undefined) said.push(t("queue.left", { time: duration(entry.left) }));
   if (entry.ended) said.push(when(entry.ended));
   if (entry.started && entry.ended > entry.started) said.push(duration(entry.ended - entry.started));
   if (entry.attempt > 1) said.push(t("queue.attempt", { n: entry.attempt }));
-  return said.map((text) => h("span", null, text));
+  return said.map((text) => h("span", { title: text }, text));
 }
-const STAGES = new Set(["loading", "caching", "training"]);
+export const STAGES = new Set(["loading", "caching", "training"]);

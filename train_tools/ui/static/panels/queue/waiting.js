@@ -26,7 +26,8 @@ export class Waiting {
   }
 
   #row(entry) {
-    const grip = h("button", { class: "quiet grip", draggable: "true", title: t("queue.grip"), "aria-label": t("queue.grip_of", { name: nameOf(entry) }),
+    const grip = h("button", { class: "quiet grip", draggable: "true", title: t("queue.grip"),
+      "aria-label": t("queue.grip_of", { name: nameOf(entry) }),
       onkeydown: (event) => this.#key(event, entry.id) }, icon("grip"));
     const made = row(entry, this.panel, { lead: grip });
     grip.addEventListener("dragstart", (event) => {

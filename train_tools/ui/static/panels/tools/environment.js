@@ -7,6 +7,7 @@ import { bytes } from "../../kit/format.js";
 import { finished } from "../../kit/task.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
+import { download } from "../../bar/transfer.js";
 
 const KIND = { ready: "good", making: "accent", broken: "bad", absent: "warn" };
 const OUTCOME = { ok: ["check", "good"], warn: ["warning", "warn"], fail: ["warning", "bad"] };
@@ -32,6 +33,7 @@ export function environment(body) {
       const answer = await api.post(`api/tools/environment/${action}`);
       const result = await finished(answer, { signal: ending.signal, progress: ({ name }) => fill(said, name || t("tools.working")) });
       if (Array.isArray(result)) fill(outcomes, result.map(outcome));
+      else if (result.file) download(result.file);
       else toast(t("tools.env_done"));
     } finally {
       fill(said);
@@ -56,7 +58,11 @@ function describe(found) {
 }
 
 function buttonsFor(found, act) {
-  const check = h("button", { onclick: () => act("check") }, icon("check"), t("tools.env_check"));
+  const check = [
+    h("button", { onclick: () => act("doctor") }, icon("search"), t("tools.env_doctor")),
+    h("button", { onclick: () => act("check") }, icon("check"), t("tools.env_check")),
+    h("button", { class: "link", onclick: () => act("bundle") }, t("tools.env_bundle")),
+  ];
   if (!found.can_change) return found.is_taken ? check : null;
   if (found.state === "absent" || found.state === "broken") {
     return [h("button", { class: "primary", onclick: () => act("create") }, t("tools.env_create")), check];
@@ -69,7 +75,7 @@ function buttonsFor(found, act) {
   ];
 }
 
-function outcome({ id, state, text }) {
+function outcome({ id, state, text, fix }) {
   const [sign, kind] = OUTCOME[state];
-  return h("div", { class: `note ${kind}` }, icon(sign), h("span", null, h("strong", null, id), " ", text));
+  return h("div", { class: `note ${kind}` }, icon(sign), h("span", null, h("strong", null, id), " ", text, fix ? h("div", { class: "small" }, `→ ${fix}`) : null));
 }

@@ -5,12 +5,13 @@ import { t } from "../../kit/texts.js";
 import { about } from "./about.js";
 import { disk } from "./disk.js";
 import { environment } from "./environment.js";
+import { explain } from "./explain.js";
 import { lora } from "./lora.js";
 import { look } from "./look.js";
 import { program } from "./program.js";
 import { trash } from "./trash.js";
 
-const SECTIONS = { environment, program, lora, disk, trash, look, about };
+const SECTIONS = { environment, program, lora, explain, disk, trash, look, about };
 
 export default {
   mount(root, context) {

@@ -1,0 +1,231 @@
+"""The Compare panel as a person uses it: board, viewer, votes, scores, curves, advice, keep this one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from browser.conftest import Complaints, Served
+from compare.samples import add_pictures, add_run, cell, picture
+from playwright.sync_api import Page, expect
+
+from train_tools.compare.checkpoints import find_checkpoints
+from train_tools.compare.marks import CHECKPOINT, read_marks
+from train_tools.compare.scores.service import score
+from train_tools.compare.scores.settings import ScoreSettings
+from train_tools.compare.votes import counted_votes
+from train_tools.preview.index import Index, read_index, write_index
+from train_tools.workspace import settings
+from train_tools.workspace.workspace import Version, Workspace
+
+EVIL = '<img src=x onerror="document.title=1">, zorb'
+PLACE = "#/猫 cat/v1/compare"
+
+
+@pytest.fixture
+def version(served: Served) -> Version:
+    """24 runs × 4 epochs × 2 prompts × 3 pairs of weights, 576 pictures."""
+    workspace = Workspace(served.root)
+    workspace.create_project("猫 cat")
+    made = workspace.create_version("猫 cat", "v1")
+    (made.processed / "5_cat").mkdir(parents=True)
+    picture((250, 20, 20)).save(made.processed / "5_cat" / "1.png")
+    cells = []
+    for run in range(24):
+        files = add_run(made, f"run {run:02d}", 4, learning_rate=(run + 1) * 1e-5, optimizer_type="AdamW")
+        for epoch, path in enumerate(files, start=1):
+            for number, (prompt, unet, te) in enumerate(
+                (p, *w) for p in (EVIL, "zorb 在花园里") for w in ((0.5, 1.0), (1.0, 1.0), (1.0, 1.5))
+            ):
+                key = f"{run:02d}{epoch}{number}-0123456789"
+                cells.append(cell(f"run {run:02d}", path.name, epoch, prompt, unet, key, weight_te=te))
+    colours = [picture((10 * n % 250, 90, 200 - 5 * n), (16, 16)) for n in range(24)]
+    add_pictures(made, {entry: colours[n % 24] for n, entry in enumerate(cells)})
+    return made
+
+
+def open_board(page: Page, served: Served, query: str = "") -> None:
+    page.goto(served.url + PLACE + query)
+    expect(page.locator(".tile").first).to_be_visible()
+
+
+def test_only_what_is_visible_is_in_the_document_and_loaded(
+    page: Page, served: Served, version: Version
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url) if "/thumb/" in r.url else None)
+    open_board(page, served)
+    page.wait_for_timeout(500)
+    first = len(asked)
+    assert 20 < page.locator(".tile").count() < 120
+    assert first == page.locator(".tile").count()
+    page.locator(".board").evaluate("(b) => { b.scrollTop = b.scrollHeight; b.scrollLeft = b.scrollWidth; }")
+    page.wait_for_timeout(800)
+    assert page.locator(".tile").count() < 120
+    assert len(asked) < 2 * first + 40
+    heads = page.locator(".board-head .board-label")
+    assert heads.last.bounding_box()["y"] < 260  # type: ignore[index]
+    expect(page.locator(".board-side .board-label").last).to_contain_text("lr 0.00024")
+    assert page.title() == "Train Tools"
+
+
+def test_keys_move_mark_and_open(page: Page, served: Served, version: Version) -> None:
+    open_board(page, served)
+    page.locator(".board").focus()
+    for key in ("ArrowDown", "ArrowRight", "s"):
+        page.keyboard.press(key)
+    expect(page.locator(".tile-marks .icon").first).to_be_visible()
+    (mark,) = read_marks(version).values()
+    assert (mark.mark, mark.target.kind) == ("star", CHECKPOINT)
+    assert mark.target.name.startswith("run 00/")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog.compare-viewer")).to_be_visible()
+    page.keyboard.press("x")
+    expect(page.get_by_role("button", name="Reject")).to_have_attribute("aria-pressed", "true")
+    page.get_by_label("Note on this checkpoint").fill("眼睛 <b>")
+    page.wait_for_timeout(1200)
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.compare-viewer")).to_have_count(0)
+    (mark,) = read_marks(version).values()
+    assert (mark.mark, mark.note) == ("reject", "眼睛 <b>")
+    expect(page.locator(".board")).to_be_focused()
+
+
+def test_two_pictures_are_compared(page: Page, served: Served, version: Version) -> None:
+    open_board(page, served)
+    page.locator(".tile").first.click()
+    expect(page.locator("dialog.compare-viewer")).to_be_visible()
+    page.keyboard.press("a")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".compare-pictures .over.slider img")).to_have_count(2)
+    sources = page.locator(".compare-pictures img").evaluate_all("(all) => all.map((i) => i.src)")
+    assert len(set(sources)) == 2
+    page.locator('.compare-pictures input[type="range"]').fill("25")
+    assert "25%" in page.locator(".compare-pictures .layer.b").evaluate("(i) => i.style.clipPath")
+    page.mouse.move(300, 300)
+    page.mouse.wheel(0, -400)
+    assert "scale(2.7" in page.locator(".compare-pictures .zoomed").first.evaluate("(z) => z.style.transform")
+    page.locator("dialog.compare-viewer").press("2")
+    expect(page.locator(".compare-pictures figcaption")).to_have_count(2)
+    page.keyboard.press("5")
+    over = page.locator(".compare-pictures .layer.b")
+    assert over.evaluate("(i) => getComputedStyle(i).mixBlendMode") == "difference"
+    page.keyboard.press("4")
+    page.locator(".compare-pictures .layer.b.gone").wait_for(state="attached")
+    page.keyboard.press("1")
+    expect(page.locator(".compare-pictures img")).to_have_count(1)
+
+
+def test_rows_filters_and_order_survive_a_reload(page: Page, served: Served, version: Version) -> None:
+    open_board(page, served)
+    page.get_by_role("button", name="Rows").click()
+    page.get_by_role("menuitem", name="Text encoder weight").click()
+    expect(page.get_by_role("button", name="Rows")).to_contain_text("Text encoder weight")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.get_by_role("menuitem", name="Prompt").click()
+    page.get_by_role("dialog").get_by_label("zorb 在花园里").uncheck()
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".board-tools [role=status]")).to_contain_text("288 pictures")
+    page.reload()
+    expect(page.locator(".board-tools [role=status]")).to_contain_text("288 pictures")
+    expect(page.get_by_role("button", name="Rows")).to_contain_text("Text encoder weight")
+    page.get_by_label("Take the filter Prompt away").click()
+    expect(page.locator(".board-tools [role=status]")).to_contain_text("576 pictures")
+
+
+def test_a_new_preview_appears_by_itself(page: Page, served: Served, version: Version) -> None:
+    open_board(page, served)
+    index = read_index(version)
+    write_index(version, Index(made=9.0, cells=index.cells[:-6]))
+    expect(page.locator(".board-tools [role=status]")).to_contain_text("570 pictures", timeout=12_000)
+
+
+def test_votes_by_keys(page: Page, served: Served, version: Version) -> None:
+    page.goto(served.url + PLACE + "?view=vote")
+    expect(page.locator(".compare-vote-picture img")).to_have_count(2)
+    assert "run " not in page.locator(".compare-vote-stage").inner_text()
+    for votes, key in enumerate(("ArrowLeft", "ArrowRight", "ArrowDown"), start=1):
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", name=f"{votes} votes")).to_be_visible()
+    assert [v["outcome"] for v in counted_votes(version)] == ["a", "b", "tie"]
+    page.keyboard.press("z")
+    expect(page.get_by_role("heading", name="2 votes")).to_be_visible()
+    page.get_by_role("button", name="Ranking").click()
+    expect(page.locator(".compare-ranks li")).to_have_count(4)
+
+
+def test_the_best_weights_go_into_the_plan(page: Page, served: Served, version: Version) -> None:
+    settings.update(version, "training", {"learning_rate": "1e-4"})
+    open_board(
+        page,
+        served,
+        "?rows=weight_te&columns=weight_unet&where=" + json.dumps({"run": ["run 00"], "epoch": ["1"]}),
+    )
+    page.locator(".tile").first.click()
+    page.get_by_role("button", name="This is the best weight").click()
+    expect(page.get_by_role("dialog", name="What the best weights say")).to_contain_text("unet_lr")
+    page.get_by_role("button", name="Plan this").click()
+    expect(page.get_by_role("tab", name="Plan")).to_have_attribute("aria-selected", "true")
+    assert settings.read(version)["training"]["unet_lr"] == "5e-06"
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_timeout(800)
+    assert settings.read(version)["training"] == {"learning_rate": "1e-4"}
+
+
+def test_keep_this_one(page: Page, served: Served, version: Version, complaints: Complaints) -> None:
+    open_board(page, served)
+    page.locator(".tile").first.click()
+    expect(page.locator("dialog.compare-viewer")).to_be_visible()
+    page.keyboard.press("k")
+    dialog = page.get_by_role("dialog", name="Keep this checkpoint")
+    dialog.get_by_label("Name in prompts").fill("a:b")
+    dialog.get_by_role("button", name="Keep this one").click()
+    expect(dialog.get_by_role("alert").last).to_contain_text("can't be used")
+    dialog.get_by_label("Name in prompts").fill("我的 cat")
+    dialog.get_by_role("button", name="Keep this one").click()
+    expect(page.locator(".toast").first).to_contain_text("<lora:我的 cat:1>")
+    expect(page.locator(".compare-info .chip")).to_contain_text("kept as 我的 cat", timeout=12_000)
+    folder = served.root / "train_tools" / "published"
+    assert {Path(p).name for p in folder.iterdir()} >= {
+        "我的 cat.safetensors",
+        "我的 cat.preview.png",
+        "我的 cat.md",
+    }
+    # The browser notes the refusal that was wanted.
+    complaints.found = [one for one in complaints.found if "400" not in one]
+
+
+def test_scores_and_curves(page: Page, served: Served, version: Version) -> None:
+    for number, run in enumerate(("run 00", "run 01")):
+        lines = [
+            json.dumps(
+                {"time": n, "event": "step", "step": n, "epoch": 1, "loss": 1 / (n + number + 1), "lr": 1e-4}
+            )
+            for n in range(1, 200)
+        ]
+        (version.trains / run / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    page.goto(served.url + PLACE + "?view=scores")
+    expect(page.get_by_role("heading", name="No scores yet")).to_be_visible()
+    score(version, ScoreSettings(), lambda *_: None)
+    page.reload()
+    expect(page.locator(".compare-chart path.line")).to_have_count(8)
+    page.get_by_role("button", name="likeness to the nearest training image").click()
+    page.locator(".compare-chart").hover()
+    expect(page.locator(".compare-chart-tip")).to_contain_text("Epoch")
+    page.get_by_role("tab", name="Curves").click()
+    expect(page.locator(".compare-chart path.line")).to_have_count(2)
+    page.get_by_role("button", name="Log scale").click()
+    page.get_by_role("button", name="lr 2e-05").click()
+    expect(page.locator(".compare-chart path.line")).to_have_count(1)
+    page.get_by_role("button", name="Learning rate").click()
+    expect(page.locator(".compare-chart-holder")).to_contain_text("0.0001")
+
+
+def test_nothing_to_compare_says_what_to_do(page: Page, served: Served) -> None:
+    workspace = Workspace(served.root)
+    workspace.create_project("猫 cat")
+    workspace.create_version("猫 cat", "v1")
+    page.goto(served.url + PLACE)
+    expect(page.get_by_text("Train first")).to_be_visible()
+    assert find_checkpoints(workspace.version("猫 cat", "v1")) == []

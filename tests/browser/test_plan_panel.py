@@ -1,0 +1,320 @@
+"""The Plan panel as a person uses it: settings, the plan beside them, errors, the TOML, the start; two browsers."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from browser.conftest import Complaints, Served
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from train_tools.execution.queue import Queue
+from train_tools.planning.plan import make_plan
+from train_tools.ui.routes import plan as routes
+from train_tools.workspace import settings
+from train_tools.workspace.lock import writing
+from train_tools.workspace.workspace import Version, Workspace
+
+PLACE = "#/猫 cat/v1/plan"
+
+
+@pytest.fixture(autouse=True)
+def workers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lanes whose workers would have been started."""
+    started: list[str] = []
+    monkeypatch.setattr(routes, "ensure_worker", lambda _root, lane: started.append(lane))
+    return started
+
+
+@pytest.fixture
+def version(served: Served) -> Version:
+    workspace = Workspace(served.root)
+    workspace.create_project("猫 cat")
+    made = workspace.create_version("猫 cat", "v1")
+    folder = made.processed / "2_mochi"
+    folder.mkdir(parents=True)
+    for number in range(3):
+        Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    return made
+
+
+def opened(page: Page, served: Served) -> Page:
+    page.goto(served.url + PLACE)
+    expect(page.get_by_role("button", name="Start training")).to_be_visible()
+    return page
+
+
+def saved(version: Version, name: str, text: str | None) -> None:
+    """Waits until that stands in version.toml."""
+    deadline = time.monotonic() + 8
+    while settings.read(version)["training"].get(name) != text and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert settings.read(version)["training"].get(name) == text
+
+
+def runs(page: Page, count: int) -> None:
+    expect(page.locator(".big strong").first).to_have_text(str(count))
+
+
+def test_from_settings_to_the_queue(page: Page, served: Served, version: Version, workers: list[str]) -> None:
+    opened(page, served)
+    runs(page, 1)
+    page.get_by_label("Learning rate", exact=True).fill("1e-4, 3e-4")
+    page.get_by_label("Epochs", exact=True).fill("1")
+    page.get_by_role("button", name="Choose: Optimizer").click()
+    page.get_by_role("dialog").get_by_label("Lion", exact=True).check()
+    page.get_by_role("dialog").get_by_label("AdamW", exact=True).check()
+    page.get_by_role("button", name="Take", exact=True).click()
+    expect(page.get_by_label("Optimizer", exact=True)).to_have_value("AdamW, Lion")
+    runs(page, 4)
+    expect(page.get_by_role("listitem")).to_have_count(4)
+    saved(version, "optimizer_type", "AdamW, Lion")
+    page.get_by_role("button", name="Start training · 4").click()
+    expect(page.get_by_text("In the queue: 4 runs")).to_be_visible()
+    expect(page.get_by_text("All runs are trained or queued").first).to_be_visible()
+    assert workers == ["gpu"]
+    assert len(Queue(served.root).entries()) == 4
+    page.get_by_role("button", name="Look", exact=True).click()
+    expect(page.get_by_role("tab", name="Queue")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_wrong_value_is_told_at_its_field_and_nowhere_saved(
+    page: Page, served: Served, version: Version
+) -> None:
+    opened(page, served)
+    rate = page.get_by_label("Learning rate", exact=True)
+    rate.fill("fast")
+    expect(rate).to_have_attribute("aria-invalid", "true")
+    expect(page.locator('[data-name="learning_rate"] .problem')).to_contain_text("a number")
+    expect(page.get_by_role("button", name="Start training")).to_have_count(0)
+    page.get_by_label("Epochs", exact=True).fill("2")
+    saved(version, "max_train_epochs", "2")
+    assert "learning_rate" not in settings.read(version)["training"]
+    rate.fill("1e-4")
+    expect(rate).to_have_attribute("aria-invalid", "false")
+    runs(page, 1)
+    saved(version, "learning_rate", "1e-4")
+    rate.fill("")
+    saved(version, "learning_rate", None)
+
+
+def test_without_images_it_leads_to_the_data_panel(page: Page, served: Served) -> None:
+    workspace = Workspace(served.root)
+    workspace.create_project("猫 cat")
+    workspace.create_version("猫 cat", "v1")
+    page.goto(served.url + PLACE)
+    page.get_by_role("button", name="Add images").click()
+    expect(page.get_by_role("tab", name="Data")).to_have_attribute("aria-selected", "true")
+
+
+def test_any_setting_is_found_by_searching(page: Page, served: Served, version: Version) -> None:
+    opened(page, served)
+    search = page.get_by_role("searchbox")
+    search.fill("min snr")
+    gamma = page.get_by_label("min_snr_gamma", exact=True)
+    gamma.fill("1, 5")
+    runs(page, 2)
+    search.fill("")
+    page.get_by_text("Usual", exact=True).click()
+    expect(gamma).to_have_value("1, 5")
+    page.get_by_label("flip_aug", exact=True).select_option(label="both: compare")
+    runs(page, 4)
+    saved(version, "flip_aug", "true,false")
+    page.get_by_role("button", name="Changed: 2").click()
+    expect(page.locator(".plan-fields .field:visible")).to_have_count(2)
+
+
+def test_findings_are_mended_at_a_click_and_back(page: Page, served: Served, version: Version) -> None:
+    opened(page, served)
+    alpha = page.get_by_label("Alpha", exact=True)
+    alpha.fill("64")
+    finding = page.locator('[data-id="alpha-above-dim"]')
+    finding.get_by_role("button", name="Fix it").click()
+    expect(alpha).to_have_value("8")
+    expect(finding).to_have_count(0)
+    page.get_by_role("button", name="Undo").last.click()
+    expect(alpha).to_have_value("64")
+    expect(finding).to_have_count(1)
+
+
+def test_rules_of_combination(page: Page, served: Served, version: Version) -> None:
+    opened(page, served)
+    page.get_by_label("Learning rate", exact=True).fill("1e-4, 3e-4")
+    page.get_by_label("Rank (dim)", exact=True).fill("4, 8")
+    runs(page, 4)
+    page.get_by_text("Combinations", exact=True).click()
+    rules = page.locator('[data-level="rules"]')
+    rules.get_by_label("learning_rate").check()
+    rules.get_by_label("network_dim").check()
+    rules.get_by_role("button", name="Side by side").click()
+    runs(page, 2)
+    overrides = rules.locator('[data-name="overrides"]')
+    overrides.get_by_role("button", name="Add").click()
+    overrides.get_by_label("Where").fill("network_dim=8")
+    overrides.get_by_label("Set", exact=True).fill('network_alpha=2 optimizer_args="weight_decay=0.2; x"')
+    saved_rule = 'network_dim=8 -> network_alpha=2 optimizer_args="weight_decay=0.2; x"'
+    saved(version, "overrides", saved_rule)
+    page.reload()
+    page.get_by_text("Combinations", exact=True).click()
+    expect(overrides.get_by_label("Where")).to_have_value("network_dim=8")
+    overrides.get_by_label("Set", exact=True).fill("network_alpha")
+    expect(overrides.get_by_role("alert")).to_contain_text("NAME=VALUE")
+    overrides.get_by_role("button", name="Remove").click()
+    saved(version, "overrides", None)
+    exclude = rules.locator('[data-name="exclude"]')
+    exclude.get_by_role("button", name="Add").click()
+    exclude.get_by_label("Leave out where").fill("network_dim>4")
+    runs(page, 1)
+
+
+def test_a_runs_toml_is_read_and_edited(
+    page: Page, served: Served, version: Version, complaints: Complaints
+) -> None:
+    opened(page, served)
+    page.get_by_label("Learning rate", exact=True).fill("1e-4, 3e-4")
+    runs(page, 2)
+    page.get_by_role("listitem").nth(1).get_by_role("button").click()
+    text = page.get_by_label(re.compile("^TOML of"))
+    toml = text.input_value()
+    assert "learning_rate = 0.0003" in toml
+    text.fill(toml.replace("network_dim = 16", "network_dim = many"))
+    page.get_by_role("button", name="For this run alone").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("TOML")
+    text.fill(toml.replace("network_dim = 16", "network_dim = 24"))
+    page.get_by_role("button", name="For this run alone").click()
+    expect(page.get_by_text("network_dim: 16 → 24")).to_be_visible()
+    saved(version, "overrides", "learning_rate=0.0003 -> network_dim=24")
+    assert [run.arguments["network_dim"] for run in make_plan(version, {}).runs] == [16, 24]
+    complaints.found[:] = [said for said in complaints.found if "400" not in said]
+
+
+def test_presets_and_one_of_ones_own(page: Page, served: Served, version: Version) -> None:
+    opened(page, served)
+    page.get_by_role("button", name="Presets", exact=True).click()
+    page.get_by_role("dialog").get_by_role("checkbox", name=re.compile("^style")).check()
+    page.get_by_role("button", name="Take", exact=True).click()
+    expect(page.get_by_label("Preset", exact=True)).to_have_value("style")
+    expect(page.get_by_label("Rank (dim)", exact=True)).to_have_attribute("placeholder", "96")
+    page.get_by_label("Epochs", exact=True).fill("3")
+    saved(version, "max_train_epochs", "3")
+    page.get_by_role("button", name="Presets", exact=True).click()
+    page.get_by_role("button", name="Save what is set").click()
+    page.get_by_label("Name", exact=True).fill("我的")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("checkbox", name="我的")).to_be_visible()
+    page.get_by_role("button", name="Delete preset 我的").click()
+    page.get_by_role("button", name="To the trash").click()
+    expect(page.get_by_role("checkbox", name="我的")).to_have_count(0)
+
+
+def test_settings_are_taken_over_from_text_and_files(
+    page: Page, served: Served, version: Version, tmp_path: Path, complaints: Complaints
+) -> None:
+    opened(page, served)
+    page.get_by_role("button", name="Take over settings").click()
+    page.get_by_role("menuitem", name="Paste arguments").click()
+    page.get_by_label("Paste arguments").last.fill("--network_dmi 8")
+    page.get_by_role("button", name="Read").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("network_dim")
+    page.get_by_label("Paste arguments").last.fill(
+        '--network_dim 8 --optimizer_args "a=1" "b=2" --output_name x'
+    )
+    page.get_by_role("button", name="Read").click()
+    expect(page.get_by_role("dialog")).to_contain_text("output_name")
+    page.get_by_role("button", name="Take these 2").click()
+    expect(page.get_by_label("Rank (dim)", exact=True)).to_have_value("8")
+    saved(version, "optimizer_args", "a=1 b=2")
+    lora = tmp_path / "mochi.safetensors"
+    head = json.dumps(
+        {"__metadata__": {"ss_network_module": "networks.lora", "ss_network_dim": "12"}}
+    ).encode()
+    lora.write_bytes(len(head).to_bytes(8, "little") + head)
+    page.get_by_role("button", name="Take over settings").click()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("menuitem", name="From a file").click()
+    chooser.value.set_files(lora)
+    page.get_by_role("button", name=re.compile("^Take these")).click()
+    saved(version, "network_dim", "12")
+    complaints.found[:] = [said for said in complaints.found if "400" not in said]
+
+
+def test_base_models_are_chosen_from_a_list_or_by_path(page: Page, served: Served, version: Version) -> None:
+    folder = served.root / "models" / "Stable-diffusion"
+    folder.mkdir(parents=True)
+    (folder / "底模.safetensors").write_bytes(b"nothing of a model")
+    opened(page, served)
+    page.get_by_role("button", name="Choose: Base model").click()
+    page.get_by_role("dialog").get_by_label("底模.safetensors").check()
+    page.get_by_role("button", name="Take", exact=True).click()
+    expect(page.get_by_label("Base model", exact=True)).to_have_value(re.compile("底模"))
+    runs(page, 2)
+    page.get_by_label("Base model", exact=True).fill("/nowhere/x.safetensors")
+    expect(page.locator(".plan-aside").get_by_role("alert")).to_contain_text("is missing")
+
+
+def test_the_other_browser_sees_what_is_saved_and_nothing_is_lost(
+    page: Page, browser: Browser, served: Served, version: Version
+) -> None:
+    opened(page, served)
+    other = browser.new_context(locale="en").new_page()
+    opened(other, served)
+    page.get_by_label("Epochs", exact=True).fill("7")
+    saved(version, "max_train_epochs", "7")
+    expect(other.get_by_label("Epochs", exact=True)).to_have_value("7", timeout=9000)
+    expect(other.get_by_text("Changed in another window: max_train_epochs")).to_be_visible()
+    # Both change one setting before they hear of each other.
+    page.get_by_label("Alpha", exact=True).fill("4")
+    other.get_by_label("Alpha", exact=True).fill("2")
+    conflict = re.compile("network_alpha was set to")
+    loser = page if _comes(page, conflict) else other
+    winner = other if loser is page else page
+    kept = winner.get_by_label("Alpha", exact=True).input_value()
+    saved(version, "network_alpha", kept)
+    loser.get_by_role("button", name="Keep mine").click()
+    saved(version, "network_alpha", "2" if kept == "4" else "4")
+    expect(winner.get_by_label("Alpha", exact=True)).to_have_value("2" if kept == "4" else "4", timeout=9000)
+    other.context.close()
+
+
+def _comes(page: Page, text: re.Pattern[str]) -> bool:
+    page.wait_for_timeout(2500)
+    return page.get_by_text(text).count() > 0
+
+
+def test_what_is_typed_while_images_are_processed_is_saved_after(
+    page: Page, served: Served, version: Version, complaints: Complaints
+) -> None:
+    opened(page, served)
+    with writing(version, "processing images"):
+        page.get_by_label("Epochs", exact=True).fill("4")
+        expect(page.get_by_text("not saved yet")).to_contain_text("processing images")
+        runs(page, 1)
+    saved(version, "max_train_epochs", "4")
+    expect(page.get_by_text("saved", exact=True)).to_be_visible()
+    complaints.found[:] = [said for said in complaints.found if "40" not in said]
+
+
+def test_thousands_of_runs_stay_usable(page: Page, served: Served, version: Version) -> None:
+    opened(page, served)
+    page.get_by_label("Epochs", exact=True).fill("1")
+    page.get_by_label("Rank (dim)", exact=True).fill("1-50")
+    page.get_by_label("Learning rate", exact=True).fill("1e-5..1e-3 [50]")
+    expect(page.locator(".big strong").first).to_have_text("2,500", timeout=40_000)
+    assert page.get_by_role("listitem").count() < 40
+    page.locator(".runs .virtual").evaluate("node => node.scrollTop = node.scrollHeight")
+    expect(page.locator(".run-row .number").filter(has_text="2,500")).to_be_visible()
+    page.get_by_label("Rank (dim)", exact=True).fill("4")
+    runs(page, 50)
+
+
+def test_chinese_says_as_much(page: Page, served: Served, version: Version) -> None:
+    page.goto(served.url + PLACE)
+    page.get_by_role("button", name="切换到中文").click()
+    expect(page.get_by_label("学习率", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="开始训练 · 1")).to_be_visible()
+    page.get_by_role("button", name="学习率 是什么?").click()
+    expect(page.locator('[data-name="learning_rate"] .help')).to_contain_text("优化器")

@@ -1,0 +1,158 @@
+"""Rows: what is kept from step to step, in which number format, and what is moved to save memory."""
+
+from __future__ import annotations
+
+from train_tools.arguments.argument import Argument, depends, flag, path, row
+from train_tools.arguments.families import FLOWS
+
+SAME_RESULT = "it doesn't change what is trained"
+ONE_ATTENTION = "only one way of attention is used"
+HALF = depends("mixed_precision", "fp16", "bf16", because="fp8 weights are computed with in half precision")
+KEPT = "captions that are encoded once don't change"
+FIXED_TEXTS = (
+    depends("shuffle_caption", because=KEPT)
+    + depends("caption_tag_dropout_rate", because=KEPT)
+    + depends("token_warmup_step", because=KEPT)
+    + depends("caption_dropout_rate", because=KEPT, families=("sdxl", *FLOWS[:-1]))
+)
+FROZEN_TEXT = depends("network_train_unet_only", True, families=("sdxl", "anima"),
+                      because="a text encoder can't learn from outputs that were kept before")  # fmt: skip
+CACHES_TEXTS = ("sdxl", *FLOWS)
+
+ROWS: tuple[Argument, ...] = (
+    # Number formats
+    row("mixed_precision", "str", "no",
+        "Number format of the computation.", "计算所用的数值精度。", ours="bf16",
+        reason="half the memory and about twice the speed on today's GPUs", choices=("no", "fp16", "bf16"),
+        short="mp"),
+    flag("full_fp16",
+         "Trains with all weights in fp16.", "全程使用 fp16 权重训练。", importance="expert",
+         needs=depends("mixed_precision", "fp16", because="everything is computed in that format")),
+    flag("full_bf16",
+         "Trains with all weights in bf16.", "全程使用 bf16 权重训练。", importance="expert",
+         needs=depends("mixed_precision", "bf16", because="everything is computed in that format")),
+    flag("fp8_base",
+         "Keep the base model in fp8; saves memory, costs a little quality.",
+         "底模以 fp8 保存,节省显存,略损质量。", short="fp8", needs=HALF),
+    flag("fp8_base_unet",
+         "Keep only the UNet or transformer in fp8, not the text encoders.",
+         "仅 UNet 或 DiT 以 fp8 保存,文本编码器除外。", short="fp8u", needs=HALF),
+    flag("fp8_scaled",
+         "Keep HunyuanImage's transformer in scaled fp8.", "HunyuanImage 的 DiT 以缩放 fp8 保存。",
+         families=("hunyuan_image",),
+         excludes=depends("fp8_base", because="scaled fp8 takes its place")
+         + depends("fp8_base_unet", because="scaled fp8 takes its place")),
+    flag("fp8_vl",
+         "Keep HunyuanImage's text encoder in fp8.", "HunyuanImage 的文本编码器以 fp8 保存。",
+         families=("hunyuan_image",)),
+    # What is computed again, or elsewhere
+    flag("gradient_checkpointing",
+         "Saves memory by computing activations again; slower.", "重算激活以节省显存,速度变慢。", short="gc"),
+    flag("cpu_offload_checkpointing",
+         "Keep checkpointed activations in the computer's memory.", "将检查点激活转移到内存。", short="cpuck",
+         importance="expert",
+         needs=depends("gradient_checkpointing", is_fatal=False, because="there is nothing to move without it")),
+    flag("unsloth_offload_checkpointing",
+         "Keep activations in the computer's memory, moved while computing goes on.",
+         "将激活异步转移到内存,比 cpu_offload_checkpointing 更快。", families=("anima",),
+         excludes=depends("cpu_offload_checkpointing", because="they move the same activations")
+         + depends("blocks_to_swap", because="it can't be combined with swapping")),
+    row("blocks_to_swap", "int", None,
+        "How many of the transformer's blocks wait in the computer's memory; more saves more and is slower.",
+        "放在内存中轮换的 DiT 层数;越多越省显存,也越慢。", minimum=0, short="swap", families=FLOWS,
+        excludes=depends("cpu_offload_checkpointing", because="it can't be combined with swapping")),
+    flag("text_encoder_cpu",
+         "Run HunyuanImage's text encoders on the CPU.", "在 CPU 上运行 HunyuanImage 的文本编码器。",
+         families=("hunyuan_image",), not_an_axis=SAME_RESULT),
+    row("vae_chunk_size", "int", None,
+        "Run the VAE in pieces of this size, an even number; 16 is usual.", "分块运行 VAE 的块大小(偶数);常用 16。",
+        minimum=2, families=("anima", "hunyuan_image"), not_an_axis=SAME_RESULT),
+    flag("vae_disable_cache",
+         "Switch the VAE's inner cache off; less memory, slightly different latents.", families=("anima",),
+         importance="expert"),
+    flag("fused_backward_pass",
+         "Step while gradients are computed; the LoRA trainers check it, but don't read it.", importance="expert",
+         needs=depends("optimizer_type", "Adafactor", because="only Adafactor can step so"),
+         excludes=depends("gradient_accumulation_steps", because="gradients aren't kept")),
+    flag("lowram",
+         "Load models straight into the GPU's memory, for computers with little of their own.",
+         "模型直接载入显存,适合内存少的机器。", not_an_axis=SAME_RESULT),
+    flag("highvram",
+         "Don't clear the GPU's cache after each encoded image.", "编码图片后不清理显存缓存,适合大显存。",
+         importance="expert", not_an_axis=SAME_RESULT),
+    # Attention
+    flag("sdpa",
+         "Use PyTorch's own fast attention.", "使用 PyTorch 自带的高效注意力。",
+         excludes=depends("xformers", is_fatal=False, because=ONE_ATTENTION)
+         + depends("mem_eff_attn", is_fatal=False, because=ONE_ATTENTION)),
+    flag("xformers",
+         "Use the attention of the package xformers.", "使用 xformers 的注意力实现。",
+         excludes=depends("mem_eff_attn", is_fatal=False, because=ONE_ATTENTION)),
+    flag("mem_eff_attn",
+         "Use a slow attention that needs little memory.", "使用省显存但较慢的注意力。", importance="expert"),
+    row("attn_mode", "str", None,
+        "Which attention Anima and HunyuanImage use; none is PyTorch's.",
+        "Anima 与 HunyuanImage 的注意力实现;none 为 PyTorch 自带。", families=("anima", "hunyuan_image"),
+        choices=("torch", "xformers", "flash", "sageattn", "sdpa"),
+        needs=depends("split_attn", when=("xformers",), because="xformers takes one image at a time there")),
+    flag("split_attn",
+         "Compute attention image by image; less memory.", "逐张图片计算注意力以节省显存。",
+         families=("anima", "hunyuan_image"), not_an_axis=SAME_RESULT),
+    flag("use_flash_attn", "Use Flash Attention in Lumina.", "Lumina 使用 Flash Attention。", families=("lumina",)),
+    flag("use_sage_attn", "Use Sage Attention in Lumina; faster and less exact.", families=("lumina",),
+         importance="expert"),
+    flag("torch_compile", "Compile the model before the training; slow start.", "训练前编译模型;启动变慢。",
+         importance="expert"),
+    row("dynamo_backend", "str", "inductor",
+        "What torch_compile compiles with.", importance="expert",
+        choices=("eager", "aot_eager", "inductor", "aot_ts_nvfuser", "nvprims_nvfuser", "cudagraphs", "ofi",
+                 "fx2trt", "onnxrt", "tensort", "ipex", "tvm"),
+        needs=depends("torch_compile", is_fatal=False, because="nothing is compiled without it")),
+    # What is encoded once
+    flag("cache_latents",
+         "Encode each image once and keep it.", "预先编码并缓存图片。", ours=True,
+         reason="faster and smaller, and equal in result", short="cl"),
+    flag("cache_latents_to_disk",
+         "Keep encoded images in files beside them; a file is not renewed when resolution or VAE change.",
+         "将编码后的图片缓存到硬盘;更改分辨率或 VAE 后缓存不会更新。", short="cld"),
+    row("vae_batch_size", "int", 1,
+        "Images encoded at once.", "VAE 每次编码的图片数。", minimum=1, short="vbs", importance="expert"),
+    flag("cache_text_encoder_outputs",
+         "Encode each caption once; saves memory, and captions stay as they are.",
+         "每条描述只编码一次,节省显存;描述不再变化。", short="cte", families=CACHES_TEXTS, needs=FROZEN_TEXT,
+         excludes=FIXED_TEXTS),
+    flag("cache_text_encoder_outputs_to_disk",
+         "Keep encoded captions in files beside the images.", "将编码后的描述缓存到硬盘。", short="cted",
+         families=CACHES_TEXTS, needs=FROZEN_TEXT, excludes=FIXED_TEXTS),
+    row("text_encoder_batch_size", "int", None,
+        "Captions encoded at once; none takes train_batch_size.", "每次编码的描述数;none 沿用 train_batch_size。",
+        minimum=1, families=FLOWS, importance="expert", not_an_axis=SAME_RESULT),
+    flag("skip_cache_check",
+         "Trust files with encoded images and captions without looking into them.",
+         "不检查缓存文件的内容,直接使用。", importance="expert", not_an_axis=SAME_RESULT),
+    row("t5xxl_device", "str", None, "Where T5-XXL runs; sd-scripts doesn't read it yet.", families=("sd3",),
+        importance="expert", not_an_axis=SAME_RESULT),
+    row("t5xxl_dtype", "str", None, "T5-XXL's number format; sd-scripts doesn't read it yet.", families=("sd3",),
+        importance="expert"),
+    # Several GPUs
+    row("ddp_timeout", "int", None, "Minutes until several GPUs give up waiting for each other.", minimum=1,
+        importance="expert", not_an_axis=SAME_RESULT),
+    flag("ddp_gradient_as_bucket_view", "Saves a copy of the gradients with several GPUs.", importance="expert",
+         not_an_axis=SAME_RESULT),
+    flag("ddp_static_graph", "Tells several GPUs that every step takes the same path.", importance="expert",
+         not_an_axis=SAME_RESULT),
+    flag("deepspeed", "Spread the training over GPUs with DeepSpeed.", importance="expert"),
+    row("zero_stage", "int", 2, "What DeepSpeed spreads: optimizer, gradients, weights.", choices=(0, 1, 2, 3),
+        importance="expert"),
+    row("offload_optimizer_device", "str", None, "Where DeepSpeed keeps the optimizer's state.",
+        choices=("cpu", "nvme"), importance="expert"),
+    path("offload_optimizer_nvme_path", "Folder on a fast disk for the optimizer's state.", importance="expert",
+         not_an_axis=SAME_RESULT),
+    row("offload_param_device", "str", None, "Where DeepSpeed keeps the weights; only with zero_stage 3.",
+        choices=("cpu", "nvme"), importance="expert"),
+    path("offload_param_nvme_path", "Folder on a fast disk for the weights.", importance="expert",
+         not_an_axis=SAME_RESULT),
+    flag("zero3_init_flag", "Build the model spread over the GPUs; only with zero_stage 3.", importance="expert"),
+    flag("zero3_save_16bit_model", "Save 16-bit weights; only with zero_stage 3.", importance="expert"),
+    flag("fp16_master_weights_and_gradients", "Keep DeepSpeed's master weights in fp16.", importance="expert"),
+)  # fmt: skip

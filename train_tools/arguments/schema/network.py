@@ -1,0 +1,48 @@
+"""Rows: the network that is trained, and what it starts from."""
+
+from __future__ import annotations
+
+from train_tools.arguments.argument import Argument, depends, flag, path, row
+
+ROWS: tuple[Argument, ...] = (
+    row("network_module", "str", None,
+        "The kind of network that is trained.", "训练的网络类型。", ours="networks.lora",
+        reason="the kind that every program reads", short="nm"),
+    row("network_dim", "int", None,
+        "Rank of the LoRA: how much it can hold.", "LoRA 的秩(容量)。", ours=16,
+        reason="enough for a subject or a style, and small files", minimum=1, maximum=100_000, short="net",
+        importance="beginner"),
+    row("network_alpha", "float", 1,
+        "The LoRA is scaled by alpha / network_dim.", "LoRA 按 alpha / network_dim 缩放。", ours=8,
+        reason="half the rank keeps learning rates of common advice right", minimum=0, short="ap",
+        importance="beginner"),
+    row("network_dropout", "float", None,
+        "Share of the LoRA's neurons left out in each step.", "每步随机丢弃的 LoRA 神经元比例。", minimum=0,
+        maximum=1, short="drop", importance="expert"),
+    row("network_args", "list", None,
+        "Further arguments of the network, name=value.", "网络的附加参数,写作 名称=值。", short="na",
+        importance="expert"),
+    path("network_weights",
+         "A LoRA file to go on from.", "在此 LoRA 文件基础上继续训练。", short="from", importance="expert"),
+    flag("dim_from_weights",
+         "Take rank and alpha from network_weights.", "秩与 alpha 取自 network_weights 文件。", short="dfw",
+         needs=depends("network_weights", because="that file says the rank")),
+    row("base_weights", "list", None,
+        "LoRA files that are merged into the base model before the training.",
+        "训练前合并进底模的 LoRA 文件。", short="bw", importance="expert", is_path=True),
+    row("base_weights_multiplier", "list", None,
+        "With how much weight each of base_weights is merged; 1 where nothing is said.",
+        "base_weights 中各 LoRA 的合并权重;未写为 1。", short="bwm", importance="expert", are_numbers=True,
+        needs=depends("base_weights", is_fatal=False, because="it says how much of those files is taken")),
+    flag("network_train_unet_only",
+         "Leave the text encoder as it is.", "只训练 UNet。", short="uo",
+         excludes=depends("network_train_text_encoder_only", because="together they leave nothing to train")),
+    flag("network_train_text_encoder_only",
+         "Leave the UNet as it is.", "只训练文本编码器。", short="to", importance="expert"),
+    row("scale_weight_norms", "float", None,
+        "Keeps each layer's weights shorter than this.", "限制每层权重的范数。", minimum=0, short="swn",
+        importance="expert"),
+    flag("split_mode",
+         "An old way to train FLUX.1 in parts; sd-scripts takes blocks_to_swap 18 instead.",
+         families=("flux", "chroma"), importance="expert", instead=("blocks_to_swap", 18)),
+)  # fmt: skip

@@ -1,0 +1,52 @@
+"""Block weights that looked best, as learning rates of the blocks: a guide's way to train what was tried first (S3.35).
+
+`down_lr_weight`, `mid_lr_weight` and `up_lr_weight` of networks.lora multiply a block's learning rate; Stable Diffusion
+1 and 2 have 12, 1 and 12 of them, in the order of the block weights' IN00 … OUT11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from train_tools.arguments.base_family import base_family
+from train_tools.preview.block_weights import COUNT, IN, MID, OUT, parse
+
+MODULE = "networks.lora"
+NAMES = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")
+
+
+def block_changes(text: str, arguments: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Settings that train with these weights, and sentences; no settings where all blocks weigh 1 or it can't be."""
+    blocks = parse(text)
+    if all(weight == 1 for weight in blocks[IN:]):
+        return {}, []
+    family = base_family(Path(str(arguments.get("pretrained_model_name_or_path", ""))))
+    if arguments.get("network_module", MODULE) != MODULE or family.name != "sd":
+        english = (
+            "Blocks can be trained at rates of their own only with networks.lora on Stable Diffusion 1 and 2; "
+            "keep the block weights for the prompt."
+        )
+        return {}, [
+            (
+                english,
+                "仅 Stable Diffusion 1 与 2 的 networks.lora 可为各层设置学习率;请在提示词中使用分层权重。",
+            )
+        ]
+    parts = (blocks[IN:MID], blocks[MID:OUT], blocks[OUT:COUNT])
+    mine = [f"{name}={','.join(f'{w:g}' for w in part)}" for name, part in zip(NAMES, parts, strict=True)]
+    given = arguments.get("network_args") or []
+    others = (
+        [str(word) for word in given if not str(word).startswith(NAMES)] if isinstance(given, list) else []
+    )
+    sentence = (
+        "The blocks' weights that look best become their learning rates' (network_args).",
+        "效果最好的分层权重将作为各层学习率的倍数(network_args)。",
+    )
+    return {"network_args": " ".join([*others, *mine])}, [sentence]
+
+
+def text_encoder_weight(text: str) -> float:
+    """BASE, the weight of the text encoder among the block weights."""
+    return parse(text)[0]
