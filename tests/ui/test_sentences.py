@@ -34,12 +34,12 @@ SPOKEN = {
     "execution/queue_actions.py", "execution/queue_edit.py", "execution/verify.py", "execution/worker.py",
     "hosts/bridge_client.py", "hosts/bridge_server.py", "hosts/login.py", "hosts/page_server.py",
     "hosts/proxy.py", "hosts/standalone.py", "hosts/webui.py", "hosts/webui_lora.py", "hosts/webui_render.py",
-    "planning/argument.py", "planning/arguments.py", "planning/checks.py", "planning/config_file.py",
+    "arguments/argument.py", "arguments/table.py", "planning/checks.py", "arguments/config_file.py",
     "planning/expand.py", "planning/exposure.py", "planning/findings.py", "planning/grid.py",
     "planning/imports/imported.py", "planning/imports/kohya_ss.py", "planning/imports/lora_metadata.py",
     "planning/imports/sd_scripts.py", "planning/imports/sd_trainer.py", "planning/page.py",
-    "planning/pasted.py", "planning/plan.py", "planning/presets.py", "planning/rules.py", "planning/text.py",
-    "planning/value_types.py", "planning/values.py", "preview/choice.py", "preview/packed.py",
+    "planning/pasted.py", "planning/plan.py", "planning/presets.py", "planning/rules.py", "arguments/text.py",
+    "arguments/value_types.py", "arguments/values.py", "preview/choice.py", "preview/packed.py",
     "preview/plan.py", "preview/prompts.py", "preview/through_host.py", "publish/service.py",
     "tags/checks.py", "tags/edits.py", "tags/journal.py", "tags/service.py", "ui/access.py", "ui/exports.py",
     "ui/guard.py", "ui/routes/compare.py", "ui/routes/data_jobs.py", "ui/routes/files.py", "ui/routing.py",
@@ -60,7 +60,7 @@ OTHER = re.compile(
     r"|^(# |\| |python -m |default-src |Basic realm|private, |seed=|import |\s*… )"
     r"|^(No data found|NaN detected|name or service|error sending|network is|no space|not enough space)"
     r"|^(ensurepip is|no module named|cannot connect|access is|could not resolve|unable to access)"
-    r"|^(no matching|no solution)"
+    r"|^(no matching|no solution|DPM)"
 )
 MARK = "\0"  # stands for a hole until they are numbered
 TABLE: dict[str, str] = json.loads(FILE.read_text("utf-8"))
@@ -175,3 +175,7 @@ def test_holes_are_filled_and_may_hold_sentences() -> None:
     assert pattern_of("there is {1} behind {2}").fullmatch("there is x y behind z")
     assert not pattern_of("{1} has {2}").fullmatch("nobody here has an idea")  # too little of its own
     assert in_chinese("no such sentence is known") == "no such sentence is known"
+
+
+def test_modules_that_are_read_are_there() -> None:
+    assert [name for name in SPOKEN if not (ROOT / name).is_file()] == []
