@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.ui.kept import Kept
+from train_tools.ui.sentences import said, with_sentences_said
 from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
 from train_tools.workspace.lock import BusyError
@@ -169,7 +170,7 @@ async def _json(request: Request) -> Any:
 async def _answer(handle: Handle, call: Call) -> Response:
     start = time.perf_counter()
     answer = await run_in_threadpool(handle, call)
-    response = answer if isinstance(answer, Response) else as_json(answer)
+    response = answer if isinstance(answer, Response) else as_json(answer, language=call.language)
     seconds = time.perf_counter() - start
     response.headers["Server-Timing"] = f"handler;dur={seconds * 1000:.1f}"
     if seconds > SLOW_S:
@@ -177,9 +178,14 @@ async def _answer(handle: Handle, call: Call) -> Response:
     return response
 
 
-def as_json(answer: Any, status: int = 200) -> Response:
+def as_json(answer: Any, status: int = 200, language: str = "en") -> Response:
+    return Response(json_text(answer, language), status, media_type="application/json")
+
+
+def json_text(answer: Any, language: str) -> str:
+    """What the services say in it is said in the page's language."""
     text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"), default=_plain)
-    return Response(text, status, media_type="application/json")
+    return with_sentences_said(text, language)
 
 
 def _plain(value: Any) -> Any:
@@ -193,18 +199,22 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} can't be sent")
 
 
-async def refused(_request: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
     """A person's mistake: one sentence, status 400; 409 where the same works once another writer is done."""
     assert isinstance(error, TrainToolsError)
-    return as_json({"error": str(error)}, 409 if isinstance(error, BusyError) else 400)
+    return _said(request, str(error), 409 if isinstance(error, BusyError) else 400)
 
 
 async def failed(request: Request, error: Exception) -> Response:
     """A mistake of ours: the page gets a sentence, the log the rest."""
     LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return as_json({"error": "Something went wrong inside; page.log in the data folder says what."}, 500)
+    return _said(request, "Something went wrong inside; page.log in the data folder says what.", 500)
 
 
-async def http_error(_request: Request, error: Exception) -> Response:
+async def http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return as_json({"error": error.detail}, error.status_code)
+    return _said(request, error.detail, error.status_code)
+
+
+def _said(request: Request, sentence: str, status: int) -> Response:
+    return as_json({"error": said(sentence, Call(request).language)}, status)

@@ -25,7 +25,7 @@ from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import SCORE
 from train_tools.planning.catalogue import check_training
 from train_tools.planning.exposure import Folders, refuse_exposed, refuse_exposed_settings
-from train_tools.ui.routing import Call, get, post
+from train_tools.ui.routing import Call, get, json_text, post
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import entries_of
 
@@ -54,7 +54,7 @@ def board(call: Call) -> Response:
     version = call.version
     answer = service.document(version, service.view_board(version, _view(call)))
     answer["stamp"] = service.stamp(version)
-    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json_text(answer, call.language).encode()
     if "gzip" not in call.request.headers.get("accept-encoding", ""):
         return Response(text, media_type="application/json")
     packed = gzip.compress(text, QUICKLY)

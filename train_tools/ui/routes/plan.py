@@ -74,10 +74,11 @@ def _kept(version: Version, changes: Mapping[str, str], again: bool) -> Kept:
     return Kept(plan, given, all_presets(own_folder(version)))
 
 
-def problem(sentence: str) -> dict[str, str]:
+def problem(sentence: str) -> dict[str, Any]:
     """Why there is no plan, and at which field to say so: sentences begin with its name."""
     first = sentence.split(maxsplit=1)[0].rstrip(":")
-    return {"problem": sentence, "field": first if first in KNOWN else ""}
+    field = first if first in KNOWN else ""
+    return {"problem": sentence, "field": field, "lacks_images": "holds no image" in sentence}
 
 
 def runs(call: Call) -> dict[str, Any]:

@@ -23,7 +23,7 @@ function note(store, plan, finding) {
     : null;
   const detail = [finding.title ? finding.sentence : "", finding.fix].filter(Boolean).join("; ");
   return h("div", { class: `note finding ${KIND[finding.severity]}`, dataset: { id: finding.id } }, icon(finding.severity === "advice" ? "info" : "warning"),
-    h("div", null, h("div", null, title, about(finding.runs, plan)), detail ? h("div", { class: "small detail", lang: "en" }, detail, source(finding)) : null), fix);
+    h("div", null, h("div", null, title, about(finding.runs, plan)), detail ? h("div", { class: "small detail" }, detail, source(finding)) : null), fix);
 }
 
 const about = (count, plan) => (count && count < plan.runs ? h("span", { class: "small" }, ` (${t("plan.of", { n: number(count), of: number(plan.runs) })})`) : null);

@@ -42,7 +42,7 @@ export class Summary {
   }
 
   #problem(plan) {
-    const lacksImages = /holds no image/.test(plan.problem);
+    const lacksImages = plan.lacks_images;
     return h("div", { class: "note bad", role: "alert" }, icon("warning"),
       h("span", null, lacksImages ? t("plan.no_images") : plan.problem, " ",
         lacksImages ? h("button", { class: "link", onclick: () => this.go({ panel: "data" }) }, t("plan.to_data")) : null));

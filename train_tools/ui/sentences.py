@@ -1,0 +1,125 @@
+"""The services' sentences in Chinese. They are written once, in English, where they are said; the page shows them so.
+
+`sentences.json` holds pairs: the English template with its holes numbered from 1 in their order, and the Chinese
+one, which may put them elsewhere. A test finds the sentences that the code can say and that are missing here.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FEWEST, FEW = 8, 16  # characters
+MOST_PARTS = 64
+FILE = Path(__file__).with_suffix(".json")
+HOLE = re.compile(r"\{(\d+)\}")
+# What of an answer is sentences of the services: the field's name. Other fields hold names, captions and notes.
+SENTENCES = frozenset({
+    "error", "errors", "fix", "lacks", "left_out", "note", "notes", "problem", "problems", "reason", "reasons",
+    "sentence", "skipped", "source",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`anchor` is the longest piece of the English words: quicker to look for than the whole pattern."""
+
+    pattern: re.Pattern[str]
+    anchor: str
+    chinese: str
+
+    def translated(self, sentence: str) -> str | None:
+        """None where the sentence is another one. What stands in a hole may be a sentence of its own."""
+        if self.anchor not in sentence:
+            return None
+        found = self.pattern.fullmatch(sentence)
+        if found is None:
+            return None
+        return HOLE.sub(lambda hole: in_chinese(found[int(hole[1])]), self.chinese)
+
+
+@functools.lru_cache(maxsize=4096)
+def in_chinese(sentence: str) -> str:
+    """The sentence itself where there is no translation."""
+    return _whole(sentence) or _in_parts(sentence) or sentence
+
+
+def _whole(sentence: str) -> str | None:
+    found = (pair.translated(sentence) for pair in pairs())
+    return next((translated for translated in found if translated is not None), None)
+
+
+def _in_parts(sentence: str) -> str | None:
+    """Several in a row, or one behind the name of what it is about."""
+    for between, chinese in (("; ", "\uff1b"), (": ", "\uff1a")):
+        parts = sentence.split(between)
+        for i in range(1, min(len(parts), MOST_PARTS)):
+            tail = _whole(between.join(parts[i:]))
+            if tail is not None:
+                return f"{in_chinese(between.join(parts[:i]))}{chinese}{tail}"
+    return None
+
+
+def said(sentence: str, language: str) -> str:
+    return in_chinese(sentence) if language == "zh" else sentence
+
+
+def with_sentences_said(text: str, language: str) -> str:
+    """JSON for the page, with the services' sentences in its language."""
+    if language != "zh":
+        return text
+    answer = json.loads(text, object_hook=_translated)
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def _translated(fields: dict[str, Any]) -> dict[str, Any]:
+    names = SENTENCES
+    if "event" in fields or "state" in fields:
+        names |= {"text"}  # a run's warning, a check's outcome; elsewhere that is a caption or a log
+    if "task" in fields:
+        names |= {"name"}  # what it is doing
+    if "mark" in fields:
+        names -= {"note"}  # a person's own
+    return {name: _all_said(value) if name in names else value for name, value in fields.items()}
+
+
+def _all_said(value: Any) -> Any:
+    """A sentence, several (with counts, too), or by the names that they are about."""
+    if isinstance(value, dict):
+        return {name: in_chinese(one) if isinstance(one, str) else one for name, one in value.items()}
+    return _listed(value)
+
+
+def _listed(value: Any) -> Any:
+    """Objects in a list have been seen to by themselves."""
+    if isinstance(value, list):
+        return [_listed(one) for one in value]
+    return in_chinese(value) if isinstance(value, str) else value
+
+
+@functools.cache
+def pairs() -> tuple[Pair, ...]:
+    """Those with the most words of their own first: they are the least likely to be taken for another."""
+    table = json.loads(FILE.read_text("utf-8"))
+    ordered = sorted(table.items(), key=lambda pair: -len(own_words(pair[0])))
+    return tuple(
+        Pair(pattern_of(english), max(HOLE.split(english)[::2], key=len), chinese)
+        for english, chinese in ordered
+    )
+
+
+def own_words(english: str) -> str:
+    return HOLE.sub("", english)
+
+
+def pattern_of(english: str) -> re.Pattern[str]:
+    """Odd parts of the split are the holes' numbers. The fewer its own words, the less a hole in front may hold."""
+    parts = HOLE.split(english)
+    own = len(own_words(english)) if not parts[0] else math.inf
+    hole = r"(\S+?)" if own <= FEWEST else r"((?:(?![:;] ).)+?)" if own <= FEW else "(.*?)"
+    return re.compile("".join(hole if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
