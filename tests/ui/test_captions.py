@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from ui.conftest import result
 
 from train_tools.execution import lane
 from train_tools.execution.queue import Queue
@@ -235,7 +236,7 @@ def test_a_wrong_captioner_is_a_sentence(page: TestClient, captioned: Version, g
     assert Queue(page.app.state.root).entries() == []  # type: ignore[attr-defined]
 
 
-def test_two_thousand_images_stay_quick(
+def test_two_thousand_images_are_answered_for(
     page: TestClient, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -254,7 +255,7 @@ def test_two_thousand_images_stay_quick(
     def answered(method: str, path: str, **more: Any) -> Any:
         answer = page.request(method, f"{BASE}{path}", **more)
         assert answer.status_code == 200
-        return answer.json()
+        return result(page, answer) if "task" in answer.json() else answer.json()
 
     token = answered("GET", "")["token"]
     answered("GET", "", params={"since": token})
@@ -263,6 +264,6 @@ def test_two_thousand_images_stay_quick(
     answered("POST", "/save", json={"name": "3_zorb/0007.txt", "before": before, "after": "x\n"})
     edit: dict[str, Any] = {"edit": {"kind": "add", "tags": "new", "back": True}, "filter": {}}
     preview = answered("POST", "/preview", json=edit)
-    answered("POST", "/apply", json={**edit, "digest": preview.get("result", {}).get("digest", "")})
+    answered("POST", "/apply", json={**edit, "digest": preview["digest"]})
     answered("GET", "/check")
     assert all(", new" in file.read_text() for file in folder.glob("*.txt"))
