@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -21,3 +23,14 @@ def version(tmp_path: Path) -> Version:
 @pytest.fixture
 def page(tmp_path: Path) -> TestClient:
     return TestClient(application(tmp_path), base_url="http://localhost:7870")
+
+
+def result(page: TestClient, answer: Any) -> Any:
+    """What a task of the page server comes to, which may take a while."""
+    found = answer.json()
+    deadline = time.monotonic() + 30
+    while found.get("state") == "running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+        found = page.get(f"/api/tasks/{found['task']}").json()
+    assert found.get("state") == "done", found
+    return found["result"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from ui.conftest import result
 
 from train_tools.execution.queue import Queue
 from train_tools.planning.plan import make_plan
@@ -38,16 +38,6 @@ def dataset(version: Version) -> Version:
     for number in range(3):
         Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
     return version
-
-
-def result(page: TestClient, answer: Any) -> Any:
-    found = answer.json()
-    deadline = time.monotonic() + 30
-    while found.get("state") == "running" and time.monotonic() < deadline:
-        time.sleep(0.05)
-        found = page.get(f"/api/tasks/{found['task']}").json()
-    assert found.get("state") == "done", found
-    return found["result"]
 
 
 def planned(page: TestClient, **changes: str) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from ui.conftest import result
 
 from train_tools.doctor.finding import Finding
 from train_tools.environment import program
@@ -25,16 +24,6 @@ from train_tools.workspace.workspace import Version
 def taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The interpreter of the tests counts as the environment."""
     monkeypatch.setenv("TRAIN_TOOLS_ENV", "current")
-
-
-def result(page: TestClient, answer: Any) -> Any:
-    found = answer.json()
-    deadline = time.monotonic() + 30
-    while found.get("state") == "running" and time.monotonic() < deadline:
-        time.sleep(0.05)
-        found = page.get(f"/api/tasks/{found['task']}").json()
-    assert found.get("state") == "done", found
-    return found["result"]
 
 
 def exposed(root: Path) -> TestClient:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from ui.conftest import result
 
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
-
-
-def done(page: TestClient, answer: Any) -> Any:
-    """The result of a task, which may take a while."""
-    found = answer.json()
-    deadline = time.monotonic() + 30
-    while found.get("state") == "running" and time.monotonic() < deadline:
-        time.sleep(0.05)
-        found = page.get(f"/api/tasks/{found['task']}").json()
-    assert found.get("state") == "done", found
-    return found["result"]
 
 
 def names(page: TestClient) -> dict[str, list[str]]:
@@ -55,11 +43,11 @@ def test_a_taken_name_is_said(page: TestClient, version: Version) -> None:
 
 def test_rename_clone_delete_and_undo(page: TestClient, version: Version) -> None:
     settings.update(version, "training", {"network_dim": "4"})
-    renamed = done(page, page.post("/api/v/猫 cat/v1/rename", json={"name": "第一版"}))
+    renamed = result(page, page.post("/api/v/猫 cat/v1/rename", json={"name": "第一版"}))
     assert renamed["version"] == "第一版"
-    made = done(page, page.post("/api/v/猫 cat/第一版/clone", json={"name": "copy", "with_runs": False}))
+    made = result(page, page.post("/api/v/猫 cat/第一版/clone", json={"name": "copy", "with_runs": False}))
     assert (made["project"], made["version"]) == ("猫 cat", "copy")
-    done(page, page.post("/api/projects/猫 cat/clone", json={"name": "dog"}))
+    result(page, page.post("/api/projects/猫 cat/clone", json={"name": "dog"}))
     assert {project: sorted(found) for project, found in names(page).items()} == {
         "dog": ["copy", "第一版"],
         "猫 cat": ["copy", "第一版"],
@@ -78,7 +66,7 @@ def test_a_version_starts_from_another(page: TestClient, version: Version, tmp_p
     settings.update(version, "training", {"network_dim": "4"})
     source = {"project": "猫 cat", "version": "v1"}
     body = {"name": "v2", "from": source, "take": ["settings"]}
-    done(page, page.post("/api/projects/猫 cat/versions", json=body))
+    result(page, page.post("/api/projects/猫 cat/versions", json=body))
     made = Workspace(tmp_path).version("猫 cat", "v2")
     assert settings.read(made)["training"] == {"network_dim": "4"}
     assert not list(made.origin.iterdir())
@@ -88,14 +76,14 @@ def test_a_version_starts_from_another(page: TestClient, version: Version, tmp_p
 
 def test_a_zip_goes_out_and_comes_back(page: TestClient, version: Version, tmp_path: Path) -> None:
     Image.new("RGB", (64, 64)).save(version.origin / "图.png")
-    made = done(page, page.post("/api/v/猫 cat/v1/export"))
+    made = result(page, page.post("/api/v/猫 cat/v1/export"))
     data = page.get(f"/files/exports/{made['file']}").content
     assert len(data) == made["bytes"]
-    again = done(page, page.put("/api/import", content=data))
+    again = result(page, page.put("/api/import", content=data))
     assert (again["project"], again["version"]) == ("猫 cat", "v1-2")
-    whole = done(page, page.post("/api/projects/猫 cat/export", json={"with_originals": False}))
+    whole = result(page, page.post("/api/projects/猫 cat/export", json={"with_originals": False}))
     data = page.get(f"/files/exports/{whole['file']}").content
-    assert done(page, page.put("/api/import?name=other", content=data))["project"] == "other"
+    assert result(page, page.put("/api/import?name=other", content=data))["project"] == "other"
     assert not list((tmp_path / "train_tools").glob(".tmp-*"))
     assert len(page.get("/api/exports").json()) == 2
     page.post("/api/exports/delete", json={"file": made["file"]})
@@ -105,10 +93,10 @@ def test_a_zip_goes_out_and_comes_back(page: TestClient, version: Version, tmp_p
 def test_a_version_finds_its_project_again_or_makes_it(
     page: TestClient, version: Version, tmp_path: Path
 ) -> None:
-    made = done(page, page.post("/api/v/猫 cat/v1/export"))
+    made = result(page, page.post("/api/v/猫 cat/v1/export"))
     data = page.get(f"/files/exports/{made['file']}").content
     page.post("/api/projects/猫 cat/delete")
-    assert done(page, page.put("/api/import", content=data))["project"] == "猫 cat"
+    assert result(page, page.put("/api/import", content=data))["project"] == "猫 cat"
     assert names(page) == {"猫 cat": ["v1"]}
 
 
