@@ -138,3 +138,35 @@ def test_work_that_goes_on() -> None:
 def test_english_stays_english(page: TestClient, version: Version) -> None:
     answer = page.post("/api/projects", json={"name": "猫 cat"}, headers={"Accept-Language": "en"})
     assert answer.json()["error"] == "project '猫 cat' exists already; choose another name"
+
+
+def test_who_may_not_ask(page: TestClient) -> None:
+    strange = page.post("/api/projects", json={}, headers=ZH | {"Origin": "http://elsewhere.example"})
+    assert strange.status_code == 403
+    assert is_chinese(strange.json()["error"])
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        (
+            "network_dim can't be x; allowed: a whole number from 1 to 100000, or none",
+            "network_dim 不能为 x；可选：1 到 100000 之间的整数，或 none",
+        ),
+        (
+            "packed: loss_type = 'huber' is not known to the packed engine",
+            "packed：打包引擎不支持 loss_type = 'huber'",
+        ),
+        ("a.json isn't JSON: Expecting value: line 1", "a.json 不是有效的 JSON：Expecting value: line 1"),
+        (
+            "there is no training argument 'a'; did you mean ae or vae?",
+            "没有训练参数 'a'，是否指 ae 或 vae？",
+        ),
+        (
+            "C:\\a: b.safetensors is damaged; the checkpoint x.safetensors is missing",
+            "C:\\a：b.safetensors 已损坏；缺少检查点 x.safetensors",
+        ),
+    ],
+)
+def test_sentences_of_several_parts(english: str, chinese: str) -> None:
+    assert in_chinese(english) == chinese

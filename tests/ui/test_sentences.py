@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import train_tools
-from train_tools.ui.sentences import FILE, HOLE, in_chinese, pattern_of
+from train_tools.ui.sentences import FILE, HOLE, in_chinese, pair_of
 
 ROOT = Path(train_tools.__file__).parent
 # The commands' own words are for a terminal; the small models' trainers are started by hand.
@@ -172,8 +172,11 @@ def test_the_table_can_be_merged() -> None:
 
 
 def test_holes_are_filled_and_may_hold_sentences() -> None:
-    assert pattern_of("there is {1} behind {2}").fullmatch("there is x y behind z")
-    assert not pattern_of("{1} has {2}").fullmatch("nobody here has an idea")  # too little of its own
+    pair = pair_of("there is {1} behind {2}", "{2}后面有{1}")
+    assert pair.translated("there is x y behind z", loosely=False) == "z后面有x y"
+    few = pair_of("{1} has {2}", "{1}有{2}")  # too little of its own to be sure
+    assert few.translated("a has b", loosely=False) == "a有b"
+    assert few.translated("nobody here has an idea", loosely=True) is None
     assert in_chinese("no such sentence is known") == "no such sentence is known"
 
 

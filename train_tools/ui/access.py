@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from train_tools.ui.sentences import language_of, said
 
 TOKEN_HEADER = "x-train-tools-token"
 EXPOSED_HEADER = "x-train-tools-exposed"  # set by the door where its webui is reachable by others
@@ -41,24 +44,26 @@ class Access:
         headers = Headers(scope=scope)
         if self.token:
             is_door = secrets.compare_digest(headers.get(TOKEN_HEADER, "").encode(), self.token.encode())
-            return None if is_door else _no(403, "Only the webui's own door may ask here.")
+            return None if is_door else _no(headers, "Only the webui's own door may ask here.")
         if self.password and not _knows(headers.get("authorization", ""), self.password):
-            return JSONResponse(
-                {"error": "Give the password."}, 401, {"WWW-Authenticate": 'Basic realm="Train Tools"'}
-            )
+            login = {"WWW-Authenticate": 'Basic realm="Train Tools"'}
+            return _no(headers, "Give the password.", 401, login)
         # Another site's name that points to this machine (DNS rebinding) would read everything.
         if not self.password and urlsplit(f"//{headers.get('host', '')}").hostname not in LOOPBACK:
-            return _no(403, "Open the page by the name localhost.")
+            return _no(headers, "Open the page by the name localhost.")
         if scope["method"] not in SAFE and not _is_own_page(headers):
-            return _no(403, "Another site's page asked for this; open Train Tools itself.")
+            return _no(headers, "Another site's page asked for this; open Train Tools itself.")
         return None
 
     def is_exposed(self, scope: Scope) -> bool:
         return bool(self.password) or Headers(scope=scope).get(EXPOSED_HEADER, "") == "1"
 
 
-def _no(status: int, sentence: str) -> Response:
-    return JSONResponse({"error": sentence}, status)
+def _no(
+    headers: Headers, sentence: str, status: int = 403, more: Mapping[str, str] | None = None
+) -> Response:
+    language = language_of(headers.get("accept-language", ""))
+    return JSONResponse({"error": said(sentence, language)}, status, more)
 
 
 def _knows(authorization: str, password: str) -> bool:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.ui.kept import Kept
-from train_tools.ui.sentences import said, with_sentences_said
+from train_tools.ui.sentences import language_of, said, with_sentences_said
 from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
 from train_tools.workspace.lock import BusyError
@@ -70,7 +70,7 @@ class Call:
 
     @property
     def language(self) -> str:
-        return "zh" if self.request.headers.get("accept-language", "").startswith("zh") else "en"
+        return language_of(self.request.headers.get("accept-language", ""))
 
     def part(self, name: str) -> str:
         """A part of the path."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FEWEST, FEW = 8, 16  # characters
+FEWEST = 8  # characters of its own with which a sentence that begins with a hole may hold but words in them
+# What a hole may hold: a word; a name, but no beginning of a sentence; anything.
+WORD, ONE_PART, ANYTHING = r"(\S+?)", "((?:(?![:;] ).)*?)", "(.*?)"
 MOST_PARTS = 64
 FILE = Path(__file__).with_suffix(".json")
 HOLE = re.compile(r"\{(\d+)\}")
@@ -27,17 +28,21 @@ SENTENCES = frozenset({
 
 @dataclass(frozen=True)
 class Pair:
-    """`anchor` is the longest piece of the English words: quicker to look for than the whole pattern."""
+    """`anchor` is the longest piece of the English words: quicker to look for than the whole pattern. A
+    sentence that begins with a hole is looked for strictly first: another may stand before it.
+    """
 
-    pattern: re.Pattern[str]
     anchor: str
+    strict: re.Pattern[str]
+    loose: re.Pattern[str] | None
     chinese: str
 
-    def translated(self, sentence: str) -> str | None:
+    def translated(self, sentence: str, *, loosely: bool) -> str | None:
         """None where the sentence is another one. What stands in a hole may be a sentence of its own."""
-        if self.anchor not in sentence:
+        pattern = self.loose if loosely else self.strict
+        if pattern is None or self.anchor not in sentence:
             return None
-        found = self.pattern.fullmatch(sentence)
+        found = pattern.fullmatch(sentence)
         if found is None:
             return None
         return HOLE.sub(lambda hole: in_chinese(found[int(hole[1])]), self.chinese)
@@ -46,23 +51,28 @@ class Pair:
 @functools.lru_cache(maxsize=4096)
 def in_chinese(sentence: str) -> str:
     """The sentence itself where there is no translation."""
-    return _whole(sentence) or _in_parts(sentence) or sentence
+    return _whole(sentence) or _in_parts(sentence) or _whole(sentence, loosely=True) or sentence
 
 
-def _whole(sentence: str) -> str | None:
-    found = (pair.translated(sentence) for pair in pairs())
+def _whole(sentence: str, *, loosely: bool = False) -> str | None:
+    found = (pair.translated(sentence, loosely=loosely) for pair in pairs())
     return next((translated for translated in found if translated is not None), None)
 
 
 def _in_parts(sentence: str) -> str | None:
-    """Several in a row, or one behind the name of what it is about."""
-    for between, chinese in (("; ", "\uff1b"), (": ", "\uff1a")):
+    """One behind the name of what it is about, or several in a row."""
+    for between, chinese in ((": ", "\uff1a"), ("; ", "\uff1b")):
         parts = sentence.split(between)
         for i in range(1, min(len(parts), MOST_PARTS)):
             tail = _whole(between.join(parts[i:]))
             if tail is not None:
                 return f"{in_chinese(between.join(parts[:i]))}{chinese}{tail}"
     return None
+
+
+def language_of(header: str) -> str:
+    """From what a browser asks for by Accept-Language; the page sends its own language there."""
+    return "zh" if header.startswith("zh") else "en"
 
 
 def said(sentence: str, language: str) -> str:
@@ -106,20 +116,22 @@ def _listed(value: Any) -> Any:
 def pairs() -> tuple[Pair, ...]:
     """Those with the most words of their own first: they are the least likely to be taken for another."""
     table = json.loads(FILE.read_text("utf-8"))
-    ordered = sorted(table.items(), key=lambda pair: -len(own_words(pair[0])))
-    return tuple(
-        Pair(pattern_of(english), max(HOLE.split(english)[::2], key=len), chinese)
-        for english, chinese in ordered
-    )
+    return tuple(pair_of(*one) for one in sorted(table.items(), key=lambda one: -len(HOLE.sub("", one[0]))))
 
 
-def own_words(english: str) -> str:
-    return HOLE.sub("", english)
-
-
-def pattern_of(english: str) -> re.Pattern[str]:
-    """Odd parts of the split are the holes' numbers. The fewer its own words, the less a hole in front may hold."""
+def pair_of(english: str, chinese: str) -> Pair:
     parts = HOLE.split(english)
-    own = len(own_words(english)) if not parts[0] else math.inf
-    hole = r"(\S+?)" if own <= FEWEST else r"((?:(?![:;] ).)+?)" if own <= FEW else "(.*?)"
-    return re.compile("".join(hole if i % 2 else re.escape(part) for i, part in enumerate(parts)), re.DOTALL)
+    words = parts[::2]  # between them stand the holes' numbers
+    anchor = max(words, key=len)
+    if words[0]:
+        return Pair(anchor, _pattern(parts, ANYTHING), None, chinese)
+    if len("".join(words)) <= FEWEST:
+        return Pair(anchor, _pattern(parts, WORD, WORD), None, chinese)
+    return Pair(anchor, _pattern(parts, ONE_PART), _pattern(parts, ANYTHING), chinese)
+
+
+def _pattern(parts: list[str], first: str, others: str = ANYTHING) -> re.Pattern[str]:
+    """`first` is for a hole that the sentence begins with."""
+    holes = [first, *[others] * (len(parts) // 2)]
+    pieces = [holes[i // 2] if i % 2 else re.escape(part) for i, part in enumerate(parts)]
+    return re.compile("".join(pieces), re.DOTALL)
