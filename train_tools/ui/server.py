@@ -28,6 +28,7 @@ from train_tools.ui.routes import (
     files,
     plan,
     plan_sources,
+    previews,
     publish,
     queue,
     session,
@@ -38,7 +39,7 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, publish, tools, files,
+    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, previews, publish, tools, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS, KNOWN
@@ -14,11 +15,14 @@ from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.planning import edited
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, own_folder
+from train_tools.preview.settings import WHEN, PreviewSettings
 from train_tools.tags.journal import settle
 from train_tools.ui import training_settings
 from train_tools.ui.guard import check_exposed
 from train_tools.ui.plans import Kept, Plans, rows, summary
+from train_tools.ui.routes.previews import AFTER_EACH_RUN
 from train_tools.ui.routing import Call, get, post
+from train_tools.workspace import settings
 from train_tools.workspace.names import check_name
 from train_tools.workspace.workspace import Version
 
@@ -34,7 +38,12 @@ def plans_of(call: Call) -> Plans:
 def shown_settings(call: Call) -> Any:
     """`since` is the revision that the page knows: then nothing but that is sent where it is still the same."""
     shown = training_settings.read(call.version)
-    return {"revision": shown.revision} if call.query("since") == shown.revision else shown
+    if call.query("since") == shown.revision:
+        return {"revision": shown.revision}
+    return {
+        **asdict(shown),
+        "previews": settings.read(call.version)["preview"].get("automatic", AFTER_EACH_RUN),
+    }
 
 
 def saved_settings(call: Call) -> Any:
@@ -128,6 +137,7 @@ def started(call: Call) -> dict[str, Any]:
     again = bool(call.field("again", bool, False))
     conditions = _conditions(call)
     check_exposed(call, changes)
+    previews = _previews(call)
     seen, root, plans = str(call.field("identity")), call.root, plans_of(call)
 
     def work(_task: Any) -> dict[str, Any]:
@@ -136,6 +146,7 @@ def started(call: Call) -> dict[str, Any]:
         found = summary(kept)
         if found["identity"] != seen:
             return {"changed": {**found, "plan": plans.keep(kept)}}
+        settings.change(version, "preview", PreviewSettings, previews)
         return _queued(root, version, kept.plan, changes, conditions)
 
     return call.tasks.start(work)
@@ -148,6 +159,14 @@ def _queued(
     if tickets:
         ensure_worker(root, conditions.lane)
     return {"queued": len(tickets), "first": tickets[0].id if tickets else None}
+
+
+def _previews(call: Call) -> dict[str, str]:
+    """When pictures of the checkpoints are made by themselves; `{}` leaves it as it is."""
+    when = call.field("previews", str, "")
+    if when not in ("", *WHEN):
+        raise UsageError(f"previews come {', '.join(WHEN)}, not {when!r}")
+    return {"automatic": when} if when else {}
 
 
 def _conditions(call: Call) -> Conditions:

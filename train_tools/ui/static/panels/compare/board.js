@@ -8,6 +8,7 @@ import { attempt } from "../../kit/toast.js";
 import { number } from "../../kit/format.js";
 import { Grid } from "./grid.js";
 import { axisName } from "./model.js";
+import { askForPictures } from "./pictures.js";
 
 const PRELOAD = 1000; // milliseconds after the board
 const SIZES = [48, 64, 96, 128, 160, 192, 256, 320];
@@ -135,5 +136,5 @@ const shorten = (text) => (text.length > 24 ? `${text.slice(0, 23)}…` : text);
 function empty(shared) {
   const trained = shared.model.board.checkpoints.id.length;
   return h("div", { class: "empty" }, h("h1", null, t("compare.empty")), h("p", null, trained ? t("compare.empty_preview") : t("compare.empty_train")),
-    h("button", { class: "primary", onclick: () => shared.context.go({ panel: trained ? "queue" : "plan" }) }, trained ? t("page.queue") : t("page.plan")));
+    h("button", { class: "primary", onclick: () => (trained ? askForPictures(shared) : shared.context.go({ panel: "plan" })) }, trained ? t("compare.pictures") : t("page.plan")));
 }

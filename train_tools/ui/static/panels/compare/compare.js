@@ -1,12 +1,13 @@
 // Compare: board, blind votes, scores, curves. Each view is a module with `mount(root, shared) → { unmount?, redraw? }`.
 
 import * as api from "../../kit/api.js";
-import { fill, h } from "../../kit/dom.js";
+import { fill, h, icon } from "../../kit/dom.js";
 import * as place from "../../kit/place.js";
 import { poll } from "../../kit/poll.js";
 import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import * as board from "./board.js";
+import { askForPictures } from "./pictures.js";
 import { Model } from "./model.js";
 
 // The board is what people come for; the others are fetched when they are opened.
@@ -18,7 +19,7 @@ export default {
     const shared = new Shared(context);
     const tabs = h("div", { class: "row tight compare-views", role: "tablist", "aria-label": t("page.compare") });
     const body = h("div", { class: "compare-body" });
-    fill(root, h("div", { class: "compare-head" }, tabs), body);
+    fill(root, h("div", { class: "compare-head row" }, tabs, h("span", { class: "space" }), h("button", { onclick: () => askForPictures(shared) }, icon("image"), t("compare.pictures"))), body);
     let shown = null;
     let turn = 0;
     const asked = place.read().query.get("view");

@@ -19,7 +19,9 @@ export class Store extends EventTarget {
   }
 
   async load() {
-    this.#take(await api.get(`${this.base}plan/settings`));
+    const shown = await api.get(`${this.base}plan/settings`);
+    this.previews = shown.previews;
+    this.#take(shown);
     await this.makePlan();
   }
 
@@ -180,7 +182,7 @@ export class Store extends EventTarget {
 
   async start(more) {
     await this.save();
-    return api.post(`${this.base}plan/start`, { page: PAGE, changes: this.typed, ...more });
+    return api.post(`${this.base}plan/start`, { page: PAGE, changes: this.typed, previews: this.previews, ...more });
   }
 
   end() {

@@ -53,8 +53,16 @@ export class Summary {
     return [
       mainButton(this.store, plan, this.go),
       plan.to_train ? h("button", { disabled: plan.impossible > 0, onclick: () => startLater(this.store, plan, this.go) }, t("plan.later")) : null,
+      plan.to_train ? this.#previews() : null,
       done ? h("button", { class: plan.to_train ? "link" : "", onclick: () => again(this.store, this.go) }, t("plan.again", { n: number(done) })) : null,
     ];
+  }
+
+  /** When pictures of the checkpoints are made by themselves. */
+  #previews() {
+    const choice = (when) => h("option", { value: when, selected: when === this.store.previews }, t(`plan.previews_${when}`));
+    return h("label", { class: "previews-when small" }, h("span", null, t("plan.previews")),
+      h("select", { onchange: (event) => (this.store.previews = event.target.value) }, ["off", "checkpoint", "run", "batch"].map(choice)));
   }
 }
 

@@ -1,0 +1,68 @@
+"""Pictures of the checkpoints, asked for in the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from ui.conftest import result
+
+from train_tools.execution.queue import Queue
+from train_tools.ui.access import Access
+from train_tools.ui.routes import previews
+from train_tools.ui.server import application
+from train_tools.workspace import settings
+from train_tools.workspace.workspace import Version
+
+BASE = "/api/v/猫 cat/v1/previews"
+
+
+@pytest.fixture(autouse=True)
+def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    lanes: list[str] = []
+    monkeypatch.setattr(previews, "wake", lambda _queue, lane: lanes.append(lane))
+    return lanes
+
+
+def test_settings_are_shown_with_what_is_set(page: TestClient, version: Version) -> None:
+    settings.update(version, "preview", {"prompts": ["a, b", "c"], "seed": [1, 2], "unknown": 3})
+    shown = page.get(BASE).json()
+    assert shown["values"] == {"prompts": "a, b|c", "seed": "1,2"}
+    assert shown["automatic"] == "run"
+    assert {"prompts", "weights", "automatic"} <= {entry["name"] for entry in shown["settings"]}
+
+
+def test_what_lacks_checkpoints_says_so(page: TestClient, version: Version) -> None:
+    counted = result(page, page.post(f"{BASE}/count", json={"settings": {}}))
+    assert "no checkpoint" in counted["problem"]
+
+
+def test_rendering_is_a_job_and_keeps_its_settings(
+    page: TestClient, version: Version, tmp_path: Path, woken: list[str]
+) -> None:
+    given = {"prompts": "{trigger}, a photo\nin a garden", "weights": "0-1 [3]", "automatic": "batch"}
+    assert page.post(f"{BASE}/render", json={"settings": given}).status_code == 200
+    assert settings.read(version)["preview"]["prompts"] == ["{trigger}, a photo", "in a garden"]
+    assert settings.read(version)["preview"]["weights"] == [0.0, 0.5, 1.0]
+    assert [entry.ticket.kind for entry in Queue(tmp_path).entries()] == ["preview"]
+    assert woken == ["gpu"]
+
+
+@pytest.mark.parametrize(
+    "given", [{"steps": "many"}, {"steps": "0"}, {"nothing": "1"}, {"automatic": "always"}, {"steps": 3}]
+)
+def test_a_wrong_setting_queues_nothing(
+    page: TestClient, version: Version, tmp_path: Path, given: Any
+) -> None:
+    answer = page.post(f"{BASE}/render", json={"settings": given})
+    assert answer.status_code == 400
+    assert Queue(tmp_path).entries() == []
+
+
+def test_others_cant_name_files(version: Version, tmp_path: Path) -> None:
+    asked = TestClient(application(tmp_path, Access(password="x")), base_url="http://elsewhere")
+    answer = asked.post(f"{BASE}/render", json={"settings": {"base_models": "/etc/passwd"}}, auth=("", "x"))
+    assert answer.status_code == 400
+    assert "base_models" in answer.json()["error"]

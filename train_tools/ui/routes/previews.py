@@ -1,0 +1,93 @@
+"""Pictures of the checkpoints: their settings, how many they would be, and the job that renders them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from train_tools.errors import UsageError
+from train_tools.execution.lane import wake
+from train_tools.execution.queue import Queue
+from train_tools.execution.queue_actions import Conditions, add_job
+from train_tools.execution.ticket import PREVIEW
+from train_tools.hosts.bridge_client import renderer_of
+from train_tools.planning.exposure import refuse_exposed_settings
+from train_tools.preview.plan import plan_cells
+from train_tools.preview.settings import PreviewSettings
+from train_tools.ui.fields import field_of
+from train_tools.ui.routing import Call, get, post
+from train_tools.workspace import settings
+from train_tools.workspace.catalogue import as_text, entries_of
+from train_tools.workspace.workspace import Version
+
+AT = "/api/v/{project}/{version}/previews"
+SECTION = "preview"
+AFTER_EACH_RUN = "run"  # what a page proposes for `automatic`, where nothing is set
+
+
+def shown(call: Call) -> dict[str, Any]:
+    """The settings, and what is set of them as texts."""
+    entries = entries_of(SECTION, PreviewSettings)
+    given = settings.read(call.version)[SECTION]
+    separators = {entry.name: entry.separator or "," for entry in entries}
+    return {
+        "settings": [field_of(entry, call.language) for entry in entries],
+        "values": {n: as_text(v, separators[n]) for n, v in given.items() if n in separators},
+        "automatic": given.get("automatic", AFTER_EACH_RUN),
+    }
+
+
+def counted(call: Call) -> dict[str, Any]:
+    """A task: how many pictures the settings mean, and how many of them aren't there yet."""
+    version, root = call.version, call.root
+    chosen = _chosen(call, version)
+
+    def work(_task: object) -> dict[str, Any]:
+        by_host = chosen.renderer != "diffusers" and renderer_of(root) is not None
+        try:
+            plan = plan_cells(version, chosen, "host" if by_host else "diffusers")
+        except UsageError as error:
+            return {"problem": str(error)}
+        paths = {cell.path for cell in plan.cells}
+        missing = sum(not path.is_file() for path in paths)
+        return {"pictures": len(paths), "missing": missing, "notes": list(plan.notes)}
+
+    return call.tasks.start(work, only_newest_of=f"previews {version.folder}")
+
+
+def rendered(call: Call) -> dict[str, Any]:
+    """Keeps the settings, and queues what they mean."""
+    version = call.version
+    _chosen(call, version)
+    settings.change(version, SECTION, PreviewSettings, _given(call))
+    queue = Queue(call.root)
+    ticket = add_job(queue, version, PREVIEW, {}, Conditions())
+    wake(queue, ticket.lane)
+    return {"id": ticket.id}
+
+
+def automatic(call: Call) -> dict[str, Any]:
+    """When pictures are made by themselves."""
+    settings.change(call.version, SECTION, PreviewSettings, {"automatic": call.field("automatic")})
+    return {}
+
+
+def _given(call: Call) -> dict[str, str]:
+    given = call.field("settings", dict, {})
+    if not all(isinstance(value, str) for value in given.values()):
+        raise UsageError("'settings' must hold texts")
+    return dict(given)
+
+
+def _chosen(call: Call, version: Version) -> PreviewSettings:
+    given = _given(call)
+    if call.exposed:
+        refuse_exposed_settings(SECTION, given)
+    return settings.preview_change(version, SECTION, PreviewSettings, given)
+
+
+ROUTES = [
+    get(AT, shown),
+    post(f"{AT}/count", counted),
+    post(f"{AT}/render", rendered),
+    post(f"{AT}/automatic", automatic),
+]
