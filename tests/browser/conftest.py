@@ -30,7 +30,9 @@ def chromium() -> str | None:
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # not longer: while Playwright is there, so is its event loop, and no other may run
 def browser() -> Iterator[Browser]:
     program = chromium()
     if program is None:
