@@ -12,6 +12,7 @@ from hosts.double import install
 from train_tools.hosts import door_settings
 from train_tools.hosts.door_settings import HIDDEN, MODES, OPTIONS, add_to_settings_page, surroundings
 from train_tools.hosts.interface import KEEP, WAIT, Folders
+from train_tools.workspace.begin_version import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -124,3 +125,11 @@ def test_every_text_of_it_is_there_in_chinese() -> None:
     texts |= {f"({option.info})" for option in OPTIONS if option.info} | {HIDDEN}
     assert set(chinese) == texts
     assert all(any("\u4e00" <= sign <= "\u9fff" for sign in text) for text in chinese.values())
+
+
+def test_new_versions_start_with_what_is_set_for_their_pictures(
+    options: dict[str, Any], tmp_path: Path
+) -> None:
+    options |= {"train_tools_preview_steps": "30", "train_tools_preview_automatic": "after the whole batch"}
+    given = json.loads(surroundings(tmp_path, {}).variables[VARIABLE])
+    assert given == {"preview": {"steps": "30", "automatic": "batch"}}

@@ -20,6 +20,7 @@ from train_tools.commands.workspace_words import (
 )
 from train_tools.errors import UsageError
 from train_tools.workspace.archive import export_version
+from train_tools.workspace.begin_version import begin_version
 from train_tools.workspace.clone import PARTS, clone_version, start_from
 from train_tools.workspace.rename import rename_version
 from train_tools.workspace.summary import VersionSummary, summarize_versions
@@ -111,7 +112,7 @@ def create(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> 
     if arguments.source is None:
         if arguments.take is not None:
             raise UsageError("--take says what to take from another version; name that with --from")
-        folder = workspace.create_version(arguments.project, arguments.version).folder
+        folder = begin_version(workspace, arguments.project, arguments.version).folder
     else:
         take = tuple(part.strip() for part in (arguments.take or ",".join(PARTS)).split(","))
         source = _source(workspace, arguments)

@@ -7,6 +7,7 @@ to our processes as the usual variable, so what is set in Train Tools itself goe
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from train_tools.hosts.webui import Webui
 SECTION = ("train_tools", "Train Tools")
 CATEGORY = "training"  # since version 1.8 the page is divided; older ones don't look
 PREFIX = "train_tools_"
+DEFAULTS_VARIABLE = "TRAIN_TOOLS_DEFAULTS"
 HIDDEN = (
     "Folder, environment and mirrors can't be changed while this webui is open to others: start it without --share and "
     "--listen, or with --enable-insecure-extension-access."
@@ -31,6 +33,12 @@ MODES = {
     "unload it, pictures wait until the training ends": WAIT,
     "unload it, pictures load it again beside the training": SHARE,
     "keep it": KEEP,
+}
+AUTOMATIC = {
+    "only on request": "off",
+    "at each checkpoint": "checkpoint",
+    "after each run": "run",
+    "after the whole batch": "batch",
 }
 
 
@@ -66,6 +74,25 @@ OPTIONS = (
     Option(
         "gpus", "", "GPUs for training", "their numbers, as 1 or 0,1; empty: all that the webui sees",
         needs_reload=True, owners_alone=False,
+    ),
+    Option(
+        "preview_prompts", "", "Pictures of new versions: prompts",
+        "separated by |; {trigger} is the concept; empty: {trigger}", needs_reload=True, owners_alone=False,
+    ),
+    Option(
+        "preview_weights", "", "Pictures of new versions: LoRA weights", "as 0,0.5,1", needs_reload=True,
+        owners_alone=False,
+    ),
+    Option(
+        "preview_sampler", "", "Pictures of new versions: sampler", "as in txt2img", needs_reload=True,
+        owners_alone=False,
+    ),
+    Option(
+        "preview_steps", "", "Pictures of new versions: sampling steps", needs_reload=True, owners_alone=False,
+    ),
+    Option(
+        "preview_automatic", "after each run", "Pictures of new versions come by themselves",
+        choices=tuple(AUTOMATIC), needs_reload=True, owners_alone=False,
     ),
 )  # fmt: skip
 
@@ -116,6 +143,15 @@ def root(folders: Folders) -> Path:
     return (folders.data / chosen).expanduser() if chosen else folders.data / "outputs"
 
 
+def _defaults() -> str:
+    """What new versions start with (`workspace.begin_version`); empty where nothing is set."""
+    names = ("prompts", "weights", "sampler", "steps", "automatic")
+    preview = {name: value for name in names if (value := text(f"preview_{name}"))}
+    if "automatic" in preview:
+        preview["automatic"] = AUTOMATIC.get(preview["automatic"], "off")
+    return json.dumps({"preview": preview}, ensure_ascii=False) if preview else ""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """How our own processes are started. `python` runs commands before there is an environment; it is that of an
@@ -134,6 +170,7 @@ def surroundings(folder: Path, environ: Mapping[str, str] = os.environ) -> Surro
         "UV_DEFAULT_INDEX": text("package_index"),
         "HF_ENDPOINT": text("hugging_face").rstrip("/"),
         "CUDA_VISIBLE_DEVICES": text("gpus"),
+        DEFAULTS_VARIABLE: _defaults(),
     }
     variables |= {name: value for name, value in set_by_person.items() if value}
     environment = text("environment")

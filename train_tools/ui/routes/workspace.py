@@ -8,6 +8,7 @@ from typing import Any
 from train_tools.errors import UsageError
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace import clone
+from train_tools.workspace.begin_version import begin_version
 from train_tools.workspace.names import check_name
 from train_tools.workspace.rename import Renamed, rename_project, rename_version
 from train_tools.workspace.summary import VersionSummary, summarize_projects
@@ -44,7 +45,7 @@ def create_project(call: Call) -> dict[str, str]:
     name, version = _name(call), str(call.field("version", str, FIRST_VERSION)).strip() or FIRST_VERSION
     check_name(version, "version")
     call.workspace.create_project(name)
-    call.workspace.create_version(name, version)
+    begin_version(call.workspace, name, version)
     return _place(name, version)
 
 
@@ -108,7 +109,7 @@ def create_version(call: Call) -> dict[str, Any]:
     workspace, project, name = call.workspace, call.part("project"), _name(call)
     source = _source(call)
     if source is None:
-        return {"state": "done", "result": _place(workspace.create_version(project, name).project, name)}
+        return {"state": "done", "result": _place(begin_version(workspace, project, name).project, name)}
     take = [str(part) for part in call.field("take", list, list(clone.PARTS))]
     return call.tasks.start(
         lambda task: _cloned(
