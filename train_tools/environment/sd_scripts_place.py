@@ -13,6 +13,15 @@ from pathlib import Path
 
 from train_tools.environment.place import place
 
+# Of the calling interpreter: they would lead sd-scripts' to packages that aren't its own.
+NOT_HANDED_ON = (
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSAFEPATH",
+    "PYTHONSTARTUP",
+    "VIRTUAL_ENV",
+    "__PYVENV_LAUNCHER__",
+)
 SD_SCRIPTS_VARIABLE = "TRAIN_TOOLS_SD_SCRIPTS"  # a checkout of one's own
 VERSIONS = "sd-scripts"
 CURRENT = "current.txt"

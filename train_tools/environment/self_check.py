@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.environment.sd_scripts_place import NOT_HANDED_ON
+
 OK, WARN, FAILED = "ok", "warn", "fail"
 PACKAGE = Path(__file__).resolve().parents[1]
 # Started in the environment; its argument is what `look` gives, its last line what it saw.
@@ -185,7 +187,8 @@ def check_step(python: Path, base_model: Path, environ: Mapping[str, str]) -> Ou
 
 def check_sd_scripts(python: Path, folder: Path, environ: Mapping[str, str]) -> Outcome:
     """Whether its trainer starts: it imports all that it uses before it reads its arguments."""
-    answer = _run([str(python), "train_network.py", "--help"], environ, folder)
+    own = {name: value for name, value in environ.items() if name not in NOT_HANDED_ON}
+    answer = _run([str(python), "train_network.py", "--help"], own, folder)
     if isinstance(answer, str):
         return Outcome(
             "sd-scripts", FAILED, f"{python} {answer}; make it anew with `env create --sd-scripts`"

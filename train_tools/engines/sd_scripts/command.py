@@ -8,17 +8,7 @@ from pathlib import Path
 
 from train_tools.engines import lifeline
 from train_tools.engines.sd_scripts import launch
-from train_tools.environment.sd_scripts_place import sd_scripts_python
-
-# Of the calling interpreter: they would lead sd-scripts' to packages that aren't its own.
-NOT_HANDED_ON = (
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PYTHONSAFEPATH",
-    "PYTHONSTARTUP",
-    "VIRTUAL_ENV",
-    "__PYVENV_LAUNCHER__",
-)
+from train_tools.environment.sd_scripts_place import NOT_HANDED_ON, sd_scripts_python
 
 
 def command(checkout: Path, script: str, config: Path, processes: int, precision: str) -> list[str]:
