@@ -25,6 +25,7 @@ from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import SCORE
 from train_tools.planning.catalogue import check_training
 from train_tools.planning.exposure import Folders, refuse_exposed, refuse_exposed_settings
+from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, json_text, post
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import entries_of
@@ -133,10 +134,7 @@ def measures(call: Call) -> dict[str, Any]:
     """What the scores mean, and the settings of a scoring with what is set."""
     return {
         "measures": [asdict(measure) for measure in MEASURES],
-        "settings": [
-            asdict(entry) | {"help": entry.help_in(call.language), "allowed": entry.allowed_in(call.language)}
-            for entry in entries_of(SCORE, ScoreSettings)
-        ],
+        "settings": [field_of(entry, call.language) for entry in entries_of(SCORE, ScoreSettings)],
         "values": settings.read(call.version)[SCORE],
     }
 
