@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from train_tools.hosts import bridge_client
 from train_tools.publish.places import known_folders
 from train_tools.publish.service import free_lora_name, publish, request_for
 from train_tools.publish.settings import PublishSettings
+from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import as_text, entries_of
@@ -36,10 +36,7 @@ def about(call: Call) -> dict[str, Any]:
         "name": free_lora_name(folders[0], Path(checkpoint.file).stem),
         "folders": folders,
         "fixed": call.exposed,
-        "settings": [
-            asdict(entry) | {"help": entry.help_in(call.language), "allowed": entry.allowed_in(call.language)}
-            for entry in entries
-        ],
+        "settings": [field_of(entry, call.language) for entry in entries],
         "values": {entry.name: as_text(saved[entry.name]) for entry in entries if entry.name in saved},
     }
 
