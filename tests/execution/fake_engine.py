@@ -167,7 +167,7 @@ def main(folders):
                 raise MemoryError("CUDA out of memory. Tried to allocate 2 GiB")
             if mood == "starving":
                 raise MemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-            write(run, "stage", stage="training")
+            write(run, "stage", stage="training", gpus=os.environ.get("CUDA_VISIBLE_DEVICES", ""))
             if mood == "hang":
                 (folder / "hanging").write_text("")
                 time.sleep(60)
@@ -200,8 +200,6 @@ def main(folders):
                     write(run, "failed", error="its folder was deleted")
                     failed = True
                     break
-                if step % 3 == 0 and step < steps:
-                    save_state(folder, step)
                 if mood != "no files" and step in (steps // 2, steps):
                     file_name = f"{name}.safetensors" if step == steps else f"{name}-000001.safetensors"
                     save(folder / file_name, step + (mood == "other steps"), float("nan") if mood == "nan" else 0.5)
@@ -209,6 +207,9 @@ def main(folders):
                         data = (folder / file_name).read_bytes()
                         (folder / file_name).write_bytes(data[:-3])
                     write(run, "checkpoint", file=file_name, epoch=1, step=step)
+                # After the checkpoint: gone on from this state, it wouldn't be written.
+                if step % 3 == 0 and step < steps:
+                    save_state(folder, step)
             else:
                 for path in (folder / "state").glob("*"):
                     path.unlink()

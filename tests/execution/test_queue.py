@@ -209,7 +209,7 @@ def test_a_ticket_without_a_record_is_enough(bench: Bench) -> None:
 def test_a_renamed_version_keeps_its_entries(bench: Bench) -> None:
     bench.add(seed="1,2")
     shutil.move(bench.version.folder, bench.version.folder.with_name("v2"))
-    bench.queue.recover("gpu")
+    bench.queue.recover("gpu", lambda _slot: False)
     assert [(e.id, e.version, e.state) for e in bench.queue.entries()] == [
         (1, "v2", "queued"),
         (2, "v2", "queued"),

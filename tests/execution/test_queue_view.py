@@ -9,6 +9,7 @@ import pytest
 from execution.conftest import Bench
 from execution.fake_engine import STEPS
 
+from train_tools.environment import program
 from train_tools.execution import queue_actions, queue_view
 from train_tools.execution.lane import lane_lock
 from train_tools.execution.log_tail import PIECE_BYTES, piece
@@ -98,6 +99,20 @@ def test_a_worker_is_started_only_where_there_is_work_for_it(bench: Bench, start
     assert started == []
     assert view.look().lanes[0].was_started
     assert started == ["gpu"]
+
+
+def test_with_several_gpus_it_says_which_one_trains(bench: Bench, started: list[str]) -> None:
+    program.change(bench.root, {"gpus": "3,5"})
+    bench.add(seed="1,2")
+    with lane_lock(bench.root, "gpu", slot=1):
+        look = view_of(bench).look()
+    assert look.lanes[0].has_worker
+    assert look.lanes[0].was_started  # that of the first slot
+    assert not any("gpus" in document for document in look.entries.values())
+    with bench.queue.locked() as connection:
+        bench.queue.mark(connection, [2], taken=2)
+    look = view_of(bench).look()
+    assert [document.get("gpus") for document in look.entries.values()] == [None, "5"]
 
 
 def test_equal_runs_have_no_label() -> None:

@@ -39,7 +39,7 @@ def main() -> int:
     from execution.fake_engine import FakeEngine
 
     from train_tools.engines import registry
-    from train_tools.execution import conclusion, database, events, supervise, worker
+    from train_tools.execution import conclusion, database, events, lane, supervise, worker
     from train_tools.workspace import files
 
     full = OSError(errno.ENOSPC, "No space left on device")
@@ -48,6 +48,7 @@ def main() -> int:
     connected = refusing(database.Database._connected, sqlite3.OperationalError("database or disk is full"))
     database.Database._connected = connected
     registry.ENGINES["packed"] = FakeEngine(FOLDER)
+    lane.COMMAND = (sys.executable, __file__, str(FOLDER))  # of workers that it starts
     # Faster than for a person, and not to be worn out by the tests' kills.
     supervise.POLL_S = worker.IDLE_S = 0.01
     worker.RETRY_S = 0.05

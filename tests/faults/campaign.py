@@ -19,6 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=20, help="of each fault")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--slots", type=int, default=1, help="workers at the same time, as for so many GPUs")
     parser.add_argument("--fault", choices=sorted(FAULTS), action="append", help="default: all")
     parser.add_argument("--folder", type=Path, help="where the trials lie; those with a loss are kept")
     arguments = parser.parse_args()
@@ -30,7 +31,7 @@ def main() -> int:
             seed = f"{name} {arguments.seed} {number}"
             folder = Path(tempfile.mkdtemp(prefix="fault-", dir=arguments.folder))
             try:
-                lost = Trial(folder, random.Random(seed)).run(FAULTS[name])
+                lost = Trial(folder, random.Random(seed), arguments.slots).run(FAULTS[name])
             except Exception as error:
                 lost = [f"{type(error).__name__}: {error}"]
             if lost:

@@ -15,10 +15,12 @@ from train_tools.engines import registry
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("seed", "slots"), [(0, 1), (1, 2)])
 @pytest.mark.parametrize("name", FAULTS)
-def test_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, seed: int) -> None:
+def test_nothing_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, seed: int, slots: int
+) -> None:
     monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(tmp_path))  # put back at the end
-    trial = Trial(tmp_path, random.Random(f"{name} {seed}"))
+    trial = Trial(tmp_path, random.Random(f"{name} {seed}"), slots)
     losses = trial.run(FAULTS[name])
     assert losses == [], (tmp_path / "worker.log").read_text()

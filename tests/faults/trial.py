@@ -22,8 +22,10 @@ from execution.fake_engine import FakeEngine, make_version, settings
 
 from train_tools.arguments.checkpoints import checkpoint_names
 from train_tools.engines import registry
+from train_tools.environment import program
 from train_tools.errors import TrainToolsError
 from train_tools.execution import queue_actions
+from train_tools.execution.lane import has_worker
 from train_tools.execution.queue import Entry, Queue
 from train_tools.execution.runs import checkpoints_in
 from train_tools.execution.supervise import environment
@@ -41,6 +43,7 @@ FLAGGED = ("disk_full", "clock_back")
 class Trial:
     root: Path
     chance: random.Random
+    slots: int = 1
     queue: Queue = field(init=False)
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     deleted: set[int] = field(default_factory=set)
@@ -51,6 +54,7 @@ class Trial:
     def __post_init__(self) -> None:
         registry.ENGINES["packed"] = FakeEngine(self.root)
         version = make_version(self.root)
+        program.change(self.root, {"gpus": ",".join(map(str, range(self.slots)))})
         self.queue = Queue(self.root)
         given = settings(self.root, seed=f"1-{RUNS}", pack_size="2", training_comment="brisk")
         plan = make_plan(version, given)
@@ -75,7 +79,9 @@ class Trial:
     def start_worker(self) -> None:
         command = [sys.executable, worker_process.__file__, str(self.root), "--root", str(self.root)]
         with (self.root / "worker.log").open("ab") as log:
-            self.workers.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment()))
+            for slot in range(self.slots):
+                started = [*command, "--slot", str(slot)]
+                self.workers.append(subprocess.Popen(started, stdout=log, stderr=log, env=environment()))
 
     def wait_for_a_moment(self) -> None:
         """Until a random event of a random run, then a little; or for a random time."""
@@ -109,19 +115,22 @@ class Trial:
             retried = [e for e in entries if e.state == "failed" and e.folder.is_dir() and self.truncated]
             for entry in retried:
                 queue_actions.retry(self.queue, entry.id)
-            if not retried and not any(entry.waits or entry.taken for entry in entries):
+            if retried or any(entry.waits or entry.taken for entry in entries):
+                self.start_worker()
+            elif not has_worker(self.root):  # one that another started
                 return
-            self.start_worker()
 
     def entries(self) -> list[Entry]:
         return self.queue.entries()
 
+    def a_worker(self) -> subprocess.Popen[bytes]:
+        """Of those that were started last, one for each slot."""
+        return self.chance.choice(self.workers[-self.slots :])
+
     def engine_pid(self) -> int | None:
-        for entry in self.entries():
-            record = read_record(entry.folder)
-            if record is not None and record.state == "running":
-                return record.pid
-        return None
+        records = [read_record(entry.folder) for entry in self.entries()]
+        running = [record.pid for record in records if record is not None and record.state == "running"]
+        return self.chance.choice(running) if running else None
 
     def losses(self) -> list[str]:
         entries = self.entries()
@@ -200,11 +209,11 @@ def kill(pid: int | None) -> None:
 
 
 def kill_worker(trial: Trial) -> None:
-    kill(trial.workers[-1].pid)
+    kill(trial.a_worker().pid)
 
 
 def terminate_worker(trial: Trial) -> None:
-    trial.workers[-1].terminate()
+    trial.a_worker().terminate()
 
 
 def kill_trainer(trial: Trial) -> None:
@@ -213,7 +222,7 @@ def kill_trainer(trial: Trial) -> None:
 
 def kill_both(trial: Trial) -> None:
     pid = trial.engine_pid()
-    both = [pid, trial.workers[-1].pid]
+    both = [pid, trial.a_worker().pid]
     trial.chance.shuffle(both)
     for one in both:
         kill(one)
@@ -222,7 +231,7 @@ def kill_both(trial: Trial) -> None:
 def kill_again_and_again(trial: Trial) -> None:
     for _ in range(3):
         trial.chance.choice([kill_worker, kill_trainer, kill_both])(trial)
-        if trial.workers[-1].poll() is not None or trial.chance.random() < 0.5:
+        if all(worker.poll() is not None for worker in trial.workers) or trial.chance.random() < 0.5:
             trial.start_worker()
         time.sleep(trial.chance.uniform(0, 0.5))
 
@@ -284,7 +293,9 @@ def damage_a_state(trial: Trial) -> None:
 
 def lose_the_database(trial: Trial) -> None:
     kill_both(trial)
-    trial.workers[-1].wait()
+    for worker in trial.workers:
+        worker.kill()
+        worker.wait()
     path = trial.root / "train_tools" / "queue.sqlite3"
     if trial.chance.random() < 0.5:
         os.truncate(path, trial.chance.randrange(1, path.stat().st_size))

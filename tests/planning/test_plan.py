@@ -324,6 +324,30 @@ def test_each_run_is_trained_by_the_first_engine_that_can(
     assert [run.digest for run in only.runs] == [run.digest for run in plan.runs]
 
 
+@pytest.mark.parametrize(
+    ("count", "at_once", "sizes"),
+    [
+        (8, 1, [8]),
+        (8, 2, [4, 4]),
+        (9, 2, [5, 4]),
+        (30, 2, [8, 8, 8, 6]),
+        (3, 4, [1, 1, 1]),
+        (20, 3, [7, 7, 6]),
+    ],
+)
+def test_gpus_that_train_at_the_same_time_share_the_packs_and_the_time(
+    version: Version, count: int, at_once: int, sizes: list[int]
+) -> None:
+    plan = make_plan(version, settings(version.root, seed=f"1-{count}", pack_size="8"), at_once=at_once)
+    assert [len(pack) for pack in plan.packs] == sizes
+    seconds = [sum(run.seconds for run in pack) for pack in plan.packs]
+    ends = [0.0] * at_once
+    for one in seconds:
+        ends[ends.index(min(ends))] += one
+    assert plan.seconds == pytest.approx(max(ends))
+    assert (plan.seconds == pytest.approx(sum(seconds))) == (at_once == 1)
+
+
 def test_what_no_engine_can_train_says_why_of_each(version: Version, tmp_path: Path) -> None:
     (run,) = plan_for(version, tmp_path, optimizer_type="Prodigy", learning_rate="1").runs
     assert any(reason.startswith("packed: ") for reason in run.reasons)

@@ -13,7 +13,7 @@ from typing import Any
 
 from train_tools.commands.options import add_common, add_set
 from train_tools.commands.output import Output, table
-from train_tools.environment import program, sd_scripts, self_check, switch
+from train_tools.environment import gpus, program, sd_scripts, self_check, switch
 from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING
@@ -205,7 +205,7 @@ ACTIONS = {
 
 def settings(arguments: argparse.Namespace, out: Output) -> int:
     if assignments := parse_assignments(arguments.set):
-        found = program.change(arguments.root, assignments)
+        found = program.change(arguments.root, assignments, gpus.check_present)
     else:
         found = program.read(arguments.root)
     shown = {

@@ -9,6 +9,8 @@ from typing import Any
 from train_tools.commands.changes import add_changes, changes_of
 from train_tools.commands.options import add_common, add_version, open_version
 from train_tools.commands.output import Output, table
+from train_tools.execution.lane import slots
+from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan, make_plan
 
@@ -24,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     version = open_version(arguments, out)
-    plan = make_plan(version, changes_of(arguments, version, out))
+    at_once = len(slots(version.root, DEFAULT_LANE))
+    plan = make_plan(version, changes_of(arguments, version, out), at_once=at_once)
     show(plan, out)
     out.document(document(plan))
     return 0
@@ -38,7 +41,8 @@ def show(plan: Plan, out: Output) -> None:
     waiting = plan.runs_to_train
     total = totals(plan)
     out.say(
-        f"\n{len(plan.runs)} run(s), {len(waiting)} to train in {len(plan.packs)} pack(s): "
+        f"\n{len(plan.runs)} run(s), {len(waiting)} to train in {len(plan.packs)} pack(s)"
+        f"{f', {plan.at_once} at the same time' if plan.at_once > 1 else ''}: "
         f"{total['steps']} steps, {total['checkpoints']} checkpoints, "
         f"{megabytes(total['disk_bytes'])}, about {duration(total['seconds'])}, "
         f"GPU memory about {plan.memory_bytes / 1e9:.1f} GB (estimate)"
@@ -70,7 +74,7 @@ def totals(plan: Plan) -> dict[str, Any]:
         "steps": sum(run.steps for run in waiting),
         "checkpoints": sum(len(run.checkpoints) for run in waiting),
         "disk_bytes": sum(run.disk_bytes for run in waiting),
-        "seconds": round(sum(run.seconds for run in waiting), 1),
+        "seconds": round(plan.seconds, 1),
     }
 
 

@@ -1,4 +1,4 @@
-"""The variables of every process that we start, so that all of them use the same mirrors and proxy."""
+"""The variables of every process that we start, so that all of them use the same mirrors, proxy and GPUs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from train_tools.environment import mirror_choice, program
+from train_tools.environment import gpus, mirror_choice, program
 from train_tools.environment.machine import INSTALLER_VARIABLE, TORCH_VARIABLE
 from train_tools.environment.program import AUTO, OFF, SYSTEM, ProgramSettings
 
@@ -69,7 +69,7 @@ def settled(base: Mapping[str, str], settings: ProgramSettings, known: Mapping[s
         result[INSTALLER_VARIABLE] = settings.installer
     if settings.torch != AUTO:
         result[TORCH_VARIABLE] = settings.torch
-    return result
+    return result | gpus.variables(settings, base)
 
 
 def mirror(name: str, settings: ProgramSettings, known: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Settings of the program on this machine, not of a version: mirrors, proxy, offline mode, what is installed.
+"""Settings of the program on this machine, not of a version: mirrors, proxy, offline mode, what is installed, GPUs.
 
 They stand in `<root>/train_tools/program.toml`. Where a setting is `auto` and a person has set the usual variable
 or pip's own setting, that stays.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from train_tools.workspace.fields import build, setting, validate
 FILE = "program.toml"
 ROOT_VARIABLE = "TRAIN_TOOLS_ROOT"
 AUTO, OFF, SYSTEM = "auto", "off", "system"
+GPU = re.compile(r"\d{1,3}|(?:GPU|MIG)-[\w/-]+")  # a number or a UUID
 PLAIN_LINE = re.compile(r"([a-z_]+)\s*=\s*(.+)")
 
 
@@ -64,9 +65,25 @@ class ProgramSettings:
         help="build of torch: auto fits it to the GPU's driver; or cpu, cuda, cu126, cu130, rocm6.4, xpu …",
         zh="torch 版本:auto 按显卡驱动选择;或 cpu、cuda、cu126、cu130、rocm6.4、xpu 等",
     )
+    gpus: str = setting(
+        AUTO,
+        help="GPUs that train, by the numbers that nvidia-smi shows, as 0,1: each trains runs of its own at the same "
+        "time; auto takes one, as torch chooses",
+        zh="用于训练的 GPU,按 nvidia-smi 显示的编号填写,如 0,1:各 GPU 同时训练各自的任务;auto 只用一块,由 torch 选择",
+    )
+    gpus_per_run: int = setting(
+        1,
+        minimum=1,
+        maximum=64,
+        help="so many of these GPUs train one run together, with sd-scripts (the packed engine uses the first of "
+        "them); each takes a batch of its own, so a step sees more images and an epoch has fewer steps",
+        zh="多少块 GPU 共同训练一个任务(仅 sd-scripts;packed 引擎只用其中第一块);"
+        "每块各取一个批次,因此每步看到更多图像,每轮步数更少",
+    )
 
     def __post_init__(self) -> None:
         validate(self)
+        _check_gpus(self.gpus, self.gpus_per_run)
         for name in ("package_index", "hugging_face", "github"):
             _check_address(name, getattr(self, name), AUTO, ("http", "https"))
         _check_address("proxy", self.proxy, SYSTEM, ("http", "https", "socks5", "socks5h"))
@@ -74,6 +91,24 @@ class ProgramSettings:
             raise UsageError(
                 f"setting torch is {self.torch!r}; allowed: auto, cpu, cuda, cu126, cu130, rocm6.4, xpu"
             )
+
+
+def gpu_names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _check_gpus(gpus: str, per_run: int) -> None:
+    if gpus == AUTO:
+        return
+    names = gpu_names(gpus)
+    if len(set(names)) < len(names) or not all(GPU.fullmatch(name) for name in names):
+        raise UsageError(
+            f"setting gpus is {gpus!r}; allowed: {AUTO}, or numbers as nvidia-smi shows them, each once, as 0,1"
+        )
+    if len(names) % per_run:
+        raise UsageError(
+            f"{len(names)} GPUs can't be shared out {per_run} to a run; change gpus or gpus_per_run first"
+        )
 
 
 def _check_address(name: str, value: str, otherwise: str, schemes: tuple[str, ...]) -> None:
@@ -125,12 +160,20 @@ def read(root: Path) -> ProgramSettings:
         raise UsageError(f"{path}: {error}") from error
 
 
-def change(root: Path, assignments: Mapping[str, str]) -> ProgramSettings:
-    """The settings with `assignments` over them: checked first, then saved. `default` takes one back."""
+def change(
+    root: Path,
+    assignments: Mapping[str, str],
+    check: Callable[[ProgramSettings], None] = lambda _settings: None,
+) -> ProgramSettings:
+    """The settings with `assignments` over them: checked first, by `check` too, then saved.
+
+    `default` takes one back.
+    """
     saved = asdict(read(root))
     defaults = asdict(ProgramSettings())
     wanted = {n: defaults[n] if v == "default" and n in defaults else v for n, v in assignments.items()}
     result = build(ProgramSettings, {**saved, **wanted})
+    check(result)
     told = {name: value for name, value in asdict(result).items() if value != defaults[name]}
     path = settings_file(root)
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from train_tools.execution import transient
 from train_tools.execution.attempt import Attempt
-from train_tools.execution.queue import CANCEL, PAUSE, Entry, Queue
+from train_tools.execution.queue import CANCEL, WISHED, Entry, Queue
 
 MAX_RESTARTS = 5  # without a step further
 
@@ -32,7 +32,7 @@ def conclude(
         attempt.end("finished")
         return False
     if attempt.error is None and not attempt.says_finished and (attempt.says_paused or was_asked):
-        attempt.end({CANCEL: "cancelled", PAUSE: "paused"}.get(request, "interrupted"))
+        attempt.end(WISHED.get(request, "interrupted"))
         return False
     cause = transient.cause(attempt, error, exit_code)
     if cause == transient.WRONG:

@@ -1,4 +1,4 @@
-"""One worker for each lane: a lock that dies with its holder, and a detached process that takes it."""
+"""One worker for each slot of a lane: a lock that dies with its holder, and a detached process that takes it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from train_tools.environment import gpus
+from train_tools.errors import UsageError
 from train_tools.execution.queue import PAUSED, Queue
 from train_tools.execution.supervise import environment
 from train_tools.execution.ticket import DEFAULT_LANE
@@ -18,22 +20,29 @@ from train_tools.execution.ticket import DEFAULT_LANE
 COMMAND = (sys.executable, "-m", "train_tools.execution.worker")
 
 
-def lane_lock(root: Path, lane: str, wait: float = 0.0) -> FileLock:
-    """`wait` is in seconds; acquiring it raises filelock.Timeout where another process holds it."""
-    folder = root / "train_tools"
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f".worker-{lane}.lock", timeout=wait)
+def slots(root: Path, lane: str) -> list[str]:
+    """The GPUs of each of the lane's slots, which do one thing each at the same time; only the usual lane has several.
+
+    An empty text leaves the choice to torch.
+    """
+    if lane == DEFAULT_LANE:
+        with contextlib.suppress(UsageError):  # a settings file that can't be read stops no batch
+            return gpus.slots(root)
+    return [""]
+
+
+def lane_lock(root: Path, lane: str, wait: float = 0.0, slot: int = 0) -> FileLock:
+    """Of one slot; `wait` is in seconds; acquiring it raises filelock.Timeout where another process holds it."""
+    return FileLock(_lock_file(root, "worker", lane, slot), timeout=wait)
 
 
 @contextlib.contextmanager
-def training(root: Path, lane: str = DEFAULT_LANE) -> Iterator[bool]:
-    """Held while something is trained in the lane, by its worker or a command; false where another process does.
+def training(root: Path, lane: str = DEFAULT_LANE, slot: int = 0) -> Iterator[bool]:
+    """Held while something is trained in the slot, by its worker or a command; false where another process does.
 
     Two trainings on one GPU would both run out of memory, or crawl.
     """
-    folder = root / "train_tools"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / f".training-{lane}.lock", timeout=0)
+    lock = FileLock(_lock_file(root, "training", lane, slot), timeout=0)
     try:
         lock.acquire()
     except Timeout:
@@ -46,34 +55,48 @@ def training(root: Path, lane: str = DEFAULT_LANE) -> Iterator[bool]:
 
 
 def has_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
+    """In any of its slots."""
+    return any(slot_has_worker(root, lane, slot) for slot in range(len(slots(root, lane))))
+
+
+def slot_has_worker(root: Path, lane: str, slot: int) -> bool:
     try:
-        with lane_lock(root, lane):
+        with lane_lock(root, lane, slot=slot):
             return False
     except Timeout:
         return True
 
 
-def ensure_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
-    """Starts a worker where the lane has none; returns whether it did. It outlives this process and its terminal.
+def lacks_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
+    """In any of its slots."""
+    return not all(slot_has_worker(root, lane, slot) for slot in range(len(slots(root, lane))))
 
-    One that is about to end looks at the queue once more after it has let go of the lane, so what was added
+
+def ensure_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
+    """Starts a worker in each slot that has none; returns whether it did. It outlives this process and its terminal.
+
+    One that is about to end looks at the queue once more after it has let go of the slot, so what was added
     before this call isn't missed.
     """
-    if has_worker(root, lane):
-        return False
+    empty = [slot for slot in range(len(slots(root, lane))) if not slot_has_worker(root, lane, slot)]
+    for slot in empty:
+        _start_worker(root, lane, slot)
+    return bool(empty)
+
+
+def _start_worker(root: Path, lane: str, slot: int) -> None:
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
     with log_file(root, lane).open("ab") as log:
         subprocess.Popen(
-            [*COMMAND, "--root", str(root.absolute()), "--lane", lane],
+            [*COMMAND, "--root", str(root.absolute()), "--lane", lane, "--slot", str(slot)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment(), **detached,
         )  # fmt: skip
-    return True
 
 
 def wake(queue: Queue, lane: str = DEFAULT_LANE) -> bool:
-    """Starts a worker where the lane has something to do and no worker; returns whether it did."""
+    """Starts workers where the lane has something to do and a slot has none; returns whether it did."""
     return has_work(queue, lane) and ensure_worker(queue.root, lane)
 
 
@@ -87,3 +110,10 @@ def has_work(queue: Queue, lane: str) -> bool:
 
 def log_file(root: Path, lane: str) -> Path:
     return root / "train_tools" / f"worker-{lane}.log"
+
+
+def _lock_file(root: Path, of: str, lane: str, slot: int) -> Path:
+    folder = root / "train_tools"
+    folder.mkdir(parents=True, exist_ok=True)
+    # The number comes before the dash: the lane may have any name.
+    return folder / f".{of}{slot or ''}-{lane}.lock"

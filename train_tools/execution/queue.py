@@ -23,13 +23,17 @@ from train_tools.workspace.workspace import Workspace
 WAITING = ("queued", "interrupted")
 ENDED = ("finished", "failed", "cancelled")
 CANCEL, PAUSE, GIVE_WAY = REQUESTS = ("cancel", "pause", "give way")  # to who trains an entry
+WISHED = {CANCEL: "cancelled", PAUSE: "paused"}  # the state that comes of a request
 PAUSED, STOP_AFTER, SHUT_DOWN = FLAGS = ("paused", "stop after", "shut down when done")  # of a lane
 DELETED = "its folder was deleted"
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What the database holds of an entry. `folder` is below the projects'; `done`: it is known to have ended."""
+    """What the database holds of an entry. `folder` is below the projects'; `done`: it is known to have ended.
+
+    `taken` is the slot whose worker is at it, counted from 1; 0 where none is.
+    """
 
     id: int
     folder: str
@@ -37,13 +41,13 @@ class Row:
     position: float
     not_before: float | None
     done: bool
-    taken: bool
+    taken: int
     request: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """`state` is one of run_folder.STATES. `taken` says that the worker is at it."""
+    """`state` is one of run_folder.STATES. `taken` is the slot whose worker is at it, counted from 1; 0: none is."""
 
     id: int
     folder: Path
@@ -51,7 +55,7 @@ class Entry:
     record: RunRecord | None
     position: float
     not_before: float | None
-    taken: bool
+    taken: int
     request: str
 
     @property
@@ -199,10 +203,17 @@ class Queue:
         if on:
             connection.execute("INSERT INTO flags VALUES (?, ?)", (lane, name))
 
-    def recover(self, lane: str) -> None:
-        """For a worker that holds the lane: nobody else is at its entries, and none is forgotten."""
+    def recover(self, lane: str, is_held: Callable[[int], bool]) -> None:
+        """Nobody is at an entry that was taken in a slot which `is_held` by no other process, and none is forgotten.
+
+        Slots are counted from 0.
+        """
         with self.locked() as connection:
-            connection.execute("UPDATE entries SET taken = 0 WHERE lane = ?", (lane,))
+            rows = connection.execute(
+                "SELECT DISTINCT taken FROM entries WHERE lane = ? AND taken > 0", (lane,)
+            )
+            for slot in [row["taken"] for row in rows.fetchall() if not is_held(row["taken"] - 1)]:
+                connection.execute("UPDATE entries SET taken = 0 WHERE lane = ? AND taken = ?", (lane, slot))
             self._fill(connection)
             # A crash may have come between an entry's folder and its row.
             self.mark(connection, [e.id for e in self.read(connection, lane) if e.state not in ENDED], done=0)
@@ -245,5 +256,5 @@ class Queue:
 def _row(row: sqlite3.Row) -> Row:
     return Row(
         row["id"], row["folder"], row["lane"], row["position"], row["not_before"], bool(row["done"]),
-        bool(row["taken"]), row["request"],
+        row["taken"], row["request"],
     )  # fmt: skip

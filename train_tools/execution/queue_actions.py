@@ -12,7 +12,8 @@ from typing import Any
 from train_tools.arguments.table import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
-from train_tools.execution.queue import CANCEL, ENDED, GIVE_WAY, PAUSE, PAUSED, Entry, Queue
+from train_tools.execution.lane import slots
+from train_tools.execution.queue import CANCEL, ENDED, GIVE_WAY, PAUSE, PAUSED, WISHED, Entry, Queue
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
 from train_tools.execution.train import refuse_impossible
@@ -178,8 +179,26 @@ def run_now(queue: Queue, number: int) -> None:
             _requeue(queue, connection, entry)
         queue.set_flag(connection, lane, PAUSED, on=False)
         if not entry.taken:
-            busy = [e.id for e in queue.read(connection, lane) if e.taken and not e.request]
-            queue.mark(connection, busy, request=GIVE_WAY)
+            queue.mark(connection, _that_give_way(queue, connection, lane), request=GIVE_WAY)
+
+
+def _that_give_way(queue: Queue, connection: sqlite3.Connection, lane: str) -> list[int]:
+    """What is done in the slot that began last; nothing where a slot is free."""
+    busy = [e for e in queue.read(connection, lane) if e.taken]
+    if len({e.taken for e in busy}) < len(slots(queue.root, lane)) or any(e.request for e in busy):
+        return []
+    last = max(busy, key=lambda e: (e.record.started or 0.0) if e.record else 0.0)
+    return [e.id for e in busy if e.taken == last.taken]
+
+
+def obey(queue: Queue, lane: str) -> None:
+    """What was asked of a worker that was killed before it heard: the entry is cancelled or paused."""
+    with queue.locked() as connection:
+        for entry in queue.read(connection, lane, open_only=True):
+            if entry.request and not entry.taken:
+                queue.mark(connection, [entry.id], request="")
+                if entry.waits and entry.request in WISHED:
+                    _end(entry, WISHED[entry.request])
 
 
 def not_before(queue: Queue, number: int, when: float | None) -> None:

@@ -1,9 +1,14 @@
-"""`python -m train_tools.execution.worker --root FOLDER`: works a lane of the queue off, apart from any terminal."""
+"""`python -m train_tools.execution.worker --root FOLDER`: works a lane of the queue off, apart from any terminal.
+
+Each slot of the lane has a worker of its own (lane.py), which takes the next entries when it has nothing to do.
+"""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import math
+import os
 import signal
 import subprocess
 import sys
@@ -18,13 +23,14 @@ from filelock import Timeout
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import engine_named
 from train_tools.environment import process
+from train_tools.environment.gpus import SLOT_VARIABLE
 from train_tools.errors import TrainToolsError
-from train_tools.execution import supervise
+from train_tools.execution import queue_actions, supervise
 from train_tools.execution.attempt import Attempt, measure
 from train_tools.execution.automatic import AutomaticPreviews
 from train_tools.execution.begin import begin
 from train_tools.execution.conclusion import conclude
-from train_tools.execution.lane import lane_lock, training
+from train_tools.execution.lane import ensure_worker, lane_lock, slot_has_worker, slots, training
 from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.hosts.bridge_client import memory_of_host
@@ -57,7 +63,7 @@ class JobEngine:
 
 
 class Worker:
-    """For who holds the lane. All it knows stands in the queue and the folders."""
+    """For who holds the lane's `slot`. All it knows stands in the queue and the folders."""
 
     def __init__(
         self,
@@ -65,9 +71,11 @@ class Worker:
         lane: str = DEFAULT_LANE,
         sleep: Callable[[float], None] = time.sleep,
         shut_down: Callable[[], None] | None = None,
+        slot: int = 0,
     ) -> None:
         self._queue = queue
         self._lane = lane
+        self._slot = slot
         self._sleep = sleep
         self._shut_down = shut_down or shut_computer_down
         self._previews = AutomaticPreviews(queue, say)
@@ -75,15 +83,17 @@ class Worker:
     def run(self) -> None:
         """Until nothing is left that can be done now or later. A failed run stops nothing."""
         is_recovered = False
-        while True:
+        while self._slots() > self._slot:
             try:
                 if not is_recovered:
-                    self._queue.recover(self._lane)
+                    self._recover()
                     is_recovered = True
                 while self._work():
                     pass
                 if self.is_done():
-                    return self._shut_down_if_asked()
+                    self._shut_down_if_asked()
+                    return
+                self._look_after_others()
                 self._sleep(IDLE_S)
             except (TrainToolsError, OSError) as error:
                 is_recovered = False
@@ -91,26 +101,51 @@ class Worker:
                 self._sleep(RETRY_S)
 
     def is_done(self) -> bool:
-        """Nothing waits, not even for a later time, or the lane is paused."""
+        """Nothing waits, not even for a later time, and nothing is being done; or the lane is paused."""
+        if self._slots() <= self._slot:
+            return True
         with self._queue.locked() as connection:
             if PAUSED in self._queue.flags(connection, self._lane):
                 return True
             return not any(
-                entry.waits or entry.state == "running" for entry in self._queue.read(connection, self._lane)
+                entry.waits or entry.taken or entry.state == "running"
+                for entry in self._queue.read(connection, self._lane)
             )
 
+    def _slots(self) -> int:
+        return len(slots(self._queue.root, self._lane))
+
+    def _recover(self) -> None:
+        self._queue.recover(self._lane, self._is_held)
+        queue_actions.obey(self._queue, self._lane)
+
+    def _is_held(self, slot: int) -> bool:
+        return slot != self._slot and slot_has_worker(self._queue.root, self._lane, slot)
+
+    def _look_after_others(self) -> None:
+        """A worker of another slot that was killed has left what it was at, and is started again."""
+        with self._queue.locked() as connection:
+            found = [e.taken for e in self._queue.read(connection, self._lane, open_only=True) if e.taken]
+        if not all(self._is_held(number - 1) for number in set(found)):
+            self._recover()
+        if self._slots() > 1:
+            ensure_worker(self._queue.root, self._lane)
+
     def _work(self) -> bool:
-        """Does the next thing; False where nothing can be done now, as while a command trains in the lane."""
-        with training(self._queue.root, self._lane) as is_free:
-            return is_free and self._do_next()
+        """Does the next thing; False where nothing can be done now, as while a command trains in the slot."""
+        with training(self._queue.root, self._lane, self._slot) as is_free:
+            return is_free and self._slots() > self._slot and self._do_next()
 
     def _do_next(self) -> bool:
         entries = self._take()
         if not entries:
             return False
+        os.environ[SLOT_VARIABLE] = str(self._slot)
         with contextlib.suppress(TrainToolsError):  # a settings file that can't be read stops no batch
             process.apply(self._queue.root)
-        say(f"{entries[0].ticket.kind}: {', '.join(entry.folder.name for entry in entries)}")
+        where = "".join(slots(self._queue.root, self._lane)[self._slot :][:1])
+        names = ", ".join(entry.folder.name for entry in entries)
+        say(f"{entries[0].ticket.kind}{f' on GPU {where}' if where else ''}: {names}")
         jobs: list[Job] = []
         try:
             jobs = [(entry, attempt) for entry in entries if (attempt := begin(self._queue, entry))]
@@ -123,13 +158,18 @@ class Worker:
     def _take(self) -> list[Entry]:
         queue = self._queue
         with queue.locked() as connection:
-            if PAUSED in queue.flags(connection, self._lane):
+            flags = queue.flags(connection, self._lane)
+            if PAUSED in flags:
                 return []
             found = list(queue.read(connection, self._lane, open_only=True))
             queue.mark(connection, [e.id for e in found if e.state in ENDED and not e.taken], done=1)
+            busy = {entry.taken for entry in found if entry.taken}
+            if STOP_AFTER in flags and busy:
+                return []
             now = queue.clock()
-            chosen = choose_pack(e for e in found if e.waits and (e.not_before or now) <= now)
-            queue.mark(connection, [e.id for e in chosen], taken=1, request="")
+            free = max(1, self._slots() - len(busy))
+            chosen = choose_pack((e for e in found if e.waits and (e.not_before or now) <= now), free)
+            queue.mark(connection, [e.id for e in chosen], taken=self._slot + 1, request="")
             return chosen
 
     def _run(self, jobs: list[Job]) -> None:
@@ -200,7 +240,8 @@ class Worker:
             queue.mark(connection, [e.id for e in entries], taken=0, request="")
             now = [queue.entry(connection, entry.id) for entry in entries]
             queue.mark(connection, [e.id for e in now if e.state in ENDED], done=1)
-            if STOP_AFTER in queue.flags(connection, self._lane):
+            others = any(entry.taken for entry in queue.read(connection, self._lane, open_only=True))
+            if STOP_AFTER in queue.flags(connection, self._lane) and not others:
                 queue.set_flag(connection, self._lane, STOP_AFTER, on=False)
                 queue.set_flag(connection, self._lane, PAUSED, on=True)
 
@@ -214,21 +255,27 @@ class Worker:
             self._shut_down()
 
 
-def choose_pack(waiting: Iterable[Entry]) -> list[Entry]:
-    """The first entry, and those right behind it that may be trained with it."""
+def choose_pack(waiting: Iterable[Entry], free: int = 1) -> list[Entry]:
+    """The first entry, and those right behind it that may be trained with it.
+
+    `free` slots share them: two small packs at the same time are done before a large one.
+    """
     chosen: list[Entry] = []
     keys: set[tuple[str, str]] = set()
     limit = 1
     for entry in waiting:
         if entry.ticket.kind != TRAIN:
-            return chosen or [entry]
+            if not chosen:
+                return [entry]
+            break
         engine = engine_named(str(entry.ticket.identity["engine"]))
         keys.add((engine.name, engine.pack_key(entry.ticket.arguments)))
-        limit = min(limit, entry.ticket.pack_size) if chosen else entry.ticket.pack_size
-        if len(keys) > 1 or len(chosen) >= limit:
+        together = min(limit, entry.ticket.pack_size) if chosen else entry.ticket.pack_size
+        if len(keys) > 1 or len(chosen) >= together * free:
             break
+        limit = together
         chosen.append(entry)
-    return chosen
+    return chosen[: min(limit, math.ceil(len(chosen) / free))]
 
 
 def shut_computer_down() -> None:
@@ -244,11 +291,12 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m train_tools.execution.worker")
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--lane", default=DEFAULT_LANE)
+    parser.add_argument("--slot", type=int, default=0)
     arguments = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
     # Somebody who looks whether there is a worker holds it for a moment.
-    lock = lane_lock(arguments.root, arguments.lane, wait=1.0)
-    worker = Worker(Queue(arguments.root), arguments.lane)
+    lock = lane_lock(arguments.root, arguments.lane, wait=1.0, slot=arguments.slot)
+    worker = Worker(Queue(arguments.root), arguments.lane, slot=arguments.slot)
     try:
         while True:
             try:
@@ -256,7 +304,7 @@ def main(argv: list[str]) -> int:
                     worker.run()
             except Timeout:
                 return 0
-            if worker.is_done():  # added while we let go of the lane: nobody else would see it
+            if worker.is_done():  # added while we let go of the slot: nobody else would see it
                 return 0
     except KeyboardInterrupt:
         return 130

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,6 +31,7 @@ AGAIN = "again"  # the state of a finished run that is to be trained once more
 class Plan:
     """`packs` hold the runs that are to be trained, each pack at once; `axes` the values that vary.
 
+    `at_once` packs are trained at the same time, each on GPUs of its own.
     `memory_bytes` is an estimate of the GPU memory that the largest pack takes; planning.memory says its basis.
     """
 
@@ -37,6 +40,15 @@ class Plan:
     findings: tuple[Finding, ...]
     packs: tuple[tuple[PlannedRun, ...], ...]
     memory_bytes: int
+    at_once: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """Until all packs are trained: each begins where GPUs come free first."""
+        ends = [0.0] * self.at_once
+        for pack in self.packs:
+            heapq.heapreplace(ends, ends[0] + sum(run.seconds for run in pack))
+        return max(ends)
 
     @property
     def runs_to_train(self) -> list[PlannedRun]:
@@ -50,11 +62,13 @@ def make_plan(
     *,
     again: bool = False,
     most_runs: int = MOST_RUNS,
+    at_once: int = 1,
 ) -> Plan:
     """The plan for the version's settings with `overrides` over them; an empty text means the default.
 
     `engine_name` wins over the setting `engine`. `again` plans finished runs anew; what they made is
-    kept with the earlier attempts. Writes nothing.
+    kept with the earlier attempts. `at_once` packs will be trained at the same time, and are made for that.
+    Writes nothing.
 
     Raises UsageError for wrong settings, more than `most_runs`, no dataset or base model, or too small a disk.
     """
@@ -70,7 +84,7 @@ def make_plan(
     runs = expansion.runs(grid, rules, exclusions)
     if again:
         runs = [dataclasses.replace(r, state=AGAIN) if r.state == "finished" else r for r in runs]
-    packs = _packs(runs, options["pack_size"])
+    packs = _packs(runs, options["pack_size"], at_once)
     clock = Clock(version, expansion.shape)
     timed = {
         run.run_id: clock.seconds(run.engine, run.arguments, run.steps, len(pack))
@@ -88,6 +102,7 @@ def make_plan(
         findings=findings.all(),
         packs=tuple(tuple(by_id[run.run_id] for run in pack) for pack in packs),
         memory_bytes=_memory(packs, expansion.shape),
+        at_once=at_once,
     )
 
 
@@ -127,14 +142,24 @@ def _with_seeds(given: dict[str, Any], count: int) -> dict[str, Any]:
     return {**given, "seed": [seeds[0] + number for number in range(count)]}
 
 
-def _packs(runs: list[PlannedRun], pack_size: int) -> list[list[PlannedRun]]:
-    """Runs to train, in packs of those that may share one, in the order of their first run."""
+def _packs(runs: list[PlannedRun], pack_size: int, at_once: int) -> list[list[PlannedRun]]:
+    """Runs to train, in packs of those that may share one, in the order of their first run.
+
+    The last ones are shared out, as a worker takes them (execution.worker.choose_pack).
+    """
     groups: dict[tuple[str, str], list[PlannedRun]] = {}
     for run in runs:
         if run.is_to_train:
             key = run.engine, engine_named(run.engine).pack_key(run.arguments)
             groups.setdefault(key, []).append(run)
-    return [group[i : i + pack_size] for group in groups.values() for i in range(0, len(group), pack_size)]
+    packs = []
+    for group in groups.values():
+        begin, free = 0, at_once
+        while begin < len(group):
+            end = begin + min(pack_size, math.ceil((len(group) - begin) / free))
+            packs.append(group[begin:end])
+            begin, free = end, max(1, free - 1)
+    return packs
 
 
 def _memory(packs: list[list[PlannedRun]], shape: Callable[[str], LoraShape]) -> int:

@@ -45,6 +45,17 @@ def bench(
 ) -> Bench:
     if request.param == "stand-in":
         return _stand_in(tmp_path, monkeypatch)
+    return _real(tmp_path, monkeypatch, tmp_path_factory)
+
+
+@pytest.fixture(params=BOTH[1:])
+def real_bench(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Bench:
+    return _real(tmp_path, monkeypatch, tmp_path_factory)
+
+
+def _real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     once = tmp_path_factory.getbasetemp() / "real"
     if not once.exists():
         narrow_checkout(Path(REAL).absolute(), once / "sd-scripts")

@@ -19,7 +19,7 @@ from train_tools.engines.sd_scripts import ascii_path, caches, states
 from train_tools.engines.sd_scripts.checkpoints import Gallery
 from train_tools.engines.sd_scripts.command import command, variables
 from train_tools.engines.sd_scripts.config import Places, for_filling, staged
-from train_tools.engines.sd_scripts.failure import reason
+from train_tools.engines.sd_scripts.failure import exit_code_of_trainer, reason
 from train_tools.engines.sd_scripts.family import family_of
 from train_tools.engines.sd_scripts.process import Process
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
@@ -242,6 +242,18 @@ def test_only_whole_states_are_gone_on_from(tmp_path: Path) -> None:
 def test_the_reason_is_one_sentence(lines: list[str], words: str) -> None:
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(reason(lines, 1))
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "expected"),
+    [
+        (["E1121 torch/distributed/elastic: failed (exitcode: -9) local_rank: 1 (pid: 7) of binary: python"], 1, -9),
+        (["failed (exitcode: 1) local_rank: 0 (pid: 7)", "failed (exitcode: -15) local_rank: 1 (pid: 8)"], 1, 1),
+        (["epoch 1/3"], 1, 1), (["failed (exitcode: -9) local_rank: 1"], 0, 0), ([], -9, -9),
+    ],
+)  # fmt: skip
+def test_behind_a_launcher_the_exit_code_is_the_trainers(lines: list[str], code: int, expected: int) -> None:
+    assert exit_code_of_trainer(lines, code) == expected
 
 
 @pytest.mark.skipif(os.name == "nt", reason="junctions need a drive")

@@ -14,12 +14,12 @@ from typing import Any
 
 from train_tools.arguments.config_file import faults
 from train_tools.engines.sd_scripts.family import family_of
+from train_tools.environment.gpus import PER_RUN_VARIABLE
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder
 
 HOW_TO_GET_IT = (
     f"make it with `python -m train_tools env create`, or name a checkout in {SD_SCRIPTS_VARIABLE}"
 )
-GPUS_VARIABLE = "TRAIN_TOOLS_GPUS"
 # The plan counts the steps of the version's own images from the first one on; with these they would be others.
 NOT_COUNTED: Mapping[str, str] = {
     "dataset_config": "the plan counts the version's own images",
@@ -63,8 +63,8 @@ def _absent() -> list[str]:
 
 
 def processes(environ: Mapping[str, str] = os.environ) -> int:
-    """How many GPUs train one run: TRAIN_TOOLS_GPUS, 1 where it says no number."""
-    return _count(environ.get(GPUS_VARIABLE, ""))
+    """How many GPUs train one run: the program's setting gpus_per_run, which every process of ours is given."""
+    return _count(environ.get(PER_RUN_VARIABLE, ""))
 
 
 @functools.lru_cache

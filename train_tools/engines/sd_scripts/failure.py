@@ -1,4 +1,4 @@
-"""Why sd-scripts ended without a result, in one sentence, from what it printed."""
+"""How sd-scripts ended, and why without a result, in one sentence, from what it printed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 EXCEPTION = re.compile(r"((?:\w+\.)*\w*(?:Error|Exception|Interrupt|NotFound|StopIteration))(?::\s*(.*))?$")
 OF_LAUNCHERS = ("ChildFailedError", "CalledProcessError")  # accelerate's, behind the script's own
+OF_A_DEVICE = re.compile(
+    r"failed \(exitcode: (-?\d+)\) local_rank"
+)  # torch's launcher, of the one that fell first
 # What it prints -> what that means; the first that fits. Groups of the pattern stand in the sentence as {0}, {1}.
 KNOWN: tuple[tuple[str, str], ...] = (
     (r"No data found", "sd-scripts found no images to train; look whether the dataset is processed and not empty"),
@@ -22,6 +25,12 @@ KNOWN: tuple[tuple[str, str], ...] = (
     ),
     (r"NaN detected in latents", "encoding an image gave no numbers (NaN); set no_half_vae, or another vae"),
 )  # fmt: skip
+
+
+def exit_code_of_trainer(lines: Sequence[str], exit_code: int) -> int:
+    """Behind a launcher of several devices, which ends with 1 whatever befell the process that trains."""
+    codes = [int(found[1]) for line in lines if (found := OF_A_DEVICE.search(line))]
+    return codes[0] if exit_code and codes else exit_code
 
 
 def reason(lines: Sequence[str], exit_code: int) -> str:

@@ -29,7 +29,7 @@ from train_tools.engines.sd_scripts.checkpoints import ENDINGS, Gallery
 from train_tools.engines.sd_scripts.command import command, variables
 from train_tools.engines.sd_scripts.config import Places, for_filling, needs_cache, staged
 from train_tools.engines.sd_scripts.engine import HOW_TO_GET_IT, processes
-from train_tools.engines.sd_scripts.failure import reason
+from train_tools.engines.sd_scripts.failure import exit_code_of_trainer, reason
 from train_tools.engines.sd_scripts.family import family_of
 from train_tools.engines.sd_scripts.process import Process
 from train_tools.engines.sd_scripts.progress import CACHING, LOADING, TRAINING, Progress, stage_of
@@ -252,7 +252,7 @@ def _checkout(script: str) -> Path:
 
 def _code(process: Process) -> int:
     """Raises KilledError."""
-    code = process.exit_code()
+    code = exit_code_of_trainer(list(process.lines), process.exit_code())
     if code not in ITS_OWN_CODES:
         raise KilledError(code)
     return code

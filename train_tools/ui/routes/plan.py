@@ -8,7 +8,7 @@ from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.errors import TrainToolsError, UsageError
-from train_tools.execution.lane import ensure_worker
+from train_tools.execution.lane import ensure_worker, slots
 from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_training
 from train_tools.execution.ticket import DEFAULT_LANE
@@ -78,7 +78,8 @@ def planned(call: Call) -> dict[str, Any]:
 
 
 def _kept(version: Version, changes: Mapping[str, str], again: bool) -> Kept:
-    plan = make_plan(version, changes, again=again, most_runs=MOST_RUNS)
+    at_once = len(slots(version.root, DEFAULT_LANE))
+    plan = make_plan(version, changes, again=again, most_runs=MOST_RUNS, at_once=at_once)
     given = {**training_settings.read(version).values, **changes}
     return Kept(plan, given, all_presets(own_folder(version)))
 

@@ -13,7 +13,7 @@ import train_tools
 from train_tools.doctor import bundle
 from train_tools.doctor.explain import explain
 from train_tools.doctor.service import examine
-from train_tools.environment import process, program, sd_scripts, switch
+from train_tools.environment import gpus, process, program, sd_scripts, switch
 from train_tools.environment.failure import SetupError
 from train_tools.environment.manage import Manager
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING
@@ -119,7 +119,8 @@ def program_settings(call: Call) -> dict[str, Any]:
 
 def change_program(call: Call) -> dict[str, Any]:
     _refuse_others(call)
-    program.change(call.root, {str(call.field("name")): str(call.field("text")) or "default"})
+    changes = {str(call.field("name")): str(call.field("text")) or "default"}
+    program.change(call.root, changes, gpus.check_present)
     process.apply(call.root)
     return program_settings(call)
 

@@ -95,6 +95,6 @@ const costLines = (plan) => [
   line(t("plan.steps"), number(plan.steps)),
   line(t("plan.images_seen"), number(plan.images_seen)),
   line(t("plan.checkpoints"), number(plan.checkpoints)),
-  line(t("plan.packs"), number(plan.packs), t("plan.packs_help")),
+  line(t("plan.packs"), plan.at_once > 1 ? t("plan.packs_at_once", { n: number(plan.packs), k: number(plan.at_once) }) : number(plan.packs), t("plan.packs_help")),
   line(t("plan.memory"), t("plan.about", { size: bytes(plan.memory_bytes) }), t("plan.memory_help")),
 ];
