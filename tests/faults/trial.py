@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from execution import worker_process
 from execution.fake_engine import FakeEngine, make_version, settings
 
@@ -71,10 +72,20 @@ class Trial:
             self.finish()
             return self.losses()
         finally:
-            for worker in self.workers:
-                if worker.poll() is None:
-                    worker.kill()
-                worker.wait()
+            self.end_all()
+
+    def end_all(self) -> None:
+        """Those, too, that one worker started for another's slot, and that have just begun."""
+        for process in psutil.process_iter(["cmdline"]):
+            if (
+                worker_process.__file__ in (process.info["cmdline"] or [])
+                and str(self.root) in process.info["cmdline"]
+            ):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+                    process.wait()
+        for worker in self.workers:
+            worker.wait()
 
     def start_worker(self) -> None:
         command = [sys.executable, worker_process.__file__, str(self.root), "--root", str(self.root)]
@@ -192,7 +203,8 @@ def was_trained_by_two_at_once(events: list[dict[str, Any]]) -> bool:
 
 def whole_checkpoints(entry: Entry) -> list[Path]:
     files = [*entry.folder.glob("*.safetensors"), *entry.folder.glob("attempts/*/*.safetensors")]
-    return [path for path in files if not problems(path.parent, [path.name], steps_in(path))]
+    shown = [path for path in files if not path.name.startswith(".")]  # others are still being written
+    return [path for path in shown if not problems(path.parent, [path.name], steps_in(path))]
 
 
 def steps_in(path: Path) -> int:

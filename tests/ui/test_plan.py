@@ -245,8 +245,6 @@ def test_ten_thousand_runs_dont_keep_anybody_waiting(page: TestClient, dataset: 
     newest = result(page, typed[1])
     assert newest["runs"] == 3
     assert page.get(f"{BASE}/runs?plan={newest['plan']}").json()["count"] == 3
-    # What was typed in between is nobody's any more, unless it was its turn before the next came.
-    assert page.get(f"/api/tasks/{typed[0].json()['task']}").json()["state"] in ("outdated", "done")
 
 
 def test_presets_are_shown_saved_and_deleted(page: TestClient, version: Version) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 from ui.conftest import result
 
 from train_tools.doctor.finding import Finding
-from train_tools.environment import program
+from train_tools.environment import gpus, program
 from train_tools.environment.manage import Manager
 from train_tools.environment.self_check import Outcome
 from train_tools.ui.access import Access
@@ -70,6 +71,22 @@ def test_the_programs_settings_are_checked_and_kept(page: TestClient, tmp_path: 
     page.post("/api/tools/program", json={"name": "proxy", "text": ""})
     assert program.read(tmp_path).proxy == "system"
     assert page.post("/api/tools/program", json={"name": "nothing", "text": "x"}).status_code == 400
+
+
+def test_a_gpu_is_chosen_from_those_that_are_there(
+    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [("0", "GPU-a", "RTX 3060"), ("1", "GPU-b", "RTX 3090")]
+    monkeypatch.setattr(gpus, "present", lambda: rows)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")  # put back at the end
+    assert page.get("/api/tools/program").json()["gpus"] == ["0 · RTX 3060", "1 · RTX 3090"]
+    refused = page.post("/api/tools/program", json={"name": "gpus", "text": "0,2"})
+    assert (refused.status_code, program.read(tmp_path).gpus) == (400, "auto")
+    assert "there is no GPU 2 here" in refused.text
+    page.post("/api/tools/program", json={"name": "gpus", "text": "1"})
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+    page.post("/api/tools/program", json={"name": "gpus", "text": ""})
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "5"
 
 
 @pytest.mark.parametrize("path", ["environment/check", "environment/create", "program"])

@@ -114,6 +114,7 @@ def program_settings(call: Call) -> dict[str, Any]:
     return {
         "fields": [field_of(entry, call.language) for entry in entries_of("program", ProgramSettings)],
         "values": {name: as_text(value) for name, value in shown.items()},
+        "gpus": call.kept("gpus", lambda: [f"{number} · {name}" for number, _, name in gpus.present()]),
     }
 
 

@@ -1,4 +1,4 @@
-// Mirrors, proxy, offline mode: settings of the program on this machine.
+// Mirrors, proxy, offline mode, GPUs: settings of the program on this machine.
 
 import * as api from "../../kit/api.js";
 import { fill, h } from "../../kit/dom.js";
@@ -8,8 +8,9 @@ import { attempt } from "../../kit/toast.js";
 
 export function program(body) {
   attempt(async () => {
-    const { fields, values } = await api.get("api/tools/program");
+    const { fields, values, gpus } = await api.get("api/tools/program");
     fill(body, h("p", { class: "muted small" }, t("tools.program_text")), h("div", { class: "fields" }, fields.map((entry) => one(entry, values[entry.name]))));
+    if (gpus.length) body.append(h("p", { class: "muted small" }, t("tools.gpus", { list: gpus.join(", ") })));
   });
 }
 
