@@ -13,8 +13,9 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from train_tools import cli  # noqa: E402
-from train_tools.captioning.blip import BlipCaptioner, read_preprocessing  # noqa: E402
+from train_tools.captioning.blip import BlipCaptioner  # noqa: E402
 from train_tools.captioning.interface import Picture  # noqa: E402
+from train_tools.captioning.transformers_model import read_preprocessing  # noqa: E402
 from train_tools.errors import UsageError  # noqa: E402
 from train_tools.workspace.workspace import Version  # noqa: E402
 

@@ -5,46 +5,24 @@ From a local folder or the hub. open_clip itself would need torchvision, which t
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoTokenizer, CLIPModel
-from transformers.utils.logging import disable_progress_bar
+from transformers import CLIPModel
 
-from train_tools.captioning.blip import Preprocessing, read_config, read_preprocessing
-from train_tools.captioning.model_files import first_line, model_folder
+from train_tools.captioning.transformers_model import WEIGHTS, Preprocessing, TransformersModel, find_model
 from train_tools.compare.scores.embedder import normalised
-from train_tools.errors import UsageError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-TEXTS = ("*.json", "*.txt")
-WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 SETTING = "scorer"
 SAMPLE_BYTES = 1 << 20
-
-
-def find_model(source: str) -> Path:
-    """The folder of a CLIP model; raises UsageError where there is none."""
-    for weights in WEIGHTS:
-        folder = model_folder(source, (*TEXTS, weights), ("config.json",), SETTING)
-        if any(folder.glob(weights)):
-            break
-    kind = read_config(folder).get("model_type")
-    if kind != "clip":
-        raise UsageError(
-            f"{source} is no CLIP model (model_type {kind} in its config.json); "
-            f"give another with `--set {SETTING}=FOLDER`"
-        )
-    return folder
 
 
 def identity_of(folder: Path) -> str:
@@ -56,44 +34,25 @@ def identity_of(folder: Path) -> str:
     return f"clip-{whole.hexdigest()[:12]}"
 
 
-class Clip:
+class Clip(TransformersModel):
     """Pictures and texts in one space; on the GPU where there is one."""
 
     reads_text = True
 
     def __init__(self, source: str) -> None:
         """`source` is a folder or a hub id; raises UsageError where no CLIP model is there."""
-        self.folder = find_model(source)
+        super().__init__()
+        self.folder = find_model(source, "clip", SETTING)
         self.identity = identity_of(self.folder)
         self.title = (f"CLIP: {source}", f"CLIP:{source}")
-        self.model: Any = None
-        self.tokenizer: Any = None
-        self.preprocessing: Preprocessing | None = None
 
     def __enter__(self) -> Self:
-        disable_progress_bar()
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            model: Any = CLIPModel.from_pretrained(self.folder, local_files_only=True)
-            side = model.config.vision_config.image_size
-            # `size` in the preprocessor's file is that of the shortest side before the crop.
-            said = read_preprocessing(self.folder, side)
-            self.preprocessing = Preprocessing(side, side, said.mean, said.std)
-        except Exception as error:  # transformers, tokenizers and safetensors each have errors of their own
-            raise UsageError(
-                f"the CLIP model in {self.folder} can't be loaded ({first_line(error)}); "
-                f"give another folder with `--set {SETTING}=FOLDER`"
-            ) from error
-        self.model = model.float().eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        self._load(CLIPModel, self.folder, "CLIP", SETTING)
+        assert self.preprocessing is not None
+        # `size` in the preprocessor's file is that of the shortest side before the crop.
+        side = self.model.config.vision_config.image_size
+        self.preprocessing = Preprocessing(side, side, self.preprocessing.mean, self.preprocessing.std)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.model = self.tokenizer = None
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
 
     def pictures(self, images: Sequence[Image.Image]) -> Any:
         assert self.preprocessing is not None, "enter it first"

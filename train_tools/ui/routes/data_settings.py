@@ -14,6 +14,7 @@ from PIL import Image
 from train_tools.dataset.preview_image import find_original, preview_image
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.errors import UsageError
+from train_tools.ui.fields import field_of
 from train_tools.ui.routes.data_originals import times
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace.catalogue import Entry, as_text, entries_of
@@ -35,22 +36,14 @@ def settings(call: Call) -> Any:
     entries = entries_of(SECTION, DatasetSettings)
     return {
         "stamp": stamp(version),
-        "entries": [_entry(entry, version, call.language) for entry in entries],
+        "entries": [_entry(entry, call) for entry in entries],
         "values": {name: as_text(value) for name, value in _saved(version).items()},
     }
 
 
-def _entry(entry: Entry, version: Version, language: str) -> dict[str, Any]:
-    default = version.project if entry.name == "concept" else entry.default
-    return {
-        "name": entry.name,
-        "kind": entry.kind,
-        "choices": entry.choices,
-        "default": default,
-        "help": entry.help_in(language),
-        "allowed": entry.allowed_in(language),
-        "several": bool(entry.separator),
-    }
+def _entry(entry: Entry, call: Call) -> dict[str, Any]:
+    default = call.version.project if entry.name == "concept" else entry.default
+    return {**field_of(entry, call.language), "default": default}
 
 
 def _saved(version: Version) -> dict[str, Any]:
