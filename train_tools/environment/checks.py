@@ -14,7 +14,8 @@ CHECKS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy": ["mypy"],
-    "pytest": ["pytest"],
+    # Some cores' worth: each process that imports torch takes half a gigabyte and more.
+    "pytest": ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"],
 }
 
 
