@@ -15,8 +15,10 @@ import pytest
 from train_tools.doctor import machine_checks, program_checks
 from train_tools.doctor.finding import FAIL, OK, WARN
 from train_tools.doctor.service import examine
+from train_tools.environment import gpus
 from train_tools.environment.host_record import HostRecord
 from train_tools.environment.machine import Machine
+from train_tools.environment.program import ProgramSettings
 from train_tools.environment.status import ABSENT, BROKEN, MAKING, READY, EnvironmentStatus
 from train_tools.small_models import base_model_file
 from train_tools.workspace import toml
@@ -98,6 +100,15 @@ def test_the_driver_against_torch(machine: Machine, cuda: str, state: str, says:
     found = program_checks.driver(machine, cuda)
     assert found.state == state
     assert says in found.text + found.fix
+
+
+def test_a_chosen_gpu_that_was_taken_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpus, "present", lambda: [("0", "GPU-a", "RTX 3060")])
+    assert program_checks.gpus_chosen(ProgramSettings()).state == OK
+    assert program_checks.gpus_chosen(ProgramSettings(gpus="0")).state == OK
+    found = program_checks.gpus_chosen(ProgramSettings(gpus="0,1"))
+    assert (found.state, found.text) == (FAIL, "there is no GPU 1 here; there are: 0 (RTX 3060)")
+    assert "gpus=auto" in found.fix
 
 
 def package(folder: Path, name: str, version: str, *lines: str) -> None:

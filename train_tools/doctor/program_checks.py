@@ -10,8 +10,9 @@ from typing import Any
 from train_tools.arguments.base_family import base_family
 from train_tools.arguments.families import FAMILIES
 from train_tools.doctor.finding import FAIL, OK, WARN, Finding
-from train_tools.environment import host_record, record, self_check
+from train_tools.environment import gpus, host_record, record, self_check
 from train_tools.environment.machine import TURING, Machine
+from train_tools.environment.program import AUTO, ProgramSettings
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder, sd_scripts_python
 from train_tools.environment.status import ABSENT, MAKING, READY, EnvironmentStatus
 from train_tools.errors import TrainToolsError, UsageError
@@ -77,6 +78,19 @@ def driver(machine: Machine, torch_cuda: str) -> Finding:
     if machine.cuda < (major, minor):
         return Finding("driver", WARN, text, "that mostly works; update the driver if it doesn't")
     return Finding("driver", OK, text)
+
+
+def gpus_chosen(settings: ProgramSettings) -> Finding:
+    """Whether those are there; where one isn't, torch would train on the CPU and say nothing."""
+    if settings.gpus == AUTO:
+        return Finding("gpus", OK, "torch chooses the GPU")
+    try:
+        gpus.check_present(settings)
+    except UsageError as error:
+        return Finding(
+            "gpus", FAIL, str(error), "`env settings --set gpus=auto`, or the numbers of those that are there"
+        )
+    return Finding("gpus", OK, f"trains on GPU {settings.gpus}")
 
 
 def torch_cuda(folder: Path) -> str:

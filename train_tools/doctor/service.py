@@ -33,13 +33,15 @@ def examine(root: Path, environ: Mapping[str, str], ports: tuple[int, ...] = ())
     yield machine_checks.loopback()
     yield from map(machine_checks.port, ports)
     try:
-        program.read(root)
+        chosen = program_checks.gpus_chosen(program.read(root))
         settled: Mapping[str, str] = process_environment(environ, root)
     except TrainToolsError as error:
         yield Finding(
             "program-settings", FAIL, str(error), "mend the file or move it away: its defaults are then used"
         )
         settled = environ
+    else:
+        yield chosen
     machine = this_machine(settled)
     yield program_checks.environment(status)
     if status.state == BROKEN:
