@@ -66,7 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             leaf.add_argument("--off", action="store_true", help="take it back")
         elif action == "edit":
             add_set(leaf)
-        leaf.add_argument("--lane", default=DEFAULT_LANE, help="a queue beside others, as for a second GPU")
+        leaf.add_argument(
+            "--lane", default=DEFAULT_LANE, help="a queue beside the usual one, which knows nothing of it"
+        )
         add_common(leaf)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -10,12 +11,13 @@ from pathlib import Path
 from train_tools.environment import host_environments
 
 HOSTS = "--hosts"  # what takes environments of its own and some minutes
+CORES = os.cpu_count() or 1
+AT_ONCE = min(4, CORES)  # tests: each process that imports torch takes half a gigabyte and more
 CHECKS = {
     "ruff check": ["ruff", "check", "."],
     "ruff format": ["ruff", "format", "--check", "."],
     "mypy": ["mypy"],
-    # Some cores' worth: each process that imports torch takes half a gigabyte and more.
-    "pytest": ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"],
+    "pytest": ["pytest", "-n", str(AT_ONCE), "--dist", "worksteal"],
 }
 
 
@@ -24,11 +26,13 @@ def run(pytest_arguments: list[str]) -> int:
     if HOSTS in pytest_arguments:
         return host_environments.run([argument for argument in pytest_arguments if argument != HOSTS])
     root = Path(__file__).resolve().parents[2]
+    # With more threads than cores torch waits for itself: two tests at once took longer than one after the other.
+    environ = {"OMP_NUM_THREADS": str(CORES // AT_ONCE), **os.environ}
     passed = []
     for name, command in CHECKS.items():
         arguments = pytest_arguments if name == "pytest" else []
         started = time.monotonic()
-        code = subprocess.call([sys.executable, "-m", *command, *arguments], cwd=root)
+        code = subprocess.call([sys.executable, "-m", *command, *arguments], cwd=root, env=environ)
         outcome = "passed" if code == 0 else f"FAILED (exit code {code})"
         print(f"{name}: {outcome}, {time.monotonic() - started:.0f} s", flush=True)
         passed.append(code == 0)
