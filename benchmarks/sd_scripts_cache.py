@@ -1,6 +1,9 @@
 """A grid with sd-scripts: images encoded once for all runs, against each run encoding them for itself.
 
-TRAIN_TOOLS_SD_SCRIPTS=… python -m benchmarks.sd_scripts_cache --base-model FILE [--images 48] [--runs 4]
+TRAIN_TOOLS_SD_SCRIPTS=… python -m benchmarks.sd_scripts_cache [--base-model FILE] [--images 16] [--side 256] [--runs 3]
+
+Without a base model one of Stable Diffusion 1.5's size is made, of random weights: they cost as much (4 GB on the disk,
+about 8 GB of memory).
 """
 
 from __future__ import annotations
@@ -11,7 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from PIL import Image
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from train_tools.arguments.config_file import dumps
 from train_tools.engines.sd_scripts.command import command, variables
@@ -25,6 +30,26 @@ from train_tools.execution.train import train
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.workspace.workspace import Version, Workspace
+
+
+def random_model(folder: Path) -> Path:
+    """With the layers of Stable Diffusion 1.5, as its configuration files give them; the classes' defaults are its."""
+    vae_widths = (128, 256, 512, 512)
+    StableDiffusionPipeline(
+        vae=AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=vae_widths, layers_per_block=2,
+        ),
+        text_encoder=CLIPTextModel(
+            CLIPTextConfig(
+                hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12,
+            )
+        ),
+        unet=UNet2DConditionModel(sample_size=64, cross_attention_dim=768),
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False), tokenizer=None, safety_checker=None,
+        feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
 
 
 def make_version(root: Path, images: int, side: int) -> Version:
@@ -83,17 +108,18 @@ def processor_seconds() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--base-model", type=Path, required=True)
-    parser.add_argument("--images", type=int, default=48)
-    parser.add_argument("--side", type=int, default=512, help="of the images, in pixels")
-    parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--base-model", type=Path)
+    parser.add_argument("--images", type=int, default=16)
+    parser.add_argument("--side", type=int, default=256, help="of the images, in pixels")
+    parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     checkout = sd_scripts_folder()
     if checkout is None:
         raise UsageError("set TRAIN_TOOLS_SD_SCRIPTS to a checkout of sd-scripts")
     with tempfile.TemporaryDirectory() as folder:
         version = make_version(Path(folder) / "root", arguments.images, arguments.side)
-        plan = plan_of(version, arguments.base_model.absolute(), arguments.runs, arguments.side)
+        base_model = arguments.base_model or random_model(Path(folder) / "sd15")
+        plan = plan_of(version, base_model.absolute(), arguments.runs, arguments.side)
         work = Path(folder) / "alone"
         work.mkdir()
         begin = processor_seconds()
