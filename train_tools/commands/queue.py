@@ -16,7 +16,7 @@ from train_tools.commands.settings_catalogue import SECTION_OF_JOB, STATED
 from train_tools.engines.registry import AUTO, ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution import queue_actions, queue_edit
-from train_tools.execution.lane import has_worker, wake
+from train_tools.execution.lane import has_worker, slots, wake
 from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
@@ -117,7 +117,8 @@ def _add(queue: Queue, arguments: argparse.Namespace, out: Output) -> None:
     conditions = Conditions(arguments.lane, when, not arguments.no_milder)
     if arguments.kind == TRAIN:
         changes = changes_of(arguments, version, out)
-        plan = make_plan(version, changes, arguments.engine, again=arguments.again)
+        at_once = len(slots(version.root, arguments.lane))
+        plan = make_plan(version, changes, arguments.engine, again=arguments.again, at_once=at_once)
         show(plan, out)
         added = queue_actions.add_training(queue, version, plan, changes, conditions)
         if changes:
