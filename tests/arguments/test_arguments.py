@@ -10,7 +10,6 @@ import csv
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -152,15 +151,7 @@ def test_packed_knows_only_arguments_that_exist() -> None:
     assert not support.ON_BY_DEFAULT & support.KNOWN
 
 
-def test_the_table_is_loaded_fast_and_alone() -> None:
-    code = (
-        "import sys, time; start = time.perf_counter(); import train_tools.arguments.table; "
-        "print(time.perf_counter() - start, *({'torch', 'numpy', 'PIL'} & set(sys.modules)))"
-    )
-    started = time.perf_counter()
-    seconds = []
-    while len(seconds) < 5 and time.perf_counter() - started < 10:
-        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        assert len(said.split()) == 1, said
-        seconds.append(float(said))
-    assert min(seconds) < 0.15
+def test_the_table_is_loaded_alone() -> None:
+    code = "import sys, train_tools.arguments.table; print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "set()"

@@ -177,9 +177,7 @@ def test_cancelling_what_is_trained_ends_it_at_once(bench: Bench, monkeypatch: p
     bench.add(training_comment="hang")
     bench.add(seed="2")
     hanging = bench.entry(1).folder / "hanging"
-    started = time.monotonic()
     while_working(bench, lambda: queue_actions.cancel(bench.queue, 1), hanging.exists)
-    assert time.monotonic() - started < 30
     assert bench.states() == {1: "cancelled", 2: "finished"}
 
 

@@ -92,9 +92,7 @@ def test_hundreds_of_versions_are_listed_at_once(workspace: Workspace) -> None:
     for number in range(200):
         long_ago(fill(workspace.create_version("many", f"v{number}")).folder)
     summarize_projects(workspace)
-    started = time.perf_counter()
     (project,) = summarize_projects(workspace)
-    assert time.perf_counter() - started < 3  # 0.15 s on a desktop computer
     assert (len(project.versions), project.total("images")) == (200, 400)
 
 

@@ -115,7 +115,8 @@ def restore(workspace: Workspace, what: str, *, name: str | None = None, project
     if kind == "version":
         keep_concept(Version(project or trashed.project, target.name, trashed.path), trashed.project)
     elif kind == "project":
-        for folder in (trashed.path / "versions").glob("[!.]*/"):
+        found = (trashed.path / "versions").glob("[!.]*")
+        for folder in (path for path in found if path.is_dir()):
             keep_concept(Version(target.name, folder.name, folder), trashed.name)
     try:
         replace(trashed.path, target)
