@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -169,13 +168,17 @@ def test_an_installer_that_outlives_its_start_keeps_the_lock(tmp_path: Path) -> 
     path = tmp_path / "lock"
     with lock.held(path, lambda: None) as descriptor:
         child = subprocess.Popen(
-            [sys.executable, "-c", "import time; time.sleep(0.5)"], pass_fds=(descriptor,)
-        )
-    started, waits = time.monotonic(), []
-    with lock.held(path, lambda: waits.append(1)):
-        waited = time.monotonic() - started
-    child.wait()
-    assert waits and waited > 0.1
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            pass_fds=(descriptor,),
+        )  # fmt: skip
+    waits: list[int] = []
+
+    def end_child() -> None:
+        waits.append(1)
+        child.communicate()
+
+    with lock.held(path, end_child):
+        assert waits == [1]
 
 
 def test_nothing_of_the_users_python_is_reached() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -203,15 +202,12 @@ def test_two_models_of_one_name_dont_share_a_run_name(version: Version, tmp_path
 
 
 def test_ten_thousand_runs_are_planned_at_once(version: Version, tmp_path: Path) -> None:
-    started = time.perf_counter()
     plan = plan_for(version, tmp_path, learning_rate="1e-5-1e-3 [100]", seed="1-100", pack_size="8")
-    seconds = time.perf_counter() - started
     assert len({run.name for run in plan.runs}) == len({run.output_name for run in plan.runs}) == 10_000
     assert len(plan.packs) == 1250
     assert [(r.arguments["learning_rate"], r.arguments["seed"]) for r in plan.runs[:101:100]] == [
         (1e-5, 1), (2e-5, 1),
     ]  # fmt: skip
-    assert seconds < 15  # about 2 on an idle core; what is slow by design takes minutes
 
 
 def test_planning_needs_no_torch() -> None:

@@ -1,8 +1,7 @@
-"""No handler keeps anybody waiting for more than a second, also in a workspace of many projects."""
+"""Every part of the page answers in a workspace of many projects; benchmarks/page.py says how fast."""
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from starlette.testclient import TestClient
 from train_tools.ui.server import application
 from train_tools.workspace.workspace import Workspace
 
-MOST_S = 1.0
 V = "/api/v/p 7/v1"
 ASKED = (
     "/api/session", "/api/texts", "/api/projects", "/api/arguments", "/api/presets", "/api/models", "/api/trash",
@@ -49,24 +47,18 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     return TestClient(application(root), base_url="http://localhost:7870")
 
 
-def seconds(header: str) -> float:
-    return float(re.findall(r"dur=([\d.]+)", header)[0]) / 1000
-
-
 @pytest.mark.parametrize("path", ASKED)
-def test_what_is_asked_for_comes_at_once(page: TestClient, path: str) -> None:
-    answers = [page.get(path) for _ in range(3)]  # one may have met something else on a busy machine
-    assert {answer.status_code for answer in answers} == {200}
-    assert min(seconds(answer.headers["Server-Timing"]) for answer in answers) < MOST_S
+def test_what_is_asked_for_comes(page: TestClient, path: str) -> None:
+    answer = page.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Server-Timing"].startswith("handler;dur=")
 
 
 @pytest.mark.parametrize(("path", "body"), SENT)
-def test_what_is_sent_is_taken_at_once(page: TestClient, path: str, body: dict[str, object]) -> None:
+def test_what_is_sent_is_done(page: TestClient, path: str, body: dict[str, object]) -> None:
     answer = page.post(path, json=body)
     assert answer.status_code == 200
-    assert seconds(answer.headers["Server-Timing"]) < MOST_S
-    while (
-        "task" in answer.json() and answer.json()["state"] == "running"
-    ):  # the next one has the machine alone
+    while answer.json().get("state") == "running":
         time.sleep(0.05)
         answer = page.get(f"/api/tasks/{answer.json()['task']}")
+    assert answer.json().get("state") != "failed"
