@@ -266,7 +266,7 @@ def test_pictures_wait_while_a_run_trains(start: Start, page: Page) -> None:
     client = find(webui.root)
     assert client is not None
     page.goto(webui.url)
-    page.get_by_label("Prompt").fill("a zorb")
+    page.get_by_label("Prompt", exact=True).fill("a zorb")
     result = page.locator("#txt2img_result textarea")
     with client.memory_lent():
         assert webui.state()["locked"]
