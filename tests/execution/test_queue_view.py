@@ -10,7 +10,7 @@ from execution.conftest import Bench
 from execution.fake_engine import STEPS
 
 from train_tools.environment import program
-from train_tools.execution import queue_actions, queue_view
+from train_tools.execution import lane, queue_actions
 from train_tools.execution.lane import lane_lock
 from train_tools.execution.log_tail import PIECE_BYTES, piece
 from train_tools.execution.queue import PAUSED
@@ -23,7 +23,7 @@ from train_tools.execution.varying import labels
 def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The lanes that a worker was started for."""
     lanes: list[str] = []
-    monkeypatch.setattr(queue_view, "ensure_worker", lambda _root, lane: bool(lanes.append(lane)) or True)
+    monkeypatch.setattr(lane, "_start_worker", lambda _root, name, _slot: lanes.append(name))
     return lanes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ def slots(root: Path, lane: str) -> list[str]:
         with contextlib.suppress(UsageError):  # a settings file that can't be read stops no batch
             return gpus.slots(root)
     return [""]
+
+
+def gpus_of(every: Sequence[str], slot: int) -> str:
+    """Of one of the lane's slots; empty where it was taken away meanwhile."""
+    return every[slot] if slot < len(every) else ""
 
 
 def lane_lock(root: Path, lane: str, wait: float = 0.0, slot: int = 0) -> FileLock:
@@ -65,11 +70,6 @@ def slot_has_worker(root: Path, lane: str, slot: int) -> bool:
             return False
     except Timeout:
         return True
-
-
-def lacks_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
-    """In any of its slots."""
-    return not all(slot_has_worker(root, lane, slot) for slot in range(len(slots(root, lane))))
 
 
 def ensure_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from train_tools.execution.events import FILE as EVENTS
 from train_tools.execution.events import last_events
-from train_tools.execution.lane import ensure_worker, has_worker, lacks_worker, slots
+from train_tools.execution.lane import ensure_worker, gpus_of, has_worker, slots
 from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.ticket import FILE as TICKET
@@ -99,7 +99,7 @@ class QueueView:
         entry = self.queue.entry_of(row)
         document = describe(entry)
         if entry.taken and len(gpus := slots(self.queue.root, row.lane)) > 1:
-            document["gpus"] = "".join(gpus[entry.taken - 1 :][:1])
+            document["gpus"] = gpus_of(gpus, entry.taken - 1)
         if old is not None:
             document["label"] = old.document["label"]
         return _Known(signature, entry, document)
@@ -135,7 +135,7 @@ class QueueView:
         if now - at >= LOOK_AT_WORKERS_S:
             root = self.queue.root
             is_there = has_worker(root, lane)
-            was_started = is_needed and lacks_worker(root, lane) and ensure_worker(root, lane)
+            was_started = is_needed and ensure_worker(root, lane)
             self._workers[lane] = (now, is_there, was_started)
         return is_there, was_started
 

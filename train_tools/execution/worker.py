@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import math
 import os
 import signal
 import subprocess
@@ -30,10 +29,11 @@ from train_tools.execution.attempt import Attempt, measure
 from train_tools.execution.automatic import AutomaticPreviews
 from train_tools.execution.begin import begin
 from train_tools.execution.conclusion import conclude
-from train_tools.execution.lane import ensure_worker, lane_lock, slot_has_worker, slots, training
+from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
 from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.hosts.bridge_client import memory_of_host
+from train_tools.planning.plan import share
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
 RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
@@ -143,7 +143,7 @@ class Worker:
         os.environ[SLOT_VARIABLE] = str(self._slot)
         with contextlib.suppress(TrainToolsError):  # a settings file that can't be read stops no batch
             process.apply(self._queue.root)
-        where = "".join(slots(self._queue.root, self._lane)[self._slot :][:1])
+        where = gpus_of(slots(self._queue.root, self._lane), self._slot)
         names = ", ".join(entry.folder.name for entry in entries)
         say(f"{entries[0].ticket.kind}{f' on GPU {where}' if where else ''}: {names}")
         jobs: list[Job] = []
@@ -256,10 +256,7 @@ class Worker:
 
 
 def choose_pack(waiting: Iterable[Entry], free: int = 1) -> list[Entry]:
-    """The first entry, and those right behind it that may be trained with it.
-
-    `free` slots share them: two small packs at the same time are done before a large one.
-    """
+    """The first entry, and those right behind it that may be trained with it; `free` slots share them."""
     chosen: list[Entry] = []
     keys: set[tuple[str, str]] = set()
     limit = 1
@@ -275,7 +272,7 @@ def choose_pack(waiting: Iterable[Entry], free: int = 1) -> list[Entry]:
             break
         limit = together
         chosen.append(entry)
-    return chosen[: min(limit, math.ceil(len(chosen) / free))]
+    return chosen[: share(len(chosen), limit, free)]
 
 
 def shut_computer_down() -> None:

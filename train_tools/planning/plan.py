@@ -143,10 +143,7 @@ def _with_seeds(given: dict[str, Any], count: int) -> dict[str, Any]:
 
 
 def _packs(runs: list[PlannedRun], pack_size: int, at_once: int) -> list[list[PlannedRun]]:
-    """Runs to train, in packs of those that may share one, in the order of their first run.
-
-    The last ones are shared out, as a worker takes them (execution.worker.choose_pack).
-    """
+    """Runs to train, in packs of those that may share one, in the order of their first run."""
     groups: dict[tuple[str, str], list[PlannedRun]] = {}
     for run in runs:
         if run.is_to_train:
@@ -156,10 +153,18 @@ def _packs(runs: list[PlannedRun], pack_size: int, at_once: int) -> list[list[Pl
     for group in groups.values():
         begin, free = 0, at_once
         while begin < len(group):
-            end = begin + min(pack_size, math.ceil((len(group) - begin) / free))
+            end = begin + share(len(group) - begin, pack_size, free)
             packs.append(group[begin:end])
             begin, free = end, max(1, free - 1)
     return packs
+
+
+def share(waiting: int, most: int, free: int) -> int:
+    """How many of the runs that wait make the next pack, of at most `most`, where `free` GPUs take one each.
+
+    Two small packs at the same time are done before a large one.
+    """
+    return min(most, math.ceil(waiting / free))
 
 
 def _memory(packs: list[list[PlannedRun]], shape: Callable[[str], LoraShape]) -> int:
