@@ -11,6 +11,7 @@ from diffusers import StableDiffusionPipeline
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 from safetensors.torch import load_file, save_file
 from small_base import random_base
+from transformers import CLIPTextConfig, CLIPTokenizer
 
 from train_tools.base_model import convert
 from train_tools.base_model.load import BaseModel, load
@@ -81,6 +82,26 @@ def test_the_webuis_configuration_says_the_sizes(base: BaseModel, checkpoint: Pa
     assert parameters["first_stage_config"]["params"]["ddconfig"]["ch"] == 32
 
 
+def test_a_file_for_the_webui_names_its_text_encoder_wherever_the_webui_is_started(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    converted = tmp_path / "models" / "小.safetensors"
+    written = convert.convert(checkpoint, Path("models") / converted.name)
+    assert [(tmp_path / path).exists() for path in written] == [True] * 3
+    assert converted.is_file()
+    model = yaml.safe_load(converted.with_suffix(".yaml").read_text(encoding="utf-8"))["model"]["params"]
+    folder = Path(model["cond_stage_config"]["params"]["version"])
+    assert folder == tmp_path / "models" / "小-text"
+    words = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    assert words("a red circle")["input_ids"] == [49406, 320, 736, 7117, 49407]
+    assert CLIPTextConfig.from_pretrained(folder, local_files_only=True).hidden_size == 64
+    assert same(load(converted).unet, load(checkpoint).unet)
+    # Moved as a whole, it is still itself for us.
+    (tmp_path / "models").rename(tmp_path / "elsewhere")
+    assert load(tmp_path / "elsewhere" / converted.name).text_encoder.config.num_attention_heads == 4
+
+
 def test_keys_are_those_of_stable_diffusion_1(checkpoint: Path) -> None:
     names = set(load_file(checkpoint))
     for name in (
@@ -114,5 +135,9 @@ def test_what_is_no_base_model_is_refused_in_words(write: object, said: str, tmp
 
 def test_nothing_is_overwritten(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    with pytest.raises(UsageError, match="exists already"):
-        convert.convert(checkpoint, tmp_path / "mine")
+    (tmp_path / "other.yaml").write_text("mine", encoding="utf-8")
+    for name in ("mine", "other.safetensors"):
+        with pytest.raises(UsageError, match="exists already"):
+            convert.convert(checkpoint, tmp_path / name)
+    assert (tmp_path / "other.yaml").read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "other.safetensors").exists()

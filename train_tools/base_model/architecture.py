@@ -26,6 +26,7 @@ SCHEDULER: dict[str, Any] = {
     "steps_offset": 1,
 }
 LATENT_SCALE = 0.18215
+TEXT_FOLDER = "-text"  # what a checkpoint's name and this make is the folder of its text encoder
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def heads_beside(checkpoint: Path) -> tuple[int, int | None]:
     folder = model.get("cond_stage_config", {}).get("params", {}).get("version")
     if not folder:
         return unet_heads, None
-    text = checkpoint.parent / str(folder) / "config.json"
-    if not text.is_file():
-        return unet_heads, None
-    return unet_heads, int(json.loads(text.read_text(encoding="utf-8"))["num_attention_heads"])
+    # Where the files were moved together, the folder still stands beside the checkpoint.
+    for place in (checkpoint.parent / str(folder), checkpoint.with_name(f"{checkpoint.stem}{TEXT_FOLDER}")):
+        if (text := place / "config.json").is_file():
+            return unet_heads, int(json.loads(text.read_text(encoding="utf-8"))["num_attention_heads"])
+    return unet_heads, None

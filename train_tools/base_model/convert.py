@@ -14,22 +14,35 @@ from train_tools.errors import UsageError
 from train_tools.workspace.files import write_bytes
 
 from . import layout, tokenizer, webui_config
-from .architecture import SCHEDULER
+from .architecture import SCHEDULER, TEXT_FOLDER
 from .load import BaseModel, load, original_names
 
 
 def convert(source: Path, destination: Path) -> list[Path]:
-    """A checkpoint file becomes a folder, a folder a checkpoint file; returns what was written.
+    """A destination that ends in .safetensors becomes a checkpoint file, any other a diffusers folder; returns what
+    was written.
 
-    fp16. Beside a checkpoint stand its `.yaml` and the text encoder's configuration, which the
-    webui needs for a model of unusual sizes. Raises UsageError where the destination exists.
+    fp16. Beside a checkpoint stand its `.yaml` and the text encoder's configuration and words, which AUTOMATIC1111
+    needs for a model of unusual sizes. The `.yaml` says where that folder lies: who moves them, converts again.
+    Raises UsageError where something of that name exists already.
     """
-    if destination.exists():
-        raise UsageError(f"{destination} exists already; choose another destination")
-    if source.is_dir() and destination.suffix != ".safetensors":
+    is_file = destination.suffix == ".safetensors"
+    if source.is_dir() and not is_file:
         raise UsageError(f"a diffusers folder becomes one file: let {destination} end in .safetensors")
+    for path in [destination, *(beside(destination) if is_file else ())]:
+        if path.exists():
+            raise UsageError(f"{path} exists already; choose another destination")
     model = load(source)
-    return write_checkpoint(model, destination) if source.is_dir() else write_folder(model, destination)
+    if not is_file:
+        return write_folder(model, destination)
+    written = write_checkpoint(model, destination)
+    _tell_webui(model, destination)
+    return written
+
+
+def beside(checkpoint: Path) -> tuple[Path, Path]:
+    """The `.yaml` of a checkpoint file and the folder of its text encoder."""
+    return checkpoint.with_suffix(".yaml"), checkpoint.with_name(f"{checkpoint.stem}{TEXT_FOLDER}")
 
 
 def write_folder(model: BaseModel, folder: Path) -> list[Path]:
@@ -66,7 +79,7 @@ def _restore_text_prefix(path: Path) -> None:
 
 
 def write_checkpoint(model: BaseModel, path: Path) -> list[Path]:
-    """Writes the original layout in fp16, with `<name>.yaml` and `<name>-text/config.json` beside it."""
+    """Writes the original layout in fp16, with `<name>.yaml` and the folder `<name>-text` beside it."""
     state: dict[str, Tensor] = {}
     for module, names in original_names(model.unet, model.vae, model.text_encoder):
         tensors = module.state_dict()
@@ -77,11 +90,20 @@ def write_checkpoint(model: BaseModel, path: Path) -> list[Path]:
             state[theirs] = tensor.clone()
     path.parent.mkdir(parents=True, exist_ok=True)
     _save(state, path)
-    text_folder = path.with_name(f"{path.stem}-text")
-    text_folder.mkdir(exist_ok=True)
+    configuration, text_folder = beside(path)
     model.text_encoder.config.save_pretrained(text_folder)
-    path.with_suffix(".yaml").write_text(webui_config.text(model, text_folder.name), encoding="utf-8")
-    return [path, path.with_suffix(".yaml"), text_folder]
+    configuration.write_text(webui_config.text(model, text_folder.name), encoding="utf-8")
+    return [path, configuration, text_folder]
+
+
+def _tell_webui(model: BaseModel, path: Path) -> None:
+    """AUTOMATIC1111 takes a relative folder for one in its own working directory, or a name on the hub, and reads the
+    words there, too.
+    """
+    configuration, text_folder = beside(path)
+    tokenizer.write_files(text_folder)
+    text = webui_config.text(model, str(text_folder.absolute()))
+    write_bytes(configuration, text.encode())
 
 
 def _save(state: dict[str, Tensor], path: Path) -> None:

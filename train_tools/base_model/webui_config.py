@@ -11,11 +11,7 @@ from .load import BaseModel
 
 
 def text(model: BaseModel, text_encoder: str) -> str:
-    """The configuration; `text_encoder` is the folder of the text encoder's `config.json`.
-
-    A folder relative to the `.yaml` is resolved so by Train Tools; the webui resolves it
-    against its own working directory.
-    """
+    """The configuration; `text_encoder` is the folder of the text encoder's `config.json`, absolute or beside it."""
     unet, vae = model.unet.config, model.vae.config
     width = unet.block_out_channels[0]
     vae_width = vae.block_out_channels[0]

@@ -15,8 +15,10 @@ HELP = "Downloads models, and converts a Stable Diffusion 1 base model between i
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    convert = commands.add_parser("convert", help="checkpoint file -> diffusers folder, or back")
-    convert.add_argument("destination", type=Path, metavar="DESTINATION")
+    convert = commands.add_parser("convert", help="to a checkpoint file or a diffusers folder")
+    convert.add_argument(
+        "destination", type=Path, metavar="DESTINATION", help="NAME.safetensors, else it becomes a folder"
+    )
     convert.add_argument(
         "--source",
         type=Path,

@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from small_base import random_base
 
+from train_tools.base_model.load import BaseModel
 from train_tools.engines.interface import PAUSE_FILE
 from train_tools.engines.packed import loop, state, train
 from train_tools.engines.packed.__main__ import main
@@ -23,6 +24,7 @@ from train_tools.workspace import toml
 
 # 4 images in two shapes, batch 2: 2 steps an epoch, 6 in all.
 EPOCHS, STEPS = 3, 6
+ROUNDING = 1e-6  # of checkpoints in fp32
 OPTIONS: dict[str, dict[str, Any]] = {
     "a": {"seed": 1, "network_dim": 2},
     "b": {"seed": 2, "network_dim": 4, "lr_scheduler": "cosine", "optimizer_type": "AdamW"},
@@ -60,7 +62,8 @@ def maker(tmp_path: Path) -> Callable[[str], list[Path]]:
     images = tmp_path / "images" / "1_zorb"
     images.mkdir(parents=True)
     for number in range(4):
-        size = (64, 64) if number % 2 else (80, 48)
+        # Never one token alone in the middle block: its q and k have no gradient, only rounding to follow.
+        size = (48, 80) if number % 2 else (80, 48)
         Image.new("RGB", size, (40 * number, 90, 200 - 30 * number)).save(images / f"{number}.png")
         (images / f"{number}.txt").write_text(f"zorb, red, number {number}, ball", encoding="utf-8")
     (tmp_path / "base.safetensors").write_bytes(b"stands for the model")
@@ -96,6 +99,33 @@ def at_step(monkeypatch: pytest.MonkeyPatch, number: int, do: Callable[[], None]
         return step(self, batches)
 
     monkeypatch.setattr(Pack, "step", counted)
+
+
+@pytest.fixture(scope="module")
+def whole_exact(tmp_path_factory: pytest.TempPathFactory, small_model: None) -> list[Path]:
+    """The runs in fp64, trained without a stop."""
+    folders = maker(tmp_path_factory.mktemp("exact"))("whole")
+    with in_double_precision():
+        assert engine(folders) == 0
+    return folders
+
+
+@contextlib.contextmanager
+def in_double_precision() -> Iterator[None]:
+    """Another pack adds up in another order, and AdamW's first steps and Lion's sign() turn a rounding of a gradient
+    near zero into a step of the learning rate. How much rounding there is depends on the processor; in fp64 it is too
+    little to be seen in checkpoints of fp32.
+    """
+
+    def exact(*_: Any) -> BaseModel:
+        base = random_base()
+        base.unet.double()
+        base.text_encoder.double()
+        return base
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_load", exact)
+        yield
 
 
 def crash(folders: list[Path], step: int) -> None:
@@ -176,28 +206,25 @@ def test_a_pause_before_the_first_step_saves_nothing(make: Callable[[str], list[
     assert not (folders[0] / "state").exists()
 
 
-def test_runs_go_on_in_other_packs(make: Callable[[str], list[Path]], whole: list[Path]) -> None:
-    """Another pack pads ranks and adds up in another order, so equality is to rounding. Lion's sign() turns
-    rounding into steps of the learning rate, 1e-4.
-    """
+def test_runs_go_on_in_other_packs(make: Callable[[str], list[Path]], whole_exact: list[Path]) -> None:
     folders = make("apart")
-    crash(folders, 6)
-    assert engine(folders[:1]) == 0
-    assert engine(folders[1:]) == 0
-    for folder, other in zip(folders, whole, strict=True):
-        limit = 1.5e-3 if folder.name == "c" else 2e-4
-        assert_equal([folder], [other], limit)
+    with in_double_precision():
+        crash(folders, 6)
+        assert engine(folders[:1]) == 0
+        assert engine(folders[1:]) == 0
+    assert_equal(folders, whole_exact, ROUNDING)
 
 
 def test_states_of_two_places_are_trained_apart_and_both_finish(
-    make: Callable[[str], list[Path]], whole: list[Path]
+    make: Callable[[str], list[Path]], whole_exact: list[Path]
 ) -> None:
     folders = make("uneven")
-    crash(folders[:2], 4)
-    assert engine(folders) == 0
+    with in_double_precision():
+        crash(folders[:2], 4)
+        assert engine(folders) == 0
     assert [len(events(folder, "resumed")) for folder in folders] == [1, 1, 0]
     assert [len(events(folder, "step")) for folder in folders] == [3 + 4, 3 + 4, 6]
-    assert_equal(folders[:2], whole[:2], 2e-4)
+    assert_equal(folders, whole_exact, ROUNDING)
 
 
 @pytest.mark.parametrize("last", range(1, 12))
