@@ -70,7 +70,7 @@ def run_pack(configs: list[RunConfig], base: BaseModel, steps: int) -> tuple[Pac
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((found - expected).norm() / expected.norm())
+    return float((found - expected).detach().norm() / expected.detach().norm())
 
 
 FOUR = [
@@ -92,33 +92,37 @@ def gradients_at(configs: list[RunConfig], base: BaseModel, flat: torch.Tensor) 
     return pack.gradients.clone()
 
 
-def test_gradients_in_a_pack_of_four_equal_those_alone(base: BaseModel) -> None:
+@pytest.mark.parametrize(("precision", "limit"), [("base", 1e-5), ("exact_base", 1e-10)])
+def test_gradients_in_a_pack_of_four_equal_those_alone(
+    precision: str, limit: float, request: pytest.FixtureRequest
+) -> None:
+    base = request.getfixturevalue(precision)
     trained, _ = run_pack(FOUR, base, 3)
     state = trained.stack.flat.detach().clone()  # no factor is zero any more
     together = gradients_at(FOUR, base, state)
     for index, one in enumerate(FOUR):
         alone = gradients_at([one], base, state[index : index + 1])
-        assert relative_error(together[index], alone[0]) < 1e-5
-
-
-def error_after_fifty_steps(base: BaseModel) -> float:
-    """How far a run's AdamW update in a pack of four is from its update alone, relative to that."""
-    pack, _ = run_pack(FOUR, base, STEPS)
-    start = Pack(FOUR, base, STEPS).stack.flat
-    alone, _ = run_pack([FOUR[1]], base, STEPS)
-    real = entries_with_gradient(pack)
-    update = (alone.stack.flat[0] - start[1])[real]
-    assert update.norm() > 0.1
-    return relative_error((pack.stack.flat[1] - start[1])[real], update)
+        assert relative_error(together[index], alone[0]) < limit
 
 
 def test_adamw_has_the_same_parameters_after_fifty_steps(exact_base: BaseModel) -> None:
-    assert error_after_fifty_steps(exact_base) < 1e-10
+    """In fp64: AdamW's first steps turn what rounding makes of a gradient near zero into steps of the learning rate,
+    and how much that is depends on the processor.
+    """
+    pack, _ = run_pack(FOUR, exact_base, STEPS)
+    start = Pack(FOUR, exact_base, STEPS).stack.flat
+    alone, _ = run_pack([FOUR[1]], exact_base, STEPS)
+    real = entries_with_gradient(pack)
+    update = (alone.stack.flat[0] - start[1])[real]
+    assert update.norm() > 0.1
+    assert relative_error((pack.stack.flat[1] - start[1])[real], update) < 1e-10
 
 
-def test_adamw_in_single_precision_differs_by_rounding_alone(base: BaseModel) -> None:
-    """The shipped model has a step that enlarges rounding: a group norm over a nearly constant group."""
-    assert error_after_fifty_steps(base) < 5e-5
+def test_adamw_in_single_precision_has_the_same_losses_over_fifty_steps(base: BaseModel) -> None:
+    _, together = run_pack(FOUR, base, STEPS)
+    _, alone = run_pack([FOUR[1]], base, STEPS)
+    for packed, single in zip(together, alone, strict=True):
+        assert packed[1] == pytest.approx(single[0], rel=1e-5)
 
 
 def entries_with_gradient(pack: Pack) -> torch.Tensor:
@@ -149,15 +153,14 @@ def test_lion_has_the_same_losses_over_fifty_steps(base: BaseModel) -> None:
         assert packed[2] == pytest.approx(single[0], rel=1e-5)
 
 
-def test_differing_ranks_in_one_pack(base: BaseModel) -> None:
+def test_differing_ranks_in_one_pack(exact_base: BaseModel) -> None:
     mixed = [config(seed=1, network_dim=2), config(seed=2, network_dim=8, network_alpha=8), config(seed=3)]
-    pack, _ = run_pack(mixed, base, 10)
-    alone, _ = run_pack([mixed[0]], base, 10)
+    pack, _ = run_pack(mixed, exact_base, 10)
+    alone, _ = run_pack([mixed[0]], exact_base, 10)
     for delta in pack.stack.deltas:
         assert delta.down[0, 2:].abs().max() == 0  # the padding stays empty
         assert delta.up[0, :, 2:].abs().max() == 0
-    # AdamW's first steps enlarge rounding: entries whose gradient is tiny move as far as the others.
-    assert relative_error(ups_of_rank_two(pack), ups_of_rank_two(alone)) < 1e-4
+    assert relative_error(ups_of_rank_two(pack), ups_of_rank_two(alone)) < 1e-10
 
 
 def ups_of_rank_two(pack: Pack) -> torch.Tensor:
