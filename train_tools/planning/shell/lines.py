@@ -1,0 +1,83 @@
+"""The lines of a pasted script as they are meant: comments taken out, continued ones put together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+# bash, cmd and PowerShell; a mark that something else stands before is a path's or a word's.
+CONTINUED = re.compile(r"[ \t]*(?:(?<![\\`^])[\\`^])$")
+REMARK = re.compile(r"(?:#|::|@?rem(?:\s|$)|//\s)", re.IGNORECASE)
+ARGUMENT = re.compile(r"(?:--|[—–‒―−－]{1,2})[A-Za-z]")
+# `args=(` and `$args = @(`: a list over several lines.
+OPEN_LIST = re.compile(r"\+?=\s*@?\([^)]*$")
+QUOTES = "\"'"
+MOST_LINES_OF_A_QUOTE = 40
+# What pages and word processors put into text.
+CURLY = str.maketrans({"“": '"', "”": '"', "\u00a0": " ", "\u3000": " ", "\u200b": None, "\ufeff": None})
+CURLY_PAIR = re.compile(r"‘([^‘’\n]*)’")
+
+
+def logical_lines(text: str) -> Iterator[str]:
+    """A line that begins with an argument belongs to the one before: web pages lose the marks of continued lines,
+    and a remark between continued lines ends them for a shell, but not for who wrote it.
+    """
+    physical = CURLY_PAIR.sub(r"'\1'", text.translate(CURLY)).splitlines()
+    line, is_open = "", False
+    at = 0
+    while at < len(physical):
+        piece, at = _whole(physical, at)
+        stripped = piece.strip()
+        if not stripped or REMARK.match(stripped):
+            continue  # neither ends what is continued
+        piece = without_comment(stripped)
+        continues = CONTINUED.search(piece)
+        piece = CONTINUED.sub("", piece) if continues else piece
+        if is_open or (line and ARGUMENT.match(piece)):
+            line = f"{line} {piece}"
+        else:
+            if line:
+                yield line
+            line = piece
+        is_open = continues is not None or bool(OPEN_LIST.search(line))
+    if line:
+        yield line
+
+
+def _whole(physical: list[str], at: int) -> tuple[str, int]:
+    """The line at `at`, with those that follow where a quote is left open and closed later."""
+    line = physical[at]
+    end = at + 1
+    opened = open_quote(line)
+    if not opened or REMARK.match(line.strip()):
+        return line, end
+    while opened and end < min(len(physical), at + MOST_LINES_OF_A_QUOTE):
+        line = f"{line}\n{physical[end]}"
+        end += 1
+        opened = open_quote(line)
+    return (physical[at], at + 1) if opened else (line, end)
+
+
+def open_quote(line: str) -> str:
+    """The quote that isn't closed in it; empty where there is none, or where it is only an apostrophe."""
+    return _scan(line)[1]
+
+
+def without_comment(line: str) -> str:
+    """Up to the `#` that begins a comment."""
+    return line[: _scan(line)[0]].rstrip()
+
+
+def _scan(line: str) -> tuple[int, str]:
+    """(where a comment begins, the quote that is left open)."""
+    quote = ""
+    for at, character in enumerate(line):
+        before = line[at - 1 : at]
+        if quote:
+            if character == quote:
+                quote = ""
+        elif character in QUOTES and not (character == "'" and before.isalnum()):
+            quote = character
+        elif character == "#" and (not before or before.isspace()):
+            return at, ""
+    return len(line), quote
