@@ -36,6 +36,7 @@ SPOKEN = {
     "hosts/proxy.py", "hosts/standalone.py", "hosts/webui.py", "hosts/webui_lora.py", "hosts/webui_render.py",
     "arguments/argument.py", "arguments/table.py", "planning/checks.py", "arguments/config_file.py",
     "planning/expand.py", "planning/exposure.py", "planning/findings.py", "planning/grid.py",
+    "planning/imports/ai_toolkit.py", "planning/imports/anima_studio.py", "planning/imports/assumed.py", "planning/imports/dataset_config.py", "planning/imports/easy_training.py", "planning/imports/foreign.py", "planning/imports/lora_files.py", "planning/imports/onetrainer.py", "planning/imports/read.py", "planning/shell/trainers.py", "planning/text_files.py",
     "planning/imports/imported.py", "planning/imports/kohya_ss.py", "planning/imports/lora_metadata.py",
     "planning/imports/sd_scripts.py", "planning/imports/sd_trainer.py", "planning/page.py",
     "planning/pasted.py", "planning/plan.py", "planning/presets.py", "planning/rules.py", "arguments/text.py",

@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_version(leaf, "show what they override in this version's settings")
     add_common(leaf)
     leaf = actions.add_parser(
-        "import", help="settings of sd-scripts and of other trainers, of a command line, or of a finished LoRA"
+        "import",
+        help="settings of sd-scripts and of other trainers, of a command line, or of a finished LoRA",
     )
     leaf.add_argument(
         "file",

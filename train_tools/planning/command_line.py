@@ -49,7 +49,9 @@ def read_command_line(text: str) -> CommandLine:
             script.read(line)
         script.finish()
     found = _best([*filter(None, calls), *script.calls])
-    variables = {name: value.text if isinstance(value, Word) else None for name, value in script.variables.items()}
+    variables = {
+        name: value.text if isinstance(value, Word) else None for name, value in script.variables.items()
+    }
     if found is None:
         return CommandLine("", tuple(script.words), variables)
     others = [call.script for call in script.calls if call is not found and call.script in LORA_SCRIPTS]

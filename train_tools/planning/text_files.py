@@ -11,7 +11,7 @@ from train_tools.errors import UsageError
 BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"),
         (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
 SAMPLE = 4096  # bytes that tell which kind of UTF-16 it is
-LARGEST = 32 * 1024 * 1024  # no settings or script is so long
+LARGEST = 8 * 1024 * 1024  # no settings or script is so long
 KANA = re.compile(r"[\u3041-\u30f6]")
 HALF_WIDTH = re.compile(r"[\uff61-\uff9f]")
 

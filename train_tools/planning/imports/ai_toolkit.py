@@ -11,6 +11,7 @@ from typing import Any
 
 from train_tools.errors import UsageError
 from train_tools.planning.imports.imported import Collector, Imported, is_on
+from train_tools.planning.imports.lora_files import foreign_name
 from train_tools.planning.imports.optimizers import optimizer_named
 
 SOURCE = "ai-toolkit job"
@@ -57,13 +58,17 @@ def from_ai_toolkit(data: Mapping[str, Any]) -> Imported:
     kind = str(process.get("type"))
     network = _table(process, "network")
     if kind not in TRAINERS or not network:
-        raise UsageError(f"this job of ai-toolkit ({kind}) trains no LoRA from pictures; only such jobs are read here")
+        raise UsageError(
+            f"this job of ai-toolkit ({kind}) trains no LoRA from pictures; only such jobs are read here"
+        )
     model, train = _table(process, "model"), _table(process, "train")
     into = Collector(SOURCE, _family(model), "ai-toolkit")
     _take_model(into, model)
     _take_network(into, network)
     for key, name in TRAIN.items():
-        if train.get(key) is not None and not (key.endswith("denoising_steps") and train[key] in (0, 999, 1000)):
+        if train.get(key) is not None and not (
+            key.endswith("denoising_steps") and train[key] in (0, 999, 1000)
+        ):
             into.take(f"train: {key}", train[key], name)
     _take_training(into, train)
     _take_datasets(into, process.get("datasets"))
@@ -71,7 +76,9 @@ def from_ai_toolkit(data: Mapping[str, Any]) -> Imported:
     if is_on(process.get("trigger_word")):
         into.leave("trigger_word", process["trigger_word"], DATASET_PLACES["trigger_word"])
     if len(processes) > 1:
-        into.leave("process", f"{len(processes)}", "the job has several processes; the first that trains is taken")
+        into.leave(
+            "process", f"{len(processes)}", "the job has several processes; the first that trains is taken"
+        )
     into.assume(DEFAULTS)
     return into.result()
 
@@ -93,6 +100,8 @@ def _family(model: Mapping[str, Any]) -> str:
         raise UsageError(f"this job of ai-toolkit trains a LoRA for {arch}, which can't be trained here")
     if other := next((flag for flag in OTHER_FLAGS if is_on(model.get(flag))), ""):
         raise UsageError(f"this job of ai-toolkit trains a LoRA for {other[3:]}, which can't be trained here")
+    if variant := foreign_name(str(model.get("name_or_path") or "")):
+        raise UsageError(f"this job of ai-toolkit trains a LoRA for {variant}, which can't be trained here")
     said = next((family for flag, family in FLAGS.items() if is_on(model.get(flag))), "sd")
     return ARCHS.get(arch, said)
 
@@ -112,7 +121,11 @@ def _take_model(into: Collector, model: Mapping[str, Any]) -> None:
     if is_on(model.get("quantize")) and into.family not in ("sd", "sdxl"):
         into.take("model: quantize", True, "fp8_base")
     if is_on(model.get("assistant_lora_path")):
-        into.leave("model: assistant_lora_path", model["assistant_lora_path"], "sd-scripts trains without such an aid")
+        into.leave(
+            "model: assistant_lora_path",
+            model["assistant_lora_path"],
+            "sd-scripts trains without such an aid",
+        )
 
 
 def _take_network(into: Collector, network: Mapping[str, Any]) -> None:
@@ -130,7 +143,9 @@ def _take_network(into: Collector, network: Mapping[str, Any]) -> None:
     if is_on(conv := network.get("conv")):
         words = [f"conv_dim={conv}", f"conv_alpha={network.get('conv_alpha', conv)}"]
     if kind in ("lokr", "dora", "loha"):
-        further = {"lokr": [f"factor={network.get('lokr_factor', -1)}"], "dora": ["dora_wd=True"]}.get(kind, [])
+        further = {"lokr": [f"factor={network.get('lokr_factor', -1)}"], "dora": ["dora_wd=True"]}.get(
+            kind, []
+        )
         words = [f"algo={'locon' if kind == 'dora' else kind}", *further, *words]
         into.take("network: type", "lycoris.kohya", "network_module")
     elif kind in ("lora", "locon", "lierla"):
@@ -165,7 +180,9 @@ def _take_training(into: Collector, train: Mapping[str, Any]) -> None:
         if is_on(params := train.get("optimizer_params")):
             into.take("train: optimizer_params", params, "optimizer_args")
     elif said:
-        into.leave("train: optimizer", said, "sd-scripts has no such optimizer; choose another in optimizer_type")
+        into.leave(
+            "train: optimizer", said, "sd-scripts has no such optimizer; choose another in optimizer_type"
+        )
     if schedule := str(train.get("lr_scheduler") or ""):
         into.take("train: lr_scheduler", schedule, "lr_scheduler")
     drawn = {"sigmoid": "sigmoid", "linear": "uniform", "shift": "shift", "flux_shift": "flux_shift",
@@ -195,7 +212,9 @@ def _take_datasets(into: Collector, datasets: Any) -> None:
         if values and values != ["1"]:
             into.leave(f"datasets: {key}", ", ".join(values), reason)
     if len(trained) > 1:
-        into.leave("datasets", f"{len(trained)}", "a version has one value for all its images; the first is taken")
+        into.leave(
+            "datasets", f"{len(trained)}", "a version has one value for all its images; the first is taken"
+        )
 
 
 def _take_resolutions(into: Collector, given: Any) -> None:

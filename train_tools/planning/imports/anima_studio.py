@@ -48,7 +48,9 @@ def from_anima_studio(data: Mapping[str, Any]) -> Imported:
     into = Collector(SOURCE, "anima", "AnimaLoraStudio")
     for key, name in NAMES.items():
         value = data.get(key)
-        if value is not None and not (value == 0 and name not in ("seed", "max_data_loader_n_workers", "keep_tokens")):
+        if value is not None and not (
+            value == 0 and name not in ("seed", "max_data_loader_n_workers", "keep_tokens")
+        ):
             into.take(key, value, name)
     sizes = data.get("resolution")
     sides = [side for side in (sizes if isinstance(sizes, list) else [sizes]) if isinstance(side, int)]
@@ -77,7 +79,9 @@ def _take_network(into: Collector, data: Mapping[str, Any]) -> None:
         into.take("lora_type", "networks.lora_anima", "network_module")
     elif kind in ("lora", "lokr", "loha"):
         words.insert(0, f"algo={'locon' if kind == 'lora' else kind}")
-        words += [f"factor={data['lokr_factor']}"] if kind == "lokr" and is_on(data.get("lokr_factor")) else []
+        words += (
+            [f"factor={data['lokr_factor']}"] if kind == "lokr" and is_on(data.get("lokr_factor")) else []
+        )
         words += ["dora_wd=True"] if is_on(data.get("lora_dora")) else []
         into.take("lora_type", "lycoris.kohya", "network_module")
     else:
@@ -91,7 +95,9 @@ def _take_optimizer(into: Collector, data: Mapping[str, Any]) -> None:
     if name := optimizer_named(said):
         into.take("optimizer_type", name)
     elif said:
-        into.leave("optimizer_type", said, "sd-scripts has no such optimizer; choose another in optimizer_type")
+        into.leave(
+            "optimizer_type", said, "sd-scripts has no such optimizer; choose another in optimizer_type"
+        )
     words = [f"weight_decay={data['weight_decay']}"] if is_on(data.get("weight_decay")) else []
     if said == "prodigy" and is_on(data.get("prodigy_d_coef")):
         words.append(f"d_coef={data['prodigy_d_coef']}")
@@ -103,7 +109,9 @@ def _take_optimizer(into: Collector, data: Mapping[str, Any]) -> None:
         if schedule == "cosine_with_warmup" and is_on(data.get("lr_scheduler_warmup_steps")):
             into.take("lr_scheduler_warmup_steps", data["lr_scheduler_warmup_steps"], "lr_warmup_steps")
     else:
-        into.leave("lr_scheduler", schedule, "sd-scripts has no such schedule; choose another in lr_scheduler")
+        into.leave(
+            "lr_scheduler", schedule, "sd-scripts has no such schedule; choose another in lr_scheduler"
+        )
 
 
 def _take_noise(into: Collector, data: Mapping[str, Any]) -> None:

@@ -35,7 +35,9 @@ DATA = ("train_data_dir", "dataset_config", "in_json", "dataset_class", "dataset
 def is_whole(keys: Mapping[str, Any]) -> bool:
     """Whether sd-scripts could train with these arguments: a base model, a network, and images are named."""
     return (
-        "pretrained_model_name_or_path" in keys and "network_module" in keys and any(name in keys for name in DATA)
+        "pretrained_model_name_or_path" in keys
+        and "network_module" in keys
+        and any(name in keys for name in DATA)
     )
 
 

@@ -48,7 +48,11 @@ def describes_datasets(data: Mapping[str, Any]) -> bool:
 def take_datasets(into: Collector, data: Mapping[str, Any]) -> None:
     """The settings of the first dataset and of its first subset that is no regularisation; says where others differ."""
     general = data.get("general")
-    above = {key: value for key, value in general.items() if key in DATASET_KEYS} if isinstance(general, Mapping) else {}
+    above = (
+        {key: value for key, value in general.items() if key in DATASET_KEYS}
+        if isinstance(general, Mapping)
+        else {}
+    )
     datasets = _tables(data.get("datasets")) or [{"subsets": data.get("subsets")}]
     merged = [
         {**above, **_own(dataset), **_own(subset)}
@@ -61,7 +65,9 @@ def take_datasets(into: Collector, data: Mapping[str, Any]) -> None:
     for key in sorted({key for subset in trained for key in subset if key not in PLACES}):
         values = _different(subset.get(key) for subset in trained)
         if len(values) > 1:
-            into.leave(key, ", ".join(values), "a version has one value for all its images; the first is taken")
+            into.leave(
+                key, ", ".join(values), "a version has one value for all its images; the first is taken"
+            )
 
 
 def take_subset(into: Collector, values: Mapping[str, Any], prefix: str = "") -> None:

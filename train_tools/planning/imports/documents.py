@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from train_tools.workspace import toml
 
+MOST_VALUES = 100_000
 STRUCTURED = (".json", ".toml", ".yaml", ".yml")
 # YAML takes nearly every text; scripts are tried as such first.
 LOOKS_LIKE_YAML = re.compile(r"^(?:---\s*$|[A-Za-z_][\w-]*:(?:\s|$))", re.MULTILINE)
@@ -65,17 +67,19 @@ def _yaml(text: str) -> Any:
     import yaml
 
     try:
-        return _with_numbers(yaml.safe_load(text))
+        return _with_numbers(yaml.safe_load(text), itertools.count())
     except (yaml.YAMLError, TypeError, AttributeError) as error:
         raise ValueError(" ".join(str(error).split())) from error
 
 
-def _with_numbers(value: Any) -> Any:
-    """YAML 1.1 takes 1e-4 for text."""
+def _with_numbers(value: Any, seen: Iterator[int]) -> Any:
+    """YAML 1.1 takes 1e-4 for text; and a few lines of its can stand for billions of values."""
+    if next(seen) > MOST_VALUES:
+        raise ValueError("it holds too many values")
     if isinstance(value, Mapping):
-        return {str(key): _with_numbers(item) for key, item in value.items()}
+        return {str(key): _with_numbers(item, seen) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_numbers(item) for item in value]
+        return [_with_numbers(item, seen) for item in value]
     if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(?:\.\d*)?[eE][+-]?\d+", value):
         return float(value)
     return value

@@ -21,7 +21,13 @@ OWN = frozenset({
     "tag_occurrence_txt_file", "sort_tag_occurrence_alphabetically", "list_of_json_to_run",
 })  # fmt: skip
 # Fields of the page that are arguments of the network.
-NETWORK = ("split_qkv", "train_t5xxl", "train_blocks", "train_double_block_indices", "train_single_block_indices")
+NETWORK = (
+    "split_qkv",
+    "train_t5xxl",
+    "train_blocks",
+    "train_double_block_indices",
+    "train_single_block_indices",
+)
 OPTIMIZERS = {"came": "pytorch_optimizer.CAME"}  # its own copy of what sd-scripts' environment has as well
 DONE = frozenset({
     "sdxl", "fa", "network_args", "warmup_ratio", "lr_scheduler_type", "lr_scheduler_args", "max_train_epochs",

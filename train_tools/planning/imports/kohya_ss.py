@@ -151,7 +151,13 @@ def is_ticked(value: Any) -> bool:
 def _refuse_other_tabs(data: Mapping[str, Any]) -> None:
     if "LoRA_type" in data or "network_dim" in data:
         return
-    kind = "an embedding" if OF_EMBEDDINGS & set(data) else "a whole model" if OF_WHOLE_MODELS & set(data) else ""
+    kind = (
+        "an embedding"
+        if OF_EMBEDDINGS & set(data)
+        else "a whole model"
+        if OF_WHOLE_MODELS & set(data)
+        else ""
+    )
     if kind:
         raise UsageError(f"these are settings of kohya_ss for {kind}; only its LoRA tab's are read here")
 

@@ -40,15 +40,32 @@ MUSUBI_MODULES = {
 }  # fmt: skip
 # Names of tensors that only one kind of base model has, in kohya's spelling and in diffusers'.
 BY_TENSORS = (
-    ("Wan", re.compile(r"blocks[._]\d+[._](?:self_attn|cross_attn)[._][qkvo]\b|blocks[._]\d+[._]cross_attn[._]k_img")),
+    (
+        "Wan",
+        re.compile(
+            r"blocks[._]\d+[._](?:self_attn|cross_attn)[._][qkvo]\b|blocks[._]\d+[._]cross_attn[._]k_img"
+        ),
+    ),
     ("FLUX.2", re.compile(r"double_stream_modulation|single_stream_modulation")),
-    ("Qwen-Image", re.compile(r"transformer_blocks[._]\d+[._](?:img_mod|txt_mod|attn[._]add_q_proj.*img_mlp)")),
+    (
+        "Qwen-Image",
+        re.compile(r"transformer_blocks[._]\d+[._](?:img_mod|txt_mod|attn[._]add_q_proj.*img_mlp)"),
+    ),
     ("Z-Image", re.compile(r"(?:noise_refiner|context_refiner)[._]\d+[._]attention[._]to_q")),
-    ("HunyuanVideo", re.compile(r"txt_in[._]individual_token_refiner|double_blocks[._]\d+[._]img_attn_q(?:kv)?\b")),
+    ("HunyuanVideo", re.compile(r"txt_in[._]individual_token_refiner")),
 )
-UNET = re.compile(r"^(?:lora_unet_|lycoris_unet|unet\.|transformer\.|diffusion_model\.|base_model\.|lora_transformer|oft_unet_)")
+FAMILY_BY_TENSORS = (
+    ("flux", re.compile(r"double_blocks[._]\d+[._]img_attn|single_transformer_blocks")),
+    ("sd3", re.compile(r"joint_blocks[._]\d+")),
+    ("sdxl", re.compile(r"^lora_te2_|transformer_blocks_9_attn|label_emb")),
+)
+UNET = re.compile(
+    r"^(?:lora_unet_|lycoris_unet|unet\.|transformer\.|diffusion_model\.|base_model\.|lora_transformer|oft_unet_)"
+)
 TEXT = re.compile(r"^(?:lora_te\d?_|lora_te_|lycoris_te|text_encoder|text_model\.|oft_te)")
-LORA = re.compile(r"lora_(?:down|up|A|B)\b|\.lora\.|hada_w|lokr_w|oft_blocks|oft_diag|\.diff\b|dora_scale|on_input|\.alpha$")
+LORA = re.compile(
+    r"lora_(?:down|up|A|B)\b|\.lora\.|hada_w|lokr_w|oft_blocks|oft_diag|\.diff\b|dora_scale|on_input|\.alpha$"
+)
 BASE = re.compile(r"^(?:model\.diffusion_model|cond_stage_model|first_stage_model|conditioner\.embedders)\.")
 
 
@@ -60,7 +77,9 @@ def whose(metadata: Mapping[str, str], tensors: Collection[str]) -> str:
             "its configuration"
         )
     if "ai-toolkit" in metadata.get("software", "") or "training_info" in metadata:
-        return f"{SAYS_NOTHING}: ai-toolkit made it, which keeps no settings in the file; import the job's YAML"
+        return (
+            f"{SAYS_NOTHING}: ai-toolkit made it, which keeps no settings in the file; import the job's YAML"
+        )
     names = list(tensors)
     if any(BASE.match(name) for name in names):
         return f"{SAYS_NOTHING}: it is a base model, not a LoRA"
@@ -83,17 +102,19 @@ def _rank(metadata: Mapping[str, str]) -> str:
         adapter = json.loads(metadata.get("lora_adapter_metadata", "null"))
     except ValueError:
         return ""
-    found = [value for key, value in adapter.items() if key.rpartition(".")[2] == "r"] if isinstance(adapter, dict) else []
+    found = (
+        [value for key, value in adapter.items() if key.rpartition(".")[2] == "r"]
+        if isinstance(adapter, dict)
+        else []
+    )
     return str(found[0]) if found else ""
 
 
 def foreign_model(metadata: Mapping[str, str], tensors: Collection[str]) -> str:
     """The base model's name where it can't be trained here; empty where it can, or where nothing says it."""
-    said = _said(metadata)
     module = metadata.get("ss_network_module", "")
-    for name, mark in FOREIGN:
-        if mark.search(said):
-            return name
+    if name := foreign_name(_said(metadata)):
+        return name
     if MUSUBI_MODULES.get(module):
         return MUSUBI_MODULES[module]
     if not family(metadata):
@@ -105,13 +126,20 @@ def foreign_model(metadata: Mapping[str, str], tensors: Collection[str]) -> str:
     return ""
 
 
-def family(metadata: Mapping[str, str]) -> str:
-    """By what the file says; empty where it says nothing."""
+def foreign_name(said: str) -> str:
+    """Of a base model that can't be trained here, by what it is called."""
+    return next((name for name, mark in FOREIGN if mark.search(said.lower())), "")
+
+
+def family(metadata: Mapping[str, str], tensors: Collection[str] = ()) -> str:
+    """By what the file says, else by its tensors; empty where neither says it."""
     said = _said(metadata)
     for name, mark in FAMILIES:
         if mark.search(said):
             return name
-    return MODULES.get(metadata.get("ss_network_module", ""), "")
+    if told := MODULES.get(metadata.get("ss_network_module", "")):
+        return told
+    return next((n for n, mark in FAMILY_BY_TENSORS if any(mark.search(tensor) for tensor in tensors)), "")
 
 
 def _said(metadata: Mapping[str, str]) -> str:

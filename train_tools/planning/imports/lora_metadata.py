@@ -54,7 +54,7 @@ def from_metadata(metadata: Mapping[str, str], tensors: Collection[str] = ()) ->
     if "ss_network_module" not in metadata:
         raise UsageError(f"{SAYS_NOTHING}; only LoRAs with ss_* keys do")
     metadata = {key: str(value) for key, value in metadata.items()}
-    found = family(metadata)
+    found = family(metadata, tensors)
     into = Collector("LoRA metadata", found or "sd", is_guess=not found)
     for key, value in metadata.items():
         if not key.startswith("ss_") or (FACTS.fullmatch(key) and key not in RENAMED):

@@ -58,21 +58,27 @@ NOT_HERE = {
 
 def is_onetrainer(data: Mapping[str, Any]) -> bool:
     has_type = isinstance(data.get("model_type"), str) and data["model_type"].isupper()
-    return "training_method" in data or (has_type and bool({"base_model_name", "optimizer", "__version"} & set(data)))
+    return "training_method" in data or (
+        has_type and bool({"base_model_name", "optimizer", "__version"} & set(data))
+    )
 
 
 def from_onetrainer(data: Mapping[str, Any]) -> Imported:
     """From the parsed JSON. Raises UsageError where it trains something that can't be trained here."""
     method = str(data.get("training_method", "FINE_TUNE"))
     if method != "LORA":
-        raise UsageError(f"these are settings of OneTrainer for {method}, not for a LoRA; only LoRA can be read here")
+        raise UsageError(
+            f"these are settings of OneTrainer for {method}, not for a LoRA; only LoRA can be read here"
+        )
     kind = str(data.get("model_type", "STABLE_DIFFUSION_15"))
     if kind not in FAMILIES:
         raise UsageError(f"these are settings of OneTrainer for {kind}, which can't be trained here")
     into = Collector(SOURCE, FAMILIES[kind], "OneTrainer")
     for key, name in SAME.items():
         if data.get(key) is not None and not (isinstance(data[key], float) and data[key] == 0):
-            _take_model(into, key, data[key]) if name.endswith("model_name_or_path") else into.take(key, data[key], name)
+            _take_model(into, key, data[key]) if name.endswith("model_name_or_path") else into.take(
+                key, data[key], name
+            )
     if kind.startswith("STABLE_DIFFUSION_2"):
         into.take("model_type", True, "v2")
     if kind in VELOCITY or is_on(data.get("force_v_prediction")):
@@ -97,7 +103,9 @@ def from_onetrainer(data: Mapping[str, Any]) -> Imported:
 
 def _take_model(into: Collector, key: str, value: Any) -> None:
     if re.fullmatch(r"[\w.-]+/[\w.-]+", str(value)) and not str(value).endswith((".safetensors", ".ckpt")):
-        into.leave(key, value, "it is a name on Hugging Face; set pretrained_model_name_or_path to your copy of it")
+        into.leave(
+            key, value, "it is a name on Hugging Face; set pretrained_model_name_or_path to your copy of it"
+        )
     else:
         into.take(key, value, "pretrained_model_name_or_path")
 
@@ -121,7 +129,10 @@ def _take_resolution(into: Collector, text: str) -> None:
 
 def _take_parts(into: Collector, data: Mapping[str, Any]) -> None:
     """The UNet or transformer, the text encoders and the VAE; older files have `train_unet` and `unet_learning_rate`."""
-    parts = {name: _part(data, name) for name in ("unet", "transformer", "prior", "text_encoder", "text_encoder_2", "vae")}
+    parts = {
+        name: _part(data, name)
+        for name in ("unet", "transformer", "prior", "text_encoder", "text_encoder_2", "vae")
+    }
     body = parts["unet"] if into.family in ("sd", "sdxl") else parts["transformer"] or parts["prior"]
     texts = [parts["text_encoder"], *([parts["text_encoder_2"]] if into.family != "sd" else [])]
     trained = [is_on(text.get("train", True)) for text in texts]
@@ -166,7 +177,9 @@ def _take_schedule(into: Collector, data: Mapping[str, Any]) -> None:
     number = float(warmup) if isinstance(warmup, (int, float)) and 0 <= warmup < 10**9 else 0.0
     name = SCHEDULERS.get(said, "")
     if not name:
-        into.leave("learning_rate_scheduler", said, "sd-scripts has no such schedule; choose another in lr_scheduler")
+        into.leave(
+            "learning_rate_scheduler", said, "sd-scripts has no such schedule; choose another in lr_scheduler"
+        )
         return
     if name == "constant" and number:
         name = "constant_with_warmup"  # sd-scripts refuses a warm-up before `constant`
@@ -188,7 +201,9 @@ def _take_optimizer(into: Collector, data: Mapping[str, Any]) -> None:
     table = data.get("optimizer")
     args = dict(table) if isinstance(table, Mapping) else {}
     said = args.get("optimizer") if args else table
-    args |= {key.removeprefix("optimizer_"): value for key, value in data.items() if key.startswith("optimizer_")}
+    args |= {
+        key.removeprefix("optimizer_"): value for key, value in data.items() if key.startswith("optimizer_")
+    }
     if not isinstance(said, str):
         return
     name = optimizer_named(said)
@@ -211,13 +226,18 @@ def _take_network(into: Collector, data: Mapping[str, Any]) -> None:
     kind = str(data.get("peft_type", "LORA"))
     into.take("lora_rank", data.get("lokr_dim" if kind == "LOKR" and "lokr_dim" in data else "lora_rank", ""),
               "network_dim")  # fmt: skip
-    has_dora = is_on(data.get("lora_decompose")) or (kind == "LOKR" and is_on(data.get("lokr_weight_decompose")))
+    has_dora = is_on(data.get("lora_decompose")) or (
+        kind == "LOKR" and is_on(data.get("lokr_weight_decompose"))
+    )
     if kind == "LORA" and not has_dora:
         module = {"flux": "networks.lora_flux", "chroma": "networks.lora_flux", "sd3": "networks.lora_sd3",
                   "anima": "networks.lora_anima"}.get(into.family, "networks.lora")  # fmt: skip
         into.take("peft_type", module, "network_module")
     elif kind in ("LORA", "LOHA", "LOKR"):
-        words = [f"algo={'locon' if kind == 'LORA' else kind.lower()}", *(["dora_wd=True"] if has_dora else [])]
+        words = [
+            f"algo={'locon' if kind == 'LORA' else kind.lower()}",
+            *(["dora_wd=True"] if has_dora else []),
+        ]
         if kind == "LOKR":
             words += [f"factor={data.get('lokr_decompose_factor', -1)}"]
             words += ["decompose_both=True"] if is_on(data.get("lokr_decompose_both")) else []
@@ -240,7 +260,10 @@ def _take_noise(into: Collector, data: Mapping[str, Any]) -> None:
         into.take("loss_weight_fn", True, "debiased_estimation_loss")
     elif weighing != "CONSTANT":
         into.leave("loss_weight_fn", weighing, "sd-scripts doesn't weigh losses so")
-    for key, name, off in (("min_noising_strength", "min_timestep", 0), ("max_noising_strength", "max_timestep", 1)):
+    for key, name, off in (
+        ("min_noising_strength", "min_timestep", 0),
+        ("max_noising_strength", "max_timestep", 1),
+    ):
         share = data.get(key)
         if isinstance(share, (int, float)) and share != off and 0 <= share <= 1:
             into.take(key, round(share * 1000), name)
@@ -259,7 +282,9 @@ def _take_noise(into: Collector, data: Mapping[str, Any]) -> None:
     else:
         into.leave("timestep_distribution", drawn, "sd-scripts doesn't draw noise levels so")
     if is_on(data.get("timestep_shift")) and data["timestep_shift"] != 1:
-        into.leave("timestep_shift", data["timestep_shift"], "set discrete_flow_shift with timestep_sampling shift")
+        into.leave(
+            "timestep_shift", data["timestep_shift"], "set discrete_flow_shift with timestep_sampling shift"
+        )
 
 
 def _take_saving(into: Collector, data: Mapping[str, Any]) -> None:
@@ -271,7 +296,11 @@ def _take_saving(into: Collector, data: Mapping[str, Any]) -> None:
 
 def _take_concepts(into: Collector, concepts: Any) -> None:
     """Settings of captions and images stand with each concept there."""
-    found = [concept for concept in concepts if isinstance(concept, Mapping)] if isinstance(concepts, list) else []
+    found = (
+        [concept for concept in concepts if isinstance(concept, Mapping)]
+        if isinstance(concepts, list)
+        else []
+    )
     on = [concept for concept in found if is_on(concept.get("enabled", True))]
     if not on:
         return
@@ -280,7 +309,11 @@ def _take_concepts(into: Collector, concepts: Any) -> None:
         into.take("concepts: enable_tag_shuffling", True, "shuffle_caption")
         into.take("concepts: keep_tags_count", text.get("keep_tags_count", 1), "keep_tokens")
     if is_on(text.get("tag_dropout_enable")) and is_on(text.get("tag_dropout_probability")):
-        name = "caption_dropout_rate" if text.get("tag_dropout_mode", "FULL") == "FULL" else "caption_tag_dropout_rate"
+        name = (
+            "caption_dropout_rate"
+            if text.get("tag_dropout_mode", "FULL") == "FULL"
+            else "caption_tag_dropout_rate"
+        )
         into.take("concepts: tag_dropout_probability", text["tag_dropout_probability"], name)
     if is_on(image.get("enable_random_flip")):
         into.take("concepts: enable_random_flip", True, "flip_aug")

@@ -29,7 +29,11 @@ NAMES = (
 def from_config(data: Mapping[str, Any], family: str = "") -> Imported:
     """From a --config_file's data, a dataset_config's, or both in one; the family is told, or guessed."""
     has_datasets = describes_datasets(data)
-    flat = {key: value for key, value in flattened(data).items() if not (has_datasets and key in ("datasets", "subsets"))}
+    flat = {
+        key: value
+        for key, value in flattened(data).items()
+        if not (has_datasets and key in ("datasets", "subsets"))
+    }
     if has_datasets:
         of_datasets = data.get("general")
         named = of_datasets if isinstance(of_datasets, Mapping) else {}
@@ -86,7 +90,9 @@ def told_family(arguments: Mapping[str, Any]) -> str:
             return family.name
     if str(arguments.get("v2")).lower() == "true":
         return DEFAULT_FAMILY
-    known = [name for name, value in arguments.items() if name in ARGUMENTS and value not in (None, "", False)]
+    known = [
+        name for name, value in arguments.items() if name in ARGUMENTS and value not in (None, "", False)
+    ]
     fitting = [family for family in FAMILIES if all(ARGUMENTS[name].is_known_in(family) for name in known)]
     if fitting and DEFAULT_FAMILY not in fitting:
         return fitting[0]

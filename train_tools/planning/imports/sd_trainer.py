@@ -61,7 +61,9 @@ def from_sd_trainer(data: Mapping[str, Any]) -> Imported:
     about = data.get("metadata")
     train_type = about.get("train_type") if isinstance(about, Mapping) else flat.get("model_train_type")
     if str(train_type).endswith(("dreambooth", "finetune")):
-        raise UsageError(f"these are settings of SD-Trainer for {train_type}, not for a LoRA; only LoRA can be read here")
+        raise UsageError(
+            f"these are settings of SD-Trainer for {train_type}, not for a LoRA; only LoRA can be read here"
+        )
     family = TRAIN_TYPES.get(str(train_type), "") or guessed_family(flat)
     into.family = "chroma" if family == "flux" and flat.get("model_type") == "chroma" else family
     for key, value in flat.items():

@@ -54,7 +54,8 @@ def _joined(pieces: Sequence[str]) -> list[str]:
     joined: list[str] = []
     for piece in pieces:
         goes_on = joined and (
-            (joined[-1].rstrip().endswith(",") and "=" not in piece) or joined[-1].count("(") > joined[-1].count(")")
+            (joined[-1].rstrip().endswith(",") and "=" not in piece)
+            or joined[-1].count("(") > joined[-1].count(")")
         )
         if goes_on and "=" in joined[-1]:
             joined[-1] += piece.strip()

@@ -17,14 +17,22 @@ BEFORE = re.compile(
     r"(?:-\w+\s+)*(?=[\"$\w])",
     re.IGNORECASE,
 )
-ASSIGNED = re.compile(r"\"?\$?(?:Env:)?(?:script:|global:)?([A-Za-z_]\w*)(\s*)(\+?=)(\s*)(?!=)", re.IGNORECASE)
+ASSIGNED = re.compile(
+    r"\"?\$?(?:Env:)?(?:script:|global:)?([A-Za-z_]\w*)(\s*)(\+?=)(\s*)(?!=)", re.IGNORECASE
+)
 ADDED = re.compile(r"\$([A-Za-z_]\w*)\.Add(?:Range)?\((.*)\)\s*$", re.DOTALL)
 LIST = re.compile(r"@?\((?P<inner>.*)\)\s*$", re.DOTALL)
-EMPTY_LIST = re.compile(r"(?:\[[\w.<>\[\]]+\]::new\(\)|New-Object\s+\S+(?:\s.*)?|@?\(\s*\))\s*$", re.IGNORECASE)
+EMPTY_LIST = re.compile(
+    r"(?:\[[\w.<>\[\]]+\]::new\(\)|New-Object\s+\S+(?:\s.*)?|@?\(\s*\))\s*$", re.IGNORECASE
+)
 COMPUTED = re.compile(r"^[(\[@`]|::|\(\)$|\$\(")  # calls
 BASH_IF = re.compile(r"(if|elif)\s+(.*?)\s*(?:;\s*then\b|$)(.*)$", re.DOTALL)
-POWERSHELL_IF = re.compile(r"(\}?\s*else\s*if|\}?\s*elseif|if)\s*\((.*)\)\s*\{(.*)$", re.DOTALL | re.IGNORECASE)
+POWERSHELL_IF = re.compile(r"(\}?\s*else\s*if|if)\s*(?=\()", re.IGNORECASE)
 ELSE = re.compile(r"(?:\}?\s*else\s*\{|else\b)(.*)$", re.DOTALL | re.IGNORECASE)
+# $script = if ($sdxl) { "a" } else { "b" }
+CHOSEN = re.compile(
+    r"if\s*\((?P<condition>.*?)\)\s*\{(?P<yes>[^{}]*)\}\s*else\s*\{(?P<no>[^{}]*)\}\s*$", re.DOTALL
+)
 FOR = re.compile(r"(?:for\s+(\w+)\s+in\s+(.*?)\s*;?\s*(?:do\b|$)|foreach\s*\(\s*\$(\w+)\s+in\s+(.*?)\)\s*\{)(.*)$",
                  re.DOTALL | re.IGNORECASE)  # fmt: skip
 END = re.compile(r"(?:fi|done|esac|\})\s*(?:;+|$)|\}\s*$")
@@ -82,9 +90,9 @@ class Script:
 
     def _control(self, line: str) -> str:
         """What is left of the line behind the word that branches."""
-        if found := POWERSHELL_IF.match(line):
-            self._branch(found[1].strip("} ").lower() == "if", found[2], is_powershell=True)
-            return found[3].strip()
+        if (found := POWERSHELL_IF.match(line)) and (parts := _condition(line, found.end())):
+            self._branch(found[1].strip("} ").lower() == "if", parts[0], is_powershell=True)
+            return parts[1]
         if found := BASH_IF.match(line):
             self._branch(found[1] == "if", found[2], is_powershell=False)
             return found[3].strip()
@@ -172,7 +180,8 @@ class Script:
             elif character == "}" and depth <= 0 and self._blocks and not _in_variable(line, at):
                 return (line[:at].strip(), line[at:]) if at or not is_forced else ("", line[1:].strip())
             elif depth <= 0 and (
-                line.startswith(("&&", "||"), at) or (character == ";" and line[at + 1 : at + 2] in ("", " ", "\t"))
+                line.startswith(("&&", "||"), at)
+                or (character == ";" and line[at + 1 : at + 2] in ("", " ", "\t"))
             ):
                 return line[:at].strip(), line[at + (1 if character == ";" else 2) :].strip()
         return line, ""
@@ -199,6 +208,8 @@ class Script:
 
     def _take(self, name: str, is_added: bool, value: str, is_spaced: bool) -> bool:
         """False where a command follows: `A=1 B=2 accelerate launch …`."""
+        if chosen := CHOSEN.match(value):
+            value = self._chosen(chosen)
         if EMPTY_LIST.fullmatch(value):
             self._set(name, [])
             return True
@@ -218,6 +229,14 @@ class Script:
             words = words[:1]
         self._put(name, [self._joined(words)], is_added, is_scalar=True)
         return True
+
+    def _chosen(self, found: re.Match[str]) -> str:
+        """The value of a branch; unknown where the text doesn't say which is taken."""
+        try:
+            is_yes = holds(list(self._splitter.words(found["condition"])), is_powershell=True)
+        except UsageError:
+            is_yes = None
+        return "$(…)" if is_yes is None else found["yes" if is_yes else "no"].strip()
 
     def _is_line_of_assignments(self, words: Sequence[Word]) -> bool:
         """`A=1 B=2`."""
@@ -303,6 +322,17 @@ class Script:
                 return
         if self._state is not False:
             self.words += _spread(words)
+
+
+def _condition(line: str, at: int) -> tuple[str, str] | None:
+    """(what stands between the bracket at `at` and its end, what follows the brace behind it)."""
+    depth = 0
+    for end in range(at, len(line)):
+        depth += {"(": 1, ")": -1}.get(line[end], 0)
+        if depth == 0:
+            rest = line[end + 1 :].lstrip()
+            return (line[at + 1 : end], rest[1:].strip()) if rest.startswith("{") else None
+    return None
 
 
 def script_name(text: str) -> str:

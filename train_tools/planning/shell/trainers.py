@@ -12,9 +12,7 @@ from train_tools.arguments.families import FAMILIES
 LORA_SCRIPTS = frozenset(family.script for family in FAMILIES.values())
 
 WHOLE = "sd-scripts' {script} doesn't train a LoRA but {what}; of its settings only a LoRA trainer's are read here"
-MUSUBI = (
-    "{script} is of musubi-tuner, which trains LoRAs for {what}; neither sd-scripts nor Train Tools trains these"
-)
+MUSUBI = "{script} is of musubi-tuner, which trains LoRAs for {what}; neither sd-scripts nor Train Tools trains these"
 DIFFUSERS = (
     "{script} is an example of diffusers, whose arguments are others than sd-scripts'; set base model, learning_rate, "
     "network_dim (its --rank) and max_train_epochs by hand"
@@ -71,14 +69,14 @@ def why_not(name: str) -> str:
         return sentence.format(script=name, what=what)
     if DIFFUSERS_SCRIPT.fullmatch(name):
         return DIFFUSERS.format(script=name)
-    return (
-        f"{name} is no LoRA trainer of sd-scripts that is known here; there are {', '.join(sorted(LORA_SCRIPTS))}"
-    )
+    return f"{name} is no LoRA trainer of sd-scripts that is known here; there are {', '.join(sorted(LORA_SCRIPTS))}"
 
 
 def file_trainer(text: str) -> str:
     """Why a text that starts another program's `train.py` or `run.py` with a file has nothing to read; else empty."""
-    if re.search(r"\bscripts[/\\](?:train|train_remote)\.py\b.*--config-path|onetrainer", text, re.IGNORECASE):
+    if re.search(
+        r"\bscripts[/\\](?:train|train_remote)\.py\b.*--config-path|onetrainer", text, re.IGNORECASE
+    ):
         return FILE.format(script="train.py", what="OneTrainer")
     if re.search(r"\bdeepspeed\b.*\btrain\.py\b|\btrain\.py\b.*--deepspeed", text, re.DOTALL):
         return FILE.format(script="train.py", what="diffusion-pipe")
