@@ -54,8 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file",
         type=Path,
         metavar="FILE",
-        help="JSON, TOML or YAML of sd-scripts, kohya_ss, SD-Trainer, LoRA_Easy_Training_Scripts, OneTrainer, ai-toolkit "
-        "or AnimaLoraStudio, a script, or a LoRA (.safetensors)",
+        help="JSON, TOML or YAML of sd-scripts, kohya_ss, SD-Trainer, LoRA_Easy_Training_Scripts, OneTrainer, "
+        "ai-toolkit or AnimaLoraStudio, a script, or a LoRA (.safetensors)",
     )
     leaf.add_argument(
         "project", metavar="PROJECT", nargs="?", help="where to keep them; else they are only shown"

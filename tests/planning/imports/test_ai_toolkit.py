@@ -44,9 +44,10 @@ config:
 def test_a_job(tmp_path: Path) -> None:
     imported = text(tmp_path, "job.yaml", JOB)
     expected = {
-        "network_module": "networks.lora_flux", "network_dim": 32, "network_alpha": 16.0, "network_train_unet_only": True,
-        "network_args": ["conv_dim=8", "conv_alpha=8"], "train_batch_size": 2, "gradient_accumulation_steps": 2,
-        "learning_rate": 1e-4, "optimizer_type": "AdamW8bit", "optimizer_args": ["weight_decay=0.02", "betas=0.9,0.99"],
+        "network_module": "networks.lora_flux", "network_dim": 32, "network_alpha": 16.0,
+        "network_train_unet_only": True, "network_args": ["conv_dim=8", "conv_alpha=8"], "train_batch_size": 2,
+        "gradient_accumulation_steps": 2, "learning_rate": 1e-4, "optimizer_type": "AdamW8bit",
+        "optimizer_args": ["weight_decay=0.02", "betas=0.9,0.99"],
         "mixed_precision": "bf16", "save_precision": "fp16", "save_every_n_steps": 200, "resolution": "1024,1024",
         "caption_extension": ".txt", "caption_dropout_rate": 0.05, "shuffle_caption": True, "keep_tokens": 1,
         "timestep_sampling": "sigmoid", "fp8_base": True,

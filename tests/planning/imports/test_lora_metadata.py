@@ -125,7 +125,7 @@ def test_packed_loras_of_earlier_versions_say_false_for_numbers() -> None:
         ({"software": '{"name": "ai-toolkit"}', "training_info": "{}"}, [UNET], "ai-toolkit made it"),
         ({"ot_branch": "master", "modelspec.architecture": "stable-diffusion-v1/lora"}, [UNET], "OneTrainer made it"),
         ({"format": "pt"}, ["unet.mid_block.to_q.lora_A.weight"], "diffusers or PEFT made it"),
-        ({"lora_adapter_metadata": '{"transformer.r": 12}'}, ["transformer.x.lora_B.weight"], "its rank, 12"),
+        ({"lora_adapter_metadata": '{"transformer.r": 12}'}, ["transformer.x.lora_B.weight"], "its rank is 12"),
         ({}, [UNET], "metadata was taken out"),
         ({}, ["model.diffusion_model.out.0.weight"], "it is a base model"),
         ({}, ["encoder.weight"], "it is no LoRA"),

@@ -14,13 +14,15 @@ PRESET: dict[str, Any] = {
     "unet": {"weight_dtype": "FLOAT_16"}, "text_encoder": {"train": False}, "text_encoder_2": {"train": False},
 }  # fmt: skip
 SAVED: dict[str, Any] = {
-    **PRESET, "__version": 11, "base_model_name": "/m/xl.safetensors", "epochs": 40, "lora_rank": 24, "lora_alpha": 12.0,
+    **PRESET, "__version": 11, "base_model_name": "/m/xl.safetensors", "epochs": 40, "lora_rank": 24,
+    "lora_alpha": 12.0,
     "learning_rate_scheduler": "COSINE", "learning_rate_warmup_steps": 0.1, "train_dtype": "BFLOAT_16",
     "output_dtype": "FLOAT_16", "resolution": "768x1024,512", "loss_weight_fn": "MIN_SNR_GAMMA",
     "loss_weight_strength": 6.0, "offset_noise_weight": 0.03, "clip_grad_norm": 0.9, "save_every": 2,
     "save_every_unit": "EPOCH", "layer_filter_preset": "full", "ema": "GPU", "dropout_probability": 0.0,
     "text_encoder": {"train": True, "learning_rate": 3e-5}, "text_encoder_2": {"train": False, "learning_rate": None},
-    "optimizer": {"optimizer": "PRODIGY", "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.01, "d_coef": 2.0, "nesterov": False},
+    "optimizer": {"optimizer": "PRODIGY", "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.01, "d_coef": 2.0,
+                  "nesterov": False},
     "concepts": [
         {"enabled": False}, {"path": "/p", "image": {"enable_random_flip": True},
          "text": {"enable_tag_shuffling": True, "keep_tags_count": 2}},
@@ -67,8 +69,9 @@ def test_a_preset_relies_on_onetrainers_own_defaults(tmp_path: Path) -> None:
 def test_a_file_from_before_its_parts_had_tables(tmp_path: Path) -> None:
     old = {
         "training_method": "LORA", "model_type": "STABLE_DIFFUSION_21", "base_model_name": "/m/v2", "train_unet": True,
-        "unet_learning_rate": 1e-4, "train_text_encoder": True, "text_encoder_learning_rate": 1e-5, "optimizer": "ADAMW_8BIT",
-        "optimizer_weight_decay": 0.02, "min_snr_gamma": 5.0, "gradient_checkpointing": "OFF",
+        "unet_learning_rate": 1e-4, "train_text_encoder": True, "text_encoder_learning_rate": 1e-5,
+        "optimizer": "ADAMW_8BIT", "optimizer_weight_decay": 0.02, "min_snr_gamma": 5.0,
+        "gradient_checkpointing": "OFF",
     }  # fmt: skip
     imported = as_json(tmp_path, old)
     expected = {

@@ -38,11 +38,11 @@ NOTHING = "nothing in it is a setting of a LoRA training: looked for were"
         ("a.yaml", "x: 1", NOTHING),
         ("a.yaml", "x: [1", "can't be read as YAML"),
         ("a.yaml", "just words", "can't be read as YAML"),
-        ("a.yaml", "compute_environment: LOCAL_MACHINE\ndistributed_type: 'NO'\nmixed_precision: fp16\n", "accelerate's"),
+        ("a.yaml", "compute_environment: LOCAL\ndistributed_type: 'NO'\nmixed_precision: fp16\n", "accelerate's"),
         ("a.toml", '[model]\ntype = "sdxl"\n[adapter]\ntype = "lora"\nrank = 32\n', "diffusion-pipe for sdxl"),
         ("a.toml", 'resolutions = [512]\n[[directory]]\npath = "/x"\n', "a dataset of diffusion-pipe"),
         ("a.toml", '[[datasets]]\nimage_directory = "/x"\ncache_directory = "/y"\n', "a dataset of musubi-tuner"),
-        ("a.toml", 'dit = "/m"\nnetwork_module = "networks.lora_wan"\nnetwork_dim = 8\n', "musubi-tuner .networks.lora_wan"),
+        ("a.toml", 'dit = "/m"\nnetwork_module = "networks.lora_wan"\nnetwork_dim = 8\n', "musubi-tuner .networks"),
         ("a.sh", "python train_network.py --sede 1", "did you mean --seed"),
         ("a.sh", "echo hello", "no argument of sd-scripts was found"),
         ("a.txt", "", NOTHING),
@@ -117,14 +117,14 @@ CONFIG = ["general", "datasets", "subsets", "caption_extension", "learning_rate"
 KEYS = st.sampled_from([*KOHYA, *SD_TRAINER, *ONE_TRAINER, *ANIMA, *EASY, *CONFIG])
 TABLES = st.dictionaries(KEYS, ANYTHING, max_size=8)
 NESTED = st.dictionaries(
-    st.sampled_from(["args", "dataset_args", "process", "network", "model", "train", "datasets", "save", "type", "linear",
-                     "subsets", "image_dir", "resolution", "steps", "optimizer", "arch", "lr"]),
+    st.sampled_from(["args", "dataset_args", "process", "network", "model", "train", "datasets", "save", "type",
+                     "linear", "subsets", "image_dir", "resolution", "steps", "optimizer", "arch", "lr"]),
     ANYTHING | TABLES | st.lists(TABLES, max_size=2),
     max_size=4,
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(TABLES)
 def test_whatever_a_file_holds_is_taken_or_left_out(data: dict[str, Any]) -> None:
     for read in (from_kohya_ss, from_sd_trainer, from_config, from_data):
@@ -138,8 +138,8 @@ def test_whatever_a_file_holds_is_taken_or_left_out(data: dict[str, Any]) -> Non
     assert can_be_planned(from_lora(metadata))
 
 
-@settings(max_examples=150, deadline=None)
-@given(NESTED | st.dictionaries(st.sampled_from(["config", "subsets", "general_args", "train_mode", "model"]), NESTED, max_size=3)
+@settings(max_examples=60, deadline=None)
+@given(NESTED | st.dictionaries(st.sampled_from(["config", "subsets", "general_args", "model"]), NESTED, max_size=3)
        | st.lists(NESTED, max_size=2).map(lambda p: {"config": {"process": p}}),
        TABLES)  # fmt: skip
 def test_no_structure_breaks_a_reader(data: dict[str, Any], more: dict[str, Any]) -> None:
@@ -150,14 +150,15 @@ def test_no_structure_breaks_a_reader(data: dict[str, Any], more: dict[str, Any]
             assert str(error)
 
 
-PIECES = st.sampled_from(
-    ["accelerate launch ", "train_network.py ", "--seed 1 ", "--network_args ", '"', "'", "\\\n", "`\n", "^\n", "\n", "# ",
-     "$x ", "$x = ", "x=1 ", "${y[@]} ", "y=(", ") ", "@( ", "if [[ $x ]]; then ", "fi\n", "if ($x) { ", "} ", "else { ",
-     "for a in 1 2; do ", "done\n", "; ", "&& ", "| tee a ", "['a.py', '--seed', ", "\\'] ", "%X% ", "set X=", "{x} ", "!", "训练", "\t"]
-)  # fmt: skip
+PIECES = st.sampled_from([
+    "accelerate launch ", "train_network.py ", "--seed 1 ", "--network_args ", '"', "'", "\\\n", "`\n", "^\n", "\n",
+    "# ", "$x ", "$x = ", "x=1 ", "${y[@]} ", "y=(", ") ", "@( ", "if [[ $x ]]; then ", "fi\n", "if ($x) { ", "} ",
+    "else { ", "for a in 1 2; do ", "done\n", "; ", "&& ", "| tee a ", "['a.py', '--seed', ", "\\'] ", "%X% ",
+    "set X=", "{x} ", "!", "训练", "\t",
+])  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(PIECES | st.text(max_size=4), max_size=20).map("".join))
 @example("x=(" * 50)
 @example("if (((($x)) { }")
@@ -169,7 +170,7 @@ def test_no_script_breaks_the_reader(script: str) -> None:
         assert str(error)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | TABLES.map(lambda d: yaml.safe_dump(d).encode()),
        st.sampled_from([".json", ".toml", ".yaml", ".txt", ".sh", "", ".safetensors"]))  # fmt: skip
 def test_no_file_breaks_the_import(

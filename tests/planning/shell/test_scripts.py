@@ -38,24 +38,24 @@ SCRIPTS: list[tuple[str, dict[str, Any]]] = [
     ("for lr in 1e-4 3e-4; do\n  python train_network.py --unet_lr $lr\ndone", {"unet_lr": [1e-4, 3e-4]}),
     ("foreach ($d in 4, 8) {\n  python train_network.py --network_dim $d\n}", {"network_dim": [4, 8]}),
     # Lists
-    ("args=(\n  --seed 1\n  # --vae x\n  --network_args \"a=1\" \"b=2\"\n)\nargs+=(--lowram)\n"
-     'python train_network.py "${args[@]}"', {"seed": 1, "network_args": ["a=1", "b=2"], "lowram": True}),
+    (("args=(\n  --seed 1\n  # --vae x\n  --network_args \"a=1\" \"b=2\"\n)\nargs+=(--lowram)\n"
+      'python train_network.py "${args[@]}"'), {"seed": 1, "network_args": ["a=1", "b=2"], "lowram": True}),
     ('$a = @(\n  "--seed=1",\n  "--lowram"\n)\n$a += "--xformers"\npython train_network.py @a',
      {"seed": 1, "lowram": True, "xformers": True}),
-    ("$e = [System.Collections.ArrayList]::new()\n$w = 'l.pt'\nif ($w) {\n  [void]$e.Add('--network_weights=' + $w)\n}\n"
-     "python train_network.py --seed 1 $e", {"seed": 1, "network_weights": "l.pt"}),
+    (("$e = [System.Collections.ArrayList]::new()\n$w = 'l.pt'\nif ($w) {\n [void]$e.Add('--network_weights=' + $w)\n}"
+      "\npython train_network.py --seed 1 $e"), {"seed": 1, "network_weights": "l.pt"}),
     ('OPTS="--seed 1 --lowram"\npython train_network.py $OPTS', {"seed": 1, "lowram": True}),
     # Branches
-    ("m=sdxl\nif [ $m == sd ]; then\n  f=train_network.py\nelif [ $m == sdxl ]; then\n  f=sdxl_train_network.py\nfi\n"
-     "python ./scripts/$f --seed 1", {"seed": 1}),
-    ("x=0\ny=''\ne=()\nif [[ $x -ne 0 ]]; then e+=(--vae a); else e+=(--vae b); fi\nif [[ $y ]]; then e+=(--lowram); fi\n"
-     "python train_network.py ${e[@]}", {"vae": "b"}),
-    ("$x = 0\nif ($x -eq 1) { $v = 'a' } elseif ($x -ne 0) { $v = 'b' } else { $v = 'c' }\n"
-     "python train_network.py --vae $v", {"vae": "c"}),
+    (("m=sdxl\nif [ $m == sd ]; then\n  f=train_network.py\nelif [ $m == sdxl ]; then\n  f=sdxl_train_network.py\nfi\n"
+      "python ./scripts/$f --seed 1"), {"seed": 1}),
+    (("x=0\ny=\ne=()\nif [[ $x -ne 0 ]]; then e+=(--vae a); else e+=(--vae b); fi\nif [[ $y ]]; then e+=(--lowram); fi"
+      "\npython train_network.py ${e[@]}"), {"vae": "b"}),
+    (("$x = 0\nif ($x -eq 1) { $v = 'a' } elseif ($x -ne 0) { $v = 'b' } else { $v = 'c' }\n"
+      "python train_network.py --vae $v"), {"vae": "c"}),
     ("$s = 1\n$f = if ($s) { 'sdxl_train_network.py' } else { 'train_network.py' }\npython $f --seed 1", {"seed": 1}),
     # What Python prints
-    ("subprocess.CalledProcessError: Command '['C:\\\\k\\\\python.exe', 'train_network.py', '--seed=1', '--resolu\n"
-     "tion=512,512', \"--caption_prefix=it's\"]' returned non-zero exit status 1.",
+    (("subprocess.CalledProcessError: Command '['C:\\\\k\\\\python.exe', 'train_network.py', '--seed=1', '--resolu\n"
+      "tion=512,512', \"--caption_prefix=it's\"]' returned non-zero exit status 1."),
      {"seed": 1, "resolution": "512,512", "caption_prefix": "it's"}),
     ("subprocess.run(['accelerate', 'launch', 'train_network.py', '--optimizer_args', 'a=1', 'b=2'])",
      {"optimizer_args": ["a=1", "b=2"]}),

@@ -24,9 +24,10 @@ PRECISIONS = {"bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "float16": "fp
               "float": "no"}  # fmt: skip
 TRAIN = {
     "batch_size": "train_batch_size", "lr": "learning_rate", "unet_lr": "unet_lr",
-    "gradient_checkpointing": "gradient_checkpointing", "noise_offset": "noise_offset", "max_grad_norm": "max_grad_norm",
-    "min_snr_gamma": "min_snr_gamma", "xformers": "xformers", "sdp": "sdpa", "cache_text_embeddings":
-    "cache_text_encoder_outputs", "min_denoising_steps": "min_timestep", "max_denoising_steps": "max_timestep",
+    "gradient_checkpointing": "gradient_checkpointing", "noise_offset": "noise_offset",
+    "max_grad_norm": "max_grad_norm", "min_snr_gamma": "min_snr_gamma", "xformers": "xformers", "sdp": "sdpa",
+    "cache_text_embeddings": "cache_text_encoder_outputs",
+    "min_denoising_steps": "min_timestep", "max_denoising_steps": "max_timestep",
 }  # fmt: skip
 DATASET = {
     "caption_ext": "caption_extension", "caption_dropout_rate": "caption_dropout_rate",
@@ -172,6 +173,11 @@ def _take_training(into: Collector, train: Mapping[str, Any]) -> None:
         into.take("train: text_encoder_lr", train["text_encoder_lr"], "text_encoder_lr")
     if (precision := PRECISIONS.get(str(train.get("dtype", "")))) is not None:
         into.take("train: dtype", precision, "mixed_precision")
+    _take_steps(into, train)
+
+
+def _take_steps(into: Collector, train: Mapping[str, Any]) -> None:
+    """How the weights are changed, and which noise levels are drawn."""
     if is_on(train.get("snr_gamma")) and not is_on(train.get("min_snr_gamma")):
         into.take("train: snr_gamma", train["snr_gamma"], "min_snr_gamma")
     said = str(train.get("optimizer", ""))

@@ -16,12 +16,15 @@ STRUCTURED = (".json", ".toml", ".yaml", ".yml")
 LOOKS_LIKE_YAML = re.compile(r"^(?:---\s*$|[A-Za-z_][\w-]*:(?:\s|$))", re.MULTILINE)
 
 
-class NotReadable(ValueError):
+class NotReadableError(ValueError):
     """The text is of none of the kinds that its ending allows."""
 
 
 def parsed(text: str, ending: str) -> Any:
-    """What it holds, else None: a script or command line. Raises NotReadable where the ending promises another kind."""
+    """What it holds, else None: a script or command line.
+
+    Raises NotReadableError where the ending promises another kind.
+    """
     order = [".json", ".toml", ".yaml"]
     first = ".yaml" if ending == ".yml" else ending
     if first in order:
@@ -39,7 +42,7 @@ def parsed(text: str, ending: str) -> Any:
         if isinstance(found, (Mapping, list)):
             return found
     if ending in STRUCTURED:
-        raise NotReadable(problem or f"{_title(first)}: it holds no names with values")
+        raise NotReadableError(problem or f"{_title(first)}: it holds no names with values")
     return None
 
 

@@ -44,11 +44,14 @@ class Imported:
 
     def changes(self) -> dict[str, Any]:
         """For `settings.update`: what is our default needn't be kept, so that it is None."""
-        others = FAMILIES[self.family].defaults
         return {
-            name: None if value == as_setting(ARGUMENTS[name], ARGUMENTS[name].default) and name not in others else value
-            for name, value in self.settings.items()
-        }  # fmt: skip
+            name: None if self._is_default(name, value) else value for name, value in self.settings.items()
+        }
+
+    def _is_default(self, name: str, value: Any) -> bool:
+        """A family's own default is another: there the table's must be kept."""
+        row = ARGUMENTS[name]
+        return value == as_setting(row, row.default) and name not in FAMILIES[self.family].defaults
 
 
 @dataclass

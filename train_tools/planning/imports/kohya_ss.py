@@ -54,7 +54,8 @@ MARKS = frozenset({
 OF_EMBEDDINGS = frozenset({"token_string", "init_word", "num_vectors_per_token"})
 OF_WHOLE_MODELS = frozenset({
     "finetune_lr", "train_text_encoder", "image_folder", "create_caption", "create_buckets", "dataset_repeats",
-    "stop_text_encoder_training_pct", "learning_rate_te", "block_lr", "flux_fused_backward_pass", "blockwise_fused_optimizers",
+    "stop_text_encoder_training_pct", "learning_rate_te", "block_lr", "flux_fused_backward_pass",
+    "blockwise_fused_optimizers",
 })  # fmt: skip
 FULL = 20  # keys; kohya_ss always saves all its fields, a person who shortens the file leaves few
 NO_ALPHA = "kohya_ss had no network_alpha yet, and its LoRAs were as if it were network_dim"

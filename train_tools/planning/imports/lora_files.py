@@ -84,12 +84,8 @@ def whose(metadata: Mapping[str, str], tensors: Collection[str]) -> str:
     if any(BASE.match(name) for name in names):
         return f"{SAYS_NOTHING}: it is a base model, not a LoRA"
     if any(re.search(r"\.lora_[AB]\.|\.lora\.(?:up|down)\.", name) for name in names):
-        return (
-            f"{SAYS_NOTHING}: diffusers or PEFT made it, which keep no settings in the file; what is known is its rank, "
-            f"{_rank(metadata)}"
-            if _rank(metadata)
-            else f"{SAYS_NOTHING}: diffusers or PEFT made it, which keep no settings in the file"
-        )
+        rank = f"; its rank is {found}" if (found := _rank(metadata)) else ""
+        return f"{SAYS_NOTHING}: diffusers or PEFT made it, which keep no settings in the file{rank}"
     if any(LORA.search(name) for name in names):
         return f"{SAYS_NOTHING}: it is a LoRA whose metadata was taken out"
     if names:

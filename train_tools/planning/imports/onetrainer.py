@@ -128,7 +128,7 @@ def _take_resolution(into: Collector, text: str) -> None:
 
 
 def _take_parts(into: Collector, data: Mapping[str, Any]) -> None:
-    """The UNet or transformer, the text encoders and the VAE; older files have `train_unet` and `unet_learning_rate`."""
+    """The UNet or transformer, the text encoders and the VAE; older files have `train_unet` and its like."""
     parts = {
         name: _part(data, name)
         for name in ("unet", "transformer", "prior", "text_encoder", "text_encoder_2", "vae")
@@ -144,7 +144,7 @@ def _take_parts(into: Collector, data: Mapping[str, Any]) -> None:
         into.take("text_encoder", False, "network_train_unet_only")
     if body.get("learning_rate") is not None:
         into.take("unet", body["learning_rate"], "unet_lr")
-    rates = [text.get("learning_rate") if on else 0 for text, on in zip(texts, trained)]
+    rates = [text.get("learning_rate") if on else 0 for text, on in zip(texts, trained, strict=True)]
     if any(trained) and (any(rate is not None and rate for rate in rates) or not all(trained)):
         fallback = data.get("learning_rate", DEFAULTS["learning_rate"])
         full = [fallback if rate is None else rate for rate in rates]
@@ -157,8 +157,12 @@ def _take_parts(into: Collector, data: Mapping[str, Any]) -> None:
     old = str(data.get("gradient_checkpointing", "")).upper()
     if on or old:
         into.take("gradient_checkpointing", any(map(is_on, on)) if on else old not in ("OFF", "FALSE"))
-    if into.family == "sd" and is_on(skip := data.get("text_encoder_layer_skip")) and str(skip).isdigit():
-        into.take("text_encoder_layer_skip", int(skip) + 1, "clip_skip")
+    if (
+        into.family == "sd"
+        and str(skip := data.get("text_encoder_layer_skip", 0)).isdecimal()
+        and is_on(skip)
+    ):
+        into.take("text_encoder_layer_skip", int(str(skip)) + 1, "clip_skip")
 
 
 def _part(data: Mapping[str, Any], name: str) -> dict[str, Any]:

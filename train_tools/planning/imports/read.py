@@ -39,9 +39,9 @@ PROGRAMS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Reader], ...] = (
     (is_anima_studio, from_anima_studio),
 )
 LOOKED_FOR = (
-    "nothing in it is a setting of a LoRA training: looked for were the names of sd-scripts (learning_rate, network_dim "
-    "…), as it, kohya_ss, SD-Trainer and LoRA_Easy_Training_Scripts write them, its dataset_config, and the settings "
-    "of OneTrainer, ai-toolkit and AnimaLoraStudio"
+    "nothing in it is a setting of a LoRA training: looked for were the names of sd-scripts (learning_rate, "
+    "network_dim …), as it, kohya_ss, SD-Trainer and LoRA_Easy_Training_Scripts write them, its dataset_config, and "
+    "the settings of OneTrainer, ai-toolkit and AnimaLoraStudio"
 )
 
 
@@ -63,7 +63,7 @@ def import_settings(file: Path, family: str = "") -> Imported:
     text = read_text(file)
     try:
         data = documents.parsed(text, ending)
-    except documents.NotReadable as error:
+    except documents.NotReadableError as error:
         raise UsageError(f"{file.name} can't be read as {error}; mend that place") from error
     if isinstance(data, list):
         raise UsageError(f"{file.name}: {foreign_list(data) or LOOKED_FOR}")

@@ -6,8 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from train_tools.planning.shell.words import Word
 
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return one.lower() == other.lower()
+
+
 COMPARED: Mapping[str, Callable[[str, str], bool]] = {
-    "==": lambda a, b: a == b, "=": lambda a, b: a == b, "-eq": lambda a, b: _same(a, b),
+    "==": lambda a, b: a == b, "=": lambda a, b: a == b, "-eq": _same,
     "-ceq": lambda a, b: a == b, "!=": lambda a, b: a != b, "-ne": lambda a, b: not _same(a, b),
     "-gt": lambda a, b: float(a) > float(b), "-lt": lambda a, b: float(a) < float(b),
     "-ge": lambda a, b: float(a) >= float(b), "-le": lambda a, b: float(a) <= float(b),
@@ -39,10 +47,3 @@ def holds(words: Sequence[Word], is_powershell: bool) -> bool | None:
 def _is_true(word: Word, is_powershell: bool) -> bool:
     """To bash every text is true that isn't empty; to PowerShell the number 0 and $false aren't."""
     return bool(word.text) and not (is_powershell and word.text.lower() in ("0", "0.0", "false"))
-
-
-def _same(one: str, other: str) -> bool:
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return one.lower() == other.lower()

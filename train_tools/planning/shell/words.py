@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Union
 
 from train_tools.errors import UsageError
 
@@ -14,6 +13,7 @@ VARIABLE = re.compile(
     r"|\$(?:Env:|env:)?(?P<plain>[A-Za-z_]\w*)|%(?P<cmd>[A-Za-z_]\w*)%"
 )
 PYTHON_VARIABLE = re.compile(r"\{(?P<python>[A-Za-z_]\w*)\}")  # a notebook's `!` line
+WHOLE_LIST = re.compile(r"([\"']?)(?:\$\{(\w+)\[[@*]\]\}|[$@](\w+))\1(?=\s|$)")
 OPERATOR = re.compile(r"&&|\|\||;(?=\s|$)|[|&](?=\s|$)|(?:\d|&)?>>?(?=\s|$|&\d)&?\d?")
 SEPARATOR = re.compile(r"&&|\|\||[;|&]")
 CONSTANTS = {"true": "true", "false": "false", "null": ""}  # PowerShell's $true
@@ -36,7 +36,7 @@ class Word:
         return self.source[:1] in ('"', "'")
 
 
-Value = Union[Word, Sequence[Word], None]  # one word, a list, or unknown
+Value = Word | Sequence[Word] | None  # one word, a list, or unknown
 
 
 class Splitter:
@@ -67,7 +67,7 @@ class Splitter:
 
     def _list_at(self, line: str, at: int) -> tuple[Sequence[Word], int] | None:
         """A word that is a known list and nothing else: "${extra[@]}", $extra, @extra."""
-        found = re.compile(r'(["\']?)(?:\$\{(\w+)\[[@*]\]\}|[$@](\w+))\1(?=\s|$)').match(line, at)
+        found = WHOLE_LIST.match(line, at)
         if not found:
             return None
         value = self._variables.get(found[2] or found[3])
@@ -108,8 +108,9 @@ class Splitter:
         value = self._variables.get(name)
         if isinstance(value, Word) and not value.unknown:
             return value.text, "", found.end()
-        text = CONSTANTS.get(name.lower(), default)
-        return (found[0], found[0], found.end()) if text is None else (text, "", found.end())
+        if (name := name.lower()) in CONSTANTS:
+            return CONSTANTS[name], "", found.end()
+        return (found[0], found[0], found.end()) if default is None else (default, "", found.end())
 
 
 def _ends(line: str, at: int) -> bool:
