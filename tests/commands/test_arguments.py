@@ -83,9 +83,13 @@ def test_import_keeps_settings_of_a_version(tmp_path: Path, capsys: pytest.Captu
     assert saved["network_dim"] == 8
     assert "caption_extension" not in saved  # our default again
     assert saved["vae"] == "old.pt"
-    assert saved["min_snr_gamma"] == "none"  # sd-scripts' default, which the file relied on
+    assert "min_snr_gamma" not in saved  # the file is an excerpt: nothing is assumed, and that is said
+    assert "min_snr_gamma" in [open_one["key"] for open_one in kept["not_said"]]
     assert cli.main(["arguments", "import", str(file), "p", "v1", "--root", str(tmp_path)]) == 0
-    assert "left out: unknown" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "left out: unknown" in said
+    assert "not said: learning_rate: nothing is said of it" in said
+    assert "sd-scripts config file, for Stable Diffusion 1 and 2 (a guess" in said
     assert cli.main(["arguments", "import", str(file), "p", "--root", str(tmp_path)]) == 2
     assert "PROJECT VERSION" in capsys.readouterr().err
 

@@ -160,6 +160,8 @@ def _say_imported(imported: Imported, out: Output) -> None:
     for left in imported.left_out:
         value = "" if left.value is None else f" = {left.value}"
         out.say(f"left out: {left.key}{value}: {left.reason}")
+    for open_one in imported.not_said:
+        out.say(f"not said: {open_one.key}: {open_one.reason}")
 
 
 def _pasted_text(arguments: argparse.Namespace) -> str:

@@ -22,7 +22,8 @@ def as_json(tmp_path: Path, data: Any) -> Imported:
 
 
 def reasons(imported: Imported) -> dict[str, str]:
-    return {left.key: left.reason for left in imported.left_out}
+    """Of what isn't taken, and of what the file doesn't say."""
+    return {left.key: left.reason for left in (*imported.left_out, *imported.not_said)}
 
 
 def can_be_planned(imported: Imported) -> bool:

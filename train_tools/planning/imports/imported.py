@@ -18,7 +18,7 @@ CAPTIONS = "a version's captions are always .txt, whatever they were called ther
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something in the source that has no setting here, or something that it doesn't say."""
+    """Something in the source that has no setting here, or that it doesn't say."""
 
     key: str
     value: Any
@@ -29,8 +29,9 @@ class LeftOut:
 class Imported:
     """`settings` are as version.toml takes them; `mapped` tells from which key each came.
 
-    `assumed` are defaults of `program` that the source relies on; they are among the settings. `is_guess`: nothing in
-    the source says which kind of base model it is for.
+    `assumed` are defaults of `program` that the source relies on; they are among the settings. `not_said` is what the
+    source leaves open and what isn't assumed either, though it changes the training. `is_guess`: nothing in the source
+    says which kind of base model it is for.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Imported:
     mapped: Mapping[str, str]
     assumed: Mapping[str, Any]
     left_out: tuple[LeftOut, ...]
+    not_said: tuple[LeftOut, ...] = ()
     program: str = "sd-scripts"
     is_guess: bool = False
 
@@ -65,6 +67,7 @@ class Collector:
     settings: dict[str, Any] = field(default_factory=dict)
     mapped: dict[str, str] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
+    not_said: list[LeftOut] = field(default_factory=list)
     assumed: dict[str, Any] = field(default_factory=dict)
 
     def take(self, key: str, value: Any, name: str = "") -> None:
@@ -159,7 +162,7 @@ class Collector:
                 self.settings[name] = as_setting(row, of_sd_scripts(row))
                 self.assumed[name] = self.settings[name]
             elif name in SAID and self.mapped and not self._is_left(name):
-                self.leave(name, None, not_taken(row, FAMILIES[self.family]))
+                self.not_said.append(LeftOut(name, None, not_taken(row, FAMILIES[self.family])))
 
     def _is_left(self, name: str) -> bool:
         """Whether a reason is given already why it isn't taken."""
@@ -179,8 +182,8 @@ class Collector:
     def result(self) -> Imported:
         ordered = {name: self.settings[name] for name in ARGUMENTS if name in self.settings}
         return Imported(
-            self.source, self.family, ordered, self.mapped, self.assumed, tuple(self.left_out), self.program,
-            self.is_guess,
+            self.source, self.family, ordered, self.mapped, self.assumed, tuple(self.left_out),
+            tuple(self.not_said), self.program, self.is_guess,
         )  # fmt: skip
 
 

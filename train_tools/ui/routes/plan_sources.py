@@ -196,7 +196,7 @@ def _imported(found: Imported) -> dict[str, Any]:
         "is_guess": found.is_guess,
         "left_out": [
             {"key": left.key, "value": "" if left.value is None else str(left.value), "reason": left.reason}
-            for left in found.left_out
+            for left in (*found.left_out, *found.not_said)
         ],
     }
 
