@@ -64,11 +64,10 @@ def _best(calls: Sequence[Call]) -> Call | None:
     return ranked[0] if ranked else None
 
 
-def _call(words: Sequence[str]) -> Call | None:
+def _call(words: Sequence[Word]) -> Call | None:
     for place, word in enumerate(words):
-        if is_trainer(script_name(word)):
-            before, after = words[:place], words[place + 1 :]
-            return Call(script_name(word), tuple(map(Word, before)), tuple(map(Word, after)), True)
+        if is_trainer(name := script_name(word.text)):
+            return Call(name, tuple(words[:place]), tuple(words[place + 1 :]), True)
     return None
 
 

@@ -84,11 +84,22 @@ def test_for_flux_and_what_isnt_switched_on(tmp_path: Path) -> None:
     imported = text(tmp_path, "flux.toml", flux)
     assert (imported.family, imported.settings["network_module"]) == ("flux", "networks.lora_flux")
     assert imported.settings["network_args"] == ["split_qkv=True"]
-    # Its file is complete: no table of buckets means no buckets.
-    assert imported.assumed == {"min_snr_gamma": "none", "enable_bucket": False}
+    # Its file is complete: no table of buckets means no buckets, and what is better for FLUX.1 wasn't set either.
+    assert imported.assumed == {
+        "enable_bucket": False, "timestep_sampling": "sigma", "discrete_flow_shift": 3.0,
+        "model_prediction_type": "sigma_scaled", "network_train_unet_only": False, "cache_text_encoder_outputs": False,
+    }  # fmt: skip
     assert "own package" in reasons(imported)["lr_scheduler_type"]
     with pytest.raises(UsageError, match="for textual_inversion"):
         text(tmp_path, "ti.toml", SDXL.replace('train_mode = "lora"', 'train_mode = "textual_inversion"'))
+
+
+def test_its_forks_have_tables_for_other_families(tmp_path: Path) -> None:
+    anima = SDXL.replace("sdxl = true\n", "").replace('algo = "lokr"\n', "").replace("factor = 8\n", "")
+    anima += '[anima_args.args]\nqwen3 = "/q"\ntimestep_sampling = "sigmoid"\n'
+    imported = text(tmp_path, "anima.toml", anima)
+    assert (imported.family, imported.settings["network_module"]) == ("anima", "networks.lora_anima")
+    assert imported.settings["qwen3"] == "/q"
 
 
 def test_the_json_of_its_first_versions(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_what_sd_scripts_doesnt_write_is_told_by_the_tensors_and_the_prediction(
     # Our default for FLUX.1 leaves the text encoder as it is: that it was trained must be kept.
     assert from_lora(flux, ["lora_unet_double_blocks_0.alpha", "lora_te1_x.alpha"]).changes() == {
         "network_module": "networks.lora_flux", "network_train_unet_only": False,
-        "network_train_text_encoder_only": None,
+        "network_train_text_encoder_only": None, "cache_text_encoder_outputs": False,
     }  # fmt: skip
 
 

@@ -83,6 +83,11 @@ def test_no_file_and_a_lora_that_says_nothing(tmp_path: Path) -> None:
         ("a.json", "network_dim = 12\nseed = 3\n"),
         ("a.txt", "--network_dim 12 --seed=3"),
         ("notes.md", "train_network.py --network_dim 12\n--seed=3\n"),
+        (
+            "guide.md",
+            "It's\n```bash\npip install x\n```\nthen\n```\ntrain_network.py --network_dim 12\n --seed 3\n```\n",
+        ),
+        ("guide.txt", "Use\n```toml\nnetwork_dim = 12\nseed = 3\n```\nwith it.\n"),
     ],
 )
 def test_the_content_tells_what_it_is_and_not_the_ending(tmp_path: Path, name: str, content: str) -> None:

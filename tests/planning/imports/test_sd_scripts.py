@@ -84,6 +84,24 @@ def test_a_whole_command_line_relies_on_sd_scripts_defaults(tmp_path: Path) -> N
     assert "learning_rate" not in rates.settings  # it would have no effect
 
 
+def test_a_whole_command_line_for_flux_relies_on_other_defaults_than_ours(tmp_path: Path) -> None:
+    call = (
+        "accelerate launch flux_train_network.py --pretrained_model_name_or_path f --clip_l c --t5xxl t --ae a "
+        "--dataset_config d.toml --network_module networks.lora_flux --learning_rate 1e-4 --network_dim 4"
+    )
+    imported = text(tmp_path, "flux.sh", call)
+    expected = {"timestep_sampling": "sigma", "guidance_scale": 3.5, "model_prediction_type": "sigma_scaled",
+                "network_train_unet_only": False, "cache_text_encoder_outputs": False}  # fmt: skip
+    assert some_of(imported, expected) == expected
+    assert set(expected) <= set(imported.assumed)
+    # Which buckets there are, the other file says; and it isn't this version's dataset.
+    assert "enable_bucket" not in imported.settings
+    assert "import that file" in reasons(imported)["--dataset_config"]
+    excerpt = text(tmp_path, "part.sh", "flux_train_network.py --learning_rate 1e-4")
+    assert excerpt.assumed == {}
+    assert "default, shift; sd-scripts' is sigma" in reasons(excerpt)["timestep_sampling"]
+
+
 def test_of_an_excerpt_nothing_is_assumed(tmp_path: Path) -> None:
     imported = text(tmp_path, "guide.txt", "train_network.py --network_dim 8 --network_alpha 4")
     assert imported.settings == {"network_dim": 8, "network_alpha": 4.0}

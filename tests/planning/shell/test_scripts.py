@@ -59,6 +59,9 @@ SCRIPTS: list[tuple[str, dict[str, Any]]] = [
      {"seed": 1, "resolution": "512,512", "caption_prefix": "it's"}),
     ("subprocess.run(['accelerate', 'launch', 'train_network.py', '--optimizer_args', 'a=1', 'b=2'])",
      {"optimizer_args": ["a=1", "b=2"]}),
+    ("cmd = [\n  sys.executable, '-m', 'accelerate',\n  'train_network.py',\n  '--seed', '1', '--lowram',\n]",
+     {"seed": 1, "lowram": True}),
+    ("cat > a.toml <<EOF\nnetwork_dim = 32\nEOF\npython train_network.py --seed 1", {"seed": 1}),
     # Several calls: the first
     ("python tag.py --seed 9\npython train_network.py --seed 1\npython train_network.py --seed 2", {"seed": 1}),
 ]  # fmt: skip
@@ -85,6 +88,13 @@ def test_what_the_text_doesnt_say_is_left_open() -> None:
     assert "the script fills it" in pasted.left_out["$e"]
     either = "if [ -f x ]; then lr=1e-3; else lr=1e-4; fi\npython train_network.py --unet_lr $lr --seed 1"
     assert "takes $lr" in parse_what_is_right(either).left_out["--unet_lr"]
+
+
+def test_what_python_computes_is_left_open() -> None:
+    pasted = parse_what_is_right("run(['train_network.py', '--seed', '1', f'--unet_lr={lr}', '--vae', vae])")
+    assert pasted.values == {"seed": 1}
+    assert "takes lr" in pasted.left_out["--unet_lr"]
+    assert "takes vae" in pasted.left_out["--vae"]
 
 
 def test_the_launcher_says_the_precision_where_the_trainer_isnt_told() -> None:

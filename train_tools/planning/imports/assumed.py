@@ -22,11 +22,13 @@ NEVER: frozenset[str] = frozenset({
     "optimizer_type",  # sd-scripts' empty value is AdamW
     "network_module",  # has no default there
     "save_every_n_epochs", "save_precision",  # about the files, not the training
+    "no_half_vae",  # the same in result, but for the VAEs that then give nothing
 })  # fmt: skip
 # What is said where it isn't taken over: it changes the training.
 SAID = frozenset({
     "learning_rate", "lr_scheduler", "network_dim", "network_alpha", "min_snr_gamma", "enable_bucket",
-    "max_train_epochs", "resolution", "mixed_precision",
+    "max_train_epochs", "resolution", "mixed_precision", "timestep_sampling", "discrete_flow_shift", "guidance_scale",
+    "model_prediction_type", "network_train_unet_only",
 })  # fmt: skip
 MEANT: Mapping[str, Any] = {"network_dim": 4}  # the rank of networks.lora where none is given
 DATA = ("train_data_dir", "dataset_config", "in_json", "dataset_class", "datasets")
@@ -41,14 +43,26 @@ def is_whole(keys: Mapping[str, Any]) -> bool:
     )
 
 
-def of_sd_scripts(row: Argument) -> Any:
-    return MEANT.get(row.name, row.sd_default)
+def ours(row: Argument, family: Family) -> Any:
+    """The default of a version of ours on a base model of that family."""
+    own = row.sd_default_in(family.name) if row.default == row.sd_default else row.default
+    return family.defaults.get(row.name, own)
+
+
+def of_sd_scripts(row: Argument, family: Family) -> Any:
+    return MEANT.get(row.name, row.sd_default_in(family.name))
+
+
+def differs(row: Argument, family: Family) -> bool:
+    return row.is_known_in(family.name) and ours(row, family) != row.sd_default_in(family.name)
 
 
 def counts(name: str, settings: Mapping[str, Any]) -> bool:
     """Whether the argument has any effect beside the others that are given."""
     if name in ("network_dim", "network_alpha"):
         return not settings.get("dim_from_weights")  # network_weights says it
+    if name == "max_bucket_reso":
+        return settings.get("enable_bucket") is not False
     if name != "learning_rate":
         return True
     has_unet = "unet_lr" in settings or settings.get("network_train_text_encoder_only") is True
@@ -57,12 +71,12 @@ def counts(name: str, settings: Mapping[str, Any]) -> bool:
 
 
 def not_taken(row: Argument, family: Family) -> str:
-    ours = family.defaults.get(row.name, row.default)
+    kept = _text(ours(row, family))
     if row.name == "max_train_epochs":
-        return f"nothing is said of it; what the version has set stays, or our default, {ours}"
+        return f"nothing is said of it; what the version has set stays, or our default, {kept}"
     return (
-        f"nothing is said of it; what the version has set stays, or our default, {_text(ours)}; "
-        f"sd-scripts' is {_text(of_sd_scripts(row))}"
+        f"nothing is said of it; what the version has set stays, or our default, {kept}; "
+        f"sd-scripts' is {_text(of_sd_scripts(row, family))}"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.families import FAMILIES
 from train_tools.errors import UsageError
 from train_tools.planning.imports.dataset_config import take_datasets, take_subset
 from train_tools.planning.imports.imported import Collector, Imported, is_on
@@ -66,9 +67,7 @@ def from_easy_training(data: Mapping[str, Any]) -> Imported:
         raise UsageError(f"{SOURCE} for {said}; only its LoRA trainings are read here")
     tables = {name: table for name, table in data.items() if isinstance(table, Mapping)}
     args = _merged(tables, "args")
-    has_flux = "flux_args" in tables or "guidance_scale" in args
-    family = "flux" if has_flux else "sdxl" if is_on(args.get("sdxl")) else "sd"
-    into = Collector(SOURCE, family)
+    into = Collector(SOURCE, _family(tables, args))
     _take_arguments(into, args)
     take_subset(into, _merged(tables, "dataset_args"))
     if isinstance(data.get("subsets"), list):
@@ -92,6 +91,16 @@ def from_old_easy_training(data: Mapping[str, Any]) -> Imported:
     _take_arguments(into, args)
     into.assume_defaults("pretrained_model_name_or_path" in args and "train_data_dir" in args)
     return into.result()
+
+
+def _family(tables: Mapping[str, Any], args: Mapping[str, Any]) -> str:
+    """By the table that it keeps for a family, which its forks have more of."""
+    for name in FAMILIES:
+        if _merged({name: tables.get(f"{name}_args", {})}, "args"):
+            return name
+    if "guidance_scale" in args:
+        return "flux"
+    return "sdxl" if is_on(args.get("sdxl")) else "sd"
 
 
 def _merged(tables: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
@@ -137,7 +146,7 @@ def _take_network(into: Collector, args: Mapping[str, Any]) -> None:
     given = args.get("network_args")
     further = given if isinstance(given, Mapping) else {}
     if "network_module" not in into.settings:
-        module = "networks.lora_flux" if into.family == "flux" else "networks.lora"
+        module = FAMILIES[into.family].network_modules[0]
         if "algo" in further:
             module = "lycoris.kohya"
         elif "unit" in further:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from train_tools.arguments.families import FAMILIES
 from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.errors import UsageError
-from train_tools.planning.imports.assumed import NEVER, SAID, counts, is_whole, not_taken, of_sd_scripts
+from train_tools.planning.imports.assumed import (
+    NEVER,
+    SAID,
+    counts,
+    differs,
+    is_whole,
+    not_taken,
+    of_sd_scripts,
+)
 from train_tools.planning.imports.words import WORD_LISTS, right_words
 from train_tools.planning.pasted import as_setting, modern, parse_what_is_right, typed_value
 
+# Of other pictures than the version's own, which it would be trained on instead.
+OTHER_IMAGES = {
+    "dataset_config": "Train Tools trains on the version's own dataset; import that file for its settings",
+    "in_json": "Train Tools trains on the version's own dataset",
+    "dataset_class": "Train Tools trains on the version's own dataset",
+    "conditioning_data_dir": "masks are the version's own, beside its images",
+}
 CAPTIONS = "a version's captions are always .txt, whatever they were called there"
 
 
@@ -108,6 +123,9 @@ class Collector:
         return right
 
     def _keep(self, key: str, name: str, typed: Any) -> None:
+        if name in OTHER_IMAGES:
+            self.leave(key, typed, OTHER_IMAGES[name])
+            return
         if name == "caption_extension" and (ending := f".{str(typed).strip().lstrip('.')}") != ".txt":
             self.leave(key, ending, CAPTIONS)
             return
@@ -151,18 +169,21 @@ class Collector:
         elif is_on(steps):
             self.leave("max_train_steps", steps, "runs are counted in epochs here; set max_train_epochs")
 
-    def assume_defaults(self, is_complete: bool) -> None:
-        """What the source doesn't say is sd-scripts' default where it `is_complete`; else ours stays, which is said."""
+    def assume_defaults(self, is_complete: bool, elsewhere: Collection[str] = ()) -> None:
+        """What the source doesn't say is sd-scripts' default where it `is_complete`; else ours stays, which is said.
+
+        `elsewhere`: what another file says that belongs to it.
+        """
+        family = FAMILIES[self.family]
         for name, row in KNOWN.items():
-            if name not in ARGUMENTS or name in self.settings or row.default == row.sd_default:
+            is_open = name in ARGUMENTS and name not in self.settings and differs(row, family)
+            if not is_open or not counts(name, self.settings):
                 continue
-            if not counts(name, self.settings):
-                continue
-            if is_complete and name not in NEVER:
-                self.settings[name] = as_setting(row, of_sd_scripts(row))
+            if is_complete and name not in NEVER and name not in elsewhere:
+                self.settings[name] = as_setting(row, of_sd_scripts(row, family))
                 self.assumed[name] = self.settings[name]
             elif name in SAID and self.mapped and not self._is_left(name):
-                self.not_said.append(LeftOut(name, None, not_taken(row, FAMILIES[self.family])))
+                self.not_said.append(LeftOut(name, None, not_taken(row, family)))
 
     def _is_left(self, name: str) -> bool:
         """Whether a reason is given already why it isn't taken."""
@@ -180,6 +201,12 @@ class Collector:
         return is_whole(keys)
 
     def result(self) -> Imported:
+        texts = "cache_text_encoder_outputs"
+        is_trained = self.settings.get("network_train_unet_only") is False
+        if is_trained and FAMILIES[self.family].defaults.get(texts) and texts not in self.settings:
+            # Our default there, which goes with a text encoder that stays as it is.
+            self.settings[texts] = False
+            self.mapped[texts] = self.mapped.get("network_train_unet_only", "")
         ordered = {name: self.settings[name] for name in ARGUMENTS if name in self.settings}
         return Imported(
             self.source, self.family, ordered, self.mapped, self.assumed, tuple(self.left_out),

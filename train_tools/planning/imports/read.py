@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from train_tools.planning.imports.sd_scripts import from_command_line, from_conf
 from train_tools.planning.imports.sd_trainer import from_sd_trainer, is_sd_trainer
 from train_tools.planning.text_files import read_text
 
+FENCED = re.compile(r"^[ \t]*```[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 Reader = Callable[[Mapping[str, Any]], Imported]
 # The first whose marks are there; what none knows is read by sd-scripts' own names.
 PROGRAMS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Reader], ...] = (
@@ -67,10 +69,28 @@ def import_settings(file: Path, family: str = "") -> Imported:
         raise UsageError(f"{file.name} can't be read as {error}; mend that place") from error
     if isinstance(data, list):
         raise UsageError(f"{file.name}: {foreign_list(data) or LOOKED_FOR}")
-    imported = from_command_line(text, known) if data is None else from_data(data, known)
+    imported = _from_text(text, known) if data is None else from_data(data, known)
     if not imported.mapped:
         raise UsageError(f"{file.name}: {_why_nothing(imported)}")
     return imported
+
+
+def _from_text(text: str, family: str) -> Imported:
+    """A command line or script; of a guide the first block of code that holds any settings."""
+    refused: UsageError | None = None
+    for block in FENCED.findall(text):
+        try:
+            data = documents.parsed(block, "")
+            found = from_data(data, family) if isinstance(data, Mapping) else from_command_line(block, family)
+        except UsageError as error:
+            refused = refused or error
+            continue
+        if found.mapped:
+            return found
+    try:
+        return from_command_line(text, family)
+    except UsageError as error:
+        raise refused or error from error
 
 
 def from_data(data: Mapping[str, Any], family: str = "") -> Imported:
@@ -84,8 +104,8 @@ def from_data(data: Mapping[str, Any], family: str = "") -> Imported:
 
 
 def _why_nothing(imported: Imported) -> str:
-    """A command line that leaves all to a file says which; else what was looked for."""
+    """A command line that leaves all to a file or a variable says to which; else what was looked for."""
     for left in imported.left_out:
-        if left.key == "config_file":
-            return left.reason
+        if left.key == "config_file" or left.key.startswith("$"):
+            return f"{left.key}: {left.reason}"
     return LOOKED_FOR

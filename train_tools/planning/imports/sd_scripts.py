@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from train_tools.arguments.config_file import flattened
@@ -48,7 +48,8 @@ def from_config(data: Mapping[str, Any], family: str = "") -> Imported:
     if has_datasets:
         take_datasets(into, data)
     if has_training or not has_datasets:
-        into.assume_defaults(into.is_whole({**flat, **({"datasets": True} if has_datasets else {})}))
+        keys = {**flat, **({"datasets": True} if has_datasets else {})}
+        into.assume_defaults(into.is_whole(keys), _in_dataset_config(flat))
     return into.result()
 
 
@@ -67,8 +68,13 @@ def from_command_line(text: str, family: str = "") -> Imported:
         into.leave(name, None, reason)
     if pasted.script:
         given = {name.removeprefix("--"): True for name in (*pasted.values, *pasted.left_out)}
-        into.assume_defaults(into.is_whole(given))
+        into.assume_defaults(into.is_whole(given), _in_dataset_config(given))
     return into.result()
+
+
+def _in_dataset_config(arguments: Mapping[str, Any]) -> Collection[str]:
+    """What that other file says, if there is one."""
+    return ("enable_bucket", "max_bucket_reso") if arguments.get("dataset_config") else ()
 
 
 def _family(told: str, arguments: Mapping[str, Any]) -> tuple[str, str, bool]:

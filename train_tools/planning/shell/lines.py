@@ -11,6 +11,8 @@ REMARK = re.compile(r"(?:#|::|@?rem(?:\s|$)|//\s)", re.IGNORECASE)
 ARGUMENT = re.compile(r"(?:--|[—–‒―−－]{1,2})[A-Za-z]")
 # `args=(` and `$args = @(`: a list over several lines.
 OPEN_LIST = re.compile(r"\+?=\s*@?\([^)]*$")
+# `cat > config.toml <<EOF`: up to that word stands a file, not a command.
+HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
 QUOTES = "\"'"
 MOST_LINES_OF_A_QUOTE = 40
 # What pages and word processors put into text.
@@ -28,9 +30,12 @@ def logical_lines(text: str) -> Iterator[str]:
     while at < len(physical):
         piece, at = _whole(physical, at)
         stripped = piece.strip()
+        if found := HEREDOC.search(stripped):
+            at = next((end + 1 for end in range(at, len(physical)) if physical[end].strip() == found[1]), at)
+            piece = stripped[: found.start()]
         if not stripped or REMARK.match(stripped):
             continue  # neither ends what is continued
-        piece = without_comment(stripped)
+        piece = without_comment(piece.strip())
         continues = CONTINUED.search(piece)
         piece = CONTINUED.sub("", piece) if continues else piece
         if is_open or (line and ARGUMENT.match(piece)):
