@@ -64,6 +64,13 @@ def test_parse_shows_what_text_means_and_overrides(
     assert run(capsys, "arguments", "parse", str(script))["family"] == "flux"
     monkeypatch.setattr("sys.stdin", io.StringIO("--noise_offset=0"))
     assert run(capsys, "arguments", "parse", "-")["values"] == {"noise_offset": 0.0}
+    some = run(capsys, "arguments", "parse", "--arguments=--seed 4 --no_such 1 --learning_rate fast")
+    assert some["values"] == {"seed": 4}
+    assert list(some["left_out"]) == ["--no_such", "--learning_rate"]
+    windows = tmp_path / "train.ps1"
+    for encoding in ("gbk", "utf-16"):
+        windows.write_bytes("# 训练\r\naccelerate launch train_network.py --seed=5\r\n".encode(encoding))
+        assert run(capsys, "arguments", "parse", str(windows))["values"] == {"seed": 5}
     assert cli.main(["arguments", "parse", "--arguments=--no_such 1"]) == 2
     assert cli.main(["arguments", "parse", str(tmp_path / "nothing")]) == 2
     assert cli.main(["arguments", "parse"]) == 2

@@ -38,6 +38,7 @@ from train_tools.planning.pasted import as_setting, parse_pasted
         ("--use_8bit_adam", {"optimizer_type": "AdamW8bit"}),
         ("--caption_extention .txt", {"caption_extension": ".txt"}),
         ("--network-dim 8", {"network_dim": 8}),
+        ("--seed = 3 --network_dim= 8", {"seed": 3, "network_dim": 8}),
         ("—network_dim 8 ––seed=1", {"network_dim": 8, "seed": 1}),
         ("--vae none --reg_data_dir=\"\"", {"vae": None, "reg_data_dir": None}),
         ("--vae 'a, b.pt'", {"vae": "a, b.pt"}),

@@ -19,7 +19,7 @@ from train_tools.errors import UsageError
 from train_tools.planning import page
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.read import import_settings
-from train_tools.planning.pasted import parse_pasted
+from train_tools.planning.pasted import parse_what_is_right
 from train_tools.planning.text_files import read_text
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
@@ -105,7 +105,7 @@ def show(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def parse(arguments: argparse.Namespace, out: Output) -> int:
-    pasted = parse_pasted(_pasted_text(arguments))
+    pasted = parse_what_is_right(_pasted_text(arguments))
     family = _family(arguments.family, pasted.script)
     given: dict[str, Any] = {}
     if arguments.place:

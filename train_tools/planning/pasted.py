@@ -170,8 +170,10 @@ def _groups(words: Sequence[Word], left_out: dict[str, str]) -> Iterator[tuple[s
             values = [] if found[2] is None else [Word(found[2], word.unknown)]
         elif word.text == word.unknown and (not name or _is_full(name, values)):
             left_out[word.unknown] = "the script fills it as it runs; add what it holds"
+        elif name and word.text == "=" and not values:
+            continue  # `--seed = 1`
         elif name:
-            values.append(word)
+            values = [word] if values == [Word("")] else [*values, word]  # `--seed= 1`
         else:
             raise UsageError(f"arguments begin with --, as in --learning_rate=1e-4; what is {word.text!r}?")
     if name:

@@ -21,6 +21,8 @@ SCRIPTS: list[tuple[str, dict[str, Any]]] = [
     ("conda activate k\ncall venv\\Scripts\\activate.bat\npython train_network.py --seed 1\npause", {"seed": 1}),
     ('bash -c "accelerate launch train_network.py --seed 1 --lowram"', {"seed": 1, "lowram": True}),
     ("10:11:12 INFO  Executing command: /v/accelerate launch /k/train_network.py --seed 1", {"seed": 1}),
+    ('10:11 INFO  accelerate launch "./train_network.py"   gui.py:1085\n      --seed=1 --lowram        gui.py:1086',
+     {"seed": 1, "lowram": True}),
     ("(venv) PS C:\\kohya> accelerate launch .\\train_network.py --seed 1", {"seed": 1}),
     # Continued lines
     ("python train_network.py \\\n  --seed 1 \\\n  # --network_dim 4 \\\n  --lowram \\\n", {"seed": 1, "lowram": True}),

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 CONTINUED = re.compile(r"[ \t]*(?:(?<![\\`^])[\\`^])$")
 REMARK = re.compile(r"(?:#|::|@?rem(?:\s|$)|//\s)", re.IGNORECASE)
 ARGUMENT = re.compile(r"(?:--|[—–‒―−－]{1,2})[A-Za-z]")
+# What a console's log puts behind a line: where in the program it was said.
+SAID_AT = re.compile(r"\s{2,}\w+\.py:\d+$")
 # `args=(` and `$args = @(`: a list over several lines.
 OPEN_LIST = re.compile(r"\+?=\s*@?\([^)]*$")
 # `cat > config.toml <<EOF`: up to that word stands a file, not a command.
@@ -35,7 +37,7 @@ def logical_lines(text: str) -> Iterator[str]:
             piece = stripped[: found.start()]
         if not stripped or REMARK.match(stripped):
             continue  # neither ends what is continued
-        piece = without_comment(piece.strip())
+        piece = without_comment(SAID_AT.sub("", piece.strip()))
         continues = CONTINUED.search(piece)
         piece = CONTINUED.sub("", piece) if continues else piece
         if is_open or (line and ARGUMENT.match(piece)):

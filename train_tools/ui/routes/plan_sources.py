@@ -19,7 +19,7 @@ from train_tools.planning.catalogue import training_entries
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.lora_metadata import from_lora
 from train_tools.planning.imports.read import import_settings
-from train_tools.planning.pasted import parse_pasted
+from train_tools.planning.pasted import parse_what_is_right
 from train_tools.planning.presets import Preset, all_presets, delete, save
 from train_tools.small_models import base_model_file
 from train_tools.ui import training_settings
@@ -138,7 +138,7 @@ def _model(title: str, file: Path) -> dict[str, Any]:
 
 def pasted(call: Call) -> dict[str, Any]:
     """Arguments as they stand in guides; what they override, and what they leave out."""
-    found = parse_pasted(str(call.field("text")))
+    found = parse_what_is_right(str(call.field("text")))
     family = family_of_script(found.script) or FAMILIES["sd"]
     given = training_settings.read(call.version).values
     problems = check(found.values, family, is_whole=False)
