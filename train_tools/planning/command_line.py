@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from train_tools.errors import UsageError
 from train_tools.planning.shell.lines import logical_lines
 from train_tools.planning.shell.printed import printed_words
 from train_tools.planning.shell.script import Call, Script, script_name
@@ -20,6 +21,9 @@ __all__ = ["CommandLine", "Word", "read_command_line"]
 
 # A backslash that belongs to a path of Windows; else it is bash's escape.
 WINDOWS_PATH = re.compile(r"""(?:^|[\s"'=])(?:[A-Za-z]:\\|\.{1,2}\\|\\\\)""", re.MULTILINE)
+
+
+LONGEST = 300_000  # characters; longer texts are no scripts
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ def read_command_line(text: str) -> CommandLine:
     """The words of the call of a LoRA trainer, else of another trainer; without one, all words of the text but for
     assignments.
 
-    Raises UsageError for a quote that is never closed.
+    Raises UsageError for a quote that is never closed, and for a text that is no script.
     """
+    if len(text) > LONGEST:
+        raise UsageError(f"the text has {len(text)} characters; a script has {LONGEST} at most")
     calls = [_call(words) for words in printed_words(text)]
     script = Script(escapes=not WINDOWS_PATH.search(text))
     if not any(call and call.script in LORA_SCRIPTS for call in calls):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from execution.fake_engine import write_safetensors
-from planning.imports.files import can_be_planned, reasons, some_of
+from planning.imports.files import as_json, can_be_planned, reasons, some_of
 
 from train_tools.errors import UsageError
 from train_tools.planning.imports.imported import Imported
@@ -136,6 +136,14 @@ def test_loras_that_cant_be_trained_again_here(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         from_lora(metadata, tensors)
+
+
+def test_metadata_that_a_program_shows_as_json(tmp_path: Path) -> None:
+    shown = {"ss_network_module": "networks.lora", "ss_network_dim": 8, "ss_network_args": {"conv_dim": "4"}}
+    for data in (shown, {"__metadata__": shown}, {"metadata": shown}):
+        imported = as_json(tmp_path, data)
+        expected = {"network_dim": 8, "network_args": ["conv_dim=4"]}
+        assert (imported.source, some_of(imported, expected)) == ("LoRA metadata", expected)
 
 
 def test_a_lora_of_onetrainer_that_holds_its_configuration() -> None:

@@ -187,6 +187,22 @@ def test_a_dataset_config(tmp_path: Path) -> None:
     assert can_be_planned(imported)
 
 
+def test_a_config_file_beside_a_dataset_config(tmp_path: Path) -> None:
+    config = '[a]\npretrained_model_name_or_path = "/m"\nnetwork_module = "networks.lora"\n[b]\nlearning_rate = 1e-4\n'
+    imported = text(tmp_path, "training_config.toml", config)
+    assert imported.assumed == {
+        "lr_scheduler": "constant", "network_dim": 4, "network_alpha": 1.0, "min_snr_gamma": "none",
+    }  # fmt: skip
+    assert "sd-scripts' is false" in reasons(imported)["enable_bucket"]
+
+
+def test_our_own_settings_of_a_version(tmp_path: Path) -> None:
+    own = 'schema = 1\n[training]\nnetwork_dim = "8"\nlearning_rate = "1e-4"\n[preview]\nseed = 9\n'
+    imported = text(tmp_path, "version.toml", own)
+    assert imported.source == "Train Tools settings"
+    assert imported.settings == {"learning_rate": 1e-4, "network_dim": 8}
+
+
 def test_training_and_datasets_in_one_file(tmp_path: Path) -> None:
     config = (
         '[general]\npretrained_model_name_or_path = "/m/a.safetensors"\n[network]\nnetwork_module = "networks.lora"\n'

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from train_tools.lora.safetensors_header import read_header
 from train_tools.planning.imports import documents
 from train_tools.planning.imports.ai_toolkit import from_ai_toolkit, is_ai_toolkit
 from train_tools.planning.imports.anima_studio import from_anima_studio, is_anima_studio
+from train_tools.planning.imports.civitai import from_civitai, is_civitai
 from train_tools.planning.imports.easy_training import (
     from_easy_training,
     from_old_easy_training,
@@ -39,11 +42,12 @@ PROGRAMS: tuple[tuple[Callable[[Mapping[str, Any]], bool], Reader], ...] = (
     (is_old_easy_training, from_old_easy_training),
     (is_sd_trainer, from_sd_trainer),
     (is_anima_studio, from_anima_studio),
+    (is_civitai, from_civitai),
 )
 LOOKED_FOR = (
     "nothing in it is a setting of a LoRA training: looked for were the names of sd-scripts (learning_rate, "
     "network_dim …), as it, kohya_ss, SD-Trainer and LoRA_Easy_Training_Scripts write them, its dataset_config, and "
-    "the settings of OneTrainer, ai-toolkit and AnimaLoraStudio"
+    "the settings of OneTrainer, ai-toolkit, AnimaLoraStudio and Civitai"
 )
 
 
@@ -97,10 +101,29 @@ def from_data(data: Mapping[str, Any], family: str = "") -> Imported:
     """From what a file holds. Raises UsageError where it is of a program or for something that can't be used here."""
     if sentence := foreign(data):
         raise UsageError(sentence)
+    if metadata := _metadata(data):
+        return from_lora(metadata)
+    if isinstance(data.get("schema"), int) and isinstance(own := data.get("training"), Mapping):
+        return replace(from_config(own, family), source="Train Tools settings")
     for is_its, reader in PROGRAMS:
         if is_its(data):
             return reader(data)
     return from_config(data, family)
+
+
+def _metadata(data: Mapping[str, Any]) -> Mapping[str, str]:
+    """A LoRA's, as programs show it as JSON; empty where it is none."""
+    for table in (data, data.get("__metadata__"), data.get("metadata")):
+        if isinstance(table, Mapping) and "ss_network_module" in table:
+            return {
+                str(key): value
+                if isinstance(value, str)
+                else json.dumps(value)
+                if isinstance(value, (dict, list))
+                else str(value)
+                for key, value in table.items()
+            }
+    return {}
 
 
 def _why_nothing(imported: Imported) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from train_tools.arguments.config_file import flattened
 from train_tools.arguments.families import FAMILIES, family_of_script
 from train_tools.arguments.table import ARGUMENTS
+from train_tools.planning.imports.assumed import DATA
 from train_tools.planning.imports.dataset_config import DATASET_KEYS, describes_datasets, take_datasets
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.pasted import parse_what_is_right
@@ -48,8 +49,10 @@ def from_config(data: Mapping[str, Any], family: str = "") -> Imported:
     if has_datasets:
         take_datasets(into, data)
     if has_training or not has_datasets:
-        keys = {**flat, **({"datasets": True} if has_datasets else {})}
-        into.assume_defaults(into.is_whole(keys), _in_dataset_config(flat))
+        # Without images in it, a dataset_config is given beside it.
+        beside = {} if has_datasets or any(name in flat for name in DATA) else {"dataset_config": True}
+        is_whole = into.is_whole({**flat, **beside, **({"datasets": True} if has_datasets else {})})
+        into.assume_defaults(is_whole, _in_dataset_config({**flat, **beside}))
     return into.result()
 
 

@@ -17,6 +17,7 @@ OPEN_LIST = re.compile(r"\+?=\s*@?\([^)]*$")
 HEREDOC = re.compile(r"<<-?\s*[\"']?(\w+)[\"']?")
 QUOTES = "\"'"
 MOST_LINES_OF_A_QUOTE = 40
+MOST_LINES_OF_A_FILE = 500
 # What pages and word processors put into text.
 CURLY = str.maketrans({"“": '"', "”": '"', "\u00a0": " ", "\u3000": " ", "\u200b": None, "\ufeff": None})
 CURLY_PAIR = re.compile(r"‘([^‘’\n]*)’")
@@ -27,28 +28,35 @@ def logical_lines(text: str) -> Iterator[str]:
     and a remark between continued lines ends them for a shell, but not for who wrote it.
     """
     physical = CURLY_PAIR.sub(r"'\1'", text.translate(CURLY)).splitlines()
-    line, is_open = "", False
+    pieces: list[str] = []
+    is_open, in_list = False, False
     at = 0
     while at < len(physical):
         piece, at = _whole(physical, at)
         stripped = piece.strip()
         if found := HEREDOC.search(stripped):
-            at = next((end + 1 for end in range(at, len(physical)) if physical[end].strip() == found[1]), at)
+            at = _end_of_heredoc(physical, at, found[1])
             piece = stripped[: found.start()]
         if not stripped or REMARK.match(stripped):
             continue  # neither ends what is continued
         piece = without_comment(SAID_AT.sub("", piece.strip()))
         continues = CONTINUED.search(piece)
         piece = CONTINUED.sub("", piece) if continues else piece
-        if is_open or (line and ARGUMENT.match(piece)):
-            line = f"{line} {piece}"
-        else:
-            if line:
-                yield line
-            line = piece
-        is_open = continues is not None or bool(OPEN_LIST.search(line))
-    if line:
-        yield line
+        if not (is_open or (pieces and ARGUMENT.match(piece))):
+            if pieces:
+                yield " ".join(pieces)
+            pieces, in_list = [], False
+        pieces.append(piece)
+        in_list = bool(OPEN_LIST.search(piece)) or (in_list and ")" not in piece)
+        is_open = continues is not None or in_list
+    if pieces:
+        yield " ".join(pieces)
+
+
+def _end_of_heredoc(physical: list[str], at: int, word: str) -> int:
+    """Where the file ends that stands in the script; `at` where it never does."""
+    ends = range(at, min(len(physical), at + MOST_LINES_OF_A_FILE))
+    return next((end + 1 for end in ends if physical[end].strip() == word), at)
 
 
 def _whole(physical: list[str], at: int) -> tuple[str, int]:
