@@ -64,6 +64,13 @@ def test_parse_shows_what_text_means_and_overrides(
     assert run(capsys, "arguments", "parse", str(script))["family"] == "flux"
     monkeypatch.setattr("sys.stdin", io.StringIO("--noise_offset=0"))
     assert run(capsys, "arguments", "parse", "-")["values"] == {"noise_offset": 0.0}
+    some = run(capsys, "arguments", "parse", "--arguments=--seed 4 --no_such 1 --learning_rate fast")
+    assert some["values"] == {"seed": 4}
+    assert list(some["left_out"]) == ["--no_such", "--learning_rate"]
+    windows = tmp_path / "train.ps1"
+    for encoding in ("gbk", "utf-16"):
+        windows.write_bytes("# 训练\r\naccelerate launch train_network.py --seed=5\r\n".encode(encoding))
+        assert run(capsys, "arguments", "parse", str(windows))["values"] == {"seed": 5}
     assert cli.main(["arguments", "parse", "--arguments=--no_such 1"]) == 2
     assert cli.main(["arguments", "parse", str(tmp_path / "nothing")]) == 2
     assert cli.main(["arguments", "parse"]) == 2
@@ -83,9 +90,13 @@ def test_import_keeps_settings_of_a_version(tmp_path: Path, capsys: pytest.Captu
     assert saved["network_dim"] == 8
     assert "caption_extension" not in saved  # our default again
     assert saved["vae"] == "old.pt"
-    assert saved["min_snr_gamma"] == "none"  # sd-scripts' default, which the file relied on
+    assert "min_snr_gamma" not in saved  # the file is an excerpt: nothing is assumed, and that is said
+    assert "min_snr_gamma" in [open_one["key"] for open_one in kept["not_said"]]
     assert cli.main(["arguments", "import", str(file), "p", "v1", "--root", str(tmp_path)]) == 0
-    assert "left out: unknown" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "left out: unknown" in said
+    assert "not said: learning_rate: nothing is said of it" in said
+    assert "sd-scripts config file, for Stable Diffusion 1 and 2 (a guess" in said
     assert cli.main(["arguments", "import", str(file), "p", "--root", str(tmp_path)]) == 2
     assert "PROJECT VERSION" in capsys.readouterr().err
 

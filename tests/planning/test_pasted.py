@@ -38,6 +38,7 @@ from train_tools.planning.pasted import as_setting, parse_pasted
         ("--use_8bit_adam", {"optimizer_type": "AdamW8bit"}),
         ("--caption_extention .txt", {"caption_extension": ".txt"}),
         ("--network-dim 8", {"network_dim": 8}),
+        ("--seed = 3 --network_dim= 8", {"seed": 3, "network_dim": 8}),
         ("—network_dim 8 ––seed=1", {"network_dim": 8, "seed": 1}),
         ("--vae none --reg_data_dir=\"\"", {"vae": None, "reg_data_dir": None}),
         ("--vae 'a, b.pt'", {"vae": "a, b.pt"}),
@@ -161,7 +162,7 @@ FLAGS = [row for row in ROWS if row.name in KNOWN and row.kind == "bool"]
 def test_shell_quoting_gives_back_what_was_quoted(
     texts: dict[str, str], flags: dict[str, bool], rates: list[float]
 ) -> None:
-    values = {**texts, **flags, **({"learning_rate": rates[0]} if rates else {})}
+    values = {**texts, **flags, "seed": 1, **({"learning_rate": rates[0]} if rates else {})}
     text = " ".join(f"--{name}={shlex.quote(str(value))}" for name, value in values.items())
     pasted = parse_pasted("train_network.py " + text)
     assert pasted.values == values

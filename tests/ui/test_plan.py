@@ -288,6 +288,13 @@ def test_settings_of_other_programs(page: TestClient, version: Version) -> None:
     metadata = {"ss_network_module": "networks.lora", "ss_network_dim": "8", "ss_learning_rate": "0.0003"}
     lora = page.post(f"{BASE}/import_lora", json={"metadata": metadata}).json()
     assert lora["changes"]["network_dim"] == "8"
+    unet_only = {"metadata": metadata, "tensors": ["lora_unet_x.lora_down.weight"]}
+    lora = page.post(f"{BASE}/import_lora", json=unet_only).json()
+    assert lora["changes"]["network_train_unet_only"] == "true"
+    job = b"config: {process: [{type: sd_trainer, network: {linear: 8}, train: {lr: 1e-4}}]}"
+    job_answer = page.put(f"{BASE}/import?name=job.yaml", content=job).json()
+    assert (job_answer["source"], job_answer["program"]) == ("ai-toolkit job", "ai-toolkit")
+    assert job_answer["settings"]["network_dim"] == "8"
     assert page.post(f"{BASE}/import_lora", json={"metadata": {"a": 1}}).status_code == 400
 
 

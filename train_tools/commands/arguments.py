@@ -19,7 +19,8 @@ from train_tools.errors import UsageError
 from train_tools.planning import page
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.read import import_settings
-from train_tools.planning.pasted import parse_pasted
+from train_tools.planning.pasted import parse_what_is_right
+from train_tools.planning.text_files import read_text
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
 
@@ -46,10 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_version(leaf, "show what they override in this version's settings")
     add_common(leaf)
     leaf = actions.add_parser(
-        "import", help="settings of kohya_ss, SD-Trainer, sd-scripts, or of a finished LoRA"
+        "import",
+        help="settings of sd-scripts and of other trainers, of a command line, or of a finished LoRA",
     )
     leaf.add_argument(
-        "file", type=Path, metavar="FILE", help=".json, .toml, .sh, .ps1, .bat, .txt, .safetensors"
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="JSON, TOML or YAML of sd-scripts, kohya_ss, SD-Trainer, LoRA_Easy_Training_Scripts, OneTrainer, "
+        "ai-toolkit or AnimaLoraStudio, a script, or a LoRA (.safetensors)",
     )
     leaf.add_argument(
         "project", metavar="PROJECT", nargs="?", help="where to keep them; else they are only shown"
@@ -99,7 +105,7 @@ def show(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def parse(arguments: argparse.Namespace, out: Output) -> int:
-    pasted = parse_pasted(_pasted_text(arguments))
+    pasted = parse_what_is_right(_pasted_text(arguments))
     family = _family(arguments.family, pasted.script)
     given: dict[str, Any] = {}
     if arguments.place:
@@ -145,14 +151,17 @@ def help_in(row: Argument, language: str) -> str:
 
 
 def _say_imported(imported: Imported, out: Output) -> None:
-    out.say(f"{imported.source}, for {FAMILIES[imported.family].title}")
+    guess = " (a guess: nothing in it says which; --family does)" if imported.is_guess else ""
+    out.say(f"{imported.source}, for {FAMILIES[imported.family].title}{guess}")
     rows = [["argument", "value", "from"]]
     for name, value in imported.settings.items():
-        rows.append([name, str(value), imported.mapped.get(name) or "sd-scripts' default"])
+        rows.append([name, str(value), imported.mapped.get(name) or f"{imported.program}'s default"])
     out.say(table(rows))
     for left in imported.left_out:
         value = "" if left.value is None else f" = {left.value}"
         out.say(f"left out: {left.key}{value}: {left.reason}")
+    for open_one in imported.not_said:
+        out.say(f"not said: {open_one.key}: {open_one.reason}")
 
 
 def _pasted_text(arguments: argparse.Namespace) -> str:
@@ -164,7 +173,7 @@ def _pasted_text(arguments: argparse.Namespace) -> str:
         return sys.stdin.read()
     if not arguments.file.is_file():
         raise UsageError(f"there is no file {arguments.file}; a text is given as --arguments='…'")
-    return str(arguments.file.read_text(encoding="utf-8-sig"))
+    return read_text(arguments.file)
 
 
 def _family(name: str, script: str) -> Family:

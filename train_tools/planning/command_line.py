@@ -1,4 +1,4 @@
-"""A command line or script as people paste it, taken apart: bash, PowerShell and cmd, line ends and variables.
+"""A command line or script as people paste it, taken apart: bash, PowerShell, cmd, notebooks, what Python prints.
 
 accelerate launch --num_cpu_threads_per_process 8 train_network.py `
 --unet_lr=$unet_lr --network_args "conv_dim=4" "conv_alpha=1" `   # comment
@@ -7,125 +7,78 @@ accelerate launch --num_cpu_threads_per_process 8 train_network.py `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from train_tools.errors import UsageError
+from train_tools.planning.shell.lines import logical_lines
+from train_tools.planning.shell.printed import printed_words
+from train_tools.planning.shell.script import Call, Script, script_name
+from train_tools.planning.shell.trainers import LORA_SCRIPTS, is_trainer
+from train_tools.planning.shell.words import Word
 
-CONTINUED = re.compile(r"[ \t]*[\\`^][ \t]*\r?\n")
-SCRIPT = re.compile(r"(?:^|[/\\])(\w*train_network\.py)$")
-ASSIGNMENT = re.compile(r"\s*(?:export\s+|set\s+)?\$?([A-Za-z_]\w*)\s*=\s*(.*)")
-VARIABLE = re.compile(r"\$\{(\w+)(?:\[[@*]\])?\}|\$([A-Za-z_]\w*)|%([A-Za-z_]\w*)%")
+__all__ = ["CommandLine", "Word", "read_command_line"]
+
 # A backslash that belongs to a path of Windows; else it is bash's escape.
 WINDOWS_PATH = re.compile(r"""(?:^|[\s"'=])(?:[A-Za-z]:\\|\.{1,2}\\|\\\\)""", re.MULTILINE)
-COMPUTED = re.compile(r"^[(\[@]|::|\(\)$")  # lists and calls
-ENDS = frozenset({";", "&&", "||", "|", "&", ">", ">>", "2>&1"})
-CONSTANTS = {"true": "true", "false": "false"}  # PowerShell's $true
 
 
-@dataclass(frozen=True)
-class Word:
-    """`unknown` is the variable in it whose value isn't in the text; empty where there is none."""
-
-    text: str
-    unknown: str = ""
+LONGEST = 300_000  # characters; longer texts are no scripts
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """`script` is sd-scripts' file, empty where none is called; `words` stand behind it."""
+    """`script` is the trainer's file that is called, empty where none is; `words` stand behind it, `before` before it.
+
+    `variables` are None where the text doesn't say their value. `others` are further calls of LoRA trainers.
+    """
 
     script: str
     words: tuple[Word, ...]
-    variables: dict[str, str | None]
+    variables: Mapping[str, str | None]
+    before: tuple[Word, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def read_command_line(text: str) -> CommandLine:
-    """The words of the call of a trainer; without one, all words of the text, but for assignments.
+    """The words of the call of a LoRA trainer, else of another trainer; without one, all words of the text but for
+    assignments.
 
-    Raises UsageError for a quote that is never closed.
+    Raises UsageError for a quote that is never closed, and for a text that is no script.
     """
-    text = text.replace("“", '"').replace("”", '"')
-    reader = Reader(escapes=not WINDOWS_PATH.search(text))
-    kept: list[Word] = []
-    for line in CONTINUED.sub(" ", text).splitlines():
-        if reader.take_assignment(line):
-            continue
-        words = list(reader.words(line))
-        for place, word in enumerate(words):
-            if found := SCRIPT.search(word.text):
-                return CommandLine(found[1], tuple(_to_end(words[place + 1 :])), reader.variables)
-        kept += words
-    return CommandLine("", tuple(kept), reader.variables)
+    if len(text) > LONGEST:
+        raise UsageError(f"the text has {len(text)} characters; a script has {LONGEST} at most")
+    calls = [_call(words) for words in printed_words(text)]
+    script = Script(escapes=not WINDOWS_PATH.search(text))
+    if not any(call and call.script in LORA_SCRIPTS for call in calls):
+        for line in logical_lines(text):
+            script.read(line)
+        script.finish()
+    found = _best([*filter(None, calls), *script.calls])
+    variables = {
+        name: value.text if isinstance(value, Word) else None for name, value in script.variables.items()
+    }
+    if found is None:
+        return CommandLine("", tuple(script.words), variables)
+    others = [call.script for call in script.calls if call is not found and call.script in LORA_SCRIPTS]
+    return CommandLine(found.script, tuple(_to_end(found.words)), variables, found.before, tuple(others))
 
 
-def _to_end(words: list[Word]) -> Iterator[Word]:
-    """Up to where another command begins."""
+def _best(calls: Sequence[Call]) -> Call | None:
+    """The first that trains a LoRA by sd-scripts and is run; else the first of any other kind."""
+    ranked = sorted(calls, key=lambda call: (call.script not in LORA_SCRIPTS, not call.is_run))
+    return ranked[0] if ranked else None
+
+
+def _call(words: Sequence[Word]) -> Call | None:
+    for place, word in enumerate(words):
+        if is_trainer(name := script_name(word.text)):
+            return Call(name, tuple(words[:place]), tuple(words[place + 1 :]), True)
+    return None
+
+
+def _to_end(words: Sequence[Word]) -> Iterator[Word]:
     for word in words:
-        if word.text in ENDS:
+        if word.is_operator:
             return
         yield word
-
-
-class Reader:
-    """Reads line by line; `variables` are those set so far, None where the value is more than one word."""
-
-    def __init__(self, escapes: bool) -> None:
-        self._escapes = escapes
-        self.variables: dict[str, str | None] = {}
-
-    def take_assignment(self, line: str) -> bool:
-        found = ASSIGNMENT.fullmatch(line)
-        if not found:
-            return False
-        if line[0].isspace() and found[1] in self.variables:
-            return True  # in a branch: what stands before it counts
-        words = list(self.words(found[2]))
-        is_plain = len(words) <= 1 and not any(word.unknown or COMPUTED.search(word.text) for word in words)
-        self.variables[found[1]] = (words[0].text if words else "") if is_plain else None
-        return True
-
-    def words(self, line: str) -> Iterator[Word]:
-        """As a shell splits them; `#` begins a comment where a word could begin."""
-        at = 0
-        while at < len(line):
-            if line[at].isspace():
-                at += 1
-            elif line[at] == "#":
-                return
-            else:
-                word, at = self._word(line, at)
-                yield word
-
-    def _word(self, line: str, at: int) -> tuple[Word, int]:
-        text, unknown, quote, opened = "", "", "", at
-        while at < len(line) and (quote or not line[at].isspace()):
-            character = line[at]
-            if quote and character == quote:
-                quote = ""
-            elif not quote and character in "\"'":
-                quote, opened = character, at
-            elif character == "\\" and self._escapes and quote != "'" and line[at + 1 : at + 2]:
-                at += 1
-                text += line[at]
-            elif character in "$%" and quote != "'":
-                piece, missing, at = self._variable(line, at)
-                text, unknown = text + piece, unknown or missing
-                continue
-            else:
-                text += character
-            at += 1
-        if quote:
-            raise UsageError(f"the quote {quote} before {line[opened + 1 : opened + 20]!r} is never closed")
-        return Word(text, unknown), at
-
-    def _variable(self, line: str, at: int) -> tuple[str, str, int]:
-        """(its value, its name where that is unknown, where it ends)."""
-        if line.startswith("$(", at):
-            return "$(", "$(…)", at + 2
-        found = VARIABLE.match(line, at)
-        if not found:
-            return line[at], "", at + 1
-        name = next(filter(None, found.groups()))
-        value = self.variables.get(name, CONSTANTS.get(name.lower()))
-        return (found[0], found[0], found.end()) if value is None else (value, "", found.end())

@@ -18,11 +18,16 @@ from train_tools.arguments.table import ARGUMENTS, KNOWN, did_you_mean
 from train_tools.arguments.text import split
 from train_tools.arguments.values import parse_one, parse_values
 from train_tools.errors import UsageError
-from train_tools.planning.command_line import Word, read_command_line
+from train_tools.planning.command_line import CommandLine, Word, read_command_line
+from train_tools.planning.shell.trainers import LORA_SCRIPTS, file_trainer, why_not
 from train_tools.workspace.settings import WORDS
 
 # Word processors and web pages turn two hyphens into a dash.
-NAME = re.compile(r"(?:--|[—–]{1,2})([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
+NAME = re.compile(r"(?:--|[—–‒―−－]{1,2})([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
+LOOKED_FOR = (
+    "no argument of sd-scripts was found: neither a call of a LoRA trainer, as in accelerate launch "
+    "sdxl_train_network.py …, nor words as in --learning_rate=1e-4"
+)
 
 
 @dataclass(frozen=True)
@@ -52,26 +57,83 @@ class Pasted:
 
 
 def parse_pasted(text: str) -> Pasted:
-    """Raises UsageError for an unknown argument, with the nearest names, and for a value that isn't allowed."""
+    """Raises UsageError for an unknown argument, with the nearest names, for a value that isn't allowed, and for a text
+    with words in which there is none.
+    """
+    line = _checked_line(text)
+    values, left_out, wrong = _read(line)
+    if wrong:
+        unknown = [said for name, said in wrong.items() if name not in ARGUMENTS]
+        raise UsageError(f"unknown: {', '.join(unknown)}" if unknown else next(iter(wrong.values())))
+    if text.strip() and not values and not left_out:
+        raise UsageError(LOOKED_FOR)
+    return Pasted(values, left_out, line.script)
+
+
+def parse_what_is_right(text: str) -> Pasted:
+    """As `parse_pasted`, but what is unknown or not allowed is left out, with the reason, where something is left.
+
+    The launcher's --mixed_precision counts where the trainer is given none: who wrote the text meant it.
+    """
+    line = _checked_line(text)
+    values, left_out, wrong = _read(line)
+    if not values:
+        return parse_pasted(text)
+    for name, said in wrong.items():
+        left_out[f"--{name}"] = f"unknown: {said}" if name not in ARGUMENTS else said
+    if "mixed_precision" not in {*values, *wrong}:
+        values |= _launched(line.before)
+    if line.others:
+        left_out[line.others[0]] = f"the text starts {len(line.others) + 1} trainings; the first is read"
+    return Pasted(values, left_out, line.script)
+
+
+def _launched(words: Sequence[Word]) -> dict[str, Any]:
+    """`accelerate launch --mixed_precision fp16`."""
+    start = next((at for at, word in enumerate(words) if word.text.startswith("--mixed_precision")), None)
+    if start is None:
+        return {}
+    try:
+        name, given = next(_groups(words[start : start + 2], {}))
+        return {name: typed_value(ARGUMENTS[name], [word.text for word in given])}
+    except (UsageError, KeyError, StopIteration):
+        return {}
+
+
+def _checked_line(text: str) -> CommandLine:
     line = read_command_line(text)
+    if line.script and line.script not in LORA_SCRIPTS:
+        raise UsageError(why_not(line.script))
     if not line.script:
+        if sentence := file_trainer(text):
+            raise UsageError(sentence)
         _refuse_bare_names(line.variables)
+        if line.words and not any(NAME.match(word.text) or word.unknown for word in line.words):
+            raise UsageError(LOOKED_FOR)
+    return line
+
+
+def _read(line: CommandLine) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+    """(the values, what is left out and why, what is wrong)."""
     values: dict[str, Any] = {}
     left_out: dict[str, str] = {}
-    unknown = []
+    wrong: dict[str, str] = {}
     for name, words in _groups(line.words, left_out):
         row = ARGUMENTS.get(name)
         if row is None:
-            unknown.append(f"--{name} (did you mean --{did_you_mean(name)}?)")
+            wrong[name] = f"--{name} (did you mean --{did_you_mean(name)}?)"
+        elif name == "config_file" and words:
+            left_out[name] = f"the other settings stand in {words[0].text}; import that file"
         elif row.chosen_by_us:
             left_out[name] = row.chosen_by_us
         else:
-            _refuse_unknown_variable(name, words)
-            target, value = modern(row, typed_value(row, [word.text for word in words]))
-            values[target] = value
-    if unknown:
-        raise UsageError(f"unknown: {', '.join(unknown)}")
-    return Pasted(values, left_out, line.script)
+            try:
+                _refuse_unknown_variable(name, words)
+                target, value = modern(row, typed_value(row, [word.text for word in words]))
+                values[target] = value
+            except UsageError as error:
+                wrong[name] = str(error)
+    return values, left_out, wrong
 
 
 def as_setting(argument: Argument, value: Any) -> Any:
@@ -108,8 +170,10 @@ def _groups(words: Sequence[Word], left_out: dict[str, str]) -> Iterator[tuple[s
             values = [] if found[2] is None else [Word(found[2], word.unknown)]
         elif word.text == word.unknown and (not name or _is_full(name, values)):
             left_out[word.unknown] = "the script fills it as it runs; add what it holds"
+        elif name and word.text == "=" and not values:
+            continue  # `--seed = 1`
         elif name:
-            values.append(word)
+            values = [word] if values == [Word("")] else [*values, word]  # `--seed= 1`
         else:
             raise UsageError(f"arguments begin with --, as in --learning_rate=1e-4; what is {word.text!r}?")
     if name:

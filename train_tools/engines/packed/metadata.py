@@ -20,10 +20,7 @@ SAME_NAME = (
     "network_dim", "network_alpha", "mixed_precision", "seed", "min_snr_gamma", "max_grad_norm", "clip_skip",
     "max_token_length", "cache_latents", "training_comment",
 )  # fmt: skip
-DATASET_NAMES = (
-    "flip_aug", "enable_bucket", "min_bucket_reso", "max_bucket_reso", "bucket_no_upscale", "shuffle_caption",
-    "keep_tokens",
-)  # fmt: skip
+DATASET_SWITCHES = ("flip_aug", "enable_bucket", "shuffle_caption")
 OPTIMIZER_CLASSES = {"adamw": "torch.optim.adamw.AdamW", "lion": "lion_pytorch.lion_pytorch.Lion"}
 
 
@@ -46,7 +43,7 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
     batches = steps_per_epoch(shared.buckets, config.batch_size)
     resolution = f"{config.resolution[0]}x{config.resolution[1]}"
     values: dict[str, Any] = {f"ss_{name}": arguments.get(name) for name in SAME_NAME}
-    values |= {f"ss_{name}": arguments.get(name, False) for name in DATASET_NAMES}
+    values |= {f"ss_{name}": bool(arguments.get(name)) for name in DATASET_SWITCHES}
     values |= {
         "ss_output_name": config.output_name,
         "ss_session_id": str(int(shared.started_at * 1000) % 2**32),
@@ -56,6 +53,11 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "ss_new_sd_model_hash": shared.model_hash,
         "ss_base_model_version": "sd_v1",
         "ss_v2": False,
+        "ss_keep_tokens": config.keep_tokens,
+        # Without buckets sd-scripts has no limits.
+        "ss_min_bucket_reso": config.min_bucket_reso if config.enable_bucket else None,
+        "ss_max_bucket_reso": config.max_bucket_reso if config.enable_bucket else None,
+        "ss_bucket_no_upscale": bool(config.enable_bucket and arguments.get("bucket_no_upscale")),
         "ss_optimizer": OPTIMIZER_CLASSES[config.optimizer.lower()] + _options(config.optimizer_args),
         "ss_loss_type": "l2",
         "ss_num_epochs": config.epochs,

@@ -1,7 +1,7 @@
 """Settings from a JSON file of kohya_ss, the graphical trainer by bmaltais, as its LoRA tab saves them.
 
-Key names are those of kohya_ss at 45088f04 (July 2026) and of the presets that it brings. To kohya_ss an empty text,
-false and 0 all mean that sd-scripts' default counts.
+Key names are those of kohya_ss at 45088f04 (July 2026), of its presets, and of its first versions (January 2023). To
+kohya_ss an empty text, false and 0 all mean that sd-scripts' default counts.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.table import ARGUMENTS, KNOWN
+from train_tools.errors import UsageError
+from train_tools.planning.imports.assumed import NEVER
 from train_tools.planning.imports.imported import Collector, Imported
+from train_tools.planning.imports.words import words_of
 
 CHECKBOXES = {
     "sdxl": "sdxl", "flux1_checkbox": "flux", "sd3_checkbox": "sd3", "hunyuan_image_checkbox": "hunyuan_image",
@@ -41,6 +44,21 @@ NOT_PASSED_ON = frozenset({
     "stop_text_encoder_training", "stop_text_encoder_training_pct", "no_token_padding", "lowvram", "use_wandb",
 })  # fmt: skip
 OFF: list[Any] = ["", 0, None, []]
+FALSE = ("false", "off", "no", "0", "none", "")
+# Fields that only kohya_ss has; those of its other tabs, which train no LoRA.
+MARKS = frozenset({
+    "LoRA_type", "max_resolution", "lr_warmup", "lora_network_weights", "stop_text_encoder_training", "model_list",
+    "num_cpu_threads_per_process", "no_token_padding", "save_as_bool", "stop_text_encoder_training_pct",
+    "additional_parameters", "noise_offset_type", "use_8bit_adam", "LyCORIS_preset", *CHECKBOXES,
+})  # fmt: skip
+OF_EMBEDDINGS = frozenset({"token_string", "init_word", "num_vectors_per_token"})
+OF_WHOLE_MODELS = frozenset({
+    "finetune_lr", "train_text_encoder", "image_folder", "create_caption", "create_buckets", "dataset_repeats",
+    "stop_text_encoder_training_pct", "learning_rate_te", "block_lr", "flux_fused_backward_pass",
+    "blockwise_fused_optimizers",
+})  # fmt: skip
+FULL = 20  # keys; kohya_ss always saves all its fields, a person who shortens the file leaves few
+NO_ALPHA = "kohya_ss had no network_alpha yet, and its LoRAs were as if it were network_dim"
 DROPOUTS = ("rank_dropout", "module_dropout")
 BLOCKS = ("down_lr_weight", "mid_lr_weight", "up_lr_weight", "block_lr_zero_threshold", "block_dims", "block_alphas",
           "conv_block_dims", "conv_block_alphas", *DROPOUTS)  # fmt: skip
@@ -91,11 +109,18 @@ NETWORK_FIELDS = frozenset(
 LYCORIS_NAMES = {"constrain": "constraint", "unit": "block_size"}
 
 
+def is_kohya_ss(data: Mapping[str, Any]) -> bool:
+    """By fields that sd-scripts itself doesn't have under these names."""
+    return "LoRA_type" in data or len(MARKS & set(data)) >= 2
+
+
 def from_kohya_ss(data: Mapping[str, Any]) -> Imported:
-    """From the parsed JSON."""
+    """From the parsed JSON. Raises UsageError for the settings of another tab than LoRA."""
+    _refuse_other_tabs(data)
     family = _family(data)
     into = Collector("kohya_ss settings", family)
     given = {name: value for name, value in data.items() if is_on(value)}
+    _take_switched_off(into, data)
     own = dict(_own_fields(given, family))
     for key, value in given.items():
         if key in SEEN or key in NETWORK_FIELDS or key in own.values():
@@ -110,12 +135,48 @@ def from_kohya_ss(data: Mapping[str, Any]) -> Imported:
     _take_rates(into, given)
     _take_network(into, given)
     _take_switches(into, given)
-    into.assume_defaults()
+    _take_alpha(into, data)
+    into.assume_defaults(len(data) >= FULL)
     return into.result()
 
 
 def is_on(value: Any) -> bool:
-    return value not in OFF
+    """Old files have false and 0 as texts, too."""
+    return value not in OFF and not (isinstance(value, str) and value.strip().lower() in ("false", "none"))
+
+
+def is_ticked(value: Any) -> bool:
+    return bool(value) and not (isinstance(value, str) and value.strip().lower() in FALSE)
+
+
+def _refuse_other_tabs(data: Mapping[str, Any]) -> None:
+    if "LoRA_type" in data or "network_dim" in data:
+        return
+    kind = (
+        "an embedding"
+        if OF_EMBEDDINGS & set(data)
+        else "a whole model"
+        if OF_WHOLE_MODELS & set(data)
+        else ""
+    )
+    if kind:
+        raise UsageError(f"these are settings of kohya_ss for {kind}; only its LoRA tab's are read here")
+
+
+def _take_switched_off(into: Collector, data: Mapping[str, Any]) -> None:
+    """What is off there, and on by default here; off means sd-scripts' default."""
+    for name, row in KNOWN.items():
+        key = next((key for key, new in RENAMED.items() if new == name and key in data), name)
+        is_ours = row.default != row.sd_default and name not in NEVER and row.sd_default in (None, False)
+        if name in ARGUMENTS and is_ours and key in data and not is_on(data[key]) and name != "network_dim":
+            into.take(key, "none" if row.sd_default is None else False, name)
+
+
+def _take_alpha(into: Collector, data: Mapping[str, Any]) -> None:
+    """Files from before there was network_alpha have no LoRA_type either, which came later."""
+    if "network_alpha" not in data and "LoRA_type" not in data and "network_dim" in into.settings:
+        into.take("network_dim", into.settings["network_dim"], "network_alpha")
+        into.leave("network_alpha", None, NO_ALPHA)
 
 
 def number(value: Any) -> float:
@@ -128,7 +189,7 @@ def number(value: Any) -> float:
 
 
 def _family(data: Mapping[str, Any]) -> str:
-    found = next((family for key, family in CHECKBOXES.items() if data.get(key)), "")
+    found = next((family for key, family in CHECKBOXES.items() if is_ticked(data.get(key))), "")
     if not found:
         found = {"Flux1": "flux", "Flux1 OFT": "flux", "Anima": "anima", "Lumina": "lumina",
                  "HunyuanImage-2.1": "hunyuan_image"}.get(str(data.get("LoRA_type")), "sd")  # fmt: skip
@@ -199,31 +260,35 @@ def _take_rates(into: Collector, given: Mapping[str, Any]) -> None:
 
 
 def _take_network(into: Collector, given: Mapping[str, Any]) -> None:
-    kind = str(given.get("LoRA_type", "Standard"))
-    if kind not in NETWORKS:
-        into.leave("LoRA_type", kind, "this kind of network isn't known")
+    said = str(given.get("LoRA_type", "Standard"))
+    kind = next((known for known in NETWORKS if known.lower() == said.strip().lower()), "")
+    if not kind:
+        into.leave("LoRA_type", said, "this kind of network isn't known")
         return
     module, algorithm, fields = NETWORKS[kind]
     if kind == "Standard" and into.family == "sd3":
         module = "networks.lora_sd3"
-    into.take("LoRA_type", module, "network_module")
+    into.take("LoRA_type" if "LoRA_type" in given else "network_module", module, "network_module")
     words = [f"algo={algorithm}", f"preset={given.get('LyCORIS_preset', 'full')}"] if algorithm else []
     names = LYCORIS_NAMES if algorithm else {}
     words += [f"{names.get(name, name)}={given[name]}" for name in (*fields, *LORA_PLUS) if name in given]
     if "train_blocks" in given and kind == "Flux1" and given["train_blocks"] != "all":
         words.append(f"train_blocks={given['train_blocks']}")
     if words:
-        into.take("LoRA_type", [word.replace(" ", "") for word in words], "network_args")
+        into.take("LoRA_type" if "LoRA_type" in given else "network_args", [word.replace(" ", "") for word in words],
+                  "network_args")  # fmt: skip
 
 
 def _take_switches(into: Collector, given: Mapping[str, Any]) -> None:
     attention = given.get("xformers")
-    if attention in (True, "xformers"):
+    if attention in (True, "xformers") or str(attention).lower() == "true":
         into.take("xformers", True)
     elif attention == "sdpa":
         into.take("xformers", True, "sdpa")
     for name in ("optimizer_args", "lr_scheduler_args"):
         if isinstance(given.get(name), str):
-            into.take(name, given[name].replace('"', "").split())
+            into.take(name, words_of(given[name]))
+        elif name in given:
+            into.take(name, given[name])
     if "additional_parameters" in given:
         into.take_pasted("additional_parameters", str(given["additional_parameters"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from train_tools.arguments.schema.learning import OPTIMIZERS
@@ -12,6 +12,8 @@ from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.arguments.text import split
 from train_tools.errors import UsageError
 from train_tools.planning.imports.imported import Collector, Imported
+from train_tools.planning.imports.lora_files import SAYS_NOTHING, family, foreign_model, parts, whose
+from train_tools.planning.imports.onetrainer import from_onetrainer
 
 RENAMED = {
     "ss_num_epochs": "max_train_epochs",
@@ -24,8 +26,6 @@ FACTS = re.compile(
     r"|.*hash.*|tag_frequency|bucket_info|(reg_)?dataset_dirs|base_model_version|datasets|network_args|optimizer|resolution"
     r"|v2|sd_model_name|vae_name)"
 )
-MARKS = (("sdxl", "sdxl"), ("sd3", "sd3"), ("flux", "flux"), ("chroma", "chroma"), ("lumina", "lumina"),
-            ("hunyuan", "hunyuan_image"), ("anima", "anima"))  # fmt: skip
 NO_PATH = "the file knows only its name; set {} to your copy of it"
 # Of ss_datasets, written for trainings with a dataset_config: names there -> arguments.
 DATASET = {"batch_size_per_device": "train_batch_size", "enable_bucket": "", "min_bucket_reso": "",
@@ -34,17 +34,34 @@ SUBSET = ("color_aug", "flip_aug", "random_crop", "shuffle_caption", "keep_token
           "secondary_separator", "enable_wildcard", "caption_prefix", "caption_suffix")  # fmt: skip
 
 
-def from_metadata(metadata: Mapping[str, str]) -> Imported:
-    """From a safetensors file's `__metadata__`. Raises UsageError where it says nothing of a training."""
+def from_lora(metadata: Mapping[str, str], tensors: Collection[str] = ()) -> Imported:
+    """From a safetensors file's `__metadata__` and the names of its tensors.
+
+    Raises UsageError where it says nothing of a training, or was trained on what can't be trained here.
+    """
+    metadata = {str(key): str(value) for key, value in metadata.items()}
+    if (configuration := _json(metadata, "ot_config")) and isinstance(configuration, dict):
+        return from_onetrainer(configuration)
+    if other := foreign_model(metadata, tensors):
+        raise UsageError(f"this LoRA is for {other}, which can't be trained here")
     if "ss_network_module" not in metadata:
-        raise UsageError("this file's metadata says nothing of its training; only LoRAs with ss_* keys do")
+        raise UsageError(whose(metadata, tensors))
+    return from_metadata(metadata, tensors)
+
+
+def from_metadata(metadata: Mapping[str, str], tensors: Collection[str] = ()) -> Imported:
+    """From sd-scripts' own keys. Raises UsageError where there are none."""
+    if "ss_network_module" not in metadata:
+        raise UsageError(f"{SAYS_NOTHING}; only LoRAs with ss_* keys do")
     metadata = {key: str(value) for key, value in metadata.items()}
-    into = Collector("LoRA metadata", _family(metadata))
+    found = family(metadata, tensors)
+    into = Collector("LoRA metadata", found or "sd", is_guess=not found)
     for key, value in metadata.items():
         if not key.startswith("ss_") or (FACTS.fullmatch(key) and key not in RENAMED):
             continue
-        if RENAMED.get(key, key.removeprefix("ss_")) in KNOWN and value not in ("", "None", "null"):
-            into.take(key, _rates(value), RENAMED.get(key, key.removeprefix("ss_")))
+        name = RENAMED.get(key, key.removeprefix("ss_"))
+        if name in KNOWN and value not in ("", "None", "null"):
+            _take(into, key, value, name)
         elif key.removeprefix("ss_") not in ARGUMENTS:
             into.leave(key, value, "it is no setting of sd-scripts")
     _take_none(into, metadata)
@@ -53,6 +70,7 @@ def from_metadata(metadata: Mapping[str, str]) -> Imported:
     _take_network_args(into, metadata)
     _take_datasets(into, metadata)
     _take_models(into, metadata)
+    _take_parts(into, tensors)
     if into.settings.get("enable_bucket"):
         into.leave(
             "bucket_reso_steps", None, "metadata doesn't hold it; set it where it wasn't sd-scripts' 64"
@@ -60,9 +78,26 @@ def from_metadata(metadata: Mapping[str, str]) -> Imported:
     return into.result()
 
 
-def _family(metadata: Mapping[str, str]) -> str:
-    said = f"{metadata.get('ss_base_model_version', '')} {metadata.get('modelspec.architecture', '')}".lower()
-    return next((family for mark, family in MARKS if mark in said), "sd")
+def _take(into: Collector, key: str, value: str, name: str) -> None:
+    row = KNOWN[name]
+    if value == "False" and row.kind in ("int", "float", "int_or_ratio"):
+        if row.sd_default is None or name not in ("keep_tokens",):
+            return  # packed LoRAs of earlier versions said so of what wasn't set
+        value = str(row.sd_default)
+    if name == "lr_scheduler" and value.startswith("adafactor:"):
+        # With relative_step, sd-scripts hands the learning rate on to the schedule and keeps none.
+        value, _, rate = value.partition(":")
+        into.take(key, rate, "learning_rate")
+    into.take(key, _rates(value), name)
+
+
+def _take_parts(into: Collector, tensors: Collection[str]) -> None:
+    """Whether text encoder or UNet stayed as they were isn't in the metadata, but in which tensors there are."""
+    has_unet, has_text = parts(tensors)
+    if has_unet:
+        into.take("tensors", not has_text, "network_train_unet_only")
+    if has_text:
+        into.take("tensors", not has_unet, "network_train_text_encoder_only")
 
 
 def _rates(value: str) -> str | list[str]:
@@ -99,7 +134,8 @@ def _take_optimizer(into: Collector, text: str) -> None:
 def _take_network_args(into: Collector, metadata: Mapping[str, str]) -> None:
     arguments = _json(metadata, "ss_network_args")
     if isinstance(arguments, dict) and arguments:
-        into.take("ss_network_args", [f"{name}={value}" for name, value in arguments.items()], "network_args")
+        given = {name: value for name, value in arguments.items() if value is not None}
+        into.take("ss_network_args", given, "network_args")
 
 
 def _take_datasets(into: Collector, metadata: Mapping[str, str]) -> None:
@@ -131,8 +167,12 @@ def _dataset_values(dataset: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _take_models(into: Collector, metadata: Mapping[str, str]) -> None:
     if metadata.get("ss_v2") == "True":
         into.take("ss_v2", True, "v2")
+    prediction = metadata.get("modelspec.prediction_type", "").lower()
+    key = "modelspec.prediction_type"
     if metadata.get("ss_base_model_version", "").endswith("_v"):
-        into.take("ss_base_model_version", True, "v_parameterization")
+        prediction, key = "v", "ss_base_model_version"
+    if into.family in ("sd", "sdxl") and prediction and "ss_v_parameterization" not in metadata:
+        into.take(key, prediction in ("v", "v_prediction", "v-prediction", "velocity"), "v_parameterization")
     for key, name in (("ss_sd_model_name", "pretrained_model_name_or_path"), ("ss_vae_name", "vae")):
         if metadata.get(key) not in (None, "", "None"):
             into.leave(key, metadata[key], NO_PATH.format(name))

@@ -1,52 +1,93 @@
-"""Settings from sd-scripts itself: its --config_file, or a command line or script that calls it."""
+"""Settings from sd-scripts itself: its --config_file, its dataset_config, or a command line or script that calls it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from train_tools.arguments.config_file import flattened
 from train_tools.arguments.families import FAMILIES, family_of_script
+from train_tools.arguments.table import ARGUMENTS
+from train_tools.planning.imports.assumed import DATA
+from train_tools.planning.imports.dataset_config import DATASET_KEYS, describes_datasets, take_datasets
 from train_tools.planning.imports.imported import Collector, Imported
-from train_tools.planning.pasted import parse_pasted
+from train_tools.planning.pasted import parse_what_is_right
 
 DEFAULT_FAMILY = "sd"
+# What people call their base models.
+NAMES = (
+    ("chroma", re.compile(r"chroma", re.IGNORECASE)),
+    ("flux", re.compile(r"flux", re.IGNORECASE)),
+    ("sd3", re.compile(r"sd[-_.]?3|stable-diffusion-3", re.IGNORECASE)),
+    ("lumina", re.compile(r"lumina", re.IGNORECASE)),
+    ("anima", re.compile(r"anima(?!g)", re.IGNORECASE)),
+    ("hunyuan_image", re.compile(r"hunyuan[-_]?image", re.IGNORECASE)),
+    ("sdxl", re.compile(r"xl|pony|illustrious|noob|animagine|wai[-_]?(?:nsfw|ill)", re.IGNORECASE)),
+)
 
 
 def from_config(data: Mapping[str, Any], family: str = "") -> Imported:
-    """From a --config_file's data; the family is told, or guessed from arguments that only one has."""
-    flat = flattened(data)
-    into = Collector("sd-scripts config file", family or guessed_family(flat))
+    """From a --config_file's data, a dataset_config's, or both in one; the family is told, or guessed."""
+    has_datasets = describes_datasets(data)
+    flat = {
+        key: value
+        for key, value in flattened(data).items()
+        if not (has_datasets and key in ("datasets", "subsets"))
+    }
+    if has_datasets:
+        of_datasets = data.get("general")
+        named = of_datasets if isinstance(of_datasets, Mapping) else {}
+        flat = {key: value for key, value in flat.items() if not (key in named and key in DATASET_KEYS)}
+    has_training = any(key in ARGUMENTS for key in flat)
+    source = "sd-scripts dataset_config" if has_datasets and not has_training else "sd-scripts config file"
+    into = Collector(source, *_family(family, flat))
     for key, value in flat.items():
         if key not in ("max_train_epochs", "max_train_steps"):
             into.take(key, value)
     into.take_epochs("max_train_epochs", flat.get("max_train_epochs"), flat.get("max_train_steps"))
-    into.assume_defaults()
+    if has_datasets:
+        take_datasets(into, data)
+    if has_training or not has_datasets:
+        # Without images in it, a dataset_config is given beside it.
+        beside = {} if has_datasets or any(name in flat for name in DATA) else {"dataset_config": True}
+        is_whole = into.is_whole({**flat, **beside, **({"datasets": True} if has_datasets else {})})
+        into.assume_defaults(is_whole, _in_dataset_config({**flat, **beside}))
     return into.result()
 
 
 def from_command_line(text: str, family: str = "") -> Imported:
-    """Raises UsageError for an argument or value that sd-scripts wouldn't take either."""
-    pasted = parse_pasted(text)
+    """Raises UsageError where it holds no argument that sd-scripts would take."""
+    pasted = parse_what_is_right(text)
     script = family_of_script(pasted.script)
-    into = Collector(
-        "command line", family or (_of_script(script.name, pasted.values) if script else DEFAULT_FAMILY)
-    )
-    for name, value in pasted.settings.items():
+    into = Collector("command line", *_family(family or _of_script(script, pasted.values), pasted.values))
+    for name, value in pasted.values.items():
         if name not in ("max_train_epochs", "max_train_steps"):
-            into.take_setting(f"--{name}", name, value)
+            into.take_value(f"--{name}", name, value)
     into.take_epochs(
         "max_train_epochs", pasted.values.get("max_train_epochs"), pasted.values.get("max_train_steps")
     )
     for name, reason in pasted.left_out.items():
         into.leave(name, None, reason)
     if pasted.script:
-        into.assume_defaults()
+        given = {name.removeprefix("--"): True for name in (*pasted.values, *pasted.left_out)}
+        into.assume_defaults(into.is_whole(given), _in_dataset_config(given))
     return into.result()
 
 
-def guessed_family(arguments: Mapping[str, Any]) -> str:
-    """By the network module and by the files that only one family asks for; sd where nothing says otherwise."""
+def _in_dataset_config(arguments: Mapping[str, Any]) -> Collection[str]:
+    """What that other file says, if there is one."""
+    return ("enable_bucket", "max_bucket_reso") if arguments.get("dataset_config") else ()
+
+
+def _family(told: str, arguments: Mapping[str, Any]) -> tuple[str, str, bool]:
+    """(family, the program whose arguments these are, whether the family is guessed)."""
+    found = told or told_family(arguments)
+    return found or guessed_family(arguments), "sd-scripts", not found
+
+
+def told_family(arguments: Mapping[str, Any]) -> str:
+    """By the network module and by arguments that only one family has; empty where they don't say."""
     if arguments.get("model_type") == "chroma":
         return "chroma"
     module = str(arguments.get("network_module"))
@@ -56,12 +97,26 @@ def guessed_family(arguments: Mapping[str, Any]) -> str:
             module in family.network_modules[:1] and module != "networks.lora"
         ):
             return family.name
-    return (
-        "sdxl"
-        if arguments.get("cache_text_encoder_outputs") or arguments.get("no_half_vae")
-        else DEFAULT_FAMILY
-    )
+    if str(arguments.get("v2")).lower() == "true":
+        return DEFAULT_FAMILY
+    known = [
+        name for name, value in arguments.items() if name in ARGUMENTS and value not in (None, "", False)
+    ]
+    fitting = [family for family in FAMILIES if all(ARGUMENTS[name].is_known_in(family) for name in known)]
+    if fitting and DEFAULT_FAMILY not in fitting:
+        return fitting[0]
+    return "sdxl" if arguments.get("cache_text_encoder_outputs") or arguments.get("no_half_vae") else ""
 
 
-def _of_script(name: str, arguments: Mapping[str, Any]) -> str:
-    return "chroma" if name == "flux" and arguments.get("model_type") == "chroma" else name
+def guessed_family(arguments: Mapping[str, Any]) -> str:
+    """As told, else by the base model's name; sd where nothing says otherwise."""
+    if told := told_family(arguments):
+        return told
+    name = re.split(r"[/\\]", str(arguments.get("pretrained_model_name_or_path") or ""))[-1]
+    return next((family for family, mark in NAMES if mark.search(name)), DEFAULT_FAMILY)
+
+
+def _of_script(script: Any, arguments: Mapping[str, Any]) -> str:
+    if script is None:
+        return ""
+    return "chroma" if script.name == "flux" and arguments.get("model_type") == "chroma" else str(script.name)

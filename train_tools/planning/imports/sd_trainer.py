@@ -1,4 +1,4 @@
-"""Settings from a TOML file of SD-Trainer (lora-scripts by Akegarasu): saved by its page, a preset, or config/*.toml.
+"""Settings of SD-Trainer (lora-scripts by Akegarasu): TOML saved by its page, a preset, config/*.toml; or JSON.
 
 Key names are those of lora-scripts at fdefba9 (September 2025).
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from train_tools.arguments.config_file import flattened
+from train_tools.errors import UsageError
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.imports.sd_scripts import guessed_family
 from train_tools.workspace import toml
@@ -19,6 +20,9 @@ TRAIN_TYPES = {
     "sd3-lora": "sd3",
     "flux-lora": "flux",
     "lumina-lora": "lumina",
+    "lumina2-lora": "lumina",
+    "anima-lora": "anima",
+    "hunyuan-image-lora": "hunyuan_image",
 }
 MARKS = frozenset({
     "model_train_type", "lycoris_algo", "optimizer_args_custom", "network_args_custom", "enable_preview",
@@ -56,6 +60,10 @@ def from_sd_trainer(data: Mapping[str, Any]) -> Imported:
     flat |= _typed_in(into, flat)
     about = data.get("metadata")
     train_type = about.get("train_type") if isinstance(about, Mapping) else flat.get("model_train_type")
+    if str(train_type).endswith(("dreambooth", "finetune")):
+        raise UsageError(
+            f"these are settings of SD-Trainer for {train_type}, not for a LoRA; only LoRA can be read here"
+        )
     family = TRAIN_TYPES.get(str(train_type), "") or guessed_family(flat)
     into.family = "chroma" if family == "flux" and flat.get("model_type") == "chroma" else family
     for key, value in flat.items():
@@ -64,7 +72,7 @@ def from_sd_trainer(data: Mapping[str, Any]) -> Imported:
     _take_lists(into, flat)
     _take_base_weights(into, flat)
     if not is_preset:
-        into.assume_defaults()
+        into.assume_defaults(into.is_whole(flat))
     return into.result()
 
 

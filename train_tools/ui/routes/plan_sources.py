@@ -17,9 +17,9 @@ from train_tools.hosts.interface import HostError
 from train_tools.planning import page
 from train_tools.planning.catalogue import training_entries
 from train_tools.planning.imports.imported import Imported
-from train_tools.planning.imports.lora_metadata import from_metadata
+from train_tools.planning.imports.lora_metadata import from_lora
 from train_tools.planning.imports.read import import_settings
-from train_tools.planning.pasted import parse_pasted
+from train_tools.planning.pasted import parse_what_is_right
 from train_tools.planning.presets import Preset, all_presets, delete, save
 from train_tools.small_models import base_model_file
 from train_tools.ui import training_settings
@@ -138,7 +138,7 @@ def _model(title: str, file: Path) -> dict[str, Any]:
 
 def pasted(call: Call) -> dict[str, Any]:
     """Arguments as they stand in guides; what they override, and what they leave out."""
-    found = parse_pasted(str(call.field("text")))
+    found = parse_what_is_right(str(call.field("text")))
     family = family_of_script(found.script) or FAMILIES["sd"]
     given = training_settings.read(call.version).values
     problems = check(found.values, family, is_whole=False)
@@ -173,8 +173,9 @@ def imported_file(call: Call, file: Path) -> dict[str, Any]:
 
 
 def imported_metadata(call: Call) -> dict[str, Any]:
-    """A LoRA's own, which the page has read from the file's head."""
-    return _imported(from_metadata(metadata_of(call.field("metadata", dict))))
+    """A LoRA's own, which the page has read from the file's head, with the names of its tensors."""
+    tensors = [str(name) for name in call.field("tensors", list, [])]
+    return _imported(from_lora(metadata_of(call.field("metadata", dict)), tensors))
 
 
 def metadata_of(given: Mapping[str, Any]) -> dict[str, str]:
@@ -191,9 +192,11 @@ def _imported(found: Imported) -> dict[str, Any]:
         "changes": texts_of(found.changes()),
         "mapped": found.mapped,
         "assumed": list(found.assumed),
+        "program": found.program,
+        "is_guess": found.is_guess,
         "left_out": [
             {"key": left.key, "value": "" if left.value is None else str(left.value), "reason": left.reason}
-            for left in found.left_out
+            for left in (*found.left_out, *found.not_said)
         ],
     }
 

@@ -8,7 +8,7 @@ import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { apply } from "./apply.js";
 
-const ENDINGS = ".json,.toml,.sh,.ps1,.bat,.cmd,.txt,.safetensors";
+const ENDINGS = ".json,.toml,.yaml,.yml,.sh,.ps1,.bat,.cmd,.txt,.safetensors";
 
 export function showImports(store, button) {
   menu(button, [
@@ -65,8 +65,8 @@ async function importFile(store, file) {
 }
 
 export async function importLora(store, file) {
-  const { metadata } = await readHead(file, t("plan.no_lora", { file: file.name }));
-  return api.post(`${store.base}plan/import_lora`, { metadata });
+  const { metadata, tensors } = await readHead(file, t("plan.no_lora", { file: file.name }));
+  return api.post(`${store.base}plan/import_lora`, { metadata, tensors: Object.keys(tensors) });
 }
 
 /** What would be set, what that changes, and what isn't taken over; then a person decides. */
@@ -77,7 +77,7 @@ export async function report(store, title, found) {
     title,
     wide: true,
     body: [
-      found.source ? h("p", { class: "muted" }, t("plan.import_from", { source: found.source, family: found.family })) : null,
+      found.source ? h("p", { class: "muted" }, t(found.is_guess ? "plan.import_from_guess" : "plan.import_from", { source: found.source, family: found.family })) : null,
       (found.problems ?? []).map((sentence) => h("p", { class: "note warn" }, icon("warning"), h("span", null, sentence))),
       rows.length ? h("div", { class: "scroll report" }, h("table", null, h("thead", null, h("tr", null, h("th", null, t("plan.argument")), h("th", null, t("plan.value")), h("th", null, t("plan.now")), h("th", null, t("plan.origin")))), h("tbody", null, rows))) : h("p", null, t("plan.nothing_in_it")),
       found.left_out.length ? [h("h3", null, t("plan.not_taken")), h("ul", { class: "left-out small" }, found.left_out.map((left) => h("li", null, h("code", null, left.value ? `${left.key} = ${left.value}` : left.key), ` – ${left.reason}`)))] : null,
@@ -93,7 +93,7 @@ const before = (store, found, name) => {
 };
 
 const origin = (found, name) => {
-  if (found.assumed?.includes(name)) return t("plan.assumed");
+  if (found.assumed?.includes(name)) return t("plan.assumed", { program: found.program });
   const key = found.mapped?.[name];
   return key && key !== name ? key : "";
 };

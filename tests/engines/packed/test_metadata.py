@@ -1,0 +1,43 @@
+"""What a checkpoint of the packed engine says of its training, and that an import understands it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from train_tools.engines.packed.config import RunConfig
+from train_tools.engines.packed.metadata import Shared, build
+from train_tools.planning.imports.lora_metadata import from_lora
+
+CONFIG = RunConfig(
+    folder=Path(), output_name="run", base_model=Path(), train_data_dir=Path(), epochs=3,
+    arguments={"network_module": "networks.lora", "network_dim": 4, "learning_rate": 1e-4, "seed": 7},
+)  # fmt: skip
+SHARED = Shared([], [], "base.safetensors", "0" * 64, 0.0)
+
+
+def test_numbers_are_written_as_sd_scripts_writes_them() -> None:
+    plain = build(CONFIG, SHARED, 1, 0)
+    expected = {
+        "ss_keep_tokens": "0", "ss_enable_bucket": "False", "ss_min_bucket_reso": "None", "ss_max_bucket_reso": "None",
+        "ss_bucket_no_upscale": "False", "ss_flip_aug": "False", "ss_shuffle_caption": "False",
+    }  # fmt: skip
+    assert {key: plain[key] for key in expected} == expected
+    buckets = {"enable_bucket": True, "min_bucket_reso": 320, "keep_tokens": 2, "flip_aug": True}
+    changed = dataclasses.replace(CONFIG, **buckets, arguments={**CONFIG.arguments, **buckets})
+    said = build(changed, SHARED, 1, 0)
+    expected = {
+        "ss_keep_tokens": "2", "ss_enable_bucket": "True", "ss_min_bucket_reso": "320", "ss_max_bucket_reso": "1024",
+        "ss_flip_aug": "True",
+    }  # fmt: skip
+    assert {key: said[key] for key in expected} == expected
+
+
+def test_train_again_like_a_packed_lora() -> None:
+    imported = from_lora(build(CONFIG, SHARED, 1, 0), ["lora_unet_x.alpha", "lora_te_x.alpha"])
+    assert imported.settings["keep_tokens"] == 0
+    assert imported.settings["max_train_epochs"] == 3
+    assert imported.settings["network_train_unet_only"] is False
+    assert [left.key for left in imported.left_out] == ["ss_sd_model_name"]
+    assert json.loads(json.dumps(imported.changes()))["seed"] == 7
