@@ -13,7 +13,7 @@ from execution.fake_engine import settings
 from hosts.double import install
 
 from train_tools.execution.train import train
-from train_tools.hosts import bridge_client
+from train_tools.hosts import keeper
 from train_tools.hosts.bridge_server import Bridge
 from train_tools.hosts.interface import WAIT
 from train_tools.hosts.webui import Webui
@@ -57,7 +57,7 @@ def test_a_training_outside_of_the_queue_too(bench: Bench, webui: Any) -> None:
 def test_a_webui_that_is_busy_too_long_stops_no_training(
     bench: Bench, webui: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bridge_client, "MEMORY_S", 0.3)
+    monkeypatch.setattr(keeper, "MEMORY_S", 0.3)
     webui.lock.acquire()
     bench.add(seed="1")
     bench.work()

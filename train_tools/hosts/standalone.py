@@ -15,6 +15,9 @@ from train_tools.hosts.interface import (
     HostCaptioner,
     HostError,
     HostProgress,
+    Lent,
+    MemorySeen,
+    Remembered,
 )
 
 MODELS_VARIABLE = "TRAIN_TOOLS_MODELS"  # a folder laid out as a webui's `models`
@@ -63,8 +66,8 @@ class Standalone:
         raise HostError(f"there is no webui to make pictures with: {ALONE}; take the packed renderer")
 
     @contextmanager
-    def memory_lent(self, mode: str) -> Iterator[None]:  # noqa: ARG002
-        yield
+    def memory_lent(self, mode: str) -> Iterator[Lent]:  # noqa: ARG002
+        yield Remembered(MemorySeen())
 
     def progress(self) -> HostProgress:
         return HostProgress()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.hosts import modules
-from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostError, HostProgress
+from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostError, HostProgress, Lent
 from train_tools.hosts.webui_captioners import captioners
 from train_tools.hosts.webui_memory import memory_lent, memory_of
 
@@ -90,7 +90,7 @@ class Webui:
 
         return render(request)
 
-    def memory_lent(self, mode: str) -> AbstractContextManager[None]:
+    def memory_lent(self, mode: str) -> AbstractContextManager[Lent]:
         return memory_lent(mode)
 
     def progress(self) -> HostProgress:
@@ -104,6 +104,7 @@ class Webui:
             step=int(state.sampling_step),
             steps=int(state.sampling_steps),
             is_interrupted=bool(state.interrupted),
+            waiting=len(modules.part("progress", "pending_tasks") or ()),
         )
 
     def interrupt(self) -> None:
