@@ -89,7 +89,8 @@ def test_without_an_environment(webui: Webui) -> None:
     assert "isn't made yet" in answer.json()["error"]
     assert page.get("/train_tools/_door/nothing").status_code == 404
     assert page.get("/train_tools/_door/state").json() == {
-        "trainings": 0, "mode": "wait", "is_paused": False, "wishes_pause": False, "can_pause": False, "go_on_after": None,
+        "trainings": 0, "mode": "wait", "is_paused": False, "wishes_pause": False, "can_pause": False,
+        "go_on_after": None,
     }  # fmt: skip
     webui.unload()
 

@@ -15,7 +15,7 @@ class Desk:
     """A host's side with what a test may change."""
 
     now: float = 0.0
-    progress: HostProgress = HostProgress()
+    progress: HostProgress = field(default_factory=HostProgress)
     may_pause: bool = False
     go_on_after: float | None = None
     trainings: Trainings = field(init=False)
@@ -94,6 +94,24 @@ def test_a_picture_pauses_it_where_that_is_set() -> None:
     assert desk.tell(TRAINING)
     desk.progress = HostProgress(job="task(1)")
     assert desk.tell(TRAINING), "until its state is saved"
+
+
+def test_a_wish_is_no_later_trainings() -> None:
+    desk = Desk()
+    desk.tell(TRAINING)
+    desk.trainings.pause()
+    assert desk.tell(PAUSED)
+    desk.now += LEASE_S + 1  # its worker was killed
+    assert not desk.tell(TRAINING, id="b")
+
+
+def test_a_worker_that_is_started_beside_a_paused_one_changes_nothing() -> None:
+    desk = Desk()
+    desk.tell(TRAINING)
+    desk.trainings.pause()
+    desk.tell(PAUSED)
+    desk.trainings.go_on()
+    assert not desk.tell(PAUSED, id="b")
 
 
 def test_several_cards_are_paused_together_and_the_last_takes_the_wish_along() -> None:

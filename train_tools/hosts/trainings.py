@@ -80,12 +80,13 @@ class Trainings:
         """Takes in what a training says; returns whether it is to be paused."""
         progress = self._progress()
         with self._lock:
-            before = next((old for old in self._current() if old.id == told.id), None)
+            current = self._current()
+            before = next((old for old in current if old.id == told.id), None)
             self._told[told.id] = (self._clock(), told)
+            if not current:
+                # One whose host was reloaded stays paused in the new one, and a wish is no later training's.
+                self._is_pause_wished = told.state == PAUSED
             if told.state == PAUSED:
-                # One whose host was reloaded stays paused in the new one.
-                if before is None:
-                    self._is_pause_wished = True
                 self._go_on_when_idle(progress, is_new=before is None or before.state != PAUSED)
             elif before is not None and before.state == PAUSED:
                 self._is_pause_wished = False  # it was told to go on elsewhere
