@@ -78,15 +78,18 @@ class BridgeClient:
         return dict(self._hello["capabilities"])
 
     def folders(self) -> Folders:
-        found = self._hello["folders"]
-        lora, models = (Path(found[name]) if found[name] else None for name in ("lora", "models"))
-        return Folders(Path(found["data"]), lora, models)
+        found = dict(self._hello["folders"])
+        more = tuple(Path(folder) for folder in found.pop("more_loras"))
+        return Folders(**{name: Path(folder) for name, folder in found.items()}, more_loras=more)
 
     def is_exposed(self) -> bool:
         return bool(self._hello["is_exposed"])
 
     def base_models(self) -> list[BaseModel]:
         return [BaseModel(m["title"], Path(m["file"]), m["kind"]) for m in self._json("GET", "/base_models")]
+
+    def model_files(self) -> list[Path]:
+        return [Path(file) for file in self._json("GET", "/model_files")]
 
     def samplers(self) -> list[str]:
         return list(self._json("GET", "/samplers"))

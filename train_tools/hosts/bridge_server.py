@@ -209,7 +209,10 @@ def hello(handler: Handler) -> None:
         "name": host.name,
         "version": host.version,
         "capabilities": handler.server.bridge.capabilities(),
-        "folders": {name: None if path is None else str(path) for name, path in asdict(folders).items()},
+        "folders": {
+            **{name: str(path) for name, path in vars(folders).items() if isinstance(path, Path)},
+            "more_loras": [str(path) for path in folders.more_loras],
+        },
         "is_exposed": host.is_exposed(),
     })  # fmt: skip
 
@@ -255,6 +258,9 @@ def do_and_say_so(do: Callable[[Host], None]) -> Callable[[Handler], None]:
 READ: dict[str, Callable[[Handler], None]] = {
     "/hello": hello,
     "/base_models": base_models,
+    "/model_files": lambda handler: handler.send(
+        200, [str(f) for f in handler.server.bridge.host.model_files()]
+    ),
     "/samplers": lambda handler: handler.send(200, handler.server.bridge.host.samplers()),
     "/schedulers": lambda handler: handler.send(200, handler.server.bridge.host.schedulers()),
     "/captioners": lambda handler: handler.send(200, sorted(handler.server.bridge.host.captioners())),

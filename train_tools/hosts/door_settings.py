@@ -59,7 +59,7 @@ class Option:
 OPTIONS = (
     Option(
         "root", "", "Folder for projects",
-        "empty: outputs in the webui's data folder, where sd-webui-train-tools kept them too", needs_reload=True,
+        "empty: the webui's own folder for pictures, where sd-webui-train-tools kept them too", needs_reload=True,
     ),
     Option(
         "environment", "", "Training environment",
@@ -160,8 +160,11 @@ def language(headers: Mapping[str, str]) -> str:
 
 def root(folders: Folders) -> Path:
     """Our data lies in `train_tools` below it."""
-    chosen = text("root")
-    return (folders.data / chosen).expanduser() if chosen else folders.data / "outputs"
+    if chosen := text("root"):
+        return (folders.data / chosen).expanduser()
+    usual = folders.data / "outputs"
+    # Where the webui keeps its pictures elsewhere, as Neo in `output`, what was begun before stays.
+    return usual if folders.outputs is None or (usual / "train_tools").is_dir() else folders.outputs
 
 
 def _defaults() -> str:

@@ -41,11 +41,19 @@ class BaseModel:
 
 @dataclass(frozen=True)
 class Folders:
-    """`data` is where the host keeps what a person makes; `lora` is where a LoRA must lie to be found by it."""
+    """`data` is where the host keeps what a person makes and `outputs` its own pictures; in `lora` or one of
+    `more_loras` a LoRA must lie to be found by it.
+    """
 
     data: Path
     lora: Path | None = None
     models: Path | None = None
+    outputs: Path | None = None
+    more_loras: tuple[Path, ...] = ()
+
+    @property
+    def loras(self) -> tuple[Path, ...]:
+        return (*([self.lora] if self.lora else []), *self.more_loras)
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,10 @@ class Host(Protocol):
 
     def base_models(self) -> list[BaseModel]: ...
 
+    def model_files(self) -> list[Path]:
+        """Models that others need beside them, as VAEs and text encoders; by their names alone it can be told which."""
+        ...
+
     def samplers(self) -> list[str]: ...
 
     def schedulers(self) -> list[str]: ...
@@ -170,5 +182,5 @@ class Host(Protocol):
     def interrupt(self) -> None: ...
 
     def rescan_loras(self) -> None:
-        """Makes the host see LoRA files that are new in `folders().lora`."""
+        """Makes the host see LoRA files that are new in one of `folders().loras`."""
         ...

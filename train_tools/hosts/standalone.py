@@ -22,6 +22,7 @@ from train_tools.hosts.interface import (
 
 MODELS_VARIABLE = "TRAIN_TOOLS_MODELS"  # a folder laid out as a webui's `models`
 BASE_MODELS, LORAS = "Stable-diffusion", "Lora"
+MODEL_FILES = ("VAE", "text_encoder")
 SUFFIXES = (".safetensors", ".ckpt")
 ALONE = "Train Tools runs without a webui here"
 
@@ -52,6 +53,12 @@ class Standalone:
             path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and ".vae." not in path.name
         ]
         return [BaseModel(file.relative_to(folder).as_posix(), file) for file in sorted(files)]
+
+    def model_files(self) -> list[Path]:
+        folders = [self._models / name for name in MODEL_FILES]
+        return sorted(
+            p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in (*SUFFIXES, ".pt")
+        )
 
     def samplers(self) -> list[str]:
         return []
