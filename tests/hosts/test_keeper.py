@@ -191,6 +191,22 @@ def test_a_model_that_stays_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch)
     assert "kept 1 of its models" in str(bridge.capabilities()["memory"])
 
 
+def test_a_webui_that_answers_late_keeps_the_training_its_memory(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = desk.start()
+    with desk.keeper.training(lambda: REPORT):
+        until(lambda: bool(bridge.trainings.shown()))
+
+        def late(told: Any) -> bool:
+            raise TimeoutError("busy")
+
+        monkeypatch.setattr(bridge.trainings, "tell", late)
+        time.sleep(0.5)
+        assert desk.is_out
+        assert desk.double.data.sd_model.places == ["cpu"], "it wasn't given back meanwhile"
+
+
 def test_a_busy_webui_is_waited_for(desk: Desk) -> None:
     desk.double.lock.acquire()
     desk.start()

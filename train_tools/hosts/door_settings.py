@@ -35,6 +35,7 @@ MODES = {
     "unload it, pictures load it again beside the training": SHARE,
     "keep it": KEEP,
 }
+PAUSED_BY_ITSELF_S = 60.0
 AUTOMATIC = {
     "only on request": "off",
     "at each checkpoint": "checkpoint",
@@ -147,7 +148,8 @@ def go_on_after() -> float | None:
     try:
         return max(0.0, float(text("go_on_minutes"))) * 60
     except ValueError:
-        return None
+        # Nobody may know of one that a picture paused by itself.
+        return PAUSED_BY_ITSELF_S if memory_mode() == PAUSE else None
 
 
 def language(headers: Mapping[str, str]) -> str:

@@ -109,7 +109,9 @@ class Keeper:
             try:
                 self._look()
             except HostError:
-                self._lose_host()
+                # One that is only slow still holds the connection.
+                if self._memory is None or not self._memory.is_lasting():
+                    self._lose_host()
             is_waiting = self._state == TRAINING and not self._settled.is_set()
             self._wake.wait(SOON_S if is_waiting else TELL_S)
         if self._client is not None:
@@ -205,6 +207,9 @@ class Memory:
         if seen.trouble:
             self._warn(f"the webui's model is in the way of this training: {seen.trouble}")
         return True
+
+    def is_lasting(self) -> bool:
+        return self.is_held and self._hold is not None and not self._hold.is_answered()
 
     def close(self) -> None:
         self.is_held = False
