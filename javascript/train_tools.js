@@ -2,15 +2,43 @@
 // and says in the webui when a training has its GPU.
 (function () {
     const STATE_EVERY_MS = 15000;
+    const SOON_MS = 1500;
     const FRAME = "train_tools_frame";
+    const NOTICE = "train_tools_notice";
+    // Whether the tab was opened in this browser and its server let us in: nobody else is asked for the state, as a
+    // webui with a login of its own would have the browser ask for a password on a page that never used Train Tools.
+    // A picture that waits is told why by the webui's own progress line, for everybody.
+    const OPENED = "train-tools.opened";
     const TEXTS = {
         en: {
-            wait: "Train Tools is training and has the GPU: pictures wait until the run ends. Pause it in the Train Tools tab to go on here.",
-            share: "Train Tools is training: pictures load the webui's model again beside it, and both are slower.",
+            wait: "Train Tools is training ({runs}) and has the GPU: pictures wait until the run ends.",
+            pause: "Train Tools is training ({runs}) and has the GPU: a picture pauses it, and it goes on after.",
+            share: "Train Tools is training ({runs}): pictures load the webui's model again beside it, and both are slower.",
+            pausing: "Train Tools saves the training's state ({runs}) and then gives the GPU to your pictures.",
+            paused: "The training of Train Tools ({runs}) is paused for your pictures. {after}",
+            alone: "It goes on by itself after {minutes} min without pictures.",
+            told: "It goes on when you say so, here or in the Train Tools tab.",
+            one: "run {first} of {total}, {percent} %",
+            several: "runs {first} to {last} of {total}, {percent} %",
+            begins: "it begins",
+            to_pause: "Pause the training and draw",
+            to_go_on: "Go on training",
+            close: "Hide this notice",
         },
         zh: {
-            wait: "Train Tools 正在训练并占用显卡:出图会排队到训练结束。可在 Train Tools 标签页中暂停训练。",
-            share: "Train Tools 正在训练:出图会重新载入 WebUI 的模型,两者都会变慢。",
+            wait: "Train Tools 正在训练（{runs}）并占用显卡：出图会排队到训练结束。",
+            pause: "Train Tools 正在训练（{runs}）并占用显卡：出图时会暂停训练，之后继续。",
+            share: "Train Tools 正在训练（{runs}）：出图会重新载入 WebUI 的模型，两者都会变慢。",
+            pausing: "Train Tools 正在保存训练状态（{runs}），随后把显卡让给出图。",
+            paused: "Train Tools 的训练（{runs}）已为出图暂停。{after}",
+            alone: "{minutes} 分钟没有出图后会自动继续。",
+            told: "请在此处或 Train Tools 标签页中让它继续。",
+            one: "第 {first} 个任务，共 {total} 个，{percent}%",
+            several: "第 {first} 至 {last} 个任务，共 {total} 个，{percent}%",
+            begins: "刚开始",
+            to_pause: "暂停训练并出图",
+            to_go_on: "继续训练",
+            close: "隐藏此提示",
         },
     };
 
@@ -48,42 +76,131 @@
         frame.dataset.watched = "1";
         new IntersectionObserver((entries) => {
             if (!entries.some((entry) => entry.isIntersecting)) return;
-            if (!frame.getAttribute("src")) frame.src = address();
+            if (!frame.getAttribute("src")) {
+                frame.src = address();
+                remember(true);
+                frame.addEventListener("load", look);
+            }
             fit(frame);
         }).observe(frame);
         window.addEventListener("resize", () => frame.offsetParent && fit(frame));
     }
 
-    function showNotice(text) {
-        let notice = document.getElementById("train_tools_notice");
-        if (!text) {
-            if (notice) notice.remove();
-            return;
+    function remember(isOpened) {
+        try {
+            if (isOpened) localStorage.setItem(OPENED, "1");
+            else localStorage.removeItem(OPENED);
+        } catch (error) {
+            // A browser that keeps nothing.
         }
-        if (!notice) {
-            notice = document.createElement("div");
-            notice.id = "train_tools_notice";
-            notice.setAttribute("role", "status");
-            document.body.append(notice);
-        }
-        if (notice.textContent !== text) notice.textContent = text;
+        wasOpened = isOpened;
     }
 
-    async function look() {
-        if (document.hidden) return;
+    let wasOpened = false;
+    try {
+        wasOpened = localStorage.getItem(OPENED) === "1";
+    } catch (error) {
+        // As above.
+    }
+    let hidden = ""; // the notice that the person has hidden
+    let timer = 0;
+
+    const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    const words = () => TEXTS[language() || ((navigator.language || "").startsWith("zh") ? "zh" : "en")];
+
+    /** Which notice a state means; nothing where nobody need know of it. */
+    function kindOf(state) {
+        if (!state.trainings) return "";
+        if (state.is_paused) return state.wishes_pause ? "paused" : "";
+        return state.wishes_pause ? "pausing" : state.mode;
+    }
+
+    function textOf(kind, state) {
+        const texts = words();
+        if (!texts[kind]) return "";
+        const runs = state.total === undefined ? texts.begins : say(state.first === state.last ? texts.one : texts.several,
+            { ...state, percent: Math.round(state.percent) });
+        const after = state.go_on_after === null ? texts.told : say(texts.alone, { minutes: Math.round(state.go_on_after / 6) / 10 });
+        return say(texts[kind], { runs, after });
+    }
+
+    function button(text, onclick) {
+        const made = document.createElement("button");
+        made.type = "button";
+        made.textContent = text;
+        made.addEventListener("click", () => {
+            made.disabled = true;
+            onclick();
+        });
+        return made;
+    }
+
+    /** At the head of the page, where it takes its own room, in the webui's font. */
+    function makeNotice(kind, state) {
+        const notice = document.createElement("div");
+        notice.id = NOTICE;
+        notice.dataset.kind = kind;
+        notice.setAttribute("role", "status");
+        notice.append(document.createElement("span"));
+        if (kind === "paused") notice.append(button(words().to_go_on, () => tell("go_on")));
+        else if (kind !== "pausing" && state.can_pause) notice.append(button(words().to_pause, () => tell("pause")));
+        const close = button("\u00d7", () => {
+            hidden = kind;
+            notice.remove();
+        });
+        close.className = "train_tools_close";
+        close.title = words().close;
+        close.setAttribute("aria-label", words().close);
+        notice.append(close);
+        const page = root().querySelector(".gradio-container");
+        if (page) notice.style.fontFamily = getComputedStyle(page).fontFamily;
+        document.body.prepend(notice);
+        return notice;
+    }
+
+    function showNotice(state) {
+        const kind = kindOf(state);
+        const text = textOf(kind, state);
+        let notice = document.getElementById(NOTICE);
+        const key = `${kind} ${state.can_pause}`;
+        if (notice && (!text || notice.dataset.key !== key)) {
+            notice.remove();
+            notice = null;
+        }
+        if (kind !== hidden) hidden = "";
+        if (!text || hidden) return;
+        notice = notice || makeNotice(kind, state);
+        notice.dataset.key = key;
+        const line = notice.firstElementChild;
+        if (line.textContent !== text) line.textContent = text;
+    }
+
+    async function ask(path, method) {
         try {
-            const answer = await fetch(`${base()}/train_tools/_door/state`, { credentials: "same-origin" });
-            if (!answer.ok) return;
-            const state = await answer.json();
-            const words = TEXTS[language() || ((navigator.language || "").startsWith("zh") ? "zh" : "en")];
-            showNotice(state.trainings > 0 ? words[state.mode] || "" : "");
+            const answer = await fetch(`${base()}/train_tools/_door/${path}`, { method, credentials: "same-origin" });
+            if (answer.status === 401 || answer.status === 403) remember(false);
+            if (answer.ok) showNotice(await answer.json());
         } catch (error) {
             // The webui is restarting.
         }
+        const notice = document.getElementById(NOTICE);
+        later(notice && ["pausing", "paused"].includes(notice.dataset.kind) ? SOON_MS : STATE_EVERY_MS);
+    }
+
+    const tell = (path) => ask(path, "POST");
+
+    function look() {
+        if (document.hidden || !wasOpened) later(STATE_EVERY_MS);
+        else ask("state", "GET");
+    }
+
+    function later(milliseconds) {
+        clearTimeout(timer);
+        timer = setTimeout(look, milliseconds);
     }
 
     if (typeof onUiLoaded === "function") onUiLoaded(watchFrame);
     if (typeof onAfterUiUpdate === "function") onAfterUiUpdate(watchFrame);
     document.addEventListener("visibilitychange", look);
-    setInterval(look, STATE_EVERY_MS);
+    look();
 })();

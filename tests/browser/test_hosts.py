@@ -19,9 +19,11 @@ from typing import Any
 import httpx
 import pytest
 from browser.conftest import Complaints
+from PIL import Image
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from train_tools.hosts.bridge_client import find
+from train_tools.hosts import bridge_file
+from train_tools.hosts.keeper import Keeper
 
 PYTHONS: dict[str, str] = json.loads(os.environ.get("TRAIN_TOOLS_HOST_PYTHONS") or "{}")
 HOSTS = Path(__file__).resolve().parents[1] / "hosts"
@@ -261,36 +263,148 @@ def test_a_set_up_that_fails_says_what_to_do(start: Start, page: Page, tmp_path:
     keep_picture(page, "environment-failed", webui.says["gradio"])
 
 
+def look(page: Page) -> None:
+    """The webui's page asks for the state now, instead of in some seconds."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def was_opened(page: Page) -> None:
+    page.add_init_script("localStorage.setItem('train-tools.opened', '1')")
+
+
+REPORT = {"first": 3, "last": 3, "total": 8, "percent": 40.0}
+
+
 def test_pictures_wait_while_a_run_trains(start: Start, page: Page) -> None:
     webui = start()
-    client = find(webui.root)
-    assert client is not None
+    was_opened(page)
     page.goto(webui.url)
     page.get_by_label("Prompt", exact=True).fill("a zorb")
     result = page.locator("#txt2img_result textarea")
-    with client.memory_lent():
+    with Keeper(webui.root, print) as keeper, keeper.training(lambda: REPORT):
         assert webui.state()["locked"]
         page.get_by_role("button", name="Generate").click()
-        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        expect(page.locator("#train_tools_notice")).to_contain_text("pictures wait until the run ends")
+        look(page)
+        notice = page.locator("#train_tools_notice")
+        expect(notice).to_contain_text("Train Tools is training (run 3 of 8, 40 %) and has the GPU")
+        asked = httpx.post(
+            f"{webui.url}/internal/progress", json={"id_task": "task(1)"}, trust_env=False, timeout=30
+        )
+        assert "the picture waits until it ends" in asked.json()["textinfo"]
+        covered = page.evaluate(COVERED)
+        assert covered == [], "the notice covers nothing"
         keep_picture(page, "training", webui.says["gradio"])
         assert result.input_value() == ""
     expect(result).to_have_value("made: a zorb")
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    look(page)
     expect(page.locator("#train_tools_notice")).to_have_count(0)
     assert webui.state()["place"] == "gpu"
+
+
+# What of the webui lies below the notice, which may take no room of theirs.
+COVERED = """() => {
+    const box = document.getElementById('train_tools_notice').getBoundingClientRect();
+    return [...document.querySelectorAll('gradio-app button, gradio-app textarea, gradio-app footer')]
+        .map((node) => [node.textContent, node.getBoundingClientRect()])
+        .filter(([, at]) => at.width && at.top < box.bottom && at.bottom > box.top)
+        .map(([text]) => text);
+}"""
+
+
+@pytest.mark.parametrize(("theme", "language"), [("light", "None"), ("dark", "zh_CN")])
+def test_pause_the_training_and_draw(start: Start, page: Page, theme: str, language: str) -> None:
+    webui = start(localization=language)
+    is_chinese = language != "None"
+    was_opened(page)
+    page.goto(f"{webui.url}/?__theme={theme}")
+    page.get_by_label("Prompt", exact=True).fill("a zorb")
+    result = page.locator("#txt2img_result textarea")
+    notice = page.locator("#train_tools_notice")
+    with Keeper(webui.root, print) as keeper:
+        with keeper.training(lambda: REPORT):
+            page.get_by_role("button", name="Generate").click()
+            look(page)
+            expect(notice).to_contain_text("第 3 个任务，共 8 个，40%" if is_chinese else "run 3 of 8, 40 %")
+            keep_picture(page, f"notice-{theme}", webui.says["gradio"])
+            notice.get_by_role("button").first.click()
+            expect(notice).to_contain_text("保存训练状态" if is_chinese else "saves the training's state")
+            deadline = time.monotonic() + 20
+            while not keeper.wishes_pause:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        expect(result).to_have_value("made: a zorb")
+        expect(notice).to_contain_text("已为出图暂停" if is_chinese else "is paused for your pictures")
+        keep_picture(page, f"paused-{theme}", webui.says["gradio"])
+        notice.get_by_role("button", name="继续训练" if is_chinese else "Go on training").click()
+        deadline = time.monotonic() + 20
+        while keeper.wishes_pause:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    expect(notice).to_have_count(0)
+
+
+def test_who_never_opened_the_tab_isnt_asked_for_a_password(start: Start, page: Page) -> None:
+    """A webui with --api-auth alone: a challenge to a look in the background would ask on every page."""
+    webui = start(api_auth="bot:key")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/train_tools/" in request.url else None)
+    page.goto(webui.url)
+    expect(page.locator("#txt2img_prompt")).to_be_visible()
+    look(page)
+    page.wait_for_timeout(500)
+    assert asked == []
+    refused = webui.get("/train_tools/_door/state")
+    assert (refused.status_code, "www-authenticate" in refused.headers) == (401, False)
+    refused = webui.get("/train_tools/")
+    assert (refused.status_code, "www-authenticate" in refused.headers) == (401, True)
+    was_opened(page)
+    page.goto(webui.url)
+    expect(page.locator("#txt2img_prompt")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert len(asked) == 1, "refused once, it isn't asked again"
+    look(page)
+    page.wait_for_timeout(500)
+    assert len(asked) == 1
+
+
+def test_gradio_serves_nothing_of_our_folder(start: Start, page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "outputs" / "train_tools"
+    folder.mkdir(parents=True)
+    picture = folder / "projects" / "sheet.png"
+    picture.parent.mkdir()
+    Image.new("RGB", (64, 64), (200, 30, 50)).save(picture)
+    (folder / "worker-gpu.log").write_text("secret")
+    other = tmp_path / "outputs" / "own.png"
+    Image.new("RGB", (64, 64)).save(other)
+    webui = start(show=str(picture), allowed=[str(tmp_path)])
+    prefix = "/gradio_api" if webui.says["gradio"].startswith("5.") else ""
+    assert webui.get(f"{prefix}/file={other}").status_code == 200
+    for path in (picture, folder / "worker-gpu.log", folder / ".." / "train_tools" / "worker-gpu.log"):
+        assert webui.get(f"{prefix}/file={path}").status_code == 403, path
+    address = next(bridge_file.files(webui.root))
+    assert address.is_file()
+    assert webui.get(f"{prefix}/file={address}").status_code == 403
+    # sd-webui-train-tools knows gradio 3 alone; its galleries are copies.
+    if webui.says["gradio"].startswith("3."):
+        page.goto(webui.url)
+        page.get_by_role("button", name="Show").click()
+        expect(page.locator("#gallery img").first).to_be_visible()
+        width = page.locator("#gallery img").first.evaluate("(image) => image.naturalWidth")
+        assert width == 64
 
 
 def test_the_page_is_reloaded_by_the_webui(start: Start, page: Page) -> None:
     webui = start()
     first = webui.get("/train_tools/api/session")
     assert first.status_code == 200
-    old = json.loads((webui.root / "train_tools" / "host.json").read_text())
+    old = bridge_file.read(webui.root)
     webui.get("/double/reload")
     webui.wait_until_ready()
     assert webui.get("/train_tools/api/session").status_code == 200
-    new = json.loads((webui.root / "train_tools" / "host.json").read_text())
-    assert new["token"] != old["token"]
+    new = bridge_file.read(webui.root)
+    assert old is not None
+    assert new is not None
+    assert new.token != old.token
     page.goto(webui.url)
     expect(open_tab(page).get_by_role("tab", name="Data")).to_be_visible(timeout=START_MS)
 

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from compare.samples import add_pictures, add_run, cell, picture
+from hosts.double import install
 
 from train_tools.cli import main
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.execution.queue import Queue
 from train_tools.execution.ticket import read_ticket
+from train_tools.hosts.bridge_server import Bridge
+from train_tools.hosts.interface import WAIT
+from train_tools.hosts.webui import Webui
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
 
@@ -206,6 +210,25 @@ def test_publish(say: Say, tmp_path: Path) -> None:
     again, error = say("zorb-run 1", "--to", str(target), "--name", "My Zorb", command="publish")
     assert again == 2
     assert "nothing is overwritten" in error
+
+
+def test_publish_has_a_running_webui_look_for_it(
+    say: Say, tmp_path: Path, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double = install(monkeypatch, folder=tmp_path / "webui")
+    double.cmd_opts.lora_dirs = [str(tmp_path / "more")]
+    bridge = Bridge(Webui(), version.root, lambda: WAIT)
+    bridge.start()
+    try:
+        for number, folder in enumerate(("webui/models/Lora/zorbs", "more", "elsewhere"), start=1):
+            (tmp_path / folder).mkdir(parents=True)
+            where = ("--to", str(tmp_path / folder), "--name", f"zorb {number}")
+            code, done = say("zorb-run 1", *where, command="publish")
+            assert code == 0
+            assert not any("refresh" in note for note in done["notes"])
+        assert double.rescans == ["all", "all"], "a folder that it doesn't look into is no reason"
+    finally:
+        bridge.close()
 
 
 def test_people_get_words(version: Version, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ AUTOMATIC1111 v1.10.1
 - modules/call_queue.py: queue_lock = fifo_lock.FIFOLock() with acquire, release, __enter__, __exit__
 - modules/sd_models.py: checkpoints_list {title: CheckpointInfo}, checkpoints_loaded, model_data = SdModelData() with
   sd_model and loaded_sd_models; send_model_to_cpu(m), send_model_to_device(m), send_model_to_trash(m)
+- modules/progress.py: pending_tasks {task: time}
 - modules/sd_samplers.py: visible_sampler_names(); modules/sd_schedulers.py: schedulers [Scheduler(name, label, …)]
 - modules/shared_state.py: State.job, job_no, job_count, sampling_step, sampling_steps, interrupted, interrupt()
 - modules/shared_cmd_options.py: cmd_opts.disable_extension_access, set from share, listen, ngrok and server_name
@@ -96,6 +97,9 @@ class Model:
     def place(self) -> str:
         return self.places[-1] if self.places else "gpu"
 
+    def parameters(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(device=SimpleNamespace(type="cuda" if self.place == "gpu" else self.place))]
+
 
 def checkpoint(file: Path, title: str) -> SimpleNamespace:
     return SimpleNamespace(filename=str(file), title=title, name=file.name)
@@ -156,6 +160,7 @@ def webui(
         data=sd_models["model_data"],
         rescans=[],
         freed=[],
+        pending={},
     )
     contents: dict[str, dict[str, Any]] = {
         "modules": {"__path__": []},
@@ -165,6 +170,7 @@ def webui(
         },
         "modules.deepbooru": {"model": parts.deepbooru},
         "modules.call_queue": {"queue_lock": parts.lock},
+        "modules.progress": {"pending_tasks": parts.pending},
         "modules.sd_models": sd_models,
         "modules.sd_samplers": {"visible_sampler_names": lambda: ["DPM++ 2M", "Euler a"]},
         "modules.sd_schedulers": {"schedulers": [SimpleNamespace(name="karras", label="Karras")]},
@@ -178,7 +184,8 @@ def webui(
         contents["modules_forge"] = {}
         contents["backend"] = {"__path__": []}
         contents["backend.memory_management"] = {
-            "unload_all_models": lambda: parts.freed.append("models"),
+            "current_loaded_models": (loaded := [object()]),
+            "unload_all_models": lambda: (parts.freed.append("models"), loaded.clear()),
             "soft_empty_cache": lambda force=False: parts.freed.append("cache"),
         }
     modules = {}

@@ -40,6 +40,12 @@ def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Parts]:
     bridge.close()
 
 
+def place_of(root: Path) -> Path:
+    """Where the address lies in these tests."""
+    (file,) = bridge_file.files(root)
+    return file
+
+
 def until(holds: Callable[[], bool]) -> None:
     for _ in range(200):
         if holds():
@@ -65,14 +71,15 @@ def test_the_client_says_what_the_host_says(parts: Parts) -> None:
 
 
 def test_the_file_is_its_owners_alone(parts: Parts) -> None:
-    file = bridge_file.file_of(parts.root)
+    file = place_of(parts.root)
+    assert parts.root not in file.parents, "a webui serves what lies there"
     if os.name != "nt":
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text())["pid"] == os.getpid()
 
 
 def test_without_the_token_nothing_is_answered(parts: Parts) -> None:
-    port = json.loads(bridge_file.file_of(parts.root).read_text())["port"]
+    port = json.loads(place_of(parts.root).read_text())["port"]
     for token in ("", "wrong"):
         for method, path in (
             ("GET", "/hello"),
@@ -92,12 +99,12 @@ def test_a_host_that_ended_isnt_found(monkeypatch: pytest.MonkeyPatch, tmp_path:
     install(monkeypatch)
     bridge = Bridge(Webui(), tmp_path, lambda: WAIT)
     bridge.start()
-    text = bridge_file.file_of(tmp_path).read_text()
+    text = place_of(tmp_path).read_text()
     bridge.close()
-    assert not bridge_file.file_of(tmp_path).exists()
-    bridge_file.file_of(tmp_path).write_text(text)  # as after kill -9
+    assert not place_of(tmp_path).exists()
+    place_of(tmp_path).write_text(text)  # as after kill -9
     assert find(tmp_path) is None
-    bridge_file.file_of(tmp_path).write_text("{")
+    place_of(tmp_path).write_text("{")
     assert find(tmp_path) is None
 
 
@@ -115,8 +122,8 @@ def test_memory_is_lent_until_the_last_gives_it_back(parts: Parts) -> None:
     with parts.client.memory_lent():
         assert (model.place, parts.double.lock.locked()) == ("cpu", True)
         with parts.client.memory_lent():
-            until(lambda: parts.bridge.trainings == 2)
-        until(lambda: parts.bridge.trainings == 1)
+            until(lambda: parts.bridge.memory.holders == 2)
+        until(lambda: parts.bridge.memory.holders == 1)
         assert model.place == "cpu"
     until(lambda: not parts.double.lock.locked())
     assert model.place == "gpu"
@@ -169,7 +176,7 @@ def test_what_the_host_raises_is_a_sentence(parts: Parts, monkeypatch: pytest.Mo
         raise RuntimeError("CUDA error: device lost\nmore")
 
     monkeypatch.setattr(sys.modules["networks"], "list_available_networks", broken)
-    with pytest.raises(HostError, match=r"^AUTOMATIC1111's webui failed: CUDA error: device lost$"):
+    with pytest.raises(HostError, match=r"^AUTOMATIC1111 failed: CUDA error: device lost$"):
         parts.client.rescan_loras()
     parts.bridge.close()
     with pytest.raises(HostError, match="is the webui still running"):

@@ -11,7 +11,7 @@ from hosts.double import install
 
 from train_tools.hosts import door_settings
 from train_tools.hosts.door_settings import HIDDEN, MODES, OPTIONS, add_to_settings_page, surroundings
-from train_tools.hosts.interface import KEEP, WAIT, Folders
+from train_tools.hosts.interface import KEEP, PAUSE, WAIT, Folders
 from train_tools.workspace.begin_version import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +65,16 @@ def test_the_mode_is_what_is_set_now(options: dict[str, Any]) -> None:
     assert door_settings.memory_mode() == KEEP
     options["train_tools_model_while_training"] = "what an older version had"
     assert door_settings.memory_mode() == WAIT
+
+
+def test_a_paused_training_goes_on_as_it_is_set(options: dict[str, Any]) -> None:
+    options["train_tools_go_on_minutes"] = "1.5"
+    assert door_settings.go_on_after() == 90
+    options["train_tools_go_on_minutes"] = ""
+    assert door_settings.go_on_after() is None
+    by_itself = next(text for text, mode in MODES.items() if mode == PAUSE)
+    options["train_tools_model_while_training"] = by_itself
+    assert door_settings.go_on_after() == 60, "nobody pressed a button, so nobody needs to press another"
 
 
 class OptionInfo:

@@ -14,16 +14,22 @@ from train_tools.hosts.login import Login
 
 def scope(method: str = "GET", **headers: str) -> dict[str, Any]:
     raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "http", "method": method, "path": "/train_tools/", "query_string": b"", "headers": raw}
+    return {
+        "type": "http", "method": method, "path": "/train_tools/", "query_string": b"", "headers": raw,
+        "path_params": {"path": ""},
+    }  # fmt: skip
 
 
-def app(*, auth: Any = None, cookie: str = "access-token-x", **more: Any) -> SimpleNamespace:
+def app(
+    *, auth: Any = None, cookie: str = "access-token-x", at: str = "/user", **more: Any
+) -> SimpleNamespace:
     """gradio's app: `auth` set where it asks for a login, `/user` says whose cookie it is."""
 
     def get_current_user(request: Any) -> str | None:
         return {"right": "anna"}.get(request.cookies.get(cookie, ""))
 
-    user = SimpleNamespace(path="/user", methods={"GET"}, endpoint=get_current_user)
+    get_current_user.__module__ = "gradio.routes"
+    user = SimpleNamespace(path=at, methods={"GET"}, endpoint=get_current_user)
     return SimpleNamespace(auth=auth, routes=[SimpleNamespace(path="/"), user], **more)
 
 
@@ -56,6 +62,29 @@ def test_a_dependency_of_gradio_4() -> None:
     assert status(Login(host, None), scope()) == 401
 
 
+def test_gradio_5_keeps_it_below_a_prefix() -> None:
+    login = Login(app(auth={"anna": "secret"}, at="/gradio_api/user"), None)
+    assert status(login, scope(cookie="access-token-x=wrong")) == 401
+    assert status(login, scope(cookie="access-token-x=right")) == 200
+
+
+def test_a_gradio_that_is_mounted_in_the_webuis_app() -> None:
+    inner = app(auth={"anna": "secret"}, at="/gradio_api/user")
+    outer = SimpleNamespace(routes=[SimpleNamespace(path="/ui", app=inner)])
+    assert status(Login(outer, None), scope()) == 401
+    assert status(Login(outer, None), scope(cookie="access-token-x=right")) == 200
+
+
+def test_another_extensions_user_lets_nobody_in() -> None:
+    def user(request: Any) -> str:
+        return "everybody"
+
+    host = app(auth={"anna": "secret"})
+    host.routes.insert(0, SimpleNamespace(path="/civitai/user", methods={"GET"}, endpoint=user))
+    assert status(Login(host, None), scope()) == 401
+    assert status(Login(host, None), scope(cookie="access-token-x=right")) == 200
+
+
 def test_a_gradio_that_isnt_known_lets_nobody_in() -> None:
     host = app(auth={"anna": "secret"})
     host.routes.pop()
@@ -86,6 +115,10 @@ def test_either_login_is_enough_and_basic_is_asked_for() -> None:
     refusal = asyncio.run(login.refusal(scope()))
     assert refusal is not None
     assert refusal.headers["www-authenticate"].startswith("Basic")
+    asked = {**scope(), "path_params": {"path": "_door/state"}}
+    refusal = asyncio.run(login.refusal(asked))
+    assert refusal is not None
+    assert "www-authenticate" not in refusal.headers, "no password is asked for by a look in the background"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -46,9 +48,25 @@ class Outer:
             async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
                 await proxy(scope, receive, send, scope["path_params"]["path"])
 
+        self.raised: list[str] = []
+        self.passed = 0  # requests whose browser was gone before the answer
+
+        async def api_middleware(request: Request, call_next: Any) -> Any:
+            """modules/api/api.py of AUTOMATIC1111 v1.10.1: exception_handling prints what comes."""
+            try:
+                answer = await call_next(request)
+            except Exception as error:
+                self.raised.append(repr(error))
+                raise
+            self.passed += answer.status_code == 499
+            return answer
+
         app = Starlette(
             routes=[Route("/train_tools/{path:path}", Door())],
-            middleware=[Middleware(GZipMiddleware, minimum_size=10)],
+            middleware=[
+                Middleware(GZipMiddleware, minimum_size=10),
+                Middleware(BaseHTTPMiddleware, dispatch=api_middleware),
+            ],
         )
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
@@ -145,6 +163,21 @@ def test_a_poll_ends_with_the_browser(outer: Outer) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(f"{outer.url}/poll", timeout=0.5, trust_env=False)
     until(lambda: "poll" in get(outer, "/seen").json())
+
+
+def test_layers_of_the_webui_get_an_answer_though_the_browser_went(outer: Outer) -> None:
+    """`RuntimeError: No response returned.` is what starlette's own layers say of an app that sent none."""
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.get(f"{outer.url}/poll", timeout=0.3, trust_env=False)
+    with pytest.raises(RuntimeError, match="cut off by the test"):
+        httpx.put(f"{outer.url}/upload", content=cut_off(), trust_env=False)
+    until(lambda: outer.passed >= 2)
+    assert outer.raised == []
+
+
+def cut_off() -> Iterator[bytes]:
+    yield b"x" * 1000
+    raise RuntimeError("cut off by the test")
 
 
 def test_an_upload_that_is_cut_off_is_told(outer: Outer) -> None:

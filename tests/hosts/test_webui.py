@@ -19,7 +19,7 @@ def test_it_can_do_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     host = host_of(tmp_path)
     assert isinstance(host, Webui)
     assert host.capabilities() == dict.fromkeys(CAPABILITIES)
-    assert (host.name, host.version) == ("AUTOMATIC1111's webui", "v1.10.1")
+    assert (host.name, host.version) == ("AUTOMATIC1111", "v1.10.1")
     assert host.folders().lora == tmp_path / "models" / "Lora"
     assert host.base_models() == [
         BaseModel("a.safetensors [12ab]", tmp_path / "a.safetensors", "sdxl"),

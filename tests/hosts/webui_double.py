@@ -132,7 +132,9 @@ def patch_template(gradio: Any) -> None:
 
 def generate(prompt: str) -> str:
     """A picture, behind the queue lock as wrap_gradio_gpu_call has it."""
+    parts.pending["task(1)"] = time.time()
     with parts.lock:
+        parts.pending.pop("task(1)", None)
         model = parts.data.sd_model
         assert model is not None and getattr(model, "place", "gpu") == "gpu", (
             "Expected all tensors on one device"
@@ -153,6 +155,9 @@ def build(gradio: Any) -> Any:
             button = gradio.Button("Generate", elem_id="txt2img_generate")
             result = gradio.Textbox(label="Result", elem_id="txt2img_result")
             button.click(generate, inputs=[prompt], outputs=[result])
+            # What another extension shows of our folder, as sd-webui-train-tools does.
+            shown = gradio.Gallery(label="Gallery", elem_id="gallery")
+            gradio.Button("Show", elem_id="show").click(lambda: [given["show"]], outputs=[shown])
         for interface, label, name in interfaces:
             with gradio.TabItem(label, id=name, elem_id=f"tab_{name}"):
                 interface.render()
@@ -171,7 +176,8 @@ def run(gradio: Any) -> tuple[Any, threading.Event]:
     auth = [tuple(pair) for pair in given.get("auth", [])] or None
     app, _, _ = demo.queue(64).launch(
         server_name="127.0.0.1", server_port=given["port"], auth=auth, prevent_thread_lock=True, quiet=True,
-        show_error=True, app_kwargs={"docs_url": "/docs", "redoc_url": "/redoc"},
+        show_error=True, allowed_paths=given.get("allowed", []),
+        app_kwargs={"docs_url": "/docs", "redoc_url": "/redoc"},
     )  # fmt: skip
     from starlette.middleware import Middleware
     from starlette.middleware.gzip import GZipMiddleware
@@ -187,6 +193,13 @@ def run(gradio: Any) -> tuple[Any, threading.Event]:
             response = await call_next(request)
             response.headers["X-Process-Time"] = "0"
             return response
+
+    @app.post("/internal/progress")
+    def progress(asked: dict[str, Any]) -> dict[str, Any]:
+        """modules/progress.py: progressapi"""
+        queued = asked["id_task"] in parts.pending
+        text = "In queue: 1/1" if queued else "Waiting..."
+        return {"active": False, "queued": queued, "completed": False, "textinfo": text}
 
     reload = threading.Event()
 

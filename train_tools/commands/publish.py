@@ -8,6 +8,7 @@ from pathlib import Path
 from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output
 from train_tools.compare.checkpoints import checkpoint_named, find_checkpoints
+from train_tools.publish.places import tell_host
 from train_tools.publish.service import publish, request_for
 from train_tools.publish.settings import PublishSettings
 from train_tools.workspace import settings
@@ -38,7 +39,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     done = publish(version, request, chosen)
     for path in done.files:
         out.say(str(path))
-    for note in done.notes:
+    notes = [*done.notes, *tell_host(version.root, arguments.to)]
+    for note in notes:
         out.say(note)
     out.say(f"in prompts: <lora:{arguments.name}:{chosen.preferred_weight or 1:g}>")
     out.document(
@@ -46,7 +48,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
             "lora": str(done.lora),
             "files": [str(path) for path in done.files],
             "is_link": done.is_link,
-            "notes": list(done.notes),
+            "notes": notes,
         }
     )
     return 0

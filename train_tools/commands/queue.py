@@ -17,7 +17,7 @@ from train_tools.engines.registry import AUTO, ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.lane import has_worker, slots, wake
-from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
 from train_tools.execution.ticket import ASKED_KINDS, DEFAULT_LANE, TRAIN
@@ -136,7 +136,10 @@ def _switch(queue: Queue, arguments: argparse.Namespace) -> None:
     name = SWITCHES.get(arguments.action, PAUSED)
     on = not arguments.off if arguments.action in SWITCHES else arguments.action == "pause"
     with queue.locked() as connection:
-        queue.set_flag(connection, arguments.lane, name, on)
+        if name == PAUSED and not on:
+            queue_actions.go_on(queue, connection, arguments.lane)
+        else:
+            queue.set_flag(connection, arguments.lane, name, on)
 
 
 def _act_on_one(queue: Queue, arguments: argparse.Namespace) -> None:
@@ -181,6 +184,7 @@ def state_document(queue: Queue, lane: str) -> dict[str, Any]:
         "lane": lane,
         "worker": has_worker(queue.root, lane),
         "paused": PAUSED in flags,
+        "draws": DRAWS in flags,
         "stop_after": STOP_AFTER in flags,
         "shut_down": SHUT_DOWN in flags,
         "entries": [_entry_document(entry) for entry in entries],
@@ -226,6 +230,7 @@ def _show(document: dict[str, Any], out: Output) -> None:
             out.say(f"{entry['id']}: {entry['error']}")
     for name, words in (
         ("paused", "the queue is paused; `queue resume` lets it go on"),
+        ("draws", "the training is paused for the webui's pictures; `queue resume` lets it go on"),
         ("stop_after", "the queue stops after what is being trained"),
         ("shut_down", "the computer shuts down when the queue is done"),
     ):

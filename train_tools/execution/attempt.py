@@ -51,6 +51,11 @@ class Attempt:
         return self.record
 
     @property
+    def is_open(self) -> bool:
+        """Whether its engine has said of it neither that it is finished nor that it failed."""
+        return not self.says_finished and self.error is None
+
+    @property
     def checkpoints(self) -> list[str]:
         return checkpoint_names(self.arguments, self.record.steps) if self.arguments else []
 

@@ -25,6 +25,7 @@ ENDED = ("finished", "failed", "cancelled")
 CANCEL, PAUSE, GIVE_WAY = REQUESTS = ("cancel", "pause", "give way")  # to who trains an entry
 WISHED = {CANCEL: "cancelled", PAUSE: "paused"}  # the state that comes of a request
 PAUSED, STOP_AFTER, SHUT_DOWN = FLAGS = ("paused", "stop after", "shut down when done")  # of a lane
+DRAWS = "webui draws"  # of a lane, too: a training is paused for the webui's pictures
 DELETED = "its folder was deleted"
 
 

@@ -13,7 +13,7 @@ from train_tools.arguments.table import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 from train_tools.execution.lane import slots
-from train_tools.execution.queue import CANCEL, ENDED, GIVE_WAY, PAUSE, PAUSED, WISHED, Entry, Queue
+from train_tools.execution.queue import CANCEL, DRAWS, ENDED, GIVE_WAY, PAUSE, PAUSED, WISHED, Entry, Queue
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
 from train_tools.execution.train import refuse_impossible
@@ -177,9 +177,15 @@ def run_now(queue: Queue, number: int) -> None:
         queue.change(connection, entry, not_before=None, position=_position(queue, connection, entry, FIRST))
         if entry.state == "paused":
             _requeue(queue, connection, entry)
-        queue.set_flag(connection, lane, PAUSED, on=False)
+        go_on(queue, connection, lane)
         if not entry.taken:
             queue.mark(connection, _that_give_way(queue, connection, lane), request=GIVE_WAY)
+
+
+def go_on(queue: Queue, connection: sqlite3.Connection, lane: str) -> None:
+    """Whether a person paused it, or the webui for its pictures."""
+    for flag in (PAUSED, DRAWS):
+        queue.set_flag(connection, lane, flag, on=False)
 
 
 def _that_give_way(queue: Queue, connection: sqlite3.Connection, lane: str) -> list[int]:

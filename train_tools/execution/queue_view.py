@@ -13,7 +13,7 @@ from typing import Any
 from train_tools.execution.events import FILE as EVENTS
 from train_tools.execution.events import last_events
 from train_tools.execution.lane import ensure_worker, gpus_of, has_worker, slots
-from train_tools.execution.queue import ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
+from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.ticket import FILE as TICKET
 from train_tools.execution.varying import labels
@@ -30,12 +30,15 @@ TICKET_PART = 2  # of an entry's signature: row, record, ticket, events
 
 @dataclasses.dataclass(frozen=True)
 class Lane:
-    """`has_work`: something waits or is being done. `was_started`: its worker had died and was started again."""
+    """`has_work`: something waits or is being done. `draws`: a training is paused for the webui's pictures.
+    `was_started`: its worker had died and was started again.
+    """
 
     name: str
     has_worker: bool
     has_work: bool
     paused: bool
+    draws: bool
     stop_after: bool
     shut_down: bool
     was_started: bool
@@ -126,8 +129,9 @@ class QueueView:
         has_work = any(entry.waits or entry.taken for entry in mine)
         is_there, was_started = self._worker(name, has_work and PAUSED not in flags)
         return Lane(
-            name, is_there, has_work, PAUSED in flags, STOP_AFTER in flags, SHUT_DOWN in flags, was_started
-        )
+            name, is_there, has_work, PAUSED in flags, DRAWS in flags, STOP_AFTER in flags, SHUT_DOWN in flags,
+            was_started,
+        )  # fmt: skip
 
     def _worker(self, lane: str, is_needed: bool) -> tuple[bool, bool]:
         at, is_there, was_started = self._workers.get(lane, (float("-inf"), False, False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,16 @@ from train_tools.engines.registry import engine_named
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import run_record
 from train_tools.execution.attempt import Attempt, measure
+from train_tools.execution.beside_host import report_of
 from train_tools.execution.lane import training
-from train_tools.execution.supervise import supervise
-from train_tools.hosts.bridge_client import memory_of_host
+from train_tools.execution.supervise import PAUSE, supervise
+from train_tools.hosts.keeper import Keeper
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.measured import measured_file
 from train_tools.planning.plan import Plan
 from train_tools.workspace.workspace import Version
+
+PICTURES_S = 0.5  # between looks whether the webui has drawn its pictures
 
 Report = Callable[[PlannedRun, Mapping[str, Any]], None]
 
@@ -72,10 +76,16 @@ def _train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
     # All are recorded at once, so that a look at the folders shows what still waits.
     packs = [[_prepared(version, run) for run in pack] for pack in plan.packs]
     results: dict[str, RunResult] = {}
+
+    def warn(text: str) -> None:
+        report(plan.packs[0][0], {"event": "warning", "text": text})
+
     try:
-        for runs, pack in zip(plan.packs, packs, strict=True):
-            for result in _train_pack(version, runs, pack, report):
-                results[result.run_id] = result
+        with Keeper(version.root, warn) as keeper:
+            for runs, pack in zip(plan.packs, packs, strict=True):
+                told = report_of(pack, len(results) + 1, len(results) + len(pack), sum(map(len, packs)))
+                for result in _train_pack(version, runs, pack, report, keeper, told):
+                    results[result.run_id] = result
     except KeyboardInterrupt:
         for attempt in (a for pack in packs for a in pack if a.record.run_id not in results):
             is_done = attempt.says_finished and not attempt.faults()
@@ -90,30 +100,56 @@ def _prepared(version: Version, run: PlannedRun) -> Attempt:
 
 
 def _train_pack(
-    version: Version, runs: Sequence[PlannedRun], pack: list[Attempt], report: Report
+    version: Version,
+    runs: Sequence[PlannedRun],
+    pack: list[Attempt],
+    report: Report,
+    keeper: Keeper,
+    told: Callable[[], Mapping[str, Any]],
 ) -> list[RunResult]:
     engine = engine_named(runs[0].engine)
+    asked = False  # by the webui, to pause
+    left = list(range(len(pack)))  # of the pack, what still trains
 
     def started(pid: int) -> None:
-        for attempt in pack:
-            attempt.start(pid)
+        for index in left:
+            pack[index].start(pid)
 
     def heard(index: int, event: dict[str, Any]) -> None:
-        pack[index].take(event)
-        report(runs[index], event)
+        pack[left[index]].take(event)
+        report(runs[left[index]], event)
 
-    def warn(text: str) -> None:
-        report(runs[0], {"event": "warning", "text": text})
+    def wish() -> str:
+        nonlocal asked
+        asked |= keeper.wishes_pause
+        return PAUSE if asked else ""
 
     try:
-        with memory_of_host(version.root, warn):
-            code = supervise(engine, [attempt.folder for attempt in pack], started, heard)
+        while True:
+            asked = False
+            with keeper.training(told):
+                code = supervise(engine, [pack[index].folder for index in left], started, heard, wish)
+            paused = [index for index in left if asked and pack[index].is_open]
+            if not paused:
+                break
+            _wait_for_pictures([pack[index] for index in paused], keeper)
+            left = paused
+            for index in paused:
+                pack[index] = _prepared(version, runs[index])
     except TrainToolsError as error:
         return [_ended(attempt, str(error)) for attempt in pack]
     results = [_ended(attempt, attempt.verdict(code)) for attempt in pack]
     if any(result.state == "finished" for result in results):
         measure(measured_file(version), engine, pack)
     return results
+
+
+def _wait_for_pictures(attempts: Sequence[Attempt], keeper: Keeper) -> None:
+    """Until the webui, for whose pictures the runs were paused, gives the GPU back."""
+    for attempt in attempts:
+        attempt.end("interrupted")
+    while keeper.wishes_pause:
+        time.sleep(PICTURES_S)
 
 
 def _ended(attempt: Attempt, error: str | None) -> RunResult:

@@ -28,11 +28,12 @@ from train_tools.execution import queue_actions, supervise
 from train_tools.execution.attempt import Attempt, measure
 from train_tools.execution.automatic import AutomaticPreviews
 from train_tools.execution.begin import begin
+from train_tools.execution.beside_host import progress_report
 from train_tools.execution.conclusion import conclude
 from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
-from train_tools.execution.queue import CANCEL, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.queue import CANCEL, DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
-from train_tools.hosts.bridge_client import memory_of_host
+from train_tools.hosts.keeper import Keeper
 from train_tools.planning.plan import share
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
@@ -79,9 +80,14 @@ class Worker:
         self._sleep = sleep
         self._shut_down = shut_down or shut_computer_down
         self._previews = AutomaticPreviews(queue, say)
+        self._keeper = Keeper(queue.root, say)
 
     def run(self) -> None:
         """Until nothing is left that can be done now or later. A failed run stops nothing."""
+        with self._keeper:
+            self._run_all()
+
+    def _run_all(self) -> None:
         is_recovered = False
         while self._slots() > self._slot:
             try:
@@ -134,7 +140,20 @@ class Worker:
     def _work(self) -> bool:
         """Does the next thing; False where nothing can be done now, as while a command trains in the slot."""
         with training(self._queue.root, self._lane, self._slot) as is_free:
-            return is_free and self._slots() > self._slot and self._do_next()
+            return is_free and self._slots() > self._slot and not self._webui_draws() and self._do_next()
+
+    def _webui_draws(self) -> bool:
+        """Whether a training of the lane is paused for the webui's pictures, until it or a person lets it go on."""
+        queue = self._queue
+        with queue.locked() as connection:
+            flags = queue.flags(connection, self._lane)
+            if DRAWS in flags and PAUSED not in flags:
+                self._keeper.stand_by()
+                if self._keeper.wishes_pause:
+                    return True
+                queue.set_flag(connection, self._lane, DRAWS, on=False)
+        self._keeper.rest()
+        return False
 
     def _do_next(self) -> bool:
         entries = self._take()
@@ -187,10 +206,13 @@ class Worker:
             self._previews.heard(jobs[index][0], event)
 
         def wish() -> str:
+            if kind == TRAIN and self._keeper.wishes_pause:
+                self._set_draws()
             wishes.append(self._wish([entry.id for entry, _ in jobs], can_pause=kind == TRAIN))
             return wishes[-1]
 
-        alone = memory_of_host(self._queue.folder.parent, say) if kind == TRAIN else contextlib.nullcontext()
+        report = progress_report(self._queue, jobs)
+        alone = self._keeper.training(report) if kind == TRAIN else contextlib.nullcontext()
         try:
             with alone:
                 code = supervise.supervise(engine, [a.folder for a in attempts], started, heard, wish)
@@ -203,6 +225,8 @@ class Worker:
             code = -1
             for attempt in attempts:
                 attempt.error = attempt.error or str(error)
+        if self._keeper.wishes_pause:  # it came too late for `wish`
+            self._set_draws()
         requests = self._queue.requests([entry.id for entry, _ in jobs])
         troubled = False
         for entry, attempt in jobs:
@@ -225,7 +249,7 @@ class Worker:
         try:
             requests = self._queue.requests(numbers)
             with self._queue.locked() as connection:
-                is_paused = PAUSED in self._queue.flags(connection, self._lane)
+                is_paused = bool({PAUSED, DRAWS} & self._queue.flags(connection, self._lane))
         except TrainToolsError:
             return ""  # no reason to stop a training
         if all(requests.get(number) == CANCEL for number in numbers):
@@ -233,6 +257,10 @@ class Worker:
         if is_paused or any(requests.values()):
             return supervise.PAUSE if can_pause else supervise.END
         return ""
+
+    def _set_draws(self) -> None:
+        with contextlib.suppress(TrainToolsError), self._queue.locked() as connection:
+            self._queue.set_flag(connection, self._lane, DRAWS, on=True)
 
     def _let_go(self, entries: list[Entry]) -> None:
         queue = self._queue

@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-from collections.abc import Callable, Iterator, Mapping
+import select
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,16 @@ from urllib.parse import urlencode
 
 from train_tools.hosts import bridge_file
 from train_tools.hosts.bridge_file import GRANTED, TOKEN_HEADER, Address
-from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostError, HostProgress
+from train_tools.hosts.interface import (
+    BaseModel,
+    Folders,
+    HostCaptioner,
+    HostError,
+    HostProgress,
+    Lent,
+    MemorySeen,
+    Remembered,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,7 +35,8 @@ if TYPE_CHECKING:
 HELLO_S = 3.0
 ASK_S = 30.0
 RENDER_S = 1800.0  # a large picture on a slow machine, behind others that wait
-MEMORY_S = 300.0  # until the host has finished what it is making; then the training starts beside it
+MEMORY_S = 300.0  # until the host has finished what it is making
+TELL_S = 5.0
 
 
 def find(root: Path) -> BridgeClient | None:
@@ -44,28 +55,16 @@ def renderer_of(root: Path) -> BridgeClient | None:
     return client if client is not None and client.capabilities().get("render") is None else None
 
 
-@contextmanager
-def memory_of_host(root: Path, warn: Callable[[str], None]) -> Iterator[None]:
-    """For a training: without the host's model on the GPU, where a host runs for `root` and can do that.
-
-    No trouble with the host is a reason not to train; `warn` is told of it in a sentence.
-    """
-    with contextlib.ExitStack() as stack:
-        try:
-            client = find(root)
-            if client is not None and client.capabilities().get("memory") is None:
-                stack.enter_context(client.memory_lent())
-        except HostError as error:
-            warn(f"the webui keeps its model while this trains: {error}")
-        yield
-
-
 class BridgeClient:
     """A Host. Raises HostError where the host refuses, fails or is gone."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._hello = self._json("GET", "/hello", seconds=HELLO_S)
+        self._hello = self.hello()
+
+    def hello(self) -> dict[str, Any]:
+        """What the host says of itself now."""
+        return dict(self._json("GET", "/hello", seconds=HELLO_S))
 
     @property
     def name(self) -> str:
@@ -79,15 +78,18 @@ class BridgeClient:
         return dict(self._hello["capabilities"])
 
     def folders(self) -> Folders:
-        found = self._hello["folders"]
-        lora, models = (Path(found[name]) if found[name] else None for name in ("lora", "models"))
-        return Folders(Path(found["data"]), lora, models)
+        found = dict(self._hello["folders"])
+        more = tuple(Path(folder) for folder in found.pop("more_loras"))
+        return Folders(**{name: Path(folder) for name, folder in found.items()}, more_loras=more)
 
     def is_exposed(self) -> bool:
         return bool(self._hello["is_exposed"])
 
     def base_models(self) -> list[BaseModel]:
         return [BaseModel(m["title"], Path(m["file"]), m["kind"]) for m in self._json("GET", "/base_models")]
+
+    def model_files(self) -> list[Path]:
+        return [Path(file) for file in self._json("GET", "/model_files")]
 
     def samplers(self) -> list[str]:
         return list(self._json("GET", "/samplers"))
@@ -112,10 +114,21 @@ class BridgeClient:
         return self._ask("POST", "/render", json.dumps(request).encode(), RENDER_S)
 
     @contextmanager
-    def memory_lent(self, mode: str = "") -> Iterator[None]:  # noqa: ARG002
+    def memory_lent(self, mode: str = "") -> Iterator[Lent]:  # noqa: ARG002
         """What `mode` would say is the host's own setting."""
-        with self._held("/hold/memory", MEMORY_S):
-            yield
+        with self._held("/hold/memory", MEMORY_S) as said:
+            yield Remembered(seen_of(said))
+
+    def memory_hold(self) -> Hold:
+        """Asks for the memory without waiting for it."""
+        return Hold(self, "/hold/memory", MEMORY_S)
+
+    def tell(self, training: Mapping[str, Any]) -> bool:
+        """See hosts.trainings.Told; returns whether the training is to be paused."""
+        return bool(self._json("POST", "/training", json.dumps(training).encode(), TELL_S)["pause"])
+
+    def tell_end(self, training: str) -> None:
+        self._json("POST", f"/training/ended?{urlencode({'id': training})}", seconds=TELL_S)
 
     def progress(self) -> HostProgress:
         return HostProgress(**self._json("GET", "/progress"))
@@ -134,32 +147,25 @@ class BridgeClient:
 
     def _ask(self, method: str, path: str, body: bytes, seconds: float) -> bytes:
         try:
-            with contextlib.closing(self._connection(seconds)) as connection:
-                return self._answer(connection, method, path, body).read()
+            with contextlib.closing(self.connection(seconds)) as connection:
+                self.ask(connection, method, path, body)
+                return self.answer(connection).read()
         except (OSError, http.client.HTTPException) as error:
-            raise self._gone(error) from error
+            raise self.gone(error) from error
 
     @contextmanager
-    def _held(self, path: str, seconds: float) -> Iterator[None]:
+    def _held(self, path: str, seconds: float) -> Iterator[dict[str, Any]]:
         """For as long as the connection is open; `seconds` is how long the host may take to grant it."""
-        with contextlib.closing(self._connection(seconds)) as connection:
-            try:
-                response = self._answer(connection, "POST", path, b"")
-                is_granted = response.readline() == GRANTED
-            except (OSError, http.client.HTTPException) as error:
-                raise self._gone(error) from error
-            with response:  # it holds the connection open as well
-                if not is_granted:
-                    raise HostError(f"{self._address.name} ended meanwhile")
-                yield
+        with contextlib.closing(Hold(self, path, seconds)) as hold:
+            yield hold.wait()
 
-    def _connection(self, seconds: float) -> http.client.HTTPConnection:
+    def connection(self, seconds: float) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self._address.port, timeout=seconds)
 
-    def _answer(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes
-    ) -> http.client.HTTPResponse:
+    def ask(self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes = b"") -> None:
         connection.request(method, path, body, {TOKEN_HEADER: self._address.token})
+
+    def answer(self, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
         response = connection.getresponse()
         if response.status != 200:
             data = response.read()
@@ -170,8 +176,50 @@ class BridgeClient:
             raise HostError(sentence)
         return response
 
-    def _gone(self, error: Exception) -> HostError:
+    def gone(self, error: Exception) -> HostError:
         return HostError(f"{self._address.name} doesn't answer ({error}); is the webui still running?")
+
+    def ended(self) -> HostError:
+        return HostError(f"{self._address.name} ended meanwhile")
+
+
+class Hold:
+    """Something of the host's that is ours from its granting until this is closed or the host ends."""
+
+    def __init__(self, client: BridgeClient, path: str, seconds: float) -> None:
+        self._client = client
+        self._connection = client.connection(seconds)
+        self._response: http.client.HTTPResponse | None = None
+        try:
+            client.ask(self._connection, "POST", path)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise client.gone(error) from error
+        self._socket = self._connection.sock
+
+    def is_answered(self) -> bool:
+        """Whether `wait` would return at once; after the granting, whether the host has ended it."""
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    def wait(self) -> dict[str, Any]:
+        """What the host says in granting it. Raises HostError where it doesn't."""
+        try:
+            self._response = self._client.answer(self._connection)
+            line = self._response.readline()
+            if not line.startswith(GRANTED):
+                raise self._client.ended()
+            return dict(json.loads(line[len(GRANTED) :]))
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise self._client.gone(error) from error
+
+    def close(self) -> None:
+        if self._response is not None:
+            self._response.close()
+        self._connection.close()
+
+
+def seen_of(said: Mapping[str, Any]) -> MemorySeen:
+    return MemorySeen(said.get("models"), said.get("allocated"))
 
 
 class RemoteCaptioner:

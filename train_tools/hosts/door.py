@@ -17,13 +17,15 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from train_tools.environment.status import READY
-from train_tools.hosts import door_settings, modules
+from train_tools.hosts import bridge_file, door_settings, modules, served_files
 from train_tools.hosts.bridge_server import Bridge
 from train_tools.hosts.environment_maker import EnvironmentMaker
+from train_tools.hosts.gpu_state import GpuState
 from train_tools.hosts.interface import HostError
 from train_tools.hosts.login import Login
 from train_tools.hosts.page_server import PageServer
 from train_tools.hosts.proxy import Proxy
+from train_tools.hosts.waiting_picture import WaitingPicture
 from train_tools.hosts.webui import Webui
 
 TAB = ("Train Tools", "train_tools")
@@ -59,12 +61,12 @@ class Door:
         self._bridge: Bridge | None = None
         self._page: PageServer | None = None
 
-    def start(self, _demo: Any, app: Any) -> None:
+    def start(self, demo: Any, app: Any) -> None:
         """`app` is the webui's FastAPI app; there is no demo where it runs without a page."""
         self.close()
         host = Webui()
         root = door_settings.root(host.folders()).absolute()
-        self._bridge = Bridge(host, root, door_settings.memory_mode)
+        self._bridge = Bridge(host, root, door_settings.memory_mode, door_settings.go_on_after)
         try:
             self._bridge.start()
         except OSError as error:
@@ -72,9 +74,13 @@ class Door:
         environment = EnvironmentMaker(lambda: door_settings.surroundings(root), root)
         self._page = PageServer(environment.start)
         login = Login(app, modules.command_option("api_auth"))
-        routes = Routes(login, environment, self._page, Proxy(self._page, host.is_exposed), self._bridge)
+        gpu = GpuState(self._bridge, door_settings.memory_mode, door_settings.go_on_after)
+        routes = Routes(login, environment, self._page, Proxy(self._page, host.is_exposed), self._bridge, gpu)
+        waiting = WaitingPicture(app, lambda headers: gpu.sentence(door_settings.language(headers)))
+        served_files.block(demo, (root / "train_tools", *bridge_file.folders()))
         # Before the webui's own, some of which take every path.
         app.router.routes[:0] = [
+            waiting.route(),
             Route(PREFIX, endpoint=routes),
             Route(PREFIX + "/{path:path}", endpoint=routes),
         ]
@@ -92,13 +98,20 @@ class Routes:
     """The ASGI app behind /train_tools."""
 
     def __init__(
-        self, login: Login, environment: EnvironmentMaker, page: PageServer, proxy: Proxy, bridge: Bridge
+        self,
+        login: Login,
+        environment: EnvironmentMaker,
+        page: PageServer,
+        proxy: Proxy,
+        bridge: Bridge,
+        gpu: GpuState,
     ) -> None:
         self._login = login
         self._environment = environment
         self._page = page
         self._proxy = proxy
         self._bridge = bridge
+        self._gpu = gpu
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -132,7 +145,13 @@ class Routes:
         status, answer = 200, dict[str, Any]()
         try:
             if (scope["method"], path) == ("GET", "state"):
-                answer = {"trainings": self._bridge.trainings, "mode": door_settings.memory_mode()}
+                answer = self._gpu.shown()
+            elif (scope["method"], path) == ("POST", "pause"):
+                self._bridge.trainings.pause()
+                answer = self._gpu.shown()
+            elif (scope["method"], path) == ("POST", "go_on"):
+                self._bridge.trainings.go_on()
+                answer = self._gpu.shown()
             elif path == "environment":
                 if scope["method"] == "POST":
                     await run_in_threadpool(self._environment.make)

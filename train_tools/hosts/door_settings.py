@@ -18,7 +18,7 @@ from typing import Any
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING
 from train_tools.environment.start import base_python
 from train_tools.hosts import modules
-from train_tools.hosts.interface import KEEP, SHARE, WAIT, Folders
+from train_tools.hosts.interface import KEEP, PAUSE, SHARE, WAIT, Folders
 from train_tools.hosts.webui import Webui
 
 SECTION = ("train_tools", "Train Tools")
@@ -31,9 +31,11 @@ HIDDEN = (
 )
 MODES = {
     "unload it, pictures wait until the training ends": WAIT,
+    "unload it, a picture pauses the training, which goes on after": PAUSE,
     "unload it, pictures load it again beside the training": SHARE,
     "keep it": KEEP,
 }
+PAUSED_BY_ITSELF_S = 60.0
 AUTOMATIC = {
     "only on request": "off",
     "at each checkpoint": "checkpoint",
@@ -58,7 +60,7 @@ class Option:
 OPTIONS = (
     Option(
         "root", "", "Folder for projects",
-        "empty: outputs in the webui's data folder, where sd-webui-train-tools kept them too", needs_reload=True,
+        "empty: the webui's own folder for pictures, where sd-webui-train-tools kept them too", needs_reload=True,
     ),
     Option(
         "environment", "", "Training environment",
@@ -70,6 +72,10 @@ OPTIONS = (
     Option(
         "model_while_training", next(iter(MODES)), "The webui's model while a run trains", choices=tuple(MODES),
         owners_alone=False,
+    ),
+    Option(
+        "go_on_minutes", "5", "A training that was paused for pictures goes on by itself after",
+        "minutes without a picture; empty: only when it is told to", owners_alone=False,
     ),
     Option(
         "gpus", "", "GPUs for training", "their numbers, as 1 or 0,1; empty: all that the webui sees",
@@ -137,10 +143,30 @@ def memory_mode() -> str:
     return MODES.get(text("model_while_training"), WAIT)
 
 
+def go_on_after() -> float | None:
+    """Seconds without pictures, after which a training that was paused for them goes on; None: when it is told to."""
+    try:
+        return max(0.0, float(text("go_on_minutes"))) * 60
+    except ValueError:
+        # Nobody may know of one that a picture paused by itself.
+        return PAUSED_BY_ITSELF_S if memory_mode() == PAUSE else None
+
+
+def language(headers: Mapping[str, str]) -> str:
+    """That of the webui's page; where that has none set, the browser's."""
+    chosen = str(modules.option("localization", "") or "None").lower()
+    if chosen == "none":
+        chosen = headers.get("accept-language", "").lower()
+    return "zh" if chosen.startswith(("zh", "chinese")) else "en"
+
+
 def root(folders: Folders) -> Path:
     """Our data lies in `train_tools` below it."""
-    chosen = text("root")
-    return (folders.data / chosen).expanduser() if chosen else folders.data / "outputs"
+    if chosen := text("root"):
+        return (folders.data / chosen).expanduser()
+    usual = folders.data / "outputs"
+    # Where the webui keeps its pictures elsewhere, as Neo in `output`, what was begun before stays.
+    return usual if folders.outputs is None or (usual / "train_tools").is_dir() else folders.outputs
 
 
 def _defaults() -> str:

@@ -11,7 +11,9 @@ from typing import Any
 
 import train_tools
 from train_tools.environment import journal
+from train_tools.environment.machine import this_machine
 from train_tools.environment.place import Place, place
+from train_tools.environment.size import disk_gigabytes
 from train_tools.environment.start import inner_variables
 from train_tools.environment.status import BROKEN, MAKING, READY, EnvironmentStatus, environment_status
 from train_tools.hosts.door_settings import Surroundings
@@ -31,6 +33,13 @@ class EnvironmentMaker:
         self._root = root
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._gigabytes: float | None = None
+
+    def gigabytes(self) -> float:
+        """How much disk it will take; asks the machine for its GPU once."""
+        if self._gigabytes is None:
+            self._gigabytes = disk_gigabytes(this_machine(self._surroundings().variables))
+        return self._gigabytes
 
     def status(self) -> EnvironmentStatus:
         return environment_status(self._surroundings().variables)
@@ -92,6 +101,7 @@ class EnvironmentMaker:
             "stage": stages[-1] if stages else None,
             "log": tail(status.log, LOG_LINES) if state != READY else "",
             "log_file": str(status.log),
+            "gigabytes": None if state == READY else self.gigabytes(),
         }
 
 

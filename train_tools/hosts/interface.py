@@ -18,8 +18,10 @@ CAPABILITIES = (
     "base models", "samplers", "schedulers", "render", "captioners", "memory", "progress", "publish", "rescan",
 )  # fmt: skip
 
-# What happens to the host's model while a run trains.
-WAIT, SHARE, KEEP = "wait", "share", "keep"
+# What happens to the host's model while a run trains, and to pictures that are asked for meanwhile.
+WAIT, PAUSE, SHARE, KEEP = "wait", "pause", "share", "keep"
+
+LEFT_OVER = 1 << 30  # bytes of the GPU that matter to a training beside it
 
 
 class HostError(TrainToolsError):
@@ -39,16 +41,24 @@ class BaseModel:
 
 @dataclass(frozen=True)
 class Folders:
-    """`data` is where the host keeps what a person makes; `lora` is where a LoRA must lie to be found by it."""
+    """`data` is where the host keeps what a person makes and `outputs` its own pictures; in `lora` or one of
+    `more_loras` a LoRA must lie to be found by it.
+    """
 
     data: Path
     lora: Path | None = None
     models: Path | None = None
+    outputs: Path | None = None
+    more_loras: tuple[Path, ...] = ()
+
+    @property
+    def loras(self) -> tuple[Path, ...]:
+        return (*([self.lora] if self.lora else []), *self.more_loras)
 
 
 @dataclass(frozen=True)
 class HostProgress:
-    """Of the picture that the host makes just now; `job` is empty where it makes none."""
+    """Of the picture that the host makes just now; `job` is empty where it makes none. `waiting` are asked for."""
 
     job: str = ""
     job_number: int = 0
@@ -56,6 +66,54 @@ class HostProgress:
     step: int = 0
     steps: int = 0
     is_interrupted: bool = False
+    waiting: int = 0
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.job and not self.waiting
+
+
+@dataclass(frozen=True)
+class MemorySeen:
+    """What was measured after the host's model had been asked off the GPU.
+
+    `models` is how many the host's own lists still hold there, `allocated` how many bytes of the GPU its process has
+    taken; None where that can't be told.
+    """
+
+    models: int | None = None
+    allocated: int | None = None
+
+    @property
+    def trouble(self) -> str:
+        """What of it stands in a training's way, as a sentence's part; empty where nothing does."""
+        size = f"{self.allocated / 1e9:.1f} GB" if self.allocated else ""
+        if self.models:
+            held = f", {size}" if size else ""
+            return (
+                f"it kept {self.models} of its models in the GPU's memory when it was asked to free it{held}"
+            )
+        if self.allocated and self.allocated > LEFT_OVER:
+            return f"it still holds {size} of the GPU's memory after its models were unloaded"
+        return ""
+
+
+class Lent(Protocol):
+    """The GPU's memory while the host lends it."""
+
+    def look(self) -> MemorySeen:
+        """Measures; what the host loaded meanwhile, as at its start, goes out first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A Lent that can't be looked at again: what was seen at its beginning."""
+
+    seen: MemorySeen = MemorySeen()
+
+    def look(self) -> MemorySeen:
+        return self.seen
 
 
 class HostCaptioner(Protocol):
@@ -95,6 +153,10 @@ class Host(Protocol):
 
     def base_models(self) -> list[BaseModel]: ...
 
+    def model_files(self) -> list[Path]:
+        """Models that others need beside them, as VAEs and text encoders; by their names alone it can be told which."""
+        ...
+
     def samplers(self) -> list[str]: ...
 
     def schedulers(self) -> list[str]: ...
@@ -107,11 +169,11 @@ class Host(Protocol):
         """One picture as PNG with the host's infotext; the request's keys stand in `hosts.webui_render`."""
         ...
 
-    def memory_lent(self, mode: str) -> AbstractContextManager[None]:
+    def memory_lent(self, mode: str) -> AbstractContextManager[Lent]:
         """The GPU's memory without the host's model in it; entering waits until the host is idle.
 
-        `mode` is WAIT (pictures that are asked for meanwhile wait until it is left), SHARE (they load the model
-        again, beside the training) or KEEP (nothing is done).
+        `mode` is WAIT or PAUSE (pictures that are asked for meanwhile wait until it is left), SHARE (they load the
+        model again, beside the training) or KEEP (nothing is done).
         """
         ...
 
@@ -120,5 +182,5 @@ class Host(Protocol):
     def interrupt(self) -> None: ...
 
     def rescan_loras(self) -> None:
-        """Makes the host see LoRA files that are new in `folders().lora`."""
+        """Makes the host see LoRA files that are new in one of `folders().loras`."""
         ...

@@ -1,7 +1,7 @@
 """Who may come through the door: whoever may use the webui, from the webui's own page.
 
-The login of gradio is asked as gradio asks itself (its route `/user`), which is the same in 3.41 and 4.40 though
-their cookies differ. Where only `--api-auth` is set, that name and password are asked for.
+The login of gradio is asked as gradio asks itself (its route `/user`, below a prefix since gradio 5), which is the same
+in all versions though their cookies differ. Where only `--api-auth` is set, that name and password are asked for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import base64
 import binascii
 import inspect
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,20 +45,28 @@ class Login:
             return None
         if self._has_gradio_login() and await self._gradio_user(Request(scope)) is not None:
             return None
-        return refused(401, "Log in to the webui first.", REALM if self._accounts else {})
+        # A challenge makes the browser ask for a password: only where somebody opens our page, never on what the
+        # webui's page asks us for in the background.
+        opens_page = scope["method"] in SAFE and scope.get("path_params", {}).get("path") == ""
+        return refused(401, "Log in to the webui first.", REALM if self._accounts and opens_page else {})
 
     def _has_gradio_login(self) -> bool:
-        return any(getattr(self._app, name, None) is not None for name in ("auth", "auth_dependency"))
+        return any(
+            getattr(app, name, None) is not None
+            for app in (self._app, *apps_below(self._app))
+            for name in ("auth", "auth_dependency")
+        )
 
     async def _gradio_user(self, request: Request) -> Any:
-        for route in self._app.routes:
-            if getattr(route, "path", "") == "/user" and "GET" in (getattr(route, "methods", None) or ()):
-                user = (
-                    await route.endpoint(request)
-                    if inspect.iscoroutinefunction(route.endpoint)
-                    else await run_in_threadpool(route.endpoint, request)
-                )
-                return user or None
+        for app in (self._app, *apps_below(self._app)):
+            for route in app.routes:
+                if is_gradios_user(route):
+                    user = (
+                        await route.endpoint(request)
+                        if inspect.iscoroutinefunction(route.endpoint)
+                        else await run_in_threadpool(route.endpoint, request)
+                    )
+                    return user or None
         return None  # a gradio that we don't know: nobody is let in
 
     def _knows(self, authorization: str) -> bool:
@@ -70,6 +78,25 @@ class Login:
             return False
         matches = [secrets.compare_digest(given, account) for account in self._accounts]
         return scheme.lower() == "basic" and any(matches)
+
+
+def apps_below(app: Any) -> Iterator[Any]:
+    """What is mounted in it, at any depth."""
+    for route in app.routes:
+        inner = getattr(route, "app", None)
+        if getattr(inner, "routes", None) and getattr(route, "methods", None) is None:
+            yield inner
+            yield from apps_below(inner)
+
+
+def is_gradios_user(route: Any) -> bool:
+    """Not another extension's route of that name, which may say anything."""
+    path = getattr(route, "path", "")
+    return (
+        path.endswith("/user")
+        and "GET" in (getattr(route, "methods", None) or ())
+        and str(getattr(route.endpoint, "__module__", "")).partition(".")[0] == "gradio"
+    )
 
 
 def accounts(api_auth: str) -> tuple[bytes, ...]:

@@ -62,10 +62,14 @@ class Proxy:
             headers=self._headers(scope["headers"], answering.token),
             content=body.blocks() if sends_body else None,
         )
+        started = Started(send)
         async with anyio.create_task_group() as group:
             group.start_soon(end_with_client, body, sends_body, group.cancel_scope)
-            await self._answer(request, scope, receive, send)
+            await self._answer(request, scope, receive, started)
             group.cancel_scope.cancel()
+        if not started.is_started:
+            # The browser is gone; but layers of the webui's around us take no answer at all for a fault of ours.
+            await refused(499, "The browser went away.")(scope, receive, send)
 
     def _headers(self, headers: Iterable[Header], token: str) -> list[Header]:
         given = list(headers)
@@ -82,13 +86,11 @@ class Proxy:
             kept.append((EXPOSED_HEADER, b"1"))
         return kept
 
-    async def _answer(self, request: httpx.Request, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
+    async def _answer(self, request: httpx.Request, scope: Scope, receive: Receive, send: Started) -> None:
         try:
             response = await self._client.send(request, stream=True)
             try:
                 await send(start_of(response, scope))
-                started = True
                 async for block in response.aiter_raw():
                     await send({"type": "http.response.body", "body": block, "more_body": True})
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -97,10 +99,22 @@ class Proxy:
         except ClientGoneError:
             pass
         except httpx.HTTPError as error:
-            if started:
+            if send.is_started:
                 raise  # the server cuts the answer off, so that nobody takes it for whole
             sentence = f"The page's server doesn't answer ({type(error).__name__}); try again."
             await refused(502, sentence)(scope, receive, send)
+
+
+class Started:
+    """A `send` that knows whether an answer was begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.is_started = False
+
+    async def __call__(self, message: Message) -> None:
+        self.is_started = True
+        await self._send(message)
 
 
 class Body:

@@ -15,10 +15,14 @@ from train_tools.hosts.interface import (
     HostCaptioner,
     HostError,
     HostProgress,
+    Lent,
+    MemorySeen,
+    Remembered,
 )
 
 MODELS_VARIABLE = "TRAIN_TOOLS_MODELS"  # a folder laid out as a webui's `models`
 BASE_MODELS, LORAS = "Stable-diffusion", "Lora"
+MODEL_FILES = ("VAE", "text_encoder")
 SUFFIXES = (".safetensors", ".ckpt")
 ALONE = "Train Tools runs without a webui here"
 
@@ -50,6 +54,12 @@ class Standalone:
         ]
         return [BaseModel(file.relative_to(folder).as_posix(), file) for file in sorted(files)]
 
+    def model_files(self) -> list[Path]:
+        folders = [self._models / name for name in MODEL_FILES]
+        return sorted(
+            p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in (*SUFFIXES, ".pt")
+        )
+
     def samplers(self) -> list[str]:
         return []
 
@@ -63,8 +73,8 @@ class Standalone:
         raise HostError(f"there is no webui to make pictures with: {ALONE}; take the packed renderer")
 
     @contextmanager
-    def memory_lent(self, mode: str) -> Iterator[None]:  # noqa: ARG002
-        yield
+    def memory_lent(self, mode: str) -> Iterator[Lent]:  # noqa: ARG002
+        yield Remembered(MemorySeen())
 
     def progress(self) -> HostProgress:
         return HostProgress()

@@ -1,7 +1,8 @@
-"""AUTOMATIC1111's webui and what is built like it (Forge), from inside its process.
+"""AUTOMATIC1111's webui and what is built like it (Forge and those after it), from inside its process.
 
 Every call was read off v1.10.1 and Forge dfdcbab6 and is written down with its source in tests/hosts/double.py.
-Nothing asks for a webui's name: what is there is used, what isn't is switched off with a reason.
+What is there is used, what isn't is switched off with a reason; SD.Next alone is asked for by name, as what it has
+under the same names takes other arguments.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.hosts import modules
-from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostError, HostProgress
+from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostError, HostProgress, Lent
 from train_tools.hosts.webui_captioners import captioners
+from train_tools.hosts.webui_kind import SD_NEXT, kind, version
 from train_tools.hosts.webui_memory import memory_lent, memory_of
 
 KINDS = {"is_sdxl": "sdxl", "is_sd3": "sd3", "is_sd2": "sd2", "is_sd1": "sd1"}
@@ -23,14 +25,11 @@ KINDS = {"is_sdxl": "sdxl", "is_sd3": "sd3", "is_sd2": "sd2", "is_sd1": "sd1"}
 class Webui:
     @property
     def name(self) -> str:
-        return "Forge" if modules.anywhere("modules_forge") else "AUTOMATIC1111's webui"
+        return kind()
 
     @property
     def version(self) -> str:
-        """Empty where the webui can't tell (not a git clone)."""
-        tag = modules.part("launch_utils", "git_tag")
-        text = tag() if callable(tag) else ""
-        return "" if text == "<none>" else str(text)
+        return version()
 
     def capabilities(self) -> Mapping[str, str | None]:
         here = {
@@ -44,13 +43,24 @@ class Webui:
             "publish": self.folders().lora is not None,
             "rescan": _networks() is not None,
         }
-        return {what: None if can else WITHOUT[what] for what, can in here.items()}
+        reasons = WITHOUT
+        if self.name == SD_NEXT:
+            here |= dict.fromkeys(IN_SD_NEXT, False)
+            reasons = {**WITHOUT, **IN_SD_NEXT}
+        return {what: None if can else reasons[what] for what, can in here.items()}
 
     def folders(self) -> Folders:
         data = modules.part("paths", "data_path") or modules.part("paths", "script_path") or Path.cwd()
         models = modules.part("paths", "models_path")
+        outputs = modules.part("paths_internal", "default_output_dir")
         lora = modules.command_option("lora_dir")
-        return Folders(Path(data), Path(lora) if lora else None, Path(models) if models else None)
+        return Folders(
+            Path(data),
+            Path(lora) if lora else None,
+            Path(models) if models else None,
+            Path(outputs) if outputs else None,
+            tuple(Path(folder) for folder in modules.command_option("lora_dirs") or ()),
+        )
 
     def is_exposed(self) -> bool:
         if (closed := modules.command_option("disable_extension_access")) is not None:
@@ -67,11 +77,17 @@ class Webui:
         found = modules.part("sd_models", "checkpoints_list") or {}
         loaded = getattr(modules.part("sd_models", "model_data"), "sd_model", None)
         loaded_file = getattr(getattr(loaded, "sd_checkpoint_info", None), "filename", None)
-        kind = next((kind for flag, kind in KINDS.items() if getattr(loaded, flag, False)), "")
+        family = next((name for flag, name in KINDS.items() if getattr(loaded, flag, False)), "")
         return [
-            BaseModel(str(info.title), Path(info.filename), kind if info.filename == loaded_file else "")
+            BaseModel(str(info.title), Path(info.filename), family if info.filename == loaded_file else "")
             for info in list(found.values())
         ]
+
+    def model_files(self) -> list[Path]:
+        """VAEs, and where the webui keeps them apart, text encoders."""
+        found = {**(modules.part("sd_vae", "vae_dict") or {})}
+        found |= getattr(modules.anywhere("modules_forge.main_entry"), "module_list", None) or {}
+        return [Path(str(file)).absolute() for file in dict.fromkeys(found.values())]
 
     def samplers(self) -> list[str]:
         visible = modules.part("sd_samplers", "visible_sampler_names")
@@ -90,7 +106,7 @@ class Webui:
 
         return render(request)
 
-    def memory_lent(self, mode: str) -> AbstractContextManager[None]:
+    def memory_lent(self, mode: str) -> AbstractContextManager[Lent]:
         return memory_lent(mode)
 
     def progress(self) -> HostProgress:
@@ -99,11 +115,12 @@ class Webui:
             return HostProgress()
         return HostProgress(
             job=str(state.job or ""),
-            job_number=int(state.job_no),
-            job_count=int(state.job_count),
-            step=int(state.sampling_step),
-            steps=int(state.sampling_steps),
+            job_number=int(getattr(state, "job_no", 0)),
+            job_count=int(getattr(state, "job_count", 0)),
+            step=int(getattr(state, "sampling_step", 0)),
+            steps=int(getattr(state, "sampling_steps", 0)),
             is_interrupted=bool(state.interrupted),
+            waiting=len(modules.part("progress", "pending_tasks") or ()),
         )
 
     def interrupt(self) -> None:
@@ -128,6 +145,11 @@ WITHOUT = {
     "progress": "this webui doesn't tell its progress",
     "publish": "this webui has no folder for LoRA files; its Lora extension is off",
     "rescan": "this webui's Lora extension is off",
+}
+
+IN_SD_NEXT = {
+    "render": "pictures through SD.Next aren't supported; they are drawn without it",
+    "rescan": "SD.Next isn't asked to look for LoRA files; refresh its list there",
 }
 
 

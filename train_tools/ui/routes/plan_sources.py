@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,16 @@ from train_tools.workspace.names import check_name
 SUBJECT_OF = {row.name: subject for subject, rows in SUBJECTS.items() for row in rows}
 OWN_SUBJECT = "grid"  # of what is no argument of sd-scripts
 SHIPPED = "scenes-sd1"
+# By file name, the first that fits; sd-scripts' arguments.
+PARTS = {
+    "clip_l": r"clip[-_ ]?l(?=[._-]|$)",
+    "clip_g": r"clip[-_ ]?g(?=[._-]|$)",
+    "t5xxl": r"t5[-_ ]?xxl|^t5",
+    "gemma2": r"gemma",
+    "qwen3": r"qwen[-_ ]?3",
+    "ae": r"^ae(?=[._-]|$)|flux.*(ae|vae)",
+    "vae": r"vae|kl-f8|mse|^ae",
+}
 
 
 def arguments(call: Call) -> dict[str, Any]:
@@ -119,8 +130,21 @@ def models(call: Call) -> dict[str, Any]:
         try:
             found = [_model(m.title, m.file) for m in host.base_models()]
         except HostError as error:
-            return {"models": [shipped], "folder": folder, "host": host.name, "problem": str(error)}
-        return {"models": [*found, shipped], "folder": folder, "host": host.name, "problem": ""}
+            return {
+                "models": [shipped],
+                "folder": folder,
+                "host": host.name,
+                "problem": str(error),
+                "parts": {},
+            }
+        parts = parts_by_argument(host.model_files())
+        return {
+            "models": [*found, shipped],
+            "folder": folder,
+            "host": host.name,
+            "problem": "",
+            "parts": parts,
+        }
 
     return call.tasks.start(work)
 
@@ -134,6 +158,18 @@ def _model(title: str, file: Path) -> dict[str, Any]:
         "bytes": size,
         "is_shipped": False,
     }
+
+
+def parts_by_argument(files: Sequence[Path]) -> dict[str, list[str]]:
+    """The webui's VAEs and text encoders by the argument whose path each may be, as their usual names tell."""
+    found: dict[str, list[str]] = {}
+    for file in files:
+        name = file.stem.lower()
+        for argument, pattern in PARTS.items():
+            if re.search(pattern, name):
+                found.setdefault(argument, []).append(str(file))
+                break
+    return found
 
 
 def pasted(call: Call) -> dict[str, Any]:

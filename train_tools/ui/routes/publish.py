@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.compare.checkpoints import checkpoint_named, find_checkpoints
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import UsageError
 from train_tools.hosts import bridge_client
-from train_tools.publish.places import known_folders
+from train_tools.publish.places import known_folders, tell_host
 from train_tools.publish.service import free_lora_name, publish, request_for
 from train_tools.publish.settings import PublishSettings
 from train_tools.ui.fields import field_of
@@ -22,7 +22,7 @@ SECTION = "publish"
 
 def folders_for(call: Call) -> list[Path]:
     host = bridge_client.find(call.root)
-    return known_folders(call.version, call.root, host.folders().lora if host else None)
+    return known_folders(call.version, call.root, host.folders().loras if host else ())
 
 
 def about(call: Call) -> dict[str, Any]:
@@ -54,20 +54,9 @@ def keep(call: Call) -> dict[str, Any]:
     done = publish(
         version, request_for(version, checkpoint, folder, name, call.field("picture", str, "")), chosen
     )
-    notes = [*done.notes, *_told_host(call, folder)]
+    notes = [*done.notes, *tell_host(call.root, folder)]
     tag = f"<lora:{name}:{chosen.preferred_weight or 1:g}>"
     return {"lora": done.lora, "files": done.files, "notes": notes, "is_link": done.is_link, "tag": tag}
-
-
-def _told_host(call: Call, folder: Path) -> list[str]:
-    """The webui looks for new LoRAs; what kept it from that, in a sentence."""
-    try:
-        host = bridge_client.find(call.root)
-        if host is not None and host.folders().lora == folder:
-            host.rescan_loras()
-    except TrainToolsError as error:
-        return [f"the webui doesn't show it before its next refresh: {error}"]
-    return []
 
 
 ROUTES = [get(AT, about), post(AT, keep)]

@@ -126,7 +126,10 @@ def lane(call: Call) -> dict[str, Any]:
         )
     queue = view_of(call).queue
     with queue.locked() as connection:
-        queue.set_flag(connection, name, flag, on)
+        if flag == PAUSED and not on:
+            queue_actions.go_on(queue, connection, name)
+        else:
+            queue.set_flag(connection, name, flag, on)
     if flag == PAUSED and not on:
         wake(queue, name)
     return {}

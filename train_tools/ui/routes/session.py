@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import train_tools
+from train_tools.hosts import bridge_client
 from train_tools.ui.routing import Call, get
 from train_tools.ui.texts import texts
 
@@ -14,7 +15,14 @@ def session(call: Call) -> dict[str, Any]:
         "program": train_tools.__version__,
         "root": str(call.root.resolve()),
         "exposed": call.exposed,
+        "host": _host(call),
     }
+
+
+def _host(call: Call) -> str:
+    """The webui that runs for this root, with its version; empty where there is none."""
+    host = bridge_client.find(call.root)
+    return " ".join(filter(None, (host.name, host.version))) if host else ""
 
 
 def all_texts(_call: Call) -> dict[str, list[str]]:

@@ -11,10 +11,10 @@ import { openChooser } from "./bar/chooser.js";
 import { queueChip } from "./bar/queue_chip.js";
 import { welcomePage } from "./bar/welcome.js";
 
-const state = { node: null, projects: [], onchange: () => {}, chip: null };
+const state = { node: null, session: {}, projects: [], onchange: () => {}, chip: null };
 
-export function mount(node, { onchange }) {
-  Object.assign(state, { node, onchange });
+export function mount(node, { session, onchange }) {
+  Object.assign(state, { node, session, onchange });
   draw();
 }
 
@@ -51,6 +51,7 @@ export function draw() {
     h("span", { class: "brand" }, h("img", { src: "icon.svg", alt: "", width: 22, height: 22 }), h("span", { class: "brand-name" }, "Train Tools")),
     chooser(at),
     h("span", { class: "space" }),
+    state.session.host ? h("span", { class: "muted in-host" }, t("bar.in_host", { host: state.session.host })) : null,
     state.chip?.node,
     h("button", { class: "quiet", id: "bar-theme", title: t("page.theme"), "aria-label": t("page.theme"), onclick: () => (theme.toggle(), draw()) }, icon(theme.current() === "dark" ? "sun" : "moon")),
     h("button", { class: "quiet language", id: "bar-language", "aria-label": t("page.language"), onclick: () => texts.setLanguage(texts.language === "zh" ? "en" : "zh") }, texts.language === "zh" ? "English" : "中文"));

@@ -18,7 +18,7 @@ export function laneHead(lane, panel) {
   }).then(() => panel.refresh());
   const name = h("strong");
   const worker = h("span");
-  const pause = h("button", { onclick: () => flag("paused", !now.paused) });
+  const pause = h("button", { onclick: () => flag("paused", !stands(now)) });
   const stop = toggle(t("queue.stop_after"), t("queue.stop_after_help"), (on) => flag("stop after", on));
   const shut = toggle(t("queue.shut_down"), t("queue.shut_down_help"), async (on) => {
     if (!on || (await confirm(t("queue.shut_down"), t("queue.shut_down_text"),
@@ -32,13 +32,16 @@ export function laneHead(lane, panel) {
     name.hidden = isAlone;
     name.textContent = laneName(lane.name);
     fill(worker, workerOf(lane, panel));
-    fill(pause, icon(lane.paused ? "play" : "pause"), lane.paused ? t("queue.resume_all") : t("queue.pause_all"));
-    pause.classList.toggle("primary", lane.paused);
+    fill(pause, icon(stands(lane) ? "play" : "pause"), stands(lane) ? t("queue.resume_all") : t("queue.pause_all"));
+    pause.classList.toggle("primary", stands(lane));
     stop.input.checked = lane.stop_after;
     shut.input.checked = lane.shut_down;
   };
   return { node, update };
 }
+
+/** Whether a person paused it, or the webui for its pictures. */
+const stands = (lane) => lane.paused || lane.draws;
 
 function toggle(label, help, change) {
   const input = h("input", { type: "checkbox", role: "switch", onchange: () => change(input.checked) });
@@ -49,6 +52,7 @@ function toggle(label, help, change) {
 function workerOf(lane) {
   const log = h("button", { class: "link", onclick: () => showLog(lane.name) }, t("queue.worker_log"));
   if (lane.paused) return h("span", { class: "chip warn" }, lane.has_worker ? t("queue.pausing") : t("queue.is_paused"));
+  if (lane.draws) return h("span", { class: "chip warn", title: t("queue.draws_help") }, t("queue.draws"));
   if (lane.has_worker) return h("span", { class: "chip good" }, t("queue.worker_alive"));
   if (lane.has_work) return [h("span", { class: "chip bad" }, t("queue.worker_dead")), " ", log];
   return h("span", { class: "chip" }, t("queue.worker_idle"));
