@@ -61,6 +61,11 @@ class HostProgress:
 class HostCaptioner(Protocol):
     """A captioner that the host has anyway."""
 
+    @property
+    def download(self) -> str:
+        """What the host downloads at `start`: name, file, size; empty where nothing is missing."""
+        ...
+
     def start(self) -> None:
         """Loads the model, downloading it where it isn't there; may raise anything."""
         ...

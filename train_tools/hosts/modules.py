@@ -33,9 +33,12 @@ def command_option(name: str, default: Any = None) -> Any:
 
 
 def option(name: str, default: Any = None) -> Any:
-    """What is set on the webui's settings page."""
-    data = getattr(part("shared", "opts"), "data", None)
-    return data.get(name, default) if isinstance(data, dict) else default
+    """What is set on the webui's settings page, or the webui's own default; `default` where it has no such option."""
+    opts = part("shared", "opts")
+    data = getattr(opts, "data", None)
+    if isinstance(data, dict) and name in data:
+        return data[name]
+    return getattr((getattr(opts, "data_labels", None) or {}).get(name), "default", default)
 
 
 def queue_lock() -> Any:
