@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hosts.doubles import RENDERING, install
-from hosts.doubles.lora_files import LAYERS, wrong, write_lora
+from hosts.doubles.lora_files import LAYERS, write_lora, wrong
 from PIL import Image
 
 from train_tools.hosts import webui_render
@@ -169,7 +169,9 @@ def test_a_lora_that_doesnt_fit_is_refused_before_the_webui_sees_it(
 
 
 def test_the_layers_that_dont_fit_are_named(webui: Any, tmp_path: Path) -> None:
-    with pytest.raises(HostError, match=r"^1 of the LoRA's 17 layers .* \(lora_unet_other_0\); was it trained"):
+    with pytest.raises(
+        HostError, match=r"^1 of the LoRA's 17 layers .* \(lora_unet_other_0\); was it trained"
+    ):
         render(asked(webui, wrong(tmp_path / "x.safetensors", "one unknown")))
     with pytest.raises(HostError, match=r"^1 of .* \(lora_unet_mid_block_attentions_0_proj_in\)"):
         render(asked(webui, wrong(tmp_path / "y.safetensors", "one other shape")))
@@ -343,7 +345,7 @@ def test_a_vae_for_the_picture(webui: Any, lora: Path, before: AsBefore) -> None
     assert made(png)["vae"] == "other-vae.safetensors"
     assert colour(png) != own
     before.check()
-    with pytest.raises(HostError, match="gone.safetensors"):
+    with pytest.raises(HostError, match=r"gone\.safetensors"):
         render(asked(webui, lora, vae="/nowhere/gone.safetensors"))
     before.check()
 
@@ -435,7 +437,10 @@ def test_pictures_stay_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path
     [
         ({"base_model": "/gone/other.safetensors"}, "doesn't have the base model /gone/other.safetensors"),
         ({"sampler": "Restart"}, "no sampler 'Restart'; there are: DPM"),
-        ({"scheduler": "Beta"}, "no scheduler 'Beta'; there are: Automatic, Karras|no sampler 'Euler a Beta'"),
+        (
+            {"scheduler": "Beta"},
+            "no scheduler 'Beta'; there are: Automatic, Karras|no sampler 'Euler a Beta'",
+        ),
         ({"lora": "/gone.safetensors"}, "can't be read"),
         ({"colour": "red"}, "has no colour"),
     ],

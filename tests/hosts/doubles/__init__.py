@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hosts.doubles.a1111 import Automatic1111
+from hosts.doubles.a1111 import Automatic1111, Model
 from hosts.doubles.classic import Classic
 from hosts.doubles.common import Double
 from hosts.doubles.forge import Forge
 from hosts.doubles.neo import Neo
+from hosts.doubles.patched import FakeInitialModel
 from hosts.doubles.reforge import ReForge
 from hosts.doubles.sdnext import SdNext
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 HOSTS: dict[str, type[Double]] = {
     "a1111": Automatic1111, "forge": Forge, "reforge": ReForge, "classic": Classic, "neo": Neo, "sdnext": SdNext,
 }  # fmt: skip
+__all__ = ["HOSTS", "RENDERING", "FakeInitialModel", "Model", "install"]
 RENDERING = ("a1111", "forge", "reforge", "classic", "neo")  # those that make pictures for us
 
 
@@ -32,6 +34,7 @@ def install(
 ) -> Any:
     """A `Double` of that host, whose modules are this process's."""
     double = HOSTS[host](folder or Path("/webui"), **how)
+    double.begin()
     for name in ("modules_forge", "backend", "ldm_patched"):
         for known in [key for key in sys.modules if key.split(".")[0] == name]:
             monkeypatch.delitem(sys.modules, known)

@@ -3,13 +3,13 @@
 - modules/sd_models.py: SdModelData.sd_model, loaded_sd_models; send_model_to_cpu(m), send_model_to_device(m),
   send_model_to_trash(m); checkpoints_loaded; reload_model_weights(sd_model=None, info=None): loads what the settings
   name, and writes its title and hash into opts.data
-- modules/sd_vae.py: vae_dict {name: path}, refresh_vae_list(), reload_vae_weights(): by opts.sd_vae ("Automatic", "None",
-  a name); get_loaded_vae_name()
+- modules/sd_vae.py: vae_dict {name: path}, refresh_vae_list(), reload_vae_weights(): by opts.sd_vae
+  ("Automatic", "None", a name); get_loaded_vae_name()
 - extensions-builtin/Lora/networks.py: load_network(name, network_on_disk) matches a file's layers with
-  sd_model.network_layer_mapping, drops those it doesn't find, and raises AssertionError for a kind that it doesn't know;
-  load_networks puts it into loaded_networks; networks_in_memory keeps it by name; network_apply_weights: a layer keeps its
-  weights while names and multipliers are the same, RuntimeErrors are counted and told as "Networks with errors: x (n)";
-  network_restore_weights_from_backup(layer). What isn't found is told as "Lora not found: x".
+  sd_model.network_layer_mapping, drops those it doesn't find, and raises AssertionError for a kind that it doesn't
+  know; load_networks puts it into loaded_networks; networks_in_memory keeps it by name; network_apply_weights: a layer
+  keeps its weights while names and multipliers are the same, RuntimeErrors are counted and told as "Networks with
+  errors: x (n)"; network_restore_weights_from_backup(layer). What isn't found is told as "Lora not found: x".
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Model:
 
     def __init__(self, info: Any) -> None:
         self.sd_checkpoint_info = info
-        self.filename = info.filename
+        self.filename = getattr(info, "filename", "")
         self.places: list[str] = []
         self.network_layer_mapping = {
-            name: Layer(name, shape, seed_of(Path(info.filename)))
+            name: Layer(name, shape, seed_of(Path(self.filename)))
             for names, prefix in ((TEXT, "transformer_"), (UNET, "diffusion_model_"))
             for name, shape in ((prefix + key.replace(".", "_"), shape) for key, shape in names.items())
         }
@@ -133,9 +133,13 @@ class Automatic1111(Double):
                 keys.setdefault(known, key)
         for known, parts in weights.items():
             if "lora_up.weight" not in parts:
-                raise AssertionError(f"Could not find a module type that would accept those keys: {', '.join(parts)}")
+                raise AssertionError(
+                    f"Could not find a module type that would accept those keys: {', '.join(parts)}"
+                )
             layer = self.data.sd_model.network_layer_mapping[known]
-            net.modules[known] = SimpleNamespace(network_key=keys[known], shape=layer.weight.shape, parts=parts)
+            net.modules[known] = SimpleNamespace(
+                network_key=keys[known], shape=layer.weight.shape, parts=parts
+            )
         return net
 
     def load_networks(self, names: list[str], te_multipliers: Any = None, unet_multipliers: Any = None,

@@ -6,6 +6,7 @@ unpatch_model(device_to=None, unpatch_weights=True), unload_all_models(): what l
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from hosts.doubles.nets import Part, delta
@@ -37,10 +38,8 @@ class Patcher:
             weight = self.model.weights[name]
             self.backup.setdefault(name, weight.array)
             for strength, (up, down), _ in patches:
-                try:
+                with contextlib.suppress(RuntimeError):  # logged
                     weight.array = weight.array + delta(up, down, weight.shape) * strength
-                except RuntimeError:
-                    pass  # logged
 
     def unpatch_model(self, device_to: Any = None, unpatch_weights: bool = True) -> None:
         for name, array in self.backup.items():

@@ -31,151 +31,24 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
+from hosts.doubles.parts import (
+    CheckpointInfo,
+    DeepDanbooru,
+    InterrogateModels,
+    Options,
+    Processing,
+    ScriptRunner,
+    State,
+)  # fmt: skip
 from PIL import Image
 
 LORA = re.compile(r"<lora:([^:>]+):([^:>]+):([^>]+)>")
 LORA_MODULES = ("networks", "network")
-
-
-class State:
-    job = ""
-    job_no = job_count = sampling_step = sampling_steps = 0
-    interrupted = skipped = stopping_generation = False
-
-    def begin(self, job: str = "(unknown)") -> None:
-        self.job, self.interrupted, self.skipped = job, False, False
-
-    def end(self) -> None:
-        self.job = ""
-
-    def interrupt(self) -> None:
-        self.interrupted = True
-
-
-class Options:
-    def __init__(self, defaults: Mapping[str, Any], data: dict[str, Any]) -> None:
-        self.data_labels = {key: SimpleNamespace(default=value) for key, value in defaults.items()}
-        self.data = data
-
-    def __getattr__(self, key: str) -> Any:
-        if key in self.__dict__.get("data", {}):
-            return self.data[key]
-        if key in self.__dict__.get("data_labels", {}):
-            return self.data_labels[key].default
-        raise AttributeError(key)
-
-    def set(self, key: str, value: Any, is_api: bool = False, run_callbacks: bool = True) -> bool:
-        self.data[key] = value
-        return True
-
-
-class InterrogateModels:
-    def __init__(self) -> None:
-        self.loaded = False
-        self.loads = 0
-        self.blip_model: Any = None
-        self.clip_model: Any = None
-        self.fails: Exception | None = None
-
-    def load(self) -> None:
-        self.blip_model = "half made"
-        if self.fails:
-            raise self.fails
-        self.loaded = True
-        self.loads += 1
-
-    def generate_caption(self, pil_image: Image.Image) -> str:
-        assert self.loaded
-        assert pil_image.mode == "RGB"
-        return f"a picture of {pil_image.getpixel((0, 0))}"
-
-    def unload(self) -> None:
-        self.loaded = False
-
-
-class DeepDanbooru:
-    def __init__(self, folder: Path, *, is_offline: bool = False) -> None:
-        self.folder = folder
-        self.is_offline = is_offline
-        self.started = False
-        self.model: Any = None
-
-    def load(self) -> None:
-        if self.model is not None:
-            return
-        files = sorted(self.folder.glob("*.pt")) or ([] if self.is_offline else [Path("downloaded.pt")])
-        name = files[0].name
-        self.model = SimpleNamespace(weights=None)
-        if files[0].is_file() and not files[0].read_bytes():
-            raise RuntimeError("PytorchStreamReader failed reading zip archive")
-        self.model.weights = name
-
-    def start(self) -> None:
-        self.load()
-        self.started = True
-
-    def tag_multi(self, pil_image: Image.Image, force_disable_ranks: bool = False) -> str:
-        assert self.started
-        return "1girl, solo" if self.model.weights else "noise"
-
-    def stop(self) -> None:
-        assert self.model is not None
-        self.started = False
-
-
-class ScriptRunner:
-    def __init__(self) -> None:
-        self.scripts: list[Any] = []
-        self.alwayson_scripts: list[Any] = []
-
-    def before_process(self, p: Any) -> None:
-        pass
-
-
-class CheckpointInfo:
-    def __init__(self, file: Path) -> None:
-        self.filename, self.name = str(file), file.name
-        self.sha256 = hashlib.sha256(file.name.encode()).hexdigest()
-        self.title = f"{file.name} [{self.sha256[:10]}]"
-        self.ids = [file.name, file.stem, self.title]
-
-
-@dataclass
-class Processing:
-    """The fields that we give, of those that the real one has."""
-
-    sd_model: Any = None
-    prompt: str = ""
-    negative_prompt: str = ""
-    seed: int = -1
-    steps: int = 50
-    cfg_scale: float = 7.0
-    width: int = 512
-    height: int = 512
-    sampler_name: str | None = None
-    scheduler: str | None = None
-    restore_faces: bool | None = None
-    tiling: bool | None = None
-    do_not_save_samples: bool = False
-    do_not_save_grid: bool = False
-    override_settings: dict[str, Any] = field(default_factory=dict)
-
-    scripts: Any = field(default=None, init=False)
-    script_args: Any = field(default=None, init=False)
-    cached_c: ClassVar[list[Any]] = [None, None]
-    cached_uc: ClassVar[list[Any]] = [None, None]
-
-    def init(self, all_prompts: Any, all_seeds: Any, all_subseeds: Any) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
 
 
 class Double:
@@ -233,14 +106,24 @@ class Double:
         path.write_text(name, encoding="utf-8")
         return path
 
+    def begin(self) -> None:
+        """As after its start: two models are known, and the first is loaded; none of it lies on the disk."""
+        self._know(CheckpointInfo(self.folder / name) for name in ("a.safetensors", "b.ckpt"))
+        self.load_chosen()
+        self.loads.clear()
+
     def ready(self) -> Any:
-        """With a model of its own, chosen and loaded."""
+        """With files: a model of its own, chosen and loaded."""
         own = self.add_model("own.safetensors")
         self.lora_folder.mkdir(parents=True, exist_ok=True)
         self.list_models()
         self.opts.data["sd_model_checkpoint"] = self.aliases[own.name].title
-        self.load_chosen()
+        self.chosen_anew()
         return self
+
+    def chosen_anew(self) -> None:
+        """As when a person chooses a model."""
+        self.load_chosen()
 
     @property
     def loaded(self) -> str:
@@ -251,7 +134,7 @@ class Double:
         """The webui's own txt2img: its page's, without anything of ours."""
         p = self.processing(
             prompt=prompt, seed=1, steps=2, cfg_scale=5.0, width=64, height=64, sampler_name="Euler a",
-            scheduler="Automatic", **changes,
+            scheduler="Automatic" if self.SCHEDULERS else None, **changes,
         )  # fmt: skip
         p.cached_c, p.cached_uc = self.PROCESSING.cached_c, self.PROCESSING.cached_uc
         p.scripts = ScriptRunner()
@@ -307,10 +190,12 @@ class Double:
         }  # fmt: skip
 
     def list_models(self) -> None:
+        self._know(map(CheckpointInfo, sorted((self.models / "Stable-diffusion").glob("*.safetensors"))))
+
+    def _know(self, infos: Iterable[CheckpointInfo]) -> None:
         self.checkpoints.clear()
         self.aliases.clear()
-        for file in sorted((self.models / "Stable-diffusion").glob("*.safetensors")):
-            info = CheckpointInfo(file)
+        for info in infos:
             self.checkpoints[info.title] = info
             self.aliases.update(dict.fromkeys(info.ids, info))
 
@@ -404,7 +289,6 @@ class Double:
             return self.inner(p)
         finally:
             for key, value in stored.items():
-                setattr(self.opts, "_", None)
                 self.opts.data[key] = value
 
     def inner(self, p: Any) -> Any:
@@ -415,8 +299,11 @@ class Double:
         if self.fails:
             raise self.fails
         text, unet = self.weights(p)
-        if p.cached_c[0] != p.prompt:  # the text encoder runs once for a prompt and tag
-            p.cached_c[:] = [p.prompt, (text, self.opts.CLIP_stop_at_last_layers)]
+        skip = self.opts.CLIP_stop_at_last_layers
+        if p.cached_c[0] != (
+            key := (p.prompt, skip, self.loaded)
+        ):  # once for a prompt and tag, whatever its file holds
+            p.cached_c[:] = [key, (text, skip)]
         depends = [p.cached_c[1], unet, self.vae(), LORA.sub("", p.prompt).strip(), p.negative_prompt, p.seed, p.steps,
                    p.cfg_scale, p.sampler_name, p.scheduler, *self.depends(p)]  # fmt: skip
         colour = hashlib.sha256(repr(depends).encode()).digest()[:3]
@@ -445,7 +332,9 @@ class Double:
 
     def infotext(self, p: Any) -> str:
         lines = f"{p.prompt}\nSteps: {p.steps}, Sampler: {p.sampler_name}, Schedule type: {p.scheduler}, "
-        lines += f"CFG scale: {p.cfg_scale}, Seed: {p.seed}, Size: {p.width}x{p.height}, Model hash: 0123456789, "
+        lines += (
+            f"CFG scale: {p.cfg_scale}, Seed: {p.seed}, Size: {p.width}x{p.height}, Model hash: 0123456789, "
+        )
         lines += f"Model: {Path(self.loaded).stem}"
         if found := LORA.findall(p.prompt):
             lines += f', Lora hashes: "{found[0][0]}: 012345678901", Version: v1.10.1'

@@ -10,8 +10,8 @@
 - backend/patcher/lora.py: more than 12 tensors that nothing takes: the LoRA is left out unsaid; up to 12: they are.
   LoraLoader.refresh(lora_patches, offload_device, force_refresh=False) returns early where the patches' names are
   loaded_hash, which it sets at its end: after a wrong shape (RuntimeError) half-patched weights stay
-- backend/patcher/base.py: ModelPatcher.lora_patches {(filename, strength, 1.0, online): {weight: patches}}, offload_device,
-  lora_loader of the model, clone(), add_patches(filename=, patches=, strength_patch=, online_mode=)
+- backend/patcher/base.py: ModelPatcher.lora_patches {(filename, strength, 1.0, online): {weight: patches}},
+  offload_device, lora_loader of the model, clone(), add_patches(filename=, patches=, strength_patch=, online_mode=)
 - backend/memory_management.py: current_loaded_models, unload_all_models(), soft_empty_cache(force=False)
 """
 
@@ -22,8 +22,9 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from hosts.doubles import patched
-from hosts.doubles.common import Double, Processing
+from hosts.doubles.common import Double
 from hosts.doubles.nets import Part, delta
+from hosts.doubles.parts import Processing
 from hosts.doubles.patched import FakeInitialModel, Patched, SdModel
 
 SAID = 12  # tensors that may be unknown
@@ -116,10 +117,7 @@ class Forge(Patched):
                 "soft_empty_cache": lambda force=False: self.freed.append("cache"),
             },
             "backend.patcher": {"__path__": []},
-            "backend.patcher.lora": {
-                "model_lora_keys_unet": patched.model_lora_keys_unet, "model_lora_keys_clip": patched.model_lora_keys_clip,
-                "load_lora": patched.load_lora,
-            },
+            "backend.patcher.lora": {**patched.KEY_MAPS, "load_lora": patched.load_lora},
         }  # fmt: skip
 
     def dynamic_args(self) -> Any:
@@ -153,6 +151,10 @@ class Forge(Patched):
     def loading_hash(self) -> str:
         parameters = dict(self.data.forge_loading_parameters)
         return str({**parameters, "checkpoint_info": parameters["checkpoint_info"].filename})
+
+    def chosen_anew(self) -> None:
+        self.refresh_model_loading_parameters()
+        self.load_chosen()
 
     def load_chosen(self) -> None:
         if not self.data.forge_loading_parameters:

@@ -39,4 +39,4 @@ def wrong(path: Path, kind: str) -> Path:
     return write_lora(path, layers=[*LAYERS[count:], *(f"lora_unet_other_{n}" for n in range(count))])
 
 
-__all__ = ["CONV", "LAYERS", "UNET", "wrong", "write_lora"]
+__all__ = ["CONV", "LAYERS", "UNET", "write_lora", "wrong"]

@@ -3,7 +3,7 @@
 Read off Forge dfdcbab6 (2025-06-26), reForge 3b56b268 (2026-03-11), Neo 2.26 (5692d2d, 2026-08-17):
 - sd_model.forge_objects, forge_objects_original, forge_objects_after_applying_lora with unet, clip, vae;
   shallow_copy(); current_lora_hash, a text of files, weights and mode: load_networks does nothing where it is the same
-- model_lora_keys_unet(model, key_map={}), model_lora_keys_clip(model, key_map={}): the default is one dict for all calls
+- model_lora_keys_unet(model, key_map={}), model_lora_keys_clip(model, key_map={}): the default is one dict for all
 - a LoRA that isn't found is left out unsaid
 """
 
@@ -63,7 +63,9 @@ class Clip:
 
 def model_lora_keys_unet(model: Part, key_map: dict[str, str] = {}) -> dict[str, str]:  # noqa: B006
     for name in model.state_dict():
-        key_map["lora_unet_" + name.removeprefix("diffusion_model.").removesuffix(".weight").replace(".", "_")] = name
+        key_map[
+            "lora_unet_" + name.removeprefix("diffusion_model.").removesuffix(".weight").replace(".", "_")
+        ] = name
     return key_map
 
 
@@ -71,6 +73,9 @@ def model_lora_keys_clip(model: Part, key_map: dict[str, str] = {}) -> dict[str,
     for name in model.state_dict():
         key_map["lora_te_" + name.removeprefix(CLIP).removesuffix(".weight").replace(".", "_")] = name
     return key_map
+
+
+KEY_MAPS = {"model_lora_keys_unet": model_lora_keys_unet, "model_lora_keys_clip": model_lora_keys_clip}
 
 
 def load_lora(lora: Mapping[str, Any], to_load: Mapping[str, str]) -> tuple[PATCH, dict[str, Any]]:

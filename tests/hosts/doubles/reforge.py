@@ -51,9 +51,7 @@ class ReForge(Patched):
             },
             "ldm_patched": {"__path__": []},
             "ldm_patched.modules": {"__path__": []},
-            "ldm_patched.modules.lora": {
-                "model_lora_keys_unet": patched.model_lora_keys_unet, "model_lora_keys_clip": patched.model_lora_keys_clip,
-            },
+            "ldm_patched.modules.lora": patched.KEY_MAPS,
             "ldm_patched.modules.model_management": {
                 "current_loaded_models": self.resident, "unload_all_models": unload_all_models,
                 "soft_empty_cache": lambda force=False: self.freed.append("cache"),

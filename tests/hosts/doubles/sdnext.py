@@ -12,7 +12,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from hosts.doubles.common import LORA_MODULES, Double, State
+from hosts.doubles.common import LORA_MODULES, Double
+from hosts.doubles.parts import State
 
 
 class SdNextState(State):
