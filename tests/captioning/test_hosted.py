@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hosts.double import install
+from hosts.doubles import install
 from PIL import Image
 
 from train_tools.captioning.hosted import Hosted
@@ -35,7 +35,9 @@ def test_both_are_started_used_and_stopped(monkeypatch: pytest.MonkeyPatch) -> N
 def test_offline_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, is_offline=True)
     with (
-        pytest.raises(UsageError, match=r"can't load its deepbooru .* check its network"),
+        pytest.raises(
+            UsageError, match=r"couldn't download deepbooru's model; check its network, or put model-resnet"
+        ),
         Hosted("deepbooru", Path()),
     ):
         pytest.fail("it isn't loaded")

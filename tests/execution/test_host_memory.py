@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from execution.conftest import Bench
 from execution.fake_engine import settings
-from hosts.double import install
+from hosts.doubles import install
 
 from train_tools.execution.train import train
 from train_tools.hosts import bridge_client

@@ -9,6 +9,8 @@ from typing import Any
 
 from train_tools.hosts.interface import HostError
 
+LONGEST = 200  # characters of an error that are told
+
 
 def module(name: str) -> ModuleType | None:
     """`modules.<name>` where the webui has it."""
@@ -47,6 +49,12 @@ def queue_lock() -> Any:
     if lock is None:
         raise HostError("this webui has no queue lock, so its models can't be used safely")
     return lock
+
+
+def line_of(error: BaseException) -> str:
+    """What a webui's own code raised, as a part of a sentence."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:LONGEST]}" if lines else type(error).__name__
 
 
 def is_here() -> bool:

@@ -17,7 +17,6 @@ from typing import Any
 from train_tools.errors import TrainToolsError
 from train_tools.hosts import modules
 from train_tools.hosts.interface import HostError
-from train_tools.hosts.webui_fit import line_of
 
 MODEL, MODEL_HASH = "sd_model_checkpoint", "sd_checkpoint_hash"
 MODULES, VAE = "forge_additional_modules", "sd_vae"
@@ -65,7 +64,7 @@ class Base:
                 self._models.list_models()
         raise HostError(
             f"the webui doesn't have the base model {base_model}; put it into its models folder, or render with "
-            "renderer=packed"
+            "renderer=diffusers"
         )
 
     def _modules(self, vae: str | None, text_encoders: Sequence[str] | None) -> dict[str, Any]:
@@ -146,7 +145,7 @@ class Base:
         return chosen is self.info and sorted(theirs) == sorted(self.options.get(MODULES, theirs))
 
     def _unloadable(self, error: Exception) -> HostError:
-        return HostError(f"the webui couldn't load {Path(self._file).name}: {line_of(error)}")
+        return HostError(f"the webui couldn't load {Path(self._file).name}: {modules.line_of(error)}")
 
     def in_force(self) -> tuple[str, list[str]]:
         """The names of VAE and text encoders, empty where they are the model's own; asked while the picture is made."""
@@ -173,7 +172,7 @@ def put_own_model_back() -> None:
         if not same_file(loaded.filename, chosen.filename) and hasattr(models, "reload_model_weights"):
             models.reload_model_weights()
     except Exception as error:  # the webui's own code raises anything
-        print(f"Train Tools: the webui couldn't load its own model again ({line_of(error)})")
+        print(f"Train Tools: the webui couldn't load its own model again ({modules.line_of(error)})")
 
 
 def reload_own_vae() -> None:
@@ -183,7 +182,7 @@ def reload_own_vae() -> None:
         try:
             reload()
         except Exception as error:  # the webui's own code raises anything
-            print(f"Train Tools: the webui couldn't load its own VAE again ({line_of(error)})")
+            print(f"Train Tools: the webui couldn't load its own VAE again ({modules.line_of(error)})")
 
 
 def split_modules(files: Sequence[str]) -> tuple[list[str], list[str]]:

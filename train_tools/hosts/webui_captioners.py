@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from train_tools.hosts import modules
 from train_tools.hosts.interface import HostCaptioner, HostError
-from train_tools.hosts.webui_fit import line_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -88,7 +87,7 @@ class _Captioner:
                 f"the webui couldn't download {missing.what}; check its network, or put {missing.file} into "
                 f"{missing.folder}, or take another captioner"
             )
-        return f"the webui couldn't load its {self.NAME} ({line_of(error)}); take another captioner"
+        return f"the webui couldn't load its {self.NAME} ({modules.line_of(error)}); take another captioner"
 
 
 class Interrogator(_Captioner):

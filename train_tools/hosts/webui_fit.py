@@ -107,7 +107,7 @@ def _of_a1111(networks: Any, entry: Any) -> Targets:
     try:
         net = networks.load_network(entry.name, entry)
     except Exception as error:  # AssertionError for what it doesn't know, anything for damaged files
-        raise HostError(f"the webui can't read this LoRA: {line_of(error)}") from error
+        raise HostError(f"the webui can't read this LoRA: {modules.line_of(error)}") from error
     networks.networks_in_memory[entry.name] = net  # so that it isn't read again for the picture
     found = {}
     for key, module in net.modules.items():
@@ -171,8 +171,3 @@ def _target(key: Any, is_text: bool, weights: Mapping[str, Any]) -> Target | Non
 def _weights(part: Any) -> dict[str, Any]:
     """Its parameters, as they carry how they are stored; and whatever else stands in its state."""
     return {**part.state_dict(), **dict(part.named_parameters())}
-
-
-def line_of(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

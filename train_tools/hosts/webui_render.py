@@ -29,7 +29,7 @@ from train_tools.hosts.webui_base import (
     reload_own_vae,
     same_file,
 )
-from train_tools.hosts.webui_fit import line_of, read_layers, refuse_unless_it_fits, targets_of
+from train_tools.hosts.webui_fit import read_layers, refuse_unless_it_fits, targets_of
 from train_tools.hosts.webui_lora import placed
 from train_tools.hosts.webui_options import set_for_a_picture
 from train_tools.hosts.webui_picture import (
@@ -69,7 +69,7 @@ def render(request: Mapping[str, Any]) -> bytes:
     if modules.part("processing", "process_images") is None or modules.module("sd_models") is None:
         raise HostError("this isn't a webui that can render")
     if modules.part("sd_models", "get_closet_checkpoint_match") is None:
-        raise HostError("pictures through this webui aren't supported; render with renderer=packed")
+        raise HostError("pictures through this webui aren't supported; render with renderer=diffusers")
     with modules.queue_lock():
         try:
             return _render(wanted)
@@ -124,7 +124,7 @@ def _processed(p: Any) -> Any:
     except HostError:
         raise
     except Exception as error:  # the webui's own code raises anything
-        raise HostError(f"the webui couldn't render: {line_of(error)}") from error
+        raise HostError(f"the webui couldn't render: {modules.line_of(error)}") from error
 
 
 def _refuse_other(

@@ -29,13 +29,13 @@ class Model:
 
     is_sd1 = True
 
-    def __init__(self, info: Any) -> None:
+    def __init__(self, info: Any, text: Any = TEXT, unet: Any = UNET) -> None:
         self.sd_checkpoint_info = info
         self.filename = getattr(info, "filename", "")
         self.places: list[str] = []
         self.network_layer_mapping = {
             name: Layer(name, shape, seed_of(Path(self.filename)))
-            for names, prefix in ((TEXT, "transformer_"), (UNET, "diffusion_model_"))
+            for names, prefix in ((text, "transformer_"), (unet, "diffusion_model_"))
             for name, shape in ((prefix + key.replace(".", "_"), shape) for key, shape in names.items())
         }
 
@@ -99,7 +99,7 @@ class Automatic1111(Double):
         if "broken" in info.name:
             raise RuntimeError("Error(s) in loading state_dict\nfor LatentDiffusion")
         self.loads.append(info.name)
-        self.data.sd_model = Model(info)
+        self.data.sd_model = Model(info, self.text, self.unet)
         self.data.loaded_sd_models[:] = [self.data.sd_model]
         self.opts.data |= {"sd_model_checkpoint": info.title, "sd_checkpoint_hash": info.sha256}
         self.reload_vae_weights()

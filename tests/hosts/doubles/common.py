@@ -36,6 +36,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
+from hosts.doubles.nets import TEXT, UNET, shapes_of
 from hosts.doubles.parts import (
     CheckpointInfo,
     DeepDanbooru,
@@ -69,6 +70,8 @@ class Double:
         self.models = folder / "models"
         self.lora_folder = self.models / "Lora"
         self.data: Any = None  # model_data
+        self.text: dict[str, tuple[int, ...]] = TEXT
+        self.unet: dict[str, tuple[int, ...]] = UNET
         self.lock = threading.Lock()
         self.state = State()
         self.cmd_opts = SimpleNamespace(
@@ -120,6 +123,13 @@ class Double:
         self.opts.data["sd_model_checkpoint"] = self.aliases[own.name].title
         self.chosen_anew()
         return self
+
+    def has_layers_of(self, lora: Path) -> None:
+        """Its models are of the kind that this LoRA was trained on."""
+        self.text, self.unet = shapes_of(lora)
+        self.data.sd_model = None
+        self.load_chosen()
+        self.loads.clear()
 
     def chosen_anew(self) -> None:
         """As when a person chooses a model."""

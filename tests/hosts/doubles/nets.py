@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 Array = Any
+KINDS = {"F32": np.float32, "F16": np.float16}
 BLOCKS = 13  # more than the 12 tensors that Forge leaves out unsaid
 UNET = {
     **{f"down_blocks.{block}.attentions.0.proj_in": (4, 4) for block in range(BLOCKS)},
@@ -20,6 +21,19 @@ TEXT = {f"text_model.encoder.layers.{layer}.mlp.fc1": (4, 4) for layer in range(
 LAYERS = (
     *(f"lora_te_{name.replace('.', '_')}" for name in TEXT), *(f"lora_unet_{name.replace('.', '_')}" for name in UNET)
 )  # fmt: skip
+
+
+def shapes_of(lora: Path) -> tuple[dict[str, tuple[int, ...]], dict[str, tuple[int, ...]]]:
+    """The text encoder's and the UNet's weights that a LoRA file changes, by their names in it."""
+    tensors = read(lora)
+    text, unet = dict[str, tuple[int, ...]](), dict[str, tuple[int, ...]]()
+    for name, down in tensors.items():
+        layer, _, part = name.partition(".")
+        if part == "lora_down.weight":
+            outputs = tensors[f"{layer}.lora_up.weight"].shape[0]
+            found, prefix = (text, "lora_te_") if layer.startswith("lora_te_") else (unet, "lora_unet_")
+            found[layer.removeprefix(prefix)] = (outputs, *down.shape[1:])
+    return text, unet
 
 
 class Weight:
@@ -59,7 +73,7 @@ class Part:
 
 
 def seed_of(model: Path) -> str:
-    return model.read_text(encoding="utf-8") if model.is_file() else model.name
+    return hashlib.sha256(model.read_bytes()).hexdigest() if model.is_file() else model.name
 
 
 def read(file: str | Path) -> dict[str, Array]:
@@ -69,7 +83,7 @@ def read(file: str | Path) -> dict[str, Array]:
     head = json.loads(data[8:start])
     return {
         name: np.frombuffer(
-            data[start + entry["data_offsets"][0] : start + entry["data_offsets"][1]], np.float32
+            data[start + entry["data_offsets"][0] : start + entry["data_offsets"][1]], KINDS[entry["dtype"]]
         ).reshape(entry["shape"])
         for name, entry in head.items()
         if name != "__metadata__"
