@@ -26,6 +26,14 @@ class HostError(TrainToolsError):
     """The host failed at what it was asked for; the text is one sentence."""
 
 
+class HostGoneError(HostError):
+    """The host doesn't answer any more: it was closed, restarted or killed."""
+
+
+class ModelRefusedError(HostError):
+    """The host hasn't got the base model, or can't load it."""
+
+
 @dataclass(frozen=True)
 class BaseModel:
     """`title` is what the host's own list shows. `kind` is sd1, sd2, sdxl or sd3, empty where the host doesn't know

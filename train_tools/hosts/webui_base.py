@@ -16,7 +16,7 @@ from typing import Any
 
 from train_tools.errors import TrainToolsError
 from train_tools.hosts import modules
-from train_tools.hosts.interface import HostError
+from train_tools.hosts.interface import HostError, ModelRefusedError
 
 MODEL, MODEL_HASH = "sd_model_checkpoint", "sd_checkpoint_hash"
 MODULES, VAE = "forge_additional_modules", "sd_vae"
@@ -62,7 +62,7 @@ class Base:
                     return info
             if not attempt:
                 self._models.list_models()
-        raise HostError(
+        raise ModelRefusedError(
             f"the webui doesn't have the base model {base_model}; put it into its models folder, or render with "
             "renderer=diffusers"
         )
@@ -99,7 +99,7 @@ class Base:
             loaded = getattr(self.model, "sd_checkpoint_info", None)
             if loaded is None or not same_file(loaded.filename, self._file):
                 there = Path(loaded.filename).name if loaded else "none"
-                raise HostError(
+                raise ModelRefusedError(
                     f"the webui loaded another base model ({there}) than {Path(self._file).name}; look into its log"
                 )
             yield
@@ -145,7 +145,7 @@ class Base:
         return chosen is self.info and sorted(theirs) == sorted(self.options.get(MODULES, theirs))
 
     def _unloadable(self, error: Exception) -> HostError:
-        return HostError(f"the webui couldn't load {Path(self._file).name}: {modules.line_of(error)}")
+        return ModelRefusedError(f"the webui couldn't load {Path(self._file).name}: {modules.line_of(error)}")
 
     def in_force(self) -> tuple[str, list[str]]:
         """The names of VAE and text encoders, empty where they are the model's own; asked while the picture is made."""
