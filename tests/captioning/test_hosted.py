@@ -76,6 +76,18 @@ def test_a_webui_that_lacks_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None
         pytest.fail("there is none")
 
 
+@pytest.mark.parametrize("host", ["neo", "classic"])
+def test_a_webui_without_captioners_says_so_and_offers_ours(
+    monkeypatch: pytest.MonkeyPatch, host: str, tmp_path: Path
+) -> None:
+    install(monkeypatch, host, folder=tmp_path)
+    with (
+        pytest.raises(UsageError, match=r"this webui has neither BLIP nor deepbooru; take blip or wd"),
+        Hosted("deepbooru", Path()),
+    ):
+        pytest.fail("there is none")
+
+
 def test_they_are_choices_like_others() -> None:
     chosen = CaptioningSettings.from_mapping({"captioner": "webui-deepbooru,webui-blip"})
     assert chosen.captioner == ("webui-deepbooru", "webui-blip")

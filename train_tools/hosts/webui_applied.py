@@ -109,10 +109,10 @@ def clean() -> None:
         _restore_layers(networks, model)
         return
     patchers = [original.unet, original.clip.patcher]
-    loaders = [patcher.lora_loader for patcher in patchers if hasattr(patcher, "lora_loader")]
-    for patcher, loader in zip(patchers, loaders, strict=False):
-        loader.refresh({}, offload_device=patcher.offload_device, force_refresh=True)
-    if not loaders:
+    for patcher in patchers:
+        if hasattr(patcher, "lora_loader"):
+            patcher.lora_loader.refresh({}, offload_device=patcher.offload_device, force_refresh=True)
+    if not hasattr(patchers[0], "lora_loader"):
         _unpatch(patchers)
 
 
