@@ -1,6 +1,6 @@
 """AUTOMATIC1111's webui and what is built like it (Forge), from inside its process.
 
-Every call was read off v1.10.1 and Forge dfdcbab6 and is written down with its source in tests/hosts/doubles.
+Every call was read off v1.10.1 and Forge dfdcbab6 and is written down with its source in tests/hosts/double.py.
 Nothing asks for a webui's name: what is there is used, what isn't is switched off with a reason.
 """
 
