@@ -395,6 +395,16 @@ def test_text_encoders_are_refused_where_there_is_no_choice(
     render(asked(webui, lora, modules=[]))
 
 
+def test_another_text_encoder_that_is_chosen_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lora: Path
+) -> None:
+    webui = of("reforge", monkeypatch, tmp_path)
+    webui.opts.data["sd_text_encoder"] = "TE: other"
+    assert made(render(asked(webui, lora)))["modules"] == ["TE: other"]
+    with pytest.raises(HostError, match=r"another text encoder .* \(TE: other\); choose Automatic"):
+        render(asked(webui, lora, modules=[]))
+
+
 @pytest.mark.parametrize(("host", "mark", "name"), [
     ("forge", "use_distilled_cfg_scale", "guidance"), ("neo", "use_distilled_cfg_scale", "guidance"),
     ("neo", "use_shift", "shift"),

@@ -20,6 +20,7 @@ from train_tools.hosts.interface import HostError, ModelRefusedError
 
 MODEL, MODEL_HASH = "sd_model_checkpoint", "sd_checkpoint_hash"
 MODULES, VAE = "forge_additional_modules", "sd_vae"
+TEXT_ENCODER = "sd_text_encoder"
 OWN_VAE = "None"  # what `sd_vae` says for the one in the model
 
 
@@ -35,10 +36,7 @@ class Base:
             self.options |= self._modules(vae, text_encoders)
         else:
             self.options |= self._vae(vae)
-            if text_encoders:
-                raise HostError(
-                    "this webui takes the text encoders from the base model; leave them to it, or render without it"
-                )
+            self._refuse_text_encoders(text_encoders)
 
     @property
     def is_forge(self) -> bool:
@@ -77,6 +75,16 @@ class Base:
             if not Path(file).is_file():
                 raise HostError(f"{file} isn't there; choose another VAE or text encoder")
         return {MODULES: sorted(wanted)}
+
+    def _refuse_text_encoders(self, wanted: Sequence[str] | None) -> None:
+        if wanted:
+            raise HostError(
+                "this webui takes the text encoders from the base model; leave them to it, or render without it"
+            )
+        if wanted is not None and (chosen := _text_encoder()):
+            raise HostError(
+                f"the webui uses another text encoder than the base model's ({chosen[0]}); choose Automatic there"
+            )
 
     def _vae(self, vae: str | None) -> dict[str, Any]:
         if vae is None:
@@ -153,7 +161,13 @@ class Base:
             vae, text = split_modules(modules.option(MODULES) or [])
             return ", ".join(Path(file).name for file in vae), sorted(Path(file).name for file in text)
         name = modules.part("sd_vae", "get_loaded_vae_name")
-        return str((name() if callable(name) else None) or ""), []
+        return str((name() if callable(name) else None) or ""), _text_encoder()
+
+
+def _text_encoder() -> list[str]:
+    """reForge's choice of another text encoder than the model's own, by its label."""
+    chosen = str(modules.option(TEXT_ENCODER, "Automatic"))
+    return [] if chosen in ("Automatic", "None") else [chosen]
 
 
 def put_own_model_back() -> None:

@@ -3,6 +3,7 @@
 - modules/processing.py: process_images_inner reads p.scripts.alwayson_scripts without asking whether there are scripts
 - modules/sd_models.py: reload_model_weights loads what the settings name; send_model_to_* are empty; loaded_sd_models;
   no FakeInitialModel, no forge_hash. modules/sd_vae.py as AUTOMATIC1111's; sd_text_encoder instead of modules
+- modules_forge/forge_loader.py: opts.sd_text_encoder, "Automatic" (the model's own), "None", or another's label
 - ldm_patched/modules/sd.py: load_lora_for_models(model, clip, lora, strength_model, strength_clip, filename) always
   clones, and refuses nothing; a part at weight 0 has no patches
 - ldm_patched/modules/model_management.py: current_loaded_models, unload_all_models(), soft_empty_cache(force=False)
@@ -25,6 +26,7 @@ class ReForge(Patched):
     NAME = "reForge"
     DEFAULTS: ClassVar[dict[str, Any]] = {
         **Double.DEFAULTS, "sd_vae": "Automatic", "sd_vae_overrides_per_model_preferences": True,
+        "sd_text_encoder": "Automatic",
     }  # fmt: skip
 
     def __init__(self, folder: Path, **how: Any) -> None:
