@@ -338,6 +338,26 @@ def test_what_a_person_changes_meanwhile_stays(webui: Any, lora: Path) -> None:
     assert webui.opts.data["CLIP_stop_at_last_layers"] == 5
 
 
+@pytest.mark.parametrize("host", FORGE_KIND)
+def test_a_model_that_a_person_chooses_meanwhile_is_loaded_next(
+    host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lora: Path
+) -> None:
+    webui = of(host, monkeypatch, tmp_path)
+    vae, other = webui.add_vae("ours.safetensors"), webui.add_model("other.safetensors")
+    webui.list_models()
+
+    def choose() -> None:
+        webui.opts.data["sd_model_checkpoint"] = webui.aliases[other.name].title
+        webui.refresh_model_loading_parameters()
+        webui.meanwhile = lambda: None
+
+    webui.meanwhile = choose
+    render(asked(webui, lora, vae=str(vae)))
+    webui.own_picture()
+    assert webui.loaded == "other.safetensors"
+    assert webui.data.forge_loading_parameters["additional_modules"] == []
+
+
 def test_a_vae_for_the_picture(webui: Any, lora: Path, before: AsBefore) -> None:
     vae = str(webui.add_vae("other-vae.safetensors"))
     own = colour(render(asked(webui, lora, vae="")))

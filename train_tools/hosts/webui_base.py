@@ -30,6 +30,7 @@ class Base:
     def __init__(self, base_model: str, vae: str | None, text_encoders: Sequence[str] | None) -> None:
         self._models: Any = modules.module("sd_models")
         self._file = base_model
+        self._chosen_meanwhile = False
         self.info = self._find(base_model)
         self.options: dict[str, Any] = {MODEL: self.info.title}
         if self.is_forge:
@@ -142,9 +143,16 @@ class Base:
                 raise self._unloadable(error) from error
             yield
         finally:
-            if data.forge_loading_parameters is ours:  # else a person chose another one meanwhile
+            self._chosen_meanwhile = data.forge_loading_parameters is not ours
+            if not self._chosen_meanwhile:
                 data.forge_loading_parameters = before
                 processing.need_global_unload = flag
+
+    def settle(self) -> None:
+        """After the options are a person's again: what was chosen meanwhile was joined with ours."""
+        if self._chosen_meanwhile:
+            entry: Any = modules.anywhere("modules_forge.main_entry")
+            entry.refresh_model_loading_parameters()
 
     def _is_chosen(self, parameters: dict[str, Any]) -> bool:
         """Whether the webui loads the same for its own pictures."""

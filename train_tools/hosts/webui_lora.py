@@ -115,10 +115,12 @@ def _is_anothers(file: Path, process: str | None) -> bool:
         return False
     try:
         import psutil
-
+    except ImportError:  # not every webui has it
+        return False
+    try:
         # A number is used again: who began after the file was put there didn't put it there.
         return bool(psutil.Process(int(process)).create_time() < file.lstat().st_ctime)
-    except (ImportError, OSError, psutil.Error):
+    except (OSError, psutil.Error):
         return False
 
 

@@ -88,6 +88,7 @@ def _render(wanted: RenderRequest) -> bytes:
     wishes = {**base.options, CLIP_SKIP: wanted.clip_skip, **NEVER}
     follow = {MODEL: base.names, MODEL_HASH: base.names}
     with contextlib.ExitStack() as stack:
+        stack.callback(base.settle)
         stack.enter_context(set_for_a_picture(shared.opts, wishes, follow))
         stack.enter_context(_job(shared.state))
         stack.enter_context(base.loaded())
