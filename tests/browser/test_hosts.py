@@ -75,7 +75,7 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
             port = free.getsockname()[1]
         options = {"train_tools_environment": sys.executable, **given.pop("options", {})}
         forge = "4." in request.param.partition("-")[2][:2]
-        settings = {"port": port, "options": options, "forge": forge, **given}
+        settings = {"port": port, "options": options, "host": "forge" if forge else "a1111", **given}
         variables = {**os.environ, **OFFLINE}
         for name in ("PYTHONPATH", "TRAIN_TOOLS_ENV", "VIRTUAL_ENV", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
             variables.pop(name, None)

@@ -21,7 +21,7 @@ from train_tools.captioning.registry import CAPTIONERS
 from train_tools.captioning.settings import CaptioningSettings
 
 
-def states(settings: CaptioningSettings, *hosted: str) -> dict[str, str]:
+def states(settings: CaptioningSettings, **hosted: str) -> dict[str, str]:
     return {one.name: one.state for one in availability(settings, hosted)}
 
 
@@ -36,8 +36,15 @@ def test_without_a_webui_and_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_the_webui_offers() -> None:
-    found = states(CaptioningSettings(text="a cat"), "blip")
+    found = states(CaptioningSettings(text="a cat"), blip="")
     assert (found["webui-blip"], found["webui-deepbooru"], found["text"]) == (READY, NO_WEBUI, READY)
+
+
+def test_what_the_webui_downloads_is_said_before() -> None:
+    what = "deepbooru's model (model-resnet_custom_v3.pt, 645 MB)"
+    found = {one.name: one for one in availability(CaptioningSettings(), {"deepbooru": what})}
+    deepbooru = found["webui-deepbooru"]
+    assert (deepbooru.state, deepbooru.detail, deepbooru.is_usable) == (DOWNLOADS, what, True)
 
 
 def test_models_by_folder(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hosts.double import install
+from hosts.doubles import install
 from PIL import Image
 
 from train_tools.captioning.hosted import Hosted
@@ -35,7 +35,9 @@ def test_both_are_started_used_and_stopped(monkeypatch: pytest.MonkeyPatch) -> N
 def test_offline_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, is_offline=True)
     with (
-        pytest.raises(UsageError, match=r"can't load its deepbooru .* check its network"),
+        pytest.raises(
+            UsageError, match=r"couldn't download deepbooru's model; check its network, or put model-resnet"
+        ),
         Hosted("deepbooru", Path()),
     ):
         pytest.fail("it isn't loaded")
@@ -71,6 +73,18 @@ def test_a_webui_that_lacks_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     host = host_of(Path())
     assert list(host.captioners()) == ["blip"]
     with pytest.raises(UsageError, match="has no deepbooru"), Hosted("deepbooru", Path()):
+        pytest.fail("there is none")
+
+
+@pytest.mark.parametrize("host", ["neo", "classic"])
+def test_a_webui_without_captioners_says_so_and_offers_ours(
+    monkeypatch: pytest.MonkeyPatch, host: str, tmp_path: Path
+) -> None:
+    install(monkeypatch, host, folder=tmp_path)
+    with (
+        pytest.raises(UsageError, match=r"this webui has neither BLIP nor deepbooru; take blip or wd"),
+        Hosted("deepbooru", Path()),
+    ):
         pytest.fail("there is none")
 
 

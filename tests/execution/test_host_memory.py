@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from execution.conftest import Bench
 from execution.fake_engine import STEPS, settings
-from hosts.double import install
+from hosts.doubles import install
 
 from train_tools.execution import queue_actions
 from train_tools.execution.events import last_events

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts.double import install
+from hosts.doubles import install
 from PIL import Image
 
 from train_tools.hosts import bridge_file

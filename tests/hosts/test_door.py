@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hosts.double import install
+from hosts.doubles import install
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient

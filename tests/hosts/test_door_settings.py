@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hosts.double import install
+from hosts.doubles import install
 
 from train_tools.hosts import door_settings
 from train_tools.hosts.door_settings import HIDDEN, MODES, OPTIONS, add_to_settings_page, surroundings

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hosts.double import FakeInitialModel, install
+from hosts.doubles import FakeInitialModel, install
 
 from train_tools.hosts.detect import host_of
-from train_tools.hosts.interface import CAPABILITIES, KEEP, SHARE, WAIT, BaseModel, HostError
+from train_tools.hosts.interface import CAPABILITIES, KEEP, SHARE, WAIT, HostError
 from train_tools.hosts.standalone import Standalone
 from train_tools.hosts.webui import Webui
 
@@ -21,19 +21,19 @@ def test_it_can_do_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert host.capabilities() == dict.fromkeys(CAPABILITIES)
     assert (host.name, host.version) == ("AUTOMATIC1111", "v1.10.1")
     assert host.folders().lora == tmp_path / "models" / "Lora"
-    assert host.base_models() == [
-        BaseModel("a.safetensors [12ab]", tmp_path / "a.safetensors", "sdxl"),
-        BaseModel("b.ckpt", tmp_path / "b.ckpt"),
-    ]
-    assert host.samplers() == ["DPM++ 2M", "Euler a"]
-    assert host.schedulers() == ["Karras"]
+    first, second = host.base_models()
+    assert (first.file, first.kind) == (tmp_path / "a.safetensors", "sd1")
+    assert first.title.startswith("a.safetensors [")
+    assert (second.file, second.kind) == (tmp_path / "b.ckpt", "")
+    assert host.samplers() == ["DPM++ 2M", "Euler a", "DDIM"]
+    assert host.schedulers() == ["Automatic", "Karras"]
 
 
 @pytest.mark.parametrize(
     ("module", "name", "what"),
     [
         ("modules.sd_schedulers", "schedulers", "schedulers"),
-        ("modules.sd_samplers", "visible_sampler_names", "samplers"),
+        ("modules.sd_samplers", "visible_sampler_names all_samplers", "samplers"),
         ("modules.sd_models", "send_model_to_trash", "memory"),
         ("modules.processing", "process_images", "render"),
         ("networks", "list_available_networks", "rescan"),
@@ -45,7 +45,8 @@ def test_what_is_missing_is_switched_off_with_a_reason(
     monkeypatch: pytest.MonkeyPatch, module: str, name: str, what: str
 ) -> None:
     install(monkeypatch)
-    monkeypatch.delattr(sys.modules[module], name)
+    for one in name.split():
+        monkeypatch.delattr(sys.modules[module], one)
     capabilities = Webui().capabilities()
     assert [key for key, reason in capabilities.items() if reason] == [what]
     assert "webui" in str(capabilities[what])
@@ -118,12 +119,12 @@ def test_the_model_comes_back_after_an_error(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_forge_frees_by_its_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = install(monkeypatch, forge=True)
+    parts = install(monkeypatch, "forge")
     assert Webui().name == "Forge"
     with Webui().memory_lent(WAIT):
         assert parts.freed == ["models", "cache"]
         assert parts.lock.locked()
-    assert parts.data.forge_hash == "loaded"
+    assert parts.data.forge_hash
     with Webui().memory_lent(SHARE):
         assert not parts.lock.locked()
         assert isinstance(parts.data.sd_model, FakeInitialModel)

@@ -21,7 +21,7 @@ from typing import Any
 CLONE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(CLONE / "tests"))
 
-from hosts import double  # noqa: E402
+from hosts.doubles import HOSTS  # noqa: E402
 
 try:
     import resource
@@ -29,8 +29,9 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 folder, given = Path(sys.argv[1]), json.loads(sys.argv[2])
-parts, modules = double.webui(folder=folder, forge=given.get("forge", False))
-sys.modules.update(modules)
+parts = HOSTS[given.get("host", "a1111")](folder)
+parts.begin()
+sys.modules.update(parts.modules())
 callbacks: dict[str, list[Any]] = {}
 
 

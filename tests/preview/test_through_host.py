@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts.render_double import install
+from hosts.doubles import install
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from preview.samples import PROMPTS, settings
@@ -171,9 +171,9 @@ def test_a_webui_in_another_process_renders(
     version: Version, base_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the preview through the bridge to the webui's txt2img, with nothing in between left out."""
-    webui = install(monkeypatch, tmp_path / "webui")
-    shutil.copy(base_file, webui.folder / "Stable-diffusion" / "random.safetensors")
-    model = str(webui.folder / "Stable-diffusion" / "random.safetensors")
+    webui = install(monkeypatch, folder=tmp_path / "webui").ready()
+    webui.has_layers_of(next(version.trains.rglob("zorb-*.safetensors")))
+    model = str(shutil.copy(base_file, webui.models / "Stable-diffusion" / "random.safetensors"))
     server = BridgeServer(Webui(), tmp_path, lambda: "wait")
     server.start()
     try:

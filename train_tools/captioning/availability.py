@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from train_tools.captioning.model_files import is_downloaded, is_hub_id, missing
 from train_tools.captioning.registry import CAPTIONERS
@@ -34,12 +35,14 @@ class Availability:
         return self.state in USABLE
 
 
-def availability(settings: CaptioningSettings, hosted: Collection[str] = ()) -> list[Availability]:
-    """All captioners in their order; `hosted` are the kinds that a running webui offers."""
+def availability(
+    settings: CaptioningSettings, hosted: Mapping[str, str] = MappingProxyType({})
+) -> list[Availability]:
+    """All captioners in their order; `hosted` are the kinds that a running webui offers, with what it downloads."""
     return [Availability(name, *_state(name, settings, hosted)) for name in CAPTIONERS]
 
 
-def _state(name: str, settings: CaptioningSettings, hosted: Collection[str]) -> tuple[str, str]:
+def _state(name: str, settings: CaptioningSettings, hosted: Mapping[str, str]) -> tuple[str, str]:
     if name == "blip":
         return _model(settings.model or str(captioner_folder()), BLIP_PACKAGES, BLIP_FILES)
     if name == "wd":
@@ -61,5 +64,8 @@ def _model(model: str, packages: tuple[str, ...], files: tuple[str, ...]) -> tup
     return (READY, "") if is_downloaded(model, files) else (DOWNLOADS, model)
 
 
-def _hosted(name: str, hosted: Collection[str]) -> tuple[str, str]:
-    return (READY, "") if name.removeprefix("webui-") in hosted else (NO_WEBUI, "")
+def _hosted(name: str, hosted: Mapping[str, str]) -> tuple[str, str]:
+    download = hosted.get(name.removeprefix("webui-"))
+    if download is None:
+        return NO_WEBUI, ""
+    return (DOWNLOADS, download) if download else (READY, "")

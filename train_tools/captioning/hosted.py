@@ -8,10 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from train_tools.captioning.interface import Picture
-from train_tools.captioning.model_files import first_line
 from train_tools.errors import UsageError
 from train_tools.hosts.detect import host_of
-from train_tools.hosts.interface import HostCaptioner
+from train_tools.hosts.interface import HostCaptioner, HostError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -37,13 +36,8 @@ class Hosted:
             raise UsageError(f"{self.name} is the webui's own captioner, and {without}; take blip or wd")
         try:
             found.start()
-        except (
-            Exception
-        ) as error:  # the webui's loading and downloading raises anything, IndexError when offline
-            raise UsageError(
-                f"the webui can't load its {self._kind} ({first_line(error)}); it downloads the model at first use: "
-                "check its network, or take another captioner"
-            ) from error
+        except HostError as error:
+            raise UsageError(str(error)) from error
         self._captioner = found
         return self
 

@@ -98,7 +98,8 @@ class BridgeClient:
         return list(self._json("GET", "/schedulers"))
 
     def captioners(self) -> Mapping[str, HostCaptioner]:
-        return {kind: RemoteCaptioner(self, kind) for kind in self._json("GET", "/captioners")}
+        found: Mapping[str, str] = self._json("GET", "/captioners")
+        return {kind: RemoteCaptioner(self, kind, download) for kind, download in found.items()}
 
     def caption(self, kind: str, png: bytes) -> str:
         """Of an image file's bytes. Loads and frees the model each time unless `captioner_held` is entered."""
@@ -225,8 +226,9 @@ def seen_of(said: Mapping[str, Any]) -> MemorySeen:
 class RemoteCaptioner:
     """A HostCaptioner in the host's process."""
 
-    def __init__(self, client: BridgeClient, kind: str) -> None:
+    def __init__(self, client: BridgeClient, kind: str, download: str) -> None:
         self._client = client
+        self.download = download
         self._kind = kind
         self._stack = contextlib.ExitStack()
 

@@ -263,7 +263,9 @@ READ: dict[str, Callable[[Handler], None]] = {
     ),
     "/samplers": lambda handler: handler.send(200, handler.server.bridge.host.samplers()),
     "/schedulers": lambda handler: handler.send(200, handler.server.bridge.host.schedulers()),
-    "/captioners": lambda handler: handler.send(200, sorted(handler.server.bridge.host.captioners())),
+    "/captioners": lambda handler: handler.send(
+        200, {kind: one.download for kind, one in sorted(handler.server.bridge.host.captioners().items())}
+    ),
     "/progress": lambda handler: handler.send(200, asdict(handler.server.bridge.host.progress())),
 }
 DO: dict[str, Callable[[Handler], None]] = {

@@ -27,6 +27,7 @@ from train_tools.hosts.page_server import PageServer
 from train_tools.hosts.proxy import Proxy
 from train_tools.hosts.waiting_picture import WaitingPicture
 from train_tools.hosts.webui import Webui
+from train_tools.hosts.webui_lora import sweep
 
 TAB = ("Train Tools", "train_tools")
 PREFIX = "/train_tools"
@@ -65,6 +66,7 @@ class Door:
         """`app` is the webui's FastAPI app; there is no demo where it runs without a page."""
         self.close()
         host = Webui()
+        sweep()  # a webui that was killed left its LoRA files
         root = door_settings.root(host.folders()).absolute()
         self._bridge = Bridge(host, root, door_settings.memory_mode, door_settings.go_on_after)
         try:

@@ -28,6 +28,14 @@ class HostError(TrainToolsError):
     """The host failed at what it was asked for; the text is one sentence."""
 
 
+class HostGoneError(HostError):
+    """The host doesn't answer any more: it was closed, restarted or killed."""
+
+
+class ModelRefusedError(HostError):
+    """The host hasn't got the base model, or can't load it."""
+
+
 @dataclass(frozen=True)
 class BaseModel:
     """`title` is what the host's own list shows. `kind` is sd1, sd2, sdxl or sd3, empty where the host doesn't know
@@ -118,6 +126,11 @@ class Remembered:
 
 class HostCaptioner(Protocol):
     """A captioner that the host has anyway."""
+
+    @property
+    def download(self) -> str:
+        """What the host downloads at `start`: name, file, size; empty where nothing is missing."""
+        ...
 
     def start(self) -> None:
         """Loads the model, downloading it where it isn't there; may raise anything."""

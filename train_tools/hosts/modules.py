@@ -9,6 +9,8 @@ from typing import Any
 
 from train_tools.hosts.interface import HostError
 
+LONGEST = 200  # characters of an error that are told
+
 
 def module(name: str) -> ModuleType | None:
     """`modules.<name>` where the webui has it."""
@@ -33,9 +35,12 @@ def command_option(name: str, default: Any = None) -> Any:
 
 
 def option(name: str, default: Any = None) -> Any:
-    """What is set on the webui's settings page."""
-    data = getattr(part("shared", "opts"), "data", None)
-    return data.get(name, default) if isinstance(data, dict) else default
+    """What is set on the webui's settings page, or the webui's own default; `default` where it has no such option."""
+    opts = part("shared", "opts")
+    data = getattr(opts, "data", None)
+    if isinstance(data, dict) and name in data:
+        return data[name]
+    return getattr((getattr(opts, "data_labels", None) or {}).get(name), "default", default)
 
 
 def queue_lock() -> Any:
@@ -44,6 +49,12 @@ def queue_lock() -> Any:
     if lock is None:
         raise HostError("this webui has no queue lock, so its models can't be used safely")
     return lock
+
+
+def line_of(error: BaseException) -> str:
+    """What a webui's own code raised, as a part of a sentence."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:LONGEST]}" if lines else type(error).__name__
 
 
 def is_here() -> bool:

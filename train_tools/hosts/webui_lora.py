@@ -1,4 +1,4 @@
-"""Puts one LoRA before a webui for one picture, and finds out whether that one, and only that, was applied.
+"""Puts one LoRA before a webui for one picture, under a name of its own, and takes it away again.
 
 A webui finds a LoRA by its name and keeps what it knows of a name: layers keep their weights as long as names and
 multipliers are the same (Forge: file names), whatever the file holds by now. So each file gets a name that no other
@@ -15,32 +15,34 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from train_tools.errors import TrainToolsError
+from train_tools.hosts import modules
 from train_tools.hosts.interface import HostError
-from train_tools.lora.safetensors_header import read_header
+from train_tools.hosts.lora_shapes import Layer
 
 FOLDER = "train-tools-preview"  # below the webui's folder of LoRA files
+NAME = re.compile(r"train-tools-(?:(\d+)-)?[0-9a-f]{20}$")
 TAG = re.compile(r"<(?:lora|lyco|hypernet):[^>]*>", re.IGNORECASE)
-COMPLAINTS = ("not found", "with errors")  # of the webui's comments on networks
-TEXT_ENCODER = "lora_te"
+LISTS = ("available_networks", "available_network_aliases", "available_network_hash_lookup")
 
 _process = secrets.token_hex(8)
 _failed: set[str] = set()  # names that aren't used again
+_used: set[Path] = set()  # files of pictures that are made just now
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A LoRA under a name of its own; `modules` are the layers that its file changes."""
+    """A LoRA under a name of its own; `entry` is what the webui's list has of it."""
 
     name: str
     file: Path
-    modules: frozenset[str]
+    layers: Sequence[Layer]
+    entry: Any
 
 
 def without_networks(prompt: str) -> str:
@@ -49,36 +51,86 @@ def without_networks(prompt: str) -> str:
 
 
 @contextlib.contextmanager
-def placed(lora: Path, base_model: str, folder: Path) -> Iterator[Placed]:
-    """The LoRA where the webui finds it, gone afterwards. Raises HostError where it can't be read."""
+def placed(lora: Path, layers: Sequence[Layer], base_model: str) -> Iterator[Placed]:
+    """The LoRA where the webui finds it, gone afterwards. Raises HostError."""
     networks, network = _extension("networks"), _extension("network")
-    try:
-        modules = frozenset(name.split(".", 1)[0] for name in read_header(lora).tensors)
-        status = lora.stat()
-    except (TrainToolsError, OSError) as error:
-        raise HostError(f"the LoRA {lora} can't be read ({error}); train or copy it again") from error
+    folders = lora_folders()
+    if not folders:
+        raise HostError("the webui's Lora extension is off, so a LoRA can't be rendered; switch it on")
+    status = lora.stat()
     name = _name(f"{lora.resolve()}|{status.st_size}|{status.st_mtime_ns}|{base_model}")
-    file = folder / FOLDER / f"{name}{lora.suffix}"
-    entry = None
-    lookup = getattr(networks, "available_network_hash_lookup", {})
-    hashes_before = dict(lookup)
+    file = folders[0] / FOLDER / f"{name}{lora.suffix}"
+    before = dict(getattr(networks, LISTS[-1], {}))
+    _used.add(file)
     try:
         _put(lora, file)
         entry = network.NetworkOnDisk(name, str(file))
         networks.available_networks[name] = networks.available_network_aliases[name] = entry
-        yield Placed(name, file, modules)
+        yield Placed(name, file, layers, entry)
     except BaseException:
         _failed.add(name)
         raise
     finally:
-        _forget(networks, file)
-        for key, known in hashes_before.items():
-            lookup.setdefault(key, known)
-        with contextlib.suppress(
-            OSError
-        ):  # on Windows the webui may still have it open; the next one removes it
+        _used.discard(file)
+        with contextlib.suppress(OSError):  # Windows may still have it open; the next one removes it
             file.unlink(missing_ok=True)
             file.parent.rmdir()
+        _forget(networks, name, before)
+
+
+def lora_folders() -> list[Path]:
+    """Where the webui looks for LoRA files; the first is where its own puts them."""
+    first, more = modules.command_option("lora_dir"), modules.command_option("lora_dirs") or []
+    found = [Path(folder) for folder in [first, *([more] if isinstance(more, str) else more)] if folder]
+    return list(dict.fromkeys(found))
+
+
+def sweep() -> None:
+    """Removes what a webui that was killed left behind: it would be listed, and be taken for the one that was kept.
+
+    Files of pictures that another webui makes just now stay. Never raises.
+    """
+    found = [file for folder in lora_folders() for file in _left_over(folder / FOLDER)]
+    for file in found:
+        with contextlib.suppress(OSError):
+            file.unlink()
+            file.parent.rmdir()
+    networks = sys.modules.get("networks")
+    if networks is not None and _listed(networks):
+        with contextlib.suppress(Exception):  # the webui's own code raises anything
+            networks.list_available_networks()
+
+
+def _left_over(folder: Path) -> list[Path]:
+    try:
+        files = [file for file in folder.iterdir() if file not in _used]
+    except OSError:
+        return []
+    return [file for file in files if (name := NAME.match(file.stem)) and not _is_anothers(file, name[1])]
+
+
+def _is_anothers(file: Path, process: str | None) -> bool:
+    """Whether a process that runs, and isn't this one, made it."""
+    if process is None or int(process) == os.getpid():
+        return False
+    try:
+        import psutil
+    except ImportError:  # not every webui has it
+        return False
+    try:
+        # A number is used again: who began after the file was put there didn't put it there.
+        return bool(psutil.Process(int(process)).create_time() < file.lstat().st_ctime)
+    except (OSError, psutil.Error):
+        return False
+
+
+def _listed(networks: Any) -> bool:
+    """Whether a list names a file of ours that isn't used just now."""
+    return any(
+        Path(entry.filename).parent.name == FOLDER and Path(entry.filename) not in _used
+        for name in LISTS
+        for entry in list(getattr(networks, name, {}).values())
+    )
 
 
 def _extension(name: str) -> ModuleType:
@@ -91,7 +143,8 @@ def _extension(name: str) -> ModuleType:
 
 def _name(identity: str) -> str:
     for attempt in range(1000):
-        name = f"train-tools-{hashlib.sha256(f'{_process}|{attempt}|{identity}'.encode()).hexdigest()[:20]}"
+        digest = hashlib.sha256(f"{_process}|{attempt}|{identity}".encode()).hexdigest()[:20]
+        name = f"train-tools-{os.getpid()}-{digest}"
         if name not in _failed:
             return name
     raise HostError("rendering with this LoRA failed too often; restart the webui")
@@ -100,9 +153,10 @@ def _name(identity: str) -> str:
 def _put(lora: Path, file: Path) -> None:
     """A hard link, a link, or a copy: the first that the disk allows."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    for old in file.parent.glob("train-tools-*"):
+    for old in _left_over(file.parent):
         with contextlib.suppress(OSError):
             old.unlink()
+    file.unlink(missing_ok=True)
     for make in (os.link, os.symlink, shutil.copy2):
         try:
             make(lora.resolve(), file)
@@ -112,49 +166,19 @@ def _put(lora: Path, file: Path) -> None:
     raise HostError(f"{file} can't be written ({last}); allow writing there or make room") from last
 
 
-def _forget(networks: ModuleType, file: Path) -> None:
-    """Out of the webui's lists, under whatever name a rescan put it there meanwhile."""
-    names = ("available_networks", "available_network_aliases", "available_network_hash_lookup")
-    for known in (getattr(networks, name, {}) for name in names):
-        for key in [key for key, entry in list(known.items()) if entry.filename == str(file)]:
-            del known[key]
-
-
-def refuse_unless_applied(
-    lora: Placed | None, weight_te: float, weight_unet: float, comments: str, model: Any
-) -> None:
-    """Raises HostError unless the picture was made with this LoRA alone, whole and at these weights."""
-    for line in comments.splitlines():
-        if any(words in line for words in COMPLAINTS):
-            raise HostError(f"the webui couldn't apply the LoRA: {line}")
-    networks = sys.modules.get("networks")
-    loaded = list(getattr(networks, "loaded_networks", []))
-    names = [net.name for net in loaded]
-    if names != ([lora.name] if lora else []):
-        raise HostError(
-            f"the webui applied {', '.join(names) or 'no LoRA'} instead of {'the LoRA alone' if lora else 'none'}"
-        )
-    if lora is None:
+def _forget(networks: ModuleType, name: str, hashes: dict[str, Any]) -> None:
+    """Out of the webui's lists; where it looked for files meanwhile, it has ours under other names, too, and in place
+    of the one that was kept, so that it looks again.
+    """
+    getattr(networks, "networks_in_memory", {}).pop(name, None)
+    for key in LISTS[:2]:
+        getattr(networks, key, {}).pop(name, None)
+    lookup = getattr(networks, LISTS[-1], {})
+    for key, entry in list(lookup.items()):
+        if entry.name == name:
+            del lookup[key]
+    if _listed(networks):
+        networks.list_available_networks()
         return
-    if hasattr(model, "forge_objects_original"):
-        _refuse_unless_patched(lora, model)
-        return
-    net = loaded[0]
-    if (net.te_multiplier, net.unet_multiplier) != (weight_te, weight_unet):
-        raise HostError(
-            f"the webui applied the LoRA at {net.te_multiplier:g} (text encoder) and {net.unet_multiplier:g} (UNet)"
-        )
-    if len(net.modules) != len(lora.modules):
-        raise HostError(
-            f"only {len(net.modules)} of the LoRA's {len(lora.modules)} layers fit this base model; was it trained "
-            "on it?"
-        )
-
-
-def _refuse_unless_patched(lora: Placed, model: Any) -> None:
-    """Forge says nothing where a LoRA doesn't fit: its objects stay the unpatched ones."""
-    after, original = model.forge_objects_after_applying_lora, model.forge_objects_original
-    has_text = any(module.startswith(TEXT_ENCODER) for module in lora.modules)
-    has_unet = any(not module.startswith(TEXT_ENCODER) for module in lora.modules)
-    if (has_unet and after.unet is original.unet) or (has_text and after.clip is original.clip):
-        raise HostError("the LoRA doesn't fit this base model; was it trained on it?")
+    for key, known in hashes.items():
+        lookup.setdefault(key, known)

@@ -196,11 +196,11 @@ def captioner(call: Call) -> dict[str, Any]:
     return call.tasks.start(work)
 
 
-def _hosted(call: Call) -> list[str]:
+def _hosted(call: Call) -> dict[str, str]:
     try:
-        return sorted(host_of(call.root).captioners())
+        return {kind: one.download for kind, one in host_of(call.root).captioners().items()}
     except HostError:
-        return []
+        return {}
 
 
 def start_job(call: Call) -> dict[str, int]:
