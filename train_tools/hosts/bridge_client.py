@@ -17,7 +17,9 @@ from urllib.parse import urlencode
 
 from train_tools.hosts import bridge_file
 from train_tools.hosts.bridge_file import GRANTED, TOKEN_HEADER, Address
-from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostError, HostProgress
+from train_tools.hosts.interface import (
+    BaseModel, Folders, HostCaptioner, HostError, HostGone, HostProgress, ModelRefused,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -87,7 +89,9 @@ class BridgeClient:
         return bool(self._hello["is_exposed"])
 
     def base_models(self) -> list[BaseModel]:
-        return [BaseModel(m["title"], Path(m["file"]), m["kind"]) for m in self._json("GET", "/base_models")]
+        return [
+            BaseModel(**{**model, "file": Path(model["file"])}) for model in self._json("GET", "/base_models")
+        ]
 
     def samplers(self) -> list[str]:
         return list(self._json("GET", "/samplers"))
@@ -110,6 +114,9 @@ class BridgeClient:
 
     def render(self, request: Mapping[str, Any]) -> bytes:
         return self._ask("POST", "/render", json.dumps(request).encode(), RENDER_S)
+
+    def picture_settings(self) -> Mapping[str, Any]:
+        return dict(self._json("GET", "/picture_settings"))
 
     @contextmanager
     def memory_lent(self, mode: str = "") -> Iterator[None]:  # noqa: ARG002
@@ -164,14 +171,15 @@ class BridgeClient:
         if response.status != 200:
             data = response.read()
             try:
-                sentence = str(json.loads(data)["error"])
+                told = json.loads(data)
+                sentence, is_model = str(told["error"]), told.get("kind") == "model"
             except (ValueError, KeyError, TypeError):
-                sentence = f"{self._address.name} answered {response.status}"
-            raise HostError(sentence)
+                sentence, is_model = f"{self._address.name} answered {response.status}", False
+            raise ModelRefused(sentence) if is_model else HostError(sentence)
         return response
 
-    def _gone(self, error: Exception) -> HostError:
-        return HostError(f"{self._address.name} doesn't answer ({error}); is the webui still running?")
+    def _gone(self, error: Exception) -> HostGone:
+        return HostGone(f"{self._address.name} doesn't answer ({error}); is the webui still running?")
 
 
 class RemoteCaptioner:

@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 from train_tools.errors import TrainToolsError
 from train_tools.hosts import bridge_file
 from train_tools.hosts.bridge_file import GRANTED, TOKEN_HEADER, Address
-from train_tools.hosts.interface import Host, HostError
+from train_tools.hosts.interface import Host, HostError, ModelRefused
 from train_tools.hosts.shared_context import SharedContext
 
 LARGEST = 256 << 20  # bytes of a request
@@ -110,7 +110,8 @@ class Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             return None
         except TrainToolsError as error:
-            return self.send(400, {"error": str(error)})
+            kind = {"kind": "model"} if isinstance(error, ModelRefused) else {}
+            return self.send(400, {"error": str(error), **kind})
         except Exception as error:  # the webui's own code raises anything
             return self.send(500, {"error": f"{self.server.bridge.host.name} failed: {one_line(error)}"})
 
@@ -160,7 +161,7 @@ def hello(handler: Handler) -> None:
 
 def base_models(handler: Handler) -> None:
     models = handler.server.bridge.host.base_models()
-    handler.send(200, [{"title": m.title, "file": str(m.file), "kind": m.kind} for m in models])
+    handler.send(200, [{**asdict(model), "file": str(model.file)} for model in models])
 
 
 def render(handler: Handler) -> None:
@@ -192,6 +193,9 @@ READ: dict[str, Callable[[Handler], None]] = {
     "/samplers": lambda handler: handler.send(200, handler.server.bridge.host.samplers()),
     "/schedulers": lambda handler: handler.send(200, handler.server.bridge.host.schedulers()),
     "/captioners": lambda handler: handler.send(200, sorted(handler.server.bridge.host.captioners())),
+    "/picture_settings": lambda handler: handler.send(
+        200, dict(handler.server.bridge.host.picture_settings())
+    ),
     "/progress": lambda handler: handler.send(200, asdict(handler.server.bridge.host.progress())),
 }
 DO: dict[str, Callable[[Handler], None]] = {
