@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from hosts.render_double import install
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from preview.hosts import Bridge
 from preview.samples import PROMPTS, settings
 
 from train_tools.errors import TrainToolsError
@@ -26,33 +25,6 @@ from train_tools.preview.service import PreviewResult, preview
 from train_tools.workspace.workspace import Version
 
 PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')  # webui: infotext_utils.re_param
-
-
-class Bridge:
-    """A webui that draws squares; what it was asked is kept."""
-
-    def __init__(self, *, breaks_at: int = -1) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.files: list[bytes | None] = []
-        self.breaks_at = breaks_at
-
-    def render(self, request: Mapping[str, Any]) -> bytes:
-        self.requests.append(dict(request))
-        self.files.append(Path(request["lora"]).read_bytes() if request["lora"] else None)
-        if len(self.requests) - 1 == self.breaks_at:
-            raise TrainToolsError("the webui doesn't have the base model")
-        info = PngInfo()
-        tag = f" <lora:train-tools-1:{request['weight_te']}>" if request["lora"] else ""
-        info.add_itxt(
-            "parameters",
-            f"{request['prompt']}{tag}\nNegative prompt: {request['negative_prompt']}\nSteps: {request['steps']}, "
-            f"Sampler: {request['sampler']}, Schedule type: {request['scheduler']}, CFG scale: 3.0, Seed: 1, "
-            'Size: 64x64, Model hash: 6ce0161689, Model: base, Lora hashes: "train-tools-1: 123456789012", '
-            'Extra: "a, b", Version: v1.10.1',
-        )
-        file = io.BytesIO()
-        Image.new("RGB", (request["width"], request["height"]), "teal").save(file, "PNG", pnginfo=info)
-        return file.getvalue()
 
 
 def parsed(text: str) -> tuple[str, str, dict[str, str]]:

@@ -18,7 +18,13 @@ from urllib.parse import urlencode
 from train_tools.hosts import bridge_file
 from train_tools.hosts.bridge_file import GRANTED, TOKEN_HEADER, Address
 from train_tools.hosts.interface import (
-    BaseModel, Folders, HostCaptioner, HostError, HostGone, HostProgress, ModelRefused,
+    BaseModel,
+    Folders,
+    HostCaptioner,
+    HostError,
+    HostGoneError,
+    HostProgress,
+    ModelRefusedError,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -168,6 +174,8 @@ class BridgeClient:
     ) -> http.client.HTTPResponse:
         connection.request(method, path, body, {TOKEN_HEADER: self._address.token})
         response = connection.getresponse()
+        if response.status == 403:  # another host took the port over
+            raise HostGoneError(f"{self._address.name} was restarted")
         if response.status != 200:
             data = response.read()
             try:
@@ -175,11 +183,11 @@ class BridgeClient:
                 sentence, is_model = str(told["error"]), told.get("kind") == "model"
             except (ValueError, KeyError, TypeError):
                 sentence, is_model = f"{self._address.name} answered {response.status}", False
-            raise ModelRefused(sentence) if is_model else HostError(sentence)
+            raise ModelRefusedError(sentence) if is_model else HostError(sentence)
         return response
 
-    def _gone(self, error: Exception) -> HostGone:
-        return HostGone(f"{self._address.name} doesn't answer ({error}); is the webui still running?")
+    def _gone(self, error: Exception) -> HostGoneError:
+        return HostGoneError(f"{self._address.name} doesn't answer ({error}); is the webui still running?")
 
 
 class RemoteCaptioner:

@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 from train_tools.errors import TrainToolsError
 from train_tools.hosts import bridge_file
 from train_tools.hosts.bridge_file import GRANTED, TOKEN_HEADER, Address
-from train_tools.hosts.interface import Host, HostError, ModelRefused
+from train_tools.hosts.interface import Host, HostError, ModelRefusedError
 from train_tools.hosts.shared_context import SharedContext
 
 LARGEST = 256 << 20  # bytes of a request
@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             return None
         except TrainToolsError as error:
-            kind = {"kind": "model"} if isinstance(error, ModelRefused) else {}
+            kind = {"kind": "model"} if isinstance(error, ModelRefusedError) else {}
             return self.send(400, {"error": str(error), **kind})
         except Exception as error:  # the webui's own code raises anything
             return self.send(500, {"error": f"{self.server.bridge.host.name} failed: {one_line(error)}"})

@@ -26,11 +26,11 @@ class HostError(TrainToolsError):
     """The host failed at what it was asked for; the text is one sentence."""
 
 
-class HostGone(HostError):
+class HostGoneError(HostError):
     """The host doesn't answer any more: it was closed, restarted or killed."""
 
 
-class ModelRefused(HostError):
+class ModelRefusedError(HostError):
     """The host hasn't got the base model, or can't load it."""
 
 
@@ -119,8 +119,8 @@ class Host(Protocol):
         ...
 
     def picture_settings(self) -> Mapping[str, Any]:
-        """What else decides a picture just now, where a request leaves it to the host: its name and version, the VAE and
-        the text encoders that are chosen, and every option that isn't at its default. Empty where it can't tell.
+        """What else decides a picture just now, where a request leaves it to the host: its name and version, the VAE
+        and the text encoders that are chosen, and every option that isn't at its default. Empty where it can't tell.
         """
         ...
 

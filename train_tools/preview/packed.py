@@ -20,11 +20,11 @@ from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.lora.targets import text_targets, unet_targets
 
-from . import block_weights, samplers
+from . import block_weights
 from .cells import Cell, Checkpoint
 from .infotext import infotext, is_hash
 from .render import Frame, Request, render_base, render_loras
-from .renderer import Finished, Outcome
+from .renderer import PACKED, Finished, Outcome
 
 # Values that the UNet holds at once for each of its widest activations' values, with guidance; measured high.
 VALUES_AT_ONCE = 64
@@ -33,14 +33,10 @@ Part = tuple[list[Cell], LoraFile | None]  # cells of one checkpoint, or without
 
 
 class PackedRenderer:
-    name = "diffusers"
+    name = PACKED
 
     def __init__(self, batch_cells: int) -> None:
         self._batch_cells = batch_cells
-
-    def check(self, cells: Sequence[Cell]) -> None:
-        for sampler, scheduler in {(cell.recipe.sampler, cell.recipe.scheduler) for cell in cells}:
-            samplers.check(sampler, scheduler)
 
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
         ordered = sorted(cells, key=lambda cell: (str(cell.base_model), _frame_key(cell)))
