@@ -62,7 +62,9 @@ class Bridge:
         self.requests.append(dict(request))
         self.files.append(Path(request["lora"]).read_bytes() if request["lora"] else None)
         if Path(request["base_model"]) in self.refused:
-            raise ModelRefusedError(f"the webui couldn't load {Path(request['base_model']).name}: RuntimeError: shapes")
+            raise ModelRefusedError(
+                f"the webui couldn't load {Path(request['base_model']).name}: RuntimeError: shapes"
+            )
         if len(self.requests) - 1 == self.breaks_at:
             raise HostError("the LoRA doesn't fit this base model; was it trained on it?")
         info = PngInfo()

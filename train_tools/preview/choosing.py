@@ -33,7 +33,9 @@ from .vaes import Parts, parts_of
 AUTO = "auto"
 NO_WEBUI = "no webui runs"
 WENT_AWAY = "the webui went away"
-REMAIN = "the webui went away; these pictures remain: start it and run the preview again, what is there is kept"
+REMAIN = (
+    "the webui went away; these pictures remain: start it and run the preview again, what is there is kept"
+)
 SAID_S = 1.0  # between words of how far a file is read
 Schedule = tuple[str, str]  # sampler, scheduler
 
@@ -125,7 +127,8 @@ class Chooser:
         if self.settings.renderer != AUTO:
             return Drawn(drawn.renderer, f"renderer = {self.settings.renderer}", drawn.model)
         others = [other for other, _ in candidates if other.renderer != drawn.renderer and other.error]
-        because = others[0].error if others and drawn.renderer == PACKED else drawn.because
+        is_second = bool(others) and drawn.renderer == PACKED and not self.is_gone
+        because = others[0].error if is_second else drawn.because
         return Drawn(drawn.renderer, because, drawn.model)
 
     def _asked(self, name: str, base_model: Path) -> tuple[Drawn, int]:

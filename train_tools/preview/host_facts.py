@@ -74,8 +74,11 @@ class HostFacts:
                 if size_of(model.file) == look.size and look_at(model.file).sha256 == look.sha256:
                     return model.file
         # One that is new there is found by the webui when it is asked for.
-        is_new = self._folder is not None and base_model.is_file() and base_model.is_relative_to(self._folder)
-        return base_model if is_new else None
+        return base_model if base_model.is_file() and self._is_among(base_model) else None
+
+    def _is_among(self, file: Path) -> bool:
+        folders = {model.file.parent for model in self._models}
+        return file.parent in folders or (self._folder is not None and file.is_relative_to(self._folder))
 
     @cached_property
     def _samplers(self) -> list[str]:

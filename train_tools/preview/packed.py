@@ -20,7 +20,7 @@ from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.lora.targets import text_targets, unet_targets
 
-from . import block_weights
+from . import block_weights, samplers
 from .cells import Cell, Checkpoint
 from .infotext import infotext, is_hash
 from .render import Frame, Request, render_base, render_loras
@@ -68,6 +68,10 @@ class _Group:
         self._targets = unet_targets(base.unet) + text_targets(base.text_encoder)
 
     def render(self) -> None:
+        try:
+            samplers.check(self._frame.sampler, self._frame.scheduler)
+        except TrainToolsError as error:
+            return _fail(self._cells, str(error), self._finished)
         alone = [[cell] for cell in self._cells if not cell.recipe.has_lora]
         for start in range(0, len(alone), self._limit):
             self._batch([(row, None) for row in alone[start : start + self._limit]])
@@ -77,6 +81,7 @@ class _Group:
         for rows in lora_batches(by_checkpoint, self._limit):
             if parts := [part for row in rows if (part := self._with_file(row))]:
                 self._batch(parts)
+        return None
 
     def _with_file(self, row: list[Cell]) -> Part | None:
         try:

@@ -83,11 +83,12 @@ class Rendering:
         return {cell.path: cell for cell in self.plan.cells}
 
     def _make_plan(self) -> None:
-        try:
-            plan = plan_cells(self._version, self._settings, self._chooser)
-        except HostGoneError:  # while it was asked what it has
-            self._host_went()
-            plan = plan_cells(self._version, self._settings, self._chooser)
+        while True:
+            try:
+                plan = plan_cells(self._version, self._settings, self._chooser)
+                break
+            except HostGoneError:  # while it was asked what it has
+                self._host_went()
         self.plan = plan.changed(Earlier(plan.cells, self._chooser.look).taken_over)
 
     def _missing(self) -> list[Cell]:
