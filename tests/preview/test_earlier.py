@@ -17,6 +17,7 @@ from train_tools.compare.marks import CELL, Target, read_marks, set_mark
 from train_tools.preview.cells import Cell
 from train_tools.preview.earlier import earlier_key, ends_of
 from train_tools.preview.index import read_index
+from train_tools.preview.infotext import pairs_of
 from train_tools.preview.service import PreviewResult, check, preview
 from train_tools.workspace.workspace import Version
 
@@ -44,10 +45,7 @@ def as_before(version: Version, bridge: Bridge | None = None, **said: str) -> di
 def _write(cell: Cell, path: Path, said: dict[str, str]) -> None:
     with Image.open(cell.path) as image:
         lines = str(image.info["parameters"]).split("\n")
-        kept = [
-            pair for pair in lines[-1].split(", ") if pair.partition(":")[0] not in ("Train Tools", *said)
-        ]
-        kept = [pair for pair in kept if "keep" not in pair and "kept" not in pair]
+        kept = [pair for pair in pairs_of(lines[-1]) if pair.partition(":")[0] not in ("Train Tools", *said)]
         info = PngInfo()
         last = ", ".join([*kept, *(f"{name}: {value}" for name, value in said.items() if value)])
         info.add_itxt("parameters", "\n".join([*lines[:-1], last]))

@@ -7,6 +7,7 @@ One that is taken over keeps its name and key, so that marks on it stay.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -87,7 +88,7 @@ class Earlier:
             for name in said
             if name not in USUAL and name != "VAE" and not MODULE.fullmatch(name)
         }
-        return {n: v for n, v in options.items() if n in others} == others
+        return options == others
 
 
 def _vae_of(cell: Cell, force: Mapping[str, Any]) -> str:
@@ -117,7 +118,9 @@ def said_by(path: Path) -> dict[str, str]:
 def _named(pairs: Iterable[str]) -> Iterator[tuple[str, str]]:
     for pair in pairs:
         name, _, value = pair.partition(": ")
-        yield name, json.loads(value) if value.startswith('"') else value
+        with contextlib.suppress(ValueError):  # not as the webui quotes
+            value = str(json.loads(value)) if value.startswith('"') else value
+        yield name, value
 
 
 def ends_of(path: Path) -> str:
