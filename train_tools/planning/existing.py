@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,12 +43,13 @@ class ExistingRuns:
                 self._records[record.digest] = (folder.name, record)
                 self._ids[record.run_id] = record.digest
 
-    def place(self, name: str, content: str, arguments: Mapping[str, Any], fingerprint: str) -> Place:
+    def place(self, name: str, content: str, fingerprint: str, *recorded: Mapping[str, Any]) -> Place:
         """That of the run whose digest is `content`; a new one gets a free name.
 
-        What is trained keeps its files' name; what is still to be trained is called as the version is today.
+        `recorded` are the arguments by which it may have been recorded, those of `content` first. What is trained
+        keeps its files' name; what is still to be trained is called as the version is today.
         """
-        if known := self._recorded(content, arguments, fingerprint):
+        if known := self._known(content, fingerprint, recorded):
             folder, record = self._records[known]
             state = self._state(folder, record)
             is_settled = state in ("finished", "running", "queued")
@@ -60,21 +61,22 @@ class ExistingRuns:
         self._ids[identity] = content
         return Place(free, identity, self._output_name(identity), "new", content)
 
-    def _recorded(self, content: str, arguments: Mapping[str, Any], fingerprint: str) -> str:
+    def _known(self, content: str, fingerprint: str, recorded: Sequence[Mapping[str, Any]]) -> str:
         """The digest under which a record knows the run; "" where none does.
 
         It was recorded with its models' content, before that was known, or by a program that went by name and size.
         """
         if content in self._records or not self._records:
             return content if content in self._records else ""
-        before = digest(arguments, fingerprint, self._models.token_before)
-        if before in self._records:
-            return before
-        earlier = digest(arguments, fingerprint, name_and_size)
-        if earlier in self._records:
-            folder, record = self._records[earlier]
-            if self._models.was_used(self._trains / folder, record, arguments):
-                return earlier
+        for arguments in recorded:
+            for identity in (self._models.token, self._models.token_before):
+                if (told := digest(arguments, fingerprint, identity)) in self._records:
+                    return told
+            told = digest(arguments, fingerprint, name_and_size)
+            if told in self._records:
+                folder, record = self._records[told]
+                if self._models.was_used(self._trains / folder, record, arguments):
+                    return told
         return ""
 
     def _output_name(self, identity: str) -> str:

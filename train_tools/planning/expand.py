@@ -16,7 +16,14 @@ from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
 from train_tools.planning.checks import Facts, check_run
-from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
+from train_tools.planning.defaults import (
+    base_model_of,
+    complete,
+    defaults_for,
+    differing,
+    is_shipped,
+    written,
+)
 from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.findings import Findings
 from train_tools.planning.grid import Grid
@@ -149,7 +156,7 @@ class Expansion:
         base_model = values["pretrained_model_name_or_path"]
         shown = {**values, "dataset_version": source.version.name, "use_reg_images": bool(source.reg)}
         further = [*axes, *(n for n in differing(values, self._defaults(base_model)) if n not in axes)]
-        place = self._existing.place(run_name(shown, further), content, arguments, source.dataset.fingerprint)
+        place = self._existing.place(run_name(shown, further), content, source.dataset.fingerprint, arguments)
         arguments = self._with_places(arguments, source, place)
         shape = self.shape(base_model)
         epochs = values["max_train_epochs"]
@@ -158,6 +165,11 @@ class Expansion:
         steps = steps_per_epoch(source.dataset, values, engine.processes) * epochs
         if not shape.is_measured:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
+        if is_shipped(base_model):
+            self._findings.say(
+                "shipped-model",
+                f"{Path(base_model).stem} is the toy that ships with Train Tools: it draws shapes of 64 pixels",
+            )
         check_run(Facts(values, steps, source.dataset, base), self._findings)
         names = checkpoint_names(arguments, steps)
         return PlannedRun(

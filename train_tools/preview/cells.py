@@ -177,3 +177,14 @@ def _checkpoint(run: Run, path: Path) -> Checkpoint:
 def _number(text: str | None) -> int:
     """Metadata are texts; `None` among them."""
     return int(text) if text and text.isdigit() else 0
+
+
+def words_of(cell: Cell) -> str:
+    """What a cell shows, for a line of progress."""
+    recipe = cell.recipe
+    if not recipe.has_lora:
+        return f"without LoRA: {recipe.prompt}"
+    weight = f"{recipe.weight_unet:g}"
+    if recipe.weight_unet != recipe.weight_te:
+        weight = f"UNet {recipe.weight_unet:g}, TE {recipe.weight_te:g}"
+    return f"{cell.checkpoint.path.stem} at {weight}: {recipe.prompt}"

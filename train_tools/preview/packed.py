@@ -14,7 +14,7 @@ import psutil
 import torch
 from PIL import Image
 
-from train_tools.base_model.load import BaseModel, load
+from train_tools.base_model.load import BaseModel, load, with_vae
 from train_tools.errors import TrainToolsError
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
@@ -39,11 +39,13 @@ class PackedRenderer:
         self._batch_cells = batch_cells
 
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
-        ordered = sorted(cells, key=lambda cell: (str(cell.base_model), _frame_key(cell)))
-        for path, of_model in groupby(ordered, key=lambda cell: cell.base_model):
+        ordered = sorted(
+            cells, key=lambda cell: (str(cell.base_model), cell.drawn.vae or "", _frame_key(cell))
+        )
+        for (path, vae), of_model in groupby(ordered, key=lambda cell: (cell.base_model, cell.drawn.vae)):
             group = list(of_model)
             try:
-                base = load(Path(path))
+                base = with_vae(load(path), Path(vae)) if vae else load(path)
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
                 continue

@@ -10,7 +10,7 @@ from pathlib import Path
 from train_tools.hosts.interface import HostGoneError
 from train_tools.workspace.workspace import Version
 
-from .cells import Cell
+from .cells import Cell, words_of
 from .choosing import AUTO, REMAIN, WENT_AWAY, Chooser
 from .earlier import Earlier
 from .pictures import save
@@ -145,7 +145,7 @@ class Rendering:
         # One that goes away at every picture isn't waited for again.
         seconds = self._settings.wait_for_host if len(self.drawn) > self._drawn_before else 0
         self._drawn_before = len(self.drawn)
-        self._say(note=f"{WENT_AWAY}; waiting up to {seconds} s for it" if seconds else WENT_AWAY)
+        self._say(note=f"the webui went away; waiting up to {seconds} s for it" if seconds else WENT_AWAY)
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(LOOK_S, left))
@@ -157,16 +157,5 @@ class Rendering:
         self._chooser.host_went()
         if self._settings.renderer == AUTO:
             self.notes.append(
-                f"{WENT_AWAY}; Train Tools draws itself what it can, all pictures on a base model alike"
+                "the webui went away; Train Tools draws itself what it can, all pictures on a base model alike"
             )
-
-
-def words_of(cell: Cell) -> str:
-    """What a cell shows, for a line of progress."""
-    recipe = cell.recipe
-    if not recipe.has_lora:
-        return f"without LoRA: {recipe.prompt}"
-    weight = f"{recipe.weight_unet:g}"
-    if recipe.weight_unet != recipe.weight_te:
-        weight = f"UNet {recipe.weight_unet:g}, TE {recipe.weight_te:g}"
-    return f"{cell.checkpoint.path.stem} at {weight}: {recipe.prompt}"
