@@ -58,14 +58,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawer:
-    """`labels` tell runs apart, by their folders' names. `before` are the sheets that the index knows, by file.
+    """`labels` tell runs apart, by their folders' names, `models` base models, by their paths.
 
-    `new` are the keys of the pictures that weren't there then. `notes` are for the person who asked.
+    `before` are the sheets that the index knows, by file, `new` the keys of the pictures that weren't there then.
+    `notes` are for the person who asked.
     """
 
     version: Version
     settings: PreviewSettings
     labels: Mapping[str, str]
+    models: Mapping[str, str]
     before: Mapping[str, SheetEntry]
     new: AbstractSet[str]
     notes: list[str] = field(default_factory=list)  # what wasn't drawn
@@ -154,7 +156,7 @@ class Drawer:
         if name == "run":
             return self.labels.get(value, value)
         if name == "base_model":
-            return Path(value).stem
+            return self.models.get(value, value)
         text = f"{value:g}" if isinstance(value, float) else str(value)
         return WORDS.get(name, "{}").format(text)
 

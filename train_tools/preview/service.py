@@ -15,6 +15,7 @@ from .drawing import Drawer, Shown
 from .earlier import Earlier
 from .entries import entry_of, keep
 from .index import CellEntry, SheetEntry
+from .model_names import shown_models
 from .plan import BASE_FOLDER, PreviewPlan, plan_cells
 from .renderer import Bridge, Connect
 from .rendering import Progress, Rendering, Report
@@ -113,6 +114,7 @@ def preview(
         version,
         settings,
         labels=dict(zip((run.folder.name for run in runs), run_labels(runs), strict=True)),
+        models=shown_models(str(cell.base_model) for cell in plan.cells),
         before={sheet.file: sheet for sheet in before.sheets},
         new=set(rendering.drawn.values())
         | {pictures[path].key for path in rendering.errors if path in pictures},
