@@ -22,7 +22,7 @@ def test_it_can_do_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert (host.name, host.version) == ("AUTOMATIC1111's webui", "v1.10.1")
     assert host.folders().lora == tmp_path / "models" / "Lora"
     assert host.base_models() == [
-        BaseModel("a.safetensors [12ab]", tmp_path / "a.safetensors", "sdxl"),
+        BaseModel("a.safetensors [12ab]", tmp_path / "a.safetensors", "sdxl", is_chosen=True),
         BaseModel("b.ckpt", tmp_path / "b.ckpt"),
     ]
     assert host.samplers() == ["DPM++ 2M", "Euler a"]
