@@ -29,6 +29,7 @@ WEIGHTS = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".json")  # of a diff
 
 Report = Callable[[int, int], None]  # bytes done, of
 _guard = threading.Lock()
+_read_here: dict[str, str] = {}  # by this process
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,11 @@ class Library:
     def _remember(self, look: Look, sha256: str) -> dict[str, str]:
         if not sha256:
             return {}
+        _read_here[look.key] = sha256
+        if look.size <= AT_ONCE:  # not worth a line in a file; a plan writes nothing
+            return {look.key: sha256}
         with _guard:
-            known = {**_remembered(self._file), look.key: sha256}
+            known = {**_written(self._file), look.key: sha256}
             newest = dict(list(known.items())[-KEPT:])
             # It is a cache: where it can't be written the file is read again.
             with contextlib.suppress(OSError):
@@ -170,6 +174,10 @@ def _hash(look: Look, report: Callable[[int], None] = lambda _done: None) -> str
 
 
 def _remembered(file: Path) -> dict[str, str]:
+    return {**_written(file), **_read_here}
+
+
+def _written(file: Path) -> dict[str, str]:
     try:
         status = file.stat()
     except OSError:

@@ -25,7 +25,7 @@ from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
 SHORTEST_KEY = 8
-RUN, EPOCH, STEP, FILE, BASE_MODEL = "run", "epoch", "step", "checkpoint", "base_model"
+RUN, EPOCH, STEP, FILE, BASE_MODEL, VAE = "run", "epoch", "step", "checkpoint", "base_model", "vae"
 PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
 
 
@@ -226,6 +226,8 @@ def _picture_axes(cells: Sequence[CellEntry]) -> list[Axis]:
             values = found.values
             if found.name == BASE_MODEL:
                 values = tuple(shown_models(values).values())
+            if found.name == VAE:
+                values = tuple(value or "–" for value in values)
             axes.append(Axis(found.name, PICTURE, values, column))
     return axes
 

@@ -58,11 +58,11 @@ class Models:
         look, begun = self.look(path), record.created * 1e9
         if not look.is_there:
             return True
-        if max(look.modified_ns, look.changed_ns) < begun and not self._has_namesakes(path, look):
-            return True
         told = _told_by_lora(folder / f"{record.output_name}.safetensors", HASHES.get(name, ""))
         if told and look.sha256:
             return look.sha256 == told
+        if max(look.modified_ns, look.changed_ns) < begun and not self._has_namesakes(path, look):
+            return True
         if told:
             self.doubtful[path] = None
             return False

@@ -153,10 +153,9 @@ class Chooser:
             return Drawn(HOST, "", base_model, error=told), 0
         model = host.file_of(base_model, look, self.look)
         if model is None:
-            error = (
-                f"the webui doesn't have the base model {base_model}; put it into its models folder, or render with "
-                "renderer=diffusers"
-            )
+            error = f"the webui doesn't have {base_model.name}"
+            if self.settings.renderer == HOST:
+                error = f"the webui doesn't have {base_model.name}; put it into its models folder"
             return Drawn(HOST, "", base_model, error=error), 0
         because = "the webui has this base model"
         if model != base_model and model.name != base_model.name:

@@ -74,7 +74,14 @@ def check(version: Version, settings: PreviewSettings, bridge: Bridge | None = N
 
 def _planned(version: Version, settings: PreviewSettings, chooser: Chooser) -> PreviewPlan:
     plan = plan_cells(version, settings, chooser)
-    return plan.changed(Earlier(plan.cells, chooser.look).taken_over)
+    unread = dict.fromkeys(
+        cell.base_model.name for cell in plan.cells if cell.recipe.base.startswith("unread:")
+    )
+    notes = [
+        f"{name} is being read for the first time; until then its pictures count as new" for name in unread
+    ]
+    told = PreviewPlan(plan.rows, (*plan.notes, *notes))
+    return told.changed(Earlier(plan.cells, chooser.look).taken_over)
 
 
 def preview(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -47,8 +48,8 @@ class HostRenderer:
         try:
             png = self._asked(cell, request_of(cell, file_of, is_last=is_last))
             with Image.open(io.BytesIO(png)) as image:
-                text = str(image.info.get("parameters", ""))
-                outcome = Outcome(cell, image.convert("RGB"), named(text, cell))
+                text = f"{named(str(image.info.get('parameters', '')), cell)}{_layers(image)}"
+                outcome = Outcome(cell, image.convert("RGB"), text)
         except HostGoneError:
             raise
         except TrainToolsError as error:
@@ -108,6 +109,15 @@ def named(text: str, cell: Cell) -> str:
     last = [pair for pair in pairs_of(theirs[-1]) if not pair.startswith(("Lora hashes:", "TI hashes:"))]
     more = [pair for pair in pairs_of(own[-1]) if pair.startswith(("Lora hashes:", f"{TO_KEEP}:"))]
     return "\n".join([*own[:-1], ", ".join([*last, *more])])
+
+
+def _layers(image: Image.Image) -> str:
+    """A further field of the generation parameters, where the webui applied only some of the LoRA's layers."""
+    try:
+        applied, of = json.loads(image.info["train-tools"])["layers"]
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return f", LoRA layers: {applied} of {of}" if applied != of else ""
 
 
 class _Weighted:
