@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
-from train_tools.arguments.base_family import base_family
 from train_tools.base_model.identity import Library, Look
-from train_tools.engines.packed.support import unsupported_base
 from train_tools.errors import UsageError
 from train_tools.workspace.workspace import Version
 
 from . import samplers
+from .base_facts import facts_of
 from .cells import Drawn, Run
 from .host_facts import HostFacts
 from .refusals import Refusals
@@ -44,7 +43,7 @@ Schedule = tuple[str, str]  # sampler, scheduler
 class Chooser:
     """Of one preview. With `waits` models are read to know their content; else what isn't known yet is told apart.
 
-    Raises UsageError where a host is asked for and none is there, or where nothing can draw with the settings.
+    Raises UsageError where a host is asked for and none is there, or our own renderer lacks what it alone may draw.
     """
 
     version: Version
@@ -85,13 +84,13 @@ class Chooser:
         """Another webui runs now, or none."""
         self.bridge = bridge
         self._host = HostFacts(bridge) if bridge is not None else None
-        self._chosen: dict[Path, Drawn] = {}
+        self._forget()
         self.look = functools.cache(self._look)
 
     def host_went(self) -> None:
         """For good: what else can draws all of a base model; what nothing else can draw remains as it was planned."""
         self.is_gone = True
-        self._chosen = {}
+        self._forget()
         if self._host is not None:
             self._host.is_gone = True
 
@@ -103,16 +102,24 @@ class Chooser:
         """What draws on this base model now can't; whether another one will."""
         if drawn.renderer == HOST and self._host is not None:
             self._refusals.add(self._host.name, self.look(base_model).token, sentence, keep=is_sure)
-        self._chosen.pop(base_model, None)
+        self._forget()
         return len(self.names) > 1 and self._choose(base_model).renderer != drawn.renderer
 
     def drawn(self, run: Run, base_model: Path) -> Drawn:
         """How the pictures of a run on a base model are drawn."""
-        if base_model not in self._chosen:
-            self._chosen[base_model] = self._choose(base_model)
-        chosen = self._chosen[base_model]
-        parts = parts_of(run, base_model, self.settings.vae)
-        return self._with_host(chosen, parts) if chosen.renderer == HOST else self._packed(chosen, parts)
+        place = run.folder, base_model
+        if place not in self._drawn:
+            if base_model not in self._chosen:
+                self._chosen[base_model] = self._choose(base_model)
+            chosen = self._chosen[base_model]
+            with_parts = self._with_host if chosen.renderer == HOST else self._packed
+            self._drawn[place] = with_parts(chosen, parts_of(run, base_model, self.settings.vae))
+        return self._drawn[place]
+
+    def _forget(self) -> None:
+        """What was chosen."""
+        self._chosen: dict[Path, Drawn] = {}
+        self._drawn: dict[tuple[Path, Path], Drawn] = {}
 
     def _choose(self, base_model: Path) -> Drawn:
         """The one that can draw most of what is asked; of equal ones the first."""
@@ -139,9 +146,8 @@ class Chooser:
         if error := self._no_packed(base_model):
             return Drawn(PACKED, because, base_model, error=error), 0
         lacking = [text for schedule in self.schedules if (text := _lacks_packed(schedule))]
-        return Drawn(PACKED, because, base_model, error="; ".join(lacking)), len(self.schedules) - len(
-            lacking
-        )
+        can = len(self.schedules) - len(lacking)
+        return Drawn(PACKED, because, base_model, error="; ".join(lacking)), can
 
     def _asked_host(self, base_model: Path) -> tuple[Drawn, int]:
         host = self._host
@@ -166,14 +172,11 @@ class Chooser:
     def _no_packed(self, base_model: Path) -> str:
         if not base_model.exists():
             return f"the base model {base_model} is missing; choose a checkpoint file or a diffusers folder"
-        family = base_family(base_model)
-        if unsupported_base(family.name, family.is_v2):
-            found = "Stable Diffusion 2" if family.is_v2 else family.name
-            return (
-                f"{base_model.name} is {found}, which our own renderer doesn't draw; start the webui for it"
-            )
-        if family.predicts_velocity or base_model in self._velocity:
-            return f"{base_model.name} predicts velocity, which our own renderer doesn't draw; start the webui for it"
+        facts, name = facts_of(base_model), base_model.name
+        if not facts.is_drawn:
+            return f"{name} is {facts.title}, which our own renderer doesn't draw; start the webui for it"
+        if facts.predicts_velocity or base_model in self._velocity:
+            return f"{name} predicts velocity, which our own renderer doesn't draw; start the webui for it"
         return ""
 
     def _with_host(self, chosen: Drawn, parts: Parts) -> Drawn:
