@@ -13,7 +13,7 @@ from train_tools.hosts import modules
 # What a request sets itself, and what concerns no plain txt2img.
 SET_BY_REQUEST = frozenset({
     "sd_model_checkpoint", "sd_checkpoint_hash", "CLIP_stop_at_last_layers", "sd_vae", "forge_additional_modules",
-    "randn_source", "eta_noise_seed_delta", "face_restoration", "hires_fix_refiner_pass", "sd_vae_encode_method",
+    "randn_source", "eta_noise_seed_delta", "hires_fix_refiner_pass", "sd_vae_encode_method",
     "inpainting_mask_weight", "initial_noise_multiplier", "img2img_extra_noise", "token_merging_ratio_hr",
     "refiner_switch_by_sample_steps",
 })  # fmt: skip
