@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from compare.samples import add_pictures, add_run, cell, picture
-from hosts.double import install
+from hosts.doubles import install
 
 from train_tools.cli import main
 from train_tools.compare.checkpoints import find_checkpoints

@@ -74,6 +74,8 @@ def document(version: Version, capsys: pytest.CaptureFixture[str], *words: str) 
 
 def test_plan_render_again_and_delete(version: Version, capsys: pytest.CaptureFixture[str]) -> None:
     ahead = document(version, capsys, "plan", *QUICK, "--set", "weights=0-1 (+0.5)")
+    (drawn,) = ahead.pop("drawn")
+    assert (drawn["renderer"], drawn["because"]) == ("diffusers", "no webui runs")
     assert ahead == {"checkpoints": 2, "cells": 6, "pictures": 5, "missing": 5, "notes": []}
     made = document(version, capsys, *QUICK, "--set", "weights=0,1", "--set", "prompts=a <lora:x:1> cat")
     assert (made["rendered"], made["kept"], made["failed"], made["renderer"]) == (3, 0, [], "diffusers")
@@ -149,6 +151,12 @@ def test_a_job_tells_its_cells_and_fails_where_one_does(version: Version, tmp_pa
     assert [event["event"] for event in events] == ["progress"] * 3 + ["warning", "checkpoint", "finished"]
     assert [(event["done"], event["total"]) for event in events[:3]] == [(1, 3), (2, 3), (3, 3)]
     assert "run-a at 1: a" in {event["text"] for event in events[:3]}
+    told = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert (told["rendered"], told["drawn"][0]["renderer"], told["drawn"][0]["because"]) == (
+        3,
+        "diffusers",
+        "no webui runs",
+    )
     damaged = version.trains / "run-a" / "run-a.safetensors"
     damaged.write_bytes(b"no")
     assert job.main([str(folder)]) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts.double import Model, install
+from hosts.doubles import Model, install
 
 from train_tools.hosts import bridge_server, keeper
 from train_tools.hosts.bridge_server import Bridge

@@ -25,6 +25,7 @@ def test_it_can_do_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert (first.file, first.kind) == (tmp_path / "a.safetensors", "sd1")
     assert first.title.startswith("a.safetensors [")
     assert (second.file, second.kind) == (tmp_path / "b.ckpt", "")
+    assert [model.is_chosen for model in (first, second)] == [True, False]
     assert host.samplers() == ["DPM++ 2M", "Euler a", "DDIM"]
     assert host.schedulers() == ["Automatic", "Karras"]
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hosts.double import install
+from hosts.doubles import install
 
 from train_tools.hosts import door_settings
 from train_tools.hosts.bridge_client import find

@@ -8,7 +8,9 @@ from preview.samples import PROMPTS, settings
 from train_tools.errors import UsageError
 from train_tools.preview import block_weights
 from train_tools.preview.choice import chosen_checkpoints, chosen_names
-from train_tools.preview.plan import named_apart, plan_cells, weights_of
+from train_tools.preview.choosing import Chooser
+from train_tools.preview.plan import plan_cells, weights_of
+from train_tools.preview.schedules import named_apart
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace.settings import build
 from train_tools.workspace.workspace import Version
@@ -114,9 +116,7 @@ def test_a_samplers_old_name_holds_its_scheduler() -> None:
 def test_keys_name_all_that_a_picture_depends_on(version: Version) -> None:
     def keys(**changes: object) -> set[str]:
         chosen = settings(prompts=PROMPTS[:1], runs=("run-AdamW",), weights=(0.0, 1.0), **changes)
-        return {
-            cell.recipe.key for cell in plan_cells(version, chosen, str(changes.pop("by", "diffusers"))).cells
-        }
+        return keys_of(version, chosen)
 
     plain = keys()
     assert len(plain) == 2
@@ -125,12 +125,13 @@ def test_keys_name_all_that_a_picture_depends_on(version: Version) -> None:
         {"sampler": ("Euler",)}, {"scheduler": ("Uniform",)}, {"clip_skip": (2,)}, {"width": 72}, {"height": 72},
     ):  # fmt: skip
         both = settings(**{"prompts": PROMPTS[:1], "runs": ("run-AdamW",), "weights": (0.0, 1.0), **changes})
-        found = {cell.recipe.key for cell in plan_cells(version, both, "diffusers").cells}
-        assert not found & plain, changes
-    hosted = plan_cells(version, settings(prompts=PROMPTS[:1], runs=("run-AdamW",)), "host")
-    assert not {cell.recipe.key for cell in hosted.cells} & plain
+        assert not keys_of(version, both) & plain, changes
     blocks = keys(block_weights=("OUTALL",))
     assert len(blocks & plain) == 1  # without LoRA there are no blocks
+
+
+def keys_of(version: Version, chosen: PreviewSettings) -> set[str]:
+    return {cell.key for cell in plan_cells(version, chosen, Chooser(version, chosen, None)).cells}
 
 
 @pytest.mark.parametrize(

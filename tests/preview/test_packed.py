@@ -9,12 +9,15 @@ import pytest
 import torch
 from PIL import Image
 from preview.samples import PROMPTS, WriteLora, settings
+from safetensors.torch import save_file
 
+from train_tools.base_model import layout
 from train_tools.base_model.load import BaseModel
 from train_tools.errors import UsageError
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.preview import block_weights, packed, render, samplers
+from train_tools.preview.index import read_index
 from train_tools.preview.render import Frame, Request, render_base, render_loras
 from train_tools.preview.service import preview
 from train_tools.workspace.workspace import Version
@@ -153,3 +156,43 @@ def test_a_sampler_that_isnt_there_is_told_before_anything_is_rendered(version: 
         preview(version, settings(scheduler=("Karras",)), lambda _: None)
     with pytest.raises(UsageError, match="no webui with Train Tools is running"):
         preview(version, settings(renderer="host"), lambda _: None)
+
+
+def test_a_runs_own_vae_draws_its_pictures(version: Version, base: BaseModel, tmp_path: Path) -> None:
+    """As a file has it, with original names or with diffusers'; another VAE is another picture."""
+    names = layout.vae_name
+    own = {n: t.clone() for n, t in base.vae.state_dict().items()}
+    other = {
+        n: t + 0.02 * torch.randn(t.shape, generator=torch.Generator().manual_seed(1)) for n, t in own.items()
+    }
+    files = {}
+    for name, state in (("own", own), ("other", other)):
+        save_file(state, tmp_path / f"{name}.safetensors")
+        original = {names(n).removeprefix(layout.VAE_PREFIX): t.contiguous() for n, t in state.items()}
+        save_file(original, tmp_path / f"{name}.vae.safetensors")
+        files[name] = (tmp_path / f"{name}.safetensors", tmp_path / f"{name}.vae.safetensors")
+
+    def picture(vae: str) -> Image.Image:
+        chosen = settings(prompts=PROMPTS[:1], weights=(0.0,), vae=vae, difference=False)
+        result = preview(version, chosen, lambda _: None)
+        assert result.failed == [], result.failed
+        (cell,) = {
+            cell.image: cell for cell in read_index(version).cells if cell.vae == Path(vae).name
+        }.values()
+        return Image.open(version.folder / cell.image)
+
+    plain = picture("")
+    for file in files["own"]:
+        assert furthest(picture(str(file)), plain) <= 1
+    one, same = (picture(str(file)) for file in files["other"])
+    assert furthest(one, same) <= 1
+    assert furthest(one, plain) > 1
+    damaged = tmp_path / "none.safetensors"
+    save_file({"x": torch.zeros(1)}, damaged)
+    for vae, told in (
+        (damaged, "is none for this base model"),
+        (tmp_path / "gone.safetensors", "is missing"),
+    ):
+        chosen = settings(prompts=PROMPTS[:1], weights=(0.0,), vae=str(vae))
+        (sentence,) = preview(version, chosen, lambda _: None).failed
+        assert told in sentence

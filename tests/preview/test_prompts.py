@@ -8,6 +8,7 @@ import pytest
 from preview.samples import settings
 
 from train_tools.errors import UsageError
+from train_tools.preview.choosing import Chooser
 from train_tools.preview.plan import plan_cells
 from train_tools.preview.prompts import asked_for, prompts_folder, resolved, save_list
 from train_tools.preview.settings import PreviewSettings, split_prompts
@@ -17,7 +18,8 @@ from train_tools.workspace.workspace import Version
 
 def texts(version: Version, **changes: object) -> list[str]:
     """What is rendered of the first checkpoint."""
-    plan = plan_cells(version, settings(weights=(1.0,), **changes), "diffusers")
+    chosen = settings(weights=(1.0,), **changes)
+    plan = plan_cells(version, chosen, Chooser(version, chosen, None))
     return [cell.recipe.prompt for cell in plan.rows[0].cells]
 
 

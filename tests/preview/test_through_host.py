@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import shutil
 from collections.abc import Mapping
@@ -12,10 +11,9 @@ from typing import Any
 import pytest
 from hosts.doubles import install
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from preview.hosts import Bridge
 from preview.samples import PROMPTS, settings
 
-from train_tools.errors import TrainToolsError
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.hosts.bridge_server import Bridge as BridgeServer
 from train_tools.hosts.webui import Webui
@@ -26,33 +24,6 @@ from train_tools.preview.service import PreviewResult, preview
 from train_tools.workspace.workspace import Version
 
 PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')  # webui: infotext_utils.re_param
-
-
-class Bridge:
-    """A webui that draws squares; what it was asked is kept."""
-
-    def __init__(self, *, breaks_at: int = -1) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.files: list[bytes | None] = []
-        self.breaks_at = breaks_at
-
-    def render(self, request: Mapping[str, Any]) -> bytes:
-        self.requests.append(dict(request))
-        self.files.append(Path(request["lora"]).read_bytes() if request["lora"] else None)
-        if len(self.requests) - 1 == self.breaks_at:
-            raise TrainToolsError("the webui doesn't have the base model")
-        info = PngInfo()
-        tag = f" <lora:train-tools-1:{request['weight_te']}>" if request["lora"] else ""
-        info.add_itxt(
-            "parameters",
-            f"{request['prompt']}{tag}\nNegative prompt: {request['negative_prompt']}\nSteps: {request['steps']}, "
-            f"Sampler: {request['sampler']}, Schedule type: {request['scheduler']}, CFG scale: 3.0, Seed: 1, "
-            'Size: 64x64, Model hash: 6ce0161689, Model: base, Lora hashes: "train-tools-1: 123456789012", '
-            'Extra: "a, b", Version: v1.10.1',
-        )
-        file = io.BytesIO()
-        Image.new("RGB", (request["width"], request["height"]), "teal").save(file, "PNG", pnginfo=info)
-        return file.getvalue()
 
 
 def parsed(text: str) -> tuple[str, str, dict[str, str]]:
@@ -89,6 +60,9 @@ def test_png_info_reads_back_what_was_rendered_by_ourselves(version: Version) ->
     assert negative == "blur: much, more"
     name, _, sha = pairs.pop("Lora hashes").partition(": ")
     assert (name, len(sha)) == ("zorb-v1-0", 12)
+    assert "zorb-v1-0 lies in the folder of its run; the webui finds it once it is kept" in pairs.pop(
+        "Train Tools"
+    )
     assert pairs == {
         "Steps": "2", "Sampler": "DPM++ 2M", "Schedule type": "Karras", "CFG scale": "3", "Seed": "1", "Size": "64x64",
         "Model": "random", "Clip skip": "2", "Version": "Train Tools",
@@ -104,7 +78,7 @@ def test_a_models_hash_is_told_where_the_lora_knows_it(version: Version, write_l
 
 
 def test_cells_through_a_webui(version: Version, base_file: Path) -> None:
-    bridge = Bridge()
+    bridge = Bridge([base_file])
     result = render(version, bridge, weights_te=(0.0, 0.5), weights=(0.0, 1.0))
     assert (result.rendered, result.failed, result.renderer) == (1 + 3 * 3, [], "host")
     assert [request["last"] for request in bridge.requests] == [False] * 9 + [True]
@@ -117,19 +91,21 @@ def test_cells_through_a_webui(version: Version, base_file: Path) -> None:
     assert (again.rendered, again.kept) == (0, 10)
 
 
-def test_png_info_of_a_webuis_picture_names_the_checkpoint(version: Version) -> None:
-    render(version, Bridge(), weights=(0.0, 1.0), runs=("run-AdamW",))
+def test_png_info_of_a_webuis_picture_names_the_checkpoint(version: Version, base_file: Path) -> None:
+    render(version, Bridge([base_file]), weights=(0.0, 1.0), runs=("run-AdamW",))
     prompt, _, pairs = infotexts(version)["zorb-v1-1.safetensors 1.0"]
     assert prompt == f"{PROMPTS[0]} <lora:zorb-v1-1:1>"
     assert pairs["Lora hashes"].startswith("zorb-v1-1: ")
-    assert (pairs["Model hash"], pairs["Version"], pairs["Extra"]) == ("6ce0161689", "v1.10.1", "a, b")
+    assert (pairs["Model hash"], pairs["Version"]) == ("6ce0161689", "v1.10.1")
+    assert pairs["Train Tools"].startswith("the checkpoint zorb-v1-1 lies in the folder of its run")
     prompt, _, pairs = infotexts(version)["zorb-v1-1.safetensors 0.0"]
     assert prompt == PROMPTS[0]
     assert "Lora hashes" not in pairs
+    assert "Train Tools" not in pairs
 
 
-def test_block_weights_are_put_into_the_file(version: Version) -> None:
-    bridge = Bridge()
+def test_block_weights_are_put_into_the_file(version: Version, base_file: Path) -> None:
+    bridge = Bridge([base_file])
     render(version, bridge, weights=(1.0,), block_weights=("OUTALL",), runs=("run-AdamW",))
     original = kohya.read(version.trains / "run-AdamW" / "zorb-v1-1.safetensors")
     (request,), (content,) = bridge.requests, bridge.files
@@ -145,25 +121,25 @@ def test_block_weights_are_put_into_the_file(version: Version) -> None:
     assert "<lora:zorb-v1-1:1:1:lbw=OUTALL>" in infotexts(version)["zorb-v1-1.safetensors 1.0"][0]
 
 
-def test_what_the_webui_refuses_fails_alone(version: Version) -> None:
-    result = render(version, Bridge(breaks_at=1))
+def test_what_the_webui_refuses_fails_alone(version: Version, base_file: Path) -> None:
+    result = render(version, Bridge([base_file], breaks_at=1))
     assert (result.rendered, len(result.failed)) == (3, 1)
-    assert "doesn't have the base model" in result.failed[0]
+    assert "the LoRA doesn't fit this base model" in result.failed[0]
 
 
-def test_the_renderer_can_be_chosen(version: Version) -> None:
-    bridge = Bridge()
+def test_the_renderer_can_be_chosen(version: Version, base_file: Path) -> None:
+    bridge = Bridge([base_file])
     assert render(version, bridge, renderer="diffusers", weights=(0.0,)).renderer == "diffusers"
     assert bridge.requests == []
 
 
 @pytest.mark.parametrize("answer", [b"", b"no picture"])
-def test_a_webui_that_sends_no_picture(version: Version, answer: bytes) -> None:
+def test_a_webui_that_sends_no_picture(version: Version, base_file: Path, answer: bytes) -> None:
     class Broken(Bridge):
         def render(self, request: Mapping[str, Any]) -> bytes:
             return answer
 
-    result = render(version, Broken(), weights=(0.0,))
+    result = render(version, Broken([base_file]), weights=(0.0,))
     assert "the webui sent no picture" in result.failed[0]
 
 

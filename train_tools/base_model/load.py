@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,36 @@ def _load_folder(path: Path) -> BaseModel:
         else tokenizer.shared()
     )
     return _frozen(path.name, unet.float(), vae.float(), text.float(), words)
+
+
+def with_vae(base: BaseModel, path: Path) -> BaseModel:
+    """The same model with another VAE of its build, a file or a diffusers folder; in fp32 on the CPU.
+
+    Raises UsageError where it is missing, damaged or of another build.
+    """
+    if not path.exists():
+        raise UsageError(f"the VAE {path} is missing; choose another one")
+    try:
+        if path.is_dir():
+            vae = AutoencoderKL.from_pretrained(path, local_files_only=True)
+        else:
+            vae = AutoencoderKL(**base.vae.config)
+            vae.load_state_dict(_vae_tensors(vae, read_checkpoint(path)))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(f"the VAE {path} is none for this base model; choose another one") from error
+    return replace(base, vae=vae.float().eval().requires_grad_(False))
+
+
+def _vae_tensors(vae: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of a file of its own, where names have no prefix, with original or with diffusers' names."""
+    if layout.DIFFUSERS_VAE in weights:
+        return {name: tensor.float() for name, tensor in weights.items()}
+    current = vae.state_dict()
+    theirs = {name: layout.vae_name(name).removeprefix(layout.VAE_PREFIX) for name in current}
+    missing = [name for name in theirs.values() if name not in weights]
+    if missing:
+        raise ValueError(missing[0])
+    return {ours: weights[name].float().reshape(current[ours].shape) for ours, name in theirs.items()}
 
 
 def _frozen(name: str, unet: Any, vae: Any, text: Any, words: CLIPTokenizer) -> BaseModel:

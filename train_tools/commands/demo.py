@@ -14,7 +14,8 @@ from train_tools import cli
 from train_tools.commands.options import add_common
 from train_tools.commands.output import Output
 from train_tools.errors import TrainToolsError
-from train_tools.small_models import zorb
+from train_tools.planning.setting_text import quoted
+from train_tools.small_models import base_model_file, zorb
 from train_tools.workspace.workspace import Workspace
 
 HELP = (
@@ -68,14 +69,21 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         do("Images as people have them", "dataset", "add", *job, *map(str, paths), may=1)
     do("Upright, opaque, scaled, in a repeats folder", "dataset", "process", *job, *_set(DATASET))
     do("A caption for each", "dataset", "caption", *job, *_set(CAPTIONS))
-    do("What a grid would cost", "plan", *job, *_set(GRID))
-    do("All runs of the grid at once", "train", *job, *_set(GRID))
+    grid = (_base(), *GRID)
+    do("What a grid would cost", "plan", *job, *_set(grid))
+    do("All runs of the grid at once", "train", *job, *_set(grid))
     do("Every checkpoint beside the others", "preview", *job, *_set(PREVIEW))
     out.say(
         f"\nDone in {time.monotonic() - started:.0f} s; peak memory of this process {_peak_gib():.2f} GiB."
     )
     out.document({"root": str(root), "project": PROJECT, "version": VERSION})
     return 0
+
+
+def _base() -> str:
+    """The model that ships, whatever a webui has loaded."""
+    path = str(base_model_file())
+    return f"pretrained_model_name_or_path={quoted(path) if ',' in path else path}"
 
 
 def _set(assignments: tuple[str, ...]) -> list[str]:

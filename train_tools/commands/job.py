@@ -13,6 +13,7 @@ from types import FrameType
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.commands import data_jobs
+from train_tools.commands.preview import document_of
 from train_tools.compare.board import read_board
 from train_tools.compare.scores.service import score
 from train_tools.compare.scores.settings import ScoreSettings
@@ -35,6 +36,7 @@ from train_tools.execution.ticket import (
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
+from train_tools.workspace.files import write_json
 from train_tools.workspace.lock import BusyError
 from train_tools.workspace.settings import preview_change
 from train_tools.workspace.workspace import Version
@@ -96,12 +98,15 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
 
 def previews(folder: Path, version: Version, ticket: Ticket) -> str:
     settings = preview_change(version, "preview", PreviewSettings, ticket.settings)
+    root = version.root
     result = preview(
         version,
         settings,
-        lambda p: tell(folder, p.done, p.total, p.error or p.text),
-        bridge=renderer_of(version.root),
+        lambda p: tell(folder, p.done, p.total, p.note or p.error or p.text),
+        bridge=renderer_of(root),
+        connect=lambda: renderer_of(root),
     )
+    write_json(folder / data_jobs.RESULT, document_of(result))
     for note in result.notes:
         events.say(folder, "warning", text=note)
     # So that the board opens with pictures in their places.

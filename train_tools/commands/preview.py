@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.preview import prompts, removal
-from train_tools.preview.service import PreviewResult, Progress, check, preview
+from train_tools.preview.service import DrawnBase, PreviewResult, Progress, check, drawn_bases, preview
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
@@ -69,6 +70,9 @@ def _render(version: Version, chosen: PreviewSettings, out: Output, *, again: bo
     def report(progress: Progress) -> None:
         nonlocal said
         now = time.monotonic()
+        if progress.note:
+            out.say(progress.note)
+            return
         if progress.error:
             out.say(f"failed: {progress.text}: {progress.error}")
         if progress.done == progress.total or now - said > PROGRESS_S:
@@ -76,8 +80,11 @@ def _render(version: Version, chosen: PreviewSettings, out: Output, *, again: bo
             left = (now - started) / progress.done * (progress.total - progress.done)
             out.say(f"cells {progress.done}/{progress.total}, {left:.0f} s left")
 
-    result = preview(version, chosen, report, bridge=renderer_of(version.root), again=again)
-    for note in result.notes:
+    root = version.root
+    result = preview(
+        version, chosen, report, bridge=renderer_of(root), again=again, connect=lambda: renderer_of(root)
+    )
+    for note in (*(one.sentence for one in result.drawn), *result.notes):
         out.say(note)
     out.say(
         f"{result.rendered} cells rendered, {result.kept} kept from before, {len(result.failed)} errors, "
@@ -103,21 +110,27 @@ def document_of(result: PreviewResult) -> dict[str, Any]:
         "failed": result.failed,
         "notes": list(result.notes),
         "renderer": result.renderer,
+        "drawn": drawn_document(result.drawn),
     }
+
+
+def drawn_document(drawn: Sequence[DrawnBase]) -> list[dict[str, str]]:
+    return [{**asdict(one), "base_model": str(one.base_model)} for one in drawn]
 
 
 def _plan(version: Version, chosen: PreviewSettings, out: Output) -> int:
     plan = check(version, chosen, renderer_of(version.root))
     pictures = {cell.path for cell in plan.cells}
     missing = sum(not path.is_file() for path in pictures)
-    for note in plan.notes:
+    drawn = drawn_bases(plan)
+    for note in (*(one.sentence for one in drawn), *plan.notes):
         out.say(note)
     out.say(
         f"{len(plan.rows)} checkpoints, {len(plan.cells)} cells, {len(pictures)} pictures, {missing} to be rendered"
     )
     out.document({
         "checkpoints": len(plan.rows), "cells": len(plan.cells), "pictures": len(pictures), "missing": missing,
-        "notes": list(plan.notes),
+        "notes": list(plan.notes), "drawn": drawn_document(drawn),
     })  # fmt: skip
     return 0
 

@@ -47,7 +47,7 @@ def markdown(sections: Mapping[str, Iterable[Entry]]) -> str:
         if section == TRAINING:
             lines += ["Besides these every argument of sd-scripts: [arguments.md](arguments.md).\n"]
         lines += ["| Setting | What it is | Default | Takes | Axis |", "|---|---|---|---|---|"]
-        lines += [_row(entry) for entry in entries if entry.name not in ARGUMENTS]
+        lines += [_row(entry) for entry in entries if section != TRAINING or entry.name not in ARGUMENTS]
         lines.append("")
     return "\n".join(lines)
 

@@ -19,6 +19,7 @@ from train_tools.commands.workspace_words import (
     say_renamed,
 )
 from train_tools.errors import UsageError
+from train_tools.planning.host_model import BASE, chosen_in_webui
 from train_tools.workspace.archive import export_version
 from train_tools.workspace.begin_version import begin_version
 from train_tools.workspace.clone import PARTS, clone_version, start_from
@@ -112,7 +113,10 @@ def create(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> 
     if arguments.source is None:
         if arguments.take is not None:
             raise UsageError("--take says what to take from another version; name that with --from")
-        folder = begin_version(workspace, arguments.project, arguments.version).folder
+        training = chosen_in_webui(workspace.root)
+        folder = begin_version(workspace, arguments.project, arguments.version, training=training).folder
+        if training:
+            out.say(f"its base model is the webui's: {training[BASE]}")
     else:
         take = tuple(part.strip() for part in (arguments.take or ",".join(PARTS)).split(","))
         source = _source(workspace, arguments)

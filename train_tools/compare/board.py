@@ -18,12 +18,14 @@ from typing import Any
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
 from train_tools.errors import UsageError
+from train_tools.planning.names import FILES
 from train_tools.preview.index import AXES, CellEntry, axes_of, index_file, read_index
+from train_tools.preview.model_names import shown_models
 from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
 SHORTEST_KEY = 8
-RUN, EPOCH, STEP, FILE = "run", "epoch", "step", "checkpoint"
+RUN, EPOCH, STEP, FILE, BASE_MODEL, VAE = "run", "epoch", "step", "checkpoint", "base_model", "vae"
 PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
 
 
@@ -148,7 +150,12 @@ def _common(cells: Sequence[CellEntry], axes: Sequence[Axis]) -> dict[str, Any]:
     varied = {axis.name for axis in axes}
     if {"weight_unet", "weight_te"} & varied:
         varied.add("weight")
-    return {name: getattr(cells[0], name) for name in AXES if name not in varied} if cells else {}
+    if not cells:
+        return {}
+    common = {name: getattr(cells[0], name) for name in AXES if name not in varied}
+    if BASE_MODEL in common:
+        common[BASE_MODEL] = shown_models([common[BASE_MODEL]])[common[BASE_MODEL]]
+    return common
 
 
 def _training_axes(
@@ -161,6 +168,9 @@ def _training_axes(
     axes = []
     for name in names:
         of_run = {run: _plain(arguments[run].get(name)) for run in shown}
+        if name in FILES:
+            models = shown_models(str(value) for value in of_run.values() if value)
+            of_run = {run: models.get(value, value) for run, value in of_run.items()}
         if len(set(map(repr, of_run.values()))) > 1 and name not in AXES:
             values = {number: of_run[checkpoints[number].run] for number in set(owner)}
             axes.append(_of_checkpoints(name, TRAINING, values, owner))
@@ -213,7 +223,12 @@ def _picture_axes(cells: Sequence[CellEntry]) -> list[Axis]:
         if found.name not in (RUN, EPOCH):
             place = {value: number for number, value in enumerate(found.values)}
             column = array("l", [place[getattr(cell, found.name)] for cell in cells])
-            axes.append(Axis(found.name, PICTURE, found.values, column))
+            values = found.values
+            if found.name == BASE_MODEL:
+                values = tuple(shown_models(values).values())
+            if found.name == VAE:
+                values = tuple(value or "–" for value in values)
+            axes.append(Axis(found.name, PICTURE, values, column))
     return axes
 
 

@@ -16,9 +16,10 @@ from train_tools.doctor.catalogue import INSTALLING, Row
 from train_tools.doctor.catalogue_models import MODELS
 from train_tools.doctor.catalogue_parameters import PARAMETERS
 from train_tools.doctor.catalogue_training import DATA, MEMORY
+from train_tools.doctor.catalogue_webui import WEBUI
 
 # The more telling first: of two errors in one log, one often follows from the other.
-ROWS: tuple[Row, ...] = (*MEMORY, *DATA, *MODELS, *PARAMETERS, *INSTALLING)
+ROWS: tuple[Row, ...] = (*MEMORY, *DATA, *MODELS, *PARAMETERS, *WEBUI, *INSTALLING)
 LOG = "train.log"
 RECORD = "run.json"
 TAIL_BYTES = 262_144

@@ -23,9 +23,11 @@ from train_tools.hosts.interface import (
     Folders,
     HostCaptioner,
     HostError,
+    HostGoneError,
     HostProgress,
     Lent,
     MemorySeen,
+    ModelRefusedError,
     Remembered,
 )
 
@@ -86,7 +88,9 @@ class BridgeClient:
         return bool(self._hello["is_exposed"])
 
     def base_models(self) -> list[BaseModel]:
-        return [BaseModel(m["title"], Path(m["file"]), m["kind"]) for m in self._json("GET", "/base_models")]
+        return [
+            BaseModel(**{**model, "file": Path(model["file"])}) for model in self._json("GET", "/base_models")
+        ]
 
     def model_files(self) -> list[Path]:
         return [Path(file) for file in self._json("GET", "/model_files")]
@@ -113,6 +117,9 @@ class BridgeClient:
 
     def render(self, request: Mapping[str, Any]) -> bytes:
         return self._ask("POST", "/render", json.dumps(request).encode(), RENDER_S)
+
+    def picture_settings(self) -> Mapping[str, Any]:
+        return dict(self._json("GET", "/picture_settings"))
 
     @contextmanager
     def memory_lent(self, mode: str = "") -> Iterator[Lent]:  # noqa: ARG002
@@ -168,17 +175,20 @@ class BridgeClient:
 
     def answer(self, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
         response = connection.getresponse()
+        if response.status == 403:  # another host took the port over
+            raise HostGoneError(f"{self._address.name} was restarted")
         if response.status != 200:
             data = response.read()
             try:
-                sentence = str(json.loads(data)["error"])
+                told = json.loads(data)
+                sentence, is_model = str(told["error"]), told.get("kind") == "model"
             except (ValueError, KeyError, TypeError):
-                sentence = f"{self._address.name} answered {response.status}"
-            raise HostError(sentence)
+                sentence, is_model = f"{self._address.name} answered {response.status}", False
+            raise ModelRefusedError(sentence) if is_model else HostError(sentence)
         return response
 
-    def gone(self, error: Exception) -> HostError:
-        return HostError(f"{self._address.name} doesn't answer ({error}); is the webui still running?")
+    def gone(self, error: Exception) -> HostGoneError:
+        return HostGoneError(f"{self._address.name} doesn't answer ({error}); is the webui still running?")
 
     def ended(self) -> HostError:
         return HostError(f"{self._address.name} ended meanwhile")

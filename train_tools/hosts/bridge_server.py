@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 from train_tools.errors import TrainToolsError
 from train_tools.hosts import bridge_file
 from train_tools.hosts.bridge_file import GRANTED, TOKEN_HEADER, Address
-from train_tools.hosts.interface import PAUSE, Host, HostError, Lent, MemorySeen
+from train_tools.hosts.interface import PAUSE, Host, HostError, Lent, MemorySeen, ModelRefusedError
 from train_tools.hosts.shared_context import SharedContext
 from train_tools.hosts.trainings import Told, Trainings
 
@@ -152,7 +152,8 @@ class Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             return None
         except TrainToolsError as error:
-            return self.send(400, {"error": str(error)})
+            kind = {"kind": "model"} if isinstance(error, ModelRefusedError) else {}
+            return self.send(400, {"error": str(error), **kind})
         except Exception as error:  # the webui's own code raises anything
             return self.send(500, {"error": f"{self.server.bridge.host.name} failed: {one_line(error)}"})
 
@@ -219,7 +220,7 @@ def hello(handler: Handler) -> None:
 
 def base_models(handler: Handler) -> None:
     models = handler.server.bridge.host.base_models()
-    handler.send(200, [{"title": m.title, "file": str(m.file), "kind": m.kind} for m in models])
+    handler.send(200, [{**asdict(model), "file": str(model.file)} for model in models])
 
 
 def render(handler: Handler) -> None:
@@ -265,6 +266,9 @@ READ: dict[str, Callable[[Handler], None]] = {
     "/schedulers": lambda handler: handler.send(200, handler.server.bridge.host.schedulers()),
     "/captioners": lambda handler: handler.send(
         200, {kind: one.download for kind, one in sorted(handler.server.bridge.host.captioners().items())}
+    ),
+    "/picture_settings": lambda handler: handler.send(
+        200, dict(handler.server.bridge.host.picture_settings())
     ),
     "/progress": lambda handler: handler.send(200, asdict(handler.server.bridge.host.progress())),
 }

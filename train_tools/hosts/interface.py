@@ -39,12 +39,15 @@ class ModelRefusedError(HostError):
 @dataclass(frozen=True)
 class BaseModel:
     """`title` is what the host's own list shows. `kind` is sd1, sd2, sdxl or sd3, empty where the host doesn't know
-    it without loading the model.
+    it without loading the model; so is `sha256` until the host has read the file. `is_chosen`: it is the one that the
+    host has loaded, or will load for its next picture.
     """
 
     title: str
     file: Path
     kind: str = ""
+    sha256: str = ""
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -180,6 +183,12 @@ class Host(Protocol):
 
     def render(self, request: Mapping[str, Any]) -> bytes:
         """One picture as PNG with the host's infotext; the request's keys stand in `hosts.webui_render`."""
+        ...
+
+    def picture_settings(self) -> Mapping[str, Any]:
+        """What else decides a picture just now, where a request leaves it to the host: its name and version, the VAE
+        and the text encoders that are chosen, and every option that isn't at its default. Empty where it can't tell.
+        """
         ...
 
     def memory_lent(self, mode: str) -> AbstractContextManager[Lent]:

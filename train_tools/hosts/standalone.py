@@ -72,6 +72,9 @@ class Standalone:
     def render(self, request: Mapping[str, Any]) -> bytes:  # noqa: ARG002
         raise HostError(f"there is no webui to make pictures with: {ALONE}; take the packed renderer")
 
+    def picture_settings(self) -> Mapping[str, Any]:
+        return {}
+
     @contextmanager
     def memory_lent(self, mode: str) -> Iterator[Lent]:  # noqa: ARG002
         yield Remembered(MemorySeen())

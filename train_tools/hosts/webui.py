@@ -18,6 +18,7 @@ from train_tools.hosts.interface import BaseModel, Folders, HostCaptioner, HostE
 from train_tools.hosts.webui_captioners import captioners
 from train_tools.hosts.webui_kind import SD_NEXT, kind, version
 from train_tools.hosts.webui_memory import memory_lent, memory_of
+from train_tools.hosts.webui_settings import picture_settings
 
 KINDS = {"is_sdxl": "sdxl", "is_sd3": "sd3", "is_sd2": "sd2", "is_sd1": "sd1"}
 
@@ -78,8 +79,15 @@ class Webui:
         loaded = getattr(modules.part("sd_models", "model_data"), "sd_model", None)
         loaded_file = getattr(getattr(loaded, "sd_checkpoint_info", None), "filename", None)
         family = next((name for flag, name in KINDS.items() if getattr(loaded, flag, False)), "")
+        chosen = _chosen_file(loaded_file)
         return [
-            BaseModel(str(info.title), Path(info.filename), family if info.filename == loaded_file else "")
+            BaseModel(
+                str(info.title),
+                Path(info.filename),
+                family if info.filename == loaded_file else "",
+                str(getattr(info, "sha256", None) or ""),
+                info.filename == chosen,
+            )
             for info in list(found.values())
         ]
 
@@ -105,6 +113,9 @@ class Webui:
         from train_tools.hosts.webui_render import render
 
         return render(request)
+
+    def picture_settings(self) -> Mapping[str, Any]:
+        return picture_settings(self.name, self.version)
 
     def memory_lent(self, mode: str) -> AbstractContextManager[Lent]:
         return memory_lent(mode)
@@ -157,6 +168,14 @@ def _networks() -> Callable[[], None] | None:
     """The Lora extension's own search; its module is called `networks` and loaded late."""
     found = getattr(sys.modules.get("networks"), "list_available_networks", None)
     return found if callable(found) else None
+
+
+def _chosen_file(loaded: str | None) -> str | None:
+    """Of the model that the webui's settings name; Forge loads it with its next picture."""
+    find = modules.part("sd_models", "get_closet_checkpoint_match")
+    title = modules.option("sd_model_checkpoint", "")
+    info = find(title) if callable(find) and title else None
+    return getattr(info, "filename", None) or loaded
 
 
 def _has_lock() -> bool:

@@ -42,7 +42,7 @@ def defaults_for(base_model: str, family: str = "") -> dict[str, Any]:
     }
     if family:
         defaults.update(FAMILIES[family].defaults)
-    if _is_same_file(base_model, str(base_model_file())):
+    if is_shipped(base_model):
         defaults.update(FOR_THE_SHIPPED_MODEL)
     return {**defaults, "pretrained_model_name_or_path": base_model}
 
@@ -92,5 +92,6 @@ def absolute(path: str) -> str:
     return os.path.abspath(Path(path).expanduser())
 
 
-def _is_same_file(one: str, other: str) -> bool:
-    return os.path.normcase(absolute(one)) == os.path.normcase(absolute(other))
+def is_shipped(base_model: str) -> bool:
+    """Whether it is the small one that ships."""
+    return os.path.normcase(absolute(base_model)) == os.path.normcase(absolute(str(base_model_file())))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from train_tools.planning.names import run_id
+from train_tools.planning.models import Models
+from train_tools.planning.names import digest, name_and_size, run_id
 from train_tools.workspace.names import comparable
 from train_tools.workspace.run_folder import RunRecord, read_record
 from train_tools.workspace.workspace import Version, folders_in
@@ -14,19 +17,21 @@ ENDINGS = (".safetensors", ".ckpt", ".pt")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is or will be; `output_name` is how its files are called."""
+    """Where a run is or will be; `output_name` is how its files are called, `digest` what its record says."""
 
     folder_name: str
     run_id: str
     output_name: str
     state: str
+    digest: str
 
 
 class ExistingRuns:
     """The runs of a version, read once; hands out names and ids that no other run has."""
 
-    def __init__(self, version: Version) -> None:
+    def __init__(self, version: Version, models: Models) -> None:
         self._version = version
+        self._models = models
         self._trains = version.trains
         self._records: dict[str, tuple[str, RunRecord]] = {}
         self._names: set[str] = set()
@@ -38,22 +43,41 @@ class ExistingRuns:
                 self._records[record.digest] = (folder.name, record)
                 self._ids[record.run_id] = record.digest
 
-    def place(self, name: str, digest: str) -> Place:
-        """That of the run with this digest; a new one gets a free name.
+    def place(self, name: str, content: str, fingerprint: str, *recorded: Mapping[str, Any]) -> Place:
+        """That of the run whose digest is `content`; a new one gets a free name.
 
-        What is trained keeps its files' name; what is still to be trained is called as the version is today.
+        `recorded` are the arguments by which it may have been recorded, those of `content` first. What is trained
+        keeps its files' name; what is still to be trained is called as the version is today.
         """
-        if digest in self._records:
-            folder, record = self._records[digest]
+        if known := self._known(content, fingerprint, recorded):
+            folder, record = self._records[known]
             state = self._state(folder, record)
             is_settled = state in ("finished", "running", "queued")
             output_name = record.output_name if is_settled else self._output_name(record.run_id)
-            return Place(folder, record.run_id, output_name, state)
-        identity = run_id(digest, self._version.project, self._version.name, self._ids)
+            return Place(folder, record.run_id, output_name, state, known)
+        identity = run_id(content, self._version.project, self._version.name, self._ids)
         free = name if comparable(name) not in self._names else f"{name}-{identity}"
         self._names.add(comparable(free))
-        self._ids[identity] = digest
-        return Place(free, identity, self._output_name(identity), "new")
+        self._ids[identity] = content
+        return Place(free, identity, self._output_name(identity), "new", content)
+
+    def _known(self, content: str, fingerprint: str, recorded: Sequence[Mapping[str, Any]]) -> str:
+        """The digest under which a record knows the run; "" where none does.
+
+        It was recorded with its models' content, before that was known, or by a program that went by name and size.
+        """
+        if content in self._records or not self._records:
+            return content if content in self._records else ""
+        for arguments in recorded:
+            for identity in (self._models.token, self._models.token_before):
+                if (told := digest(arguments, fingerprint, identity)) in self._records:
+                    return told
+            told = digest(arguments, fingerprint, name_and_size)
+            if told in self._records:
+                folder, record = self._records[told]
+                if self._models.was_used(self._trains / folder, record, arguments):
+                    return told
+        return ""
 
     def _output_name(self, identity: str) -> str:
         return f"{self._version.project}-{self._version.name}-{identity}"

@@ -16,13 +16,21 @@ from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
 from train_tools.planning.checks import Facts, check_run
-from train_tools.planning.defaults import base_model_of, complete, defaults_for, differing, written
+from train_tools.planning.defaults import (
+    base_model_of,
+    complete,
+    defaults_for,
+    differing,
+    is_shipped,
+    written,
+)
 from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.findings import Findings
 from train_tools.planning.grid import Grid
 from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
-from train_tools.planning.names import digest, file_identity, run_name, value_text
+from train_tools.planning.models import Models
+from train_tools.planning.names import FILES, digest, run_name, value_text
 from train_tools.planning.presets import all_presets, combined, own_folder
 from train_tools.planning.rules import Rule
 from train_tools.workspace.workspace import Version, folders_in, missing
@@ -81,7 +89,8 @@ class Expansion:
         self._version = version
         self._engines = engines
         self._findings = findings
-        self._existing = ExistingRuns(version)
+        self._models = Models(version)
+        self._existing = ExistingRuns(version, self._models)
         self._defaults = functools.cache(
             lambda base_model: defaults_for(base_model, self._family(base_model).name)
         )
@@ -90,7 +99,6 @@ class Expansion:
         )
         self._family = functools.cache(lambda base_model: base_family(Path(base_model)))
         self._presets = all_presets(own_folder(version))
-        self._identity = functools.cache(file_identity)
         self._trains = str(version.trains.absolute())
         self._base = functools.cache(_checked_base)
         self._source = functools.cache(self._read_source)
@@ -98,10 +106,11 @@ class Expansion:
     def runs(self, grid: Grid, overrides: Sequence[Rule], exclusions: Sequence[Rule]) -> list[PlannedRun]:
         """Every different run of `grid`, in its order; raises UsageError where nothing is left."""
         axes = list(grid.axes)
+        self._models.expect(str(value) for name in FILES for value in grid.axes.get(name, ()) if value)
         found: dict[str, PlannedRun] = {}
         for values, source, preset in self._combinations(grid, overrides, exclusions):
             arguments = written(values, self._family(values["pretrained_model_name_or_path"]).name)
-            content = digest(arguments, source.dataset.fingerprint, self._identity)
+            content = digest(arguments, source.dataset.fingerprint, self._models.token)
             if content in found:
                 if not overrides:
                     self._findings.say(
@@ -109,6 +118,11 @@ class Expansion:
                     )
                 continue
             found[content] = self._run({**values, "preset": preset}, arguments, axes, content, source)
+        for path in self._models.doubtful:
+            self._findings.say(
+                "model-unread",
+                f"{Path(path).name} is being read to know whether it is the one that finished runs were trained on",
+            )
         if not found:
             raise UsageError("exclude leaves no combination to train; take a condition out")
         return list(found.values())
@@ -142,7 +156,7 @@ class Expansion:
         base_model = values["pretrained_model_name_or_path"]
         shown = {**values, "dataset_version": source.version.name, "use_reg_images": bool(source.reg)}
         further = [*axes, *(n for n in differing(values, self._defaults(base_model)) if n not in axes)]
-        place = self._existing.place(run_name(shown, further), content)
+        place = self._existing.place(run_name(shown, further), content, source.dataset.fingerprint, arguments)
         arguments = self._with_places(arguments, source, place)
         shape = self.shape(base_model)
         epochs = values["max_train_epochs"]
@@ -151,12 +165,17 @@ class Expansion:
         steps = steps_per_epoch(source.dataset, values, engine.processes) * epochs
         if not shape.is_measured:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
+        if is_shipped(base_model):
+            self._findings.say(
+                "shipped-model",
+                f"{Path(base_model).stem} is the toy that ships with Train Tools: it draws shapes of 64 pixels",
+            )
         check_run(Facts(values, steps, source.dataset, base), self._findings)
         names = checkpoint_names(arguments, steps)
         return PlannedRun(
             name=place.folder_name,
             run_id=place.run_id,
-            digest=content,
+            digest=place.digest,
             output_name=arguments["output_name"],
             label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes)
             or place.folder_name,

@@ -55,7 +55,7 @@ NAMES = frozenset({
 })  # fmt: skip
 # Settings of other parts that name a model by folder or hub id.
 OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "captioning": ("model", "wd_model"), "score": ("scorer",), "preview": ("base_models",),
+    "captioning": ("model", "wd_model"), "score": ("scorer",), "preview": ("base_models", "vae"),
 })  # fmt: skip
 # Read as plain numbers and words (ast.literal_eval), or looked up among what is there.
 HARMLESS = frozenset({

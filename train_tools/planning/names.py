@@ -23,7 +23,7 @@ IN_EVERY_NAME = (
     "network_dim",
     "network_alpha",
 )
-# Where files lie says nothing about what is trained; models go by name, the dataset by fingerprint.
+# Where files lie says nothing about what is trained; models go by content, the dataset by fingerprint.
 PLACES = frozenset({"train_data_dir", "output_dir", "output_name", "logging_dir"})
 FILES = frozenset({"pretrained_model_name_or_path", "vae", "network_weights"})
 MOST_BYTES = 150
@@ -73,18 +73,18 @@ def number_text(value: float) -> str:
     return (text.rstrip("0").rstrip(".") or "0") if "." in text else text
 
 
-def file_identity(path: str) -> str:
-    """A file's name and size: enough to tell models apart, and the same after a move."""
+def name_and_size(path: str) -> str:
+    """What stood for a model file until its content did: records of runs hold digests that were made with it."""
     file = Path(path)
     return f"{base_name(path)}:{file.stat().st_size if file.is_file() else 0}"
 
 
 def digest(
-    arguments: Mapping[str, Any], fingerprint: str, identity: Callable[[str], str] = file_identity
+    arguments: Mapping[str, Any], fingerprint: str, identity: Callable[[str], str] = name_and_size
 ) -> str:
     """sha256 over what decides the result of a run, wherever its files lie and whatever its version is called.
 
-    So a renamed or cloned version knows its runs again. `identity` names a model file.
+    So a renamed or cloned version knows its runs again. `identity` stands for a model file.
     """
     content: dict[str, Any] = {name: value for name, value in arguments.items() if name not in PLACES}
     for name in FILES:

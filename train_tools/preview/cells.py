@@ -17,7 +17,6 @@ from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
 
 EPOCH_IN_NAME = re.compile(r"-(\d{6})$")  # as sd-scripts names checkpoints before the last
-SAMPLE_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,8 @@ class Checkpoint:
 class Recipe:
     """Everything that a picture depends on. `lora` and `base` are identities of contents; "" is no LoRA.
 
-    `prompt` is as rendered. Weights of 0 make all checkpoints' pictures the same.
+    `prompt` is as rendered. Weights of 0 make all checkpoints' pictures the same. `force` is what else was in force,
+    as JSON: the host with its version, VAE and text encoders, options that aren't at their default; "" is nothing.
     """
 
     lora: str
@@ -92,6 +92,7 @@ class Recipe:
     width: int
     height: int
     renderer: str
+    force: str = ""
 
     @functools.cached_property
     def key(self) -> str:
@@ -106,10 +107,31 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """How the pictures on a base model are drawn. `renderer` is `host` or `diffusers`, `because` says why this one.
+
+    `error` says why none can draw them. `model` is the base model's path as that renderer knows it. `vae` is a file,
+    "" the model's own, None what the host has chosen; `modules` are text encoders, likewise. `force` is of Recipe;
+    `host` and `vae_name` say it for people.
+    """
+
+    renderer: str
+    because: str
+    model: Path
+    vae: str | None = None
+    modules: tuple[str, ...] | None = None
+    force: str = ""
+    host: str = ""
+    vae_name: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Cell:
     """One place of a sheet: a checkpoint at a recipe. `asked` are its prompts before trigger and wildcards.
 
-    `block_weights` are its place's; a picture without LoRA doesn't depend on them.
+    `block_weights` are its place's; a picture without LoRA doesn't depend on them. `drawn` says by what it is drawn.
+    `key` is the recipe's, or the one that the picture got from an earlier program.
 
     Cells without LoRA share one picture, so that several have the same `path`.
     """
@@ -120,6 +142,8 @@ class Cell:
     asked: tuple[str, str]  # prompt, negative prompt
     block_weights: str
     path: Path
+    drawn: Drawn
+    key: str
 
 
 def find_runs(version: Version) -> list[Run]:
@@ -155,23 +179,12 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isdigit() else 0
 
 
-def model_identity(path: Path) -> str:
-    """What stands for a base model's content: a hash over length and both ends of its weights' file.
-
-    Its path where it can't be read; the renderer says so.
-    """
-    file = path / "unet" / "diffusion_pytorch_model.safetensors" if path.is_dir() else path
-    try:
-        status = file.stat()
-        return _identity(file, status.st_size, status.st_mtime_ns)
-    except OSError:
-        return f"unread {path}"
-
-
-@functools.lru_cache(maxsize=256)
-def _identity(file: Path, length: int, _changed: int) -> str:
-    with file.open("rb") as opened:
-        data = opened.read(SAMPLE_BYTES)
-        opened.seek(max(0, length - SAMPLE_BYTES))
-        data += opened.read()
-    return hashlib.sha256(length.to_bytes(8, "little") + data).hexdigest()[:16]
+def words_of(cell: Cell) -> str:
+    """What a cell shows, for a line of progress."""
+    recipe = cell.recipe
+    if not recipe.has_lora:
+        return f"without LoRA: {recipe.prompt}"
+    weight = f"{recipe.weight_unet:g}"
+    if recipe.weight_unet != recipe.weight_te:
+        weight = f"UNet {recipe.weight_unet:g}, TE {recipe.weight_te:g}"
+    return f"{cell.checkpoint.path.stem} at {weight}: {recipe.prompt}"

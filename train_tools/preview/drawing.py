@@ -23,13 +23,14 @@ from .sheet import Difference, Place, Sheet, draw, pages
 
 # Which axis comes first in the sheets of checkpoints; the others follow as in AXES.
 IN_CHECKPOINT = ("weight", "weight_unet", "weight_te", "prompt")
-NOT_IN_SHEETS = ("batch_cells", "automatic", "automatic_lane", "difference", "sheet_format")
+NOT_IN_SHEETS = ("batch_cells", "wait_for_host", "automatic", "automatic_lane", "difference", "sheet_format")
 NOT_IN_GRIDS = (*NOT_IN_SHEETS, "runs", "checkpoints", "sheet_axes")
 MOST_PAGES = 60  # of one sheet; more is for the board
 WORDS = {
     "epoch": "epoch {}", "weight": "LoRA weight {}", "weight_unet": "UNet weight {}",
     "weight_te": "text encoder weight {}", "seed": "seed {}", "steps": "{} steps", "cfg_scale": "CFG {}",
-    "clip_skip": "clip skip {}", "negative_prompt": "negative: {}", "block_weights": "blocks {}",
+    "clip_skip": "clip skip {}", "host": "drawn by {}", "vae": "VAE {}",
+    "negative_prompt": "negative: {}", "block_weights": "blocks {}",
 }  # fmt: skip
 
 
@@ -57,14 +58,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Drawer:
-    """`labels` tell runs apart, by their folders' names. `before` are the sheets that the index knows, by file.
+    """`labels` tell runs apart, by their folders' names, `models` base models, by their paths.
 
-    `new` are the keys of the pictures that weren't there then. `notes` are for the person who asked.
+    `before` are the sheets that the index knows, by file, `new` the keys of the pictures that weren't there then.
+    `notes` are for the person who asked.
     """
 
     version: Version
     settings: PreviewSettings
     labels: Mapping[str, str]
+    models: Mapping[str, str]
     before: Mapping[str, SheetEntry]
     new: AbstractSet[str]
     notes: list[str] = field(default_factory=list)  # what wasn't drawn
@@ -153,7 +156,7 @@ class Drawer:
         if name == "run":
             return self.labels.get(value, value)
         if name == "base_model":
-            return Path(value).stem
+            return self.models.get(value, value)
         text = f"{value:g}" if isinstance(value, float) else str(value)
         return WORDS.get(name, "{}").format(text)
 
@@ -161,6 +164,7 @@ class Drawer:
         """What a title says of all its cells."""
         entry = cells[0].entry
         names = [name for name in ("weight", "sampler", "steps", "cfg_scale", "seed") if name not in but]
+        names += [name for name in ("host", "vae") if getattr(entry, name) and name not in but]
         equal = [n for n in names if all(getattr(s.entry, n) == getattr(entry, n) for s in cells)]
         return [self._label(name, getattr(entry, name), {}) for name in equal]
 
@@ -217,6 +221,8 @@ class Drawer:
 def name_of(settings: PreviewSettings, without: Collection[str]) -> str:
     """What is in the names of files: a hash of the settings on which they depend."""
     depends = {name: value for name, value in asdict(settings).items() if name not in without}
+    if not depends["vae"]:  # as before there was this setting
+        del depends["vae"]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:8]
 
 

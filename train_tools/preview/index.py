@@ -36,6 +36,7 @@ WAIT_S = 60.0  # for another process that writes into the version; what is rende
 AXES = (
     "run", "epoch", "base_model", "prompt", "negative_prompt", "weight", "weight_unet", "weight_te",
     "block_weights", "seed", "sampler", "scheduler", "steps", "cfg_scale", "clip_skip", "size", "renderer",
+    "vae",
 )  # fmt: skip
 
 
@@ -45,7 +46,8 @@ class CellEntry:
 
     `run` is the name of the run's folder, `checkpoint` that of its file. `key` names all that the picture depends
     on. `clip_skip` is 1 for the last layer. Sizes are in pixels. `base_model` is a path. `step` is 0 where it isn't
-    known.
+    known. `host` is what drew it, with its version, `because` why that one; `vae` names VAE and text encoders that
+    aren't the base model's own. These three are empty where an earlier program wrote the entry.
     """
 
     key: str
@@ -71,6 +73,9 @@ class CellEntry:
     image: str = ""
     error: str = ""
     step: int = 0
+    host: str = ""
+    vae: str = ""
+    because: str = ""
 
     @property
     def weight(self) -> float | str:

@@ -13,6 +13,7 @@ from . import block_weights
 from .cells import Cell
 
 HASH_LENGTH = 10  # of a model's SHA-256, as the webui shows it
+TO_KEEP = "Train Tools"  # a field that PNG Info shows, and no webui takes for a setting
 
 
 def infotext(cell: Cell) -> str:
@@ -32,10 +33,22 @@ def infotext(cell: Cell) -> str:
         "Model": Path(cell.base_model).stem,
         "Clip skip": recipe.clip_skip if recipe.clip_skip > 1 else "",
         "Lora hashes": f"{cell.checkpoint.path.stem}: {recipe.lora[:12]}" if is_hash(recipe.lora) else "",
+        "VAE": cell.drawn.vae_name,
         "Version": "Train Tools",
+        TO_KEEP: to_keep(cell),
     }
     lines.append(", ".join(f"{name}: {quoted(value)}" for name, value in pairs.items() if value != ""))
     return "\n".join(lines)
+
+
+def to_keep(cell: Cell) -> str:
+    """A webui finds what lies in its Lora folder alone, and takes a LoRA that it doesn't find for none."""
+    if not cell.recipe.has_lora:
+        return ""
+    return (
+        f"the checkpoint {cell.checkpoint.path.stem} lies in the folder of its run; the webui finds it once it is kept "
+        "(Compare, Keep this one)"
+    )
 
 
 def lora_tag(cell: Cell) -> str:
@@ -62,3 +75,16 @@ def quoted(value: object) -> str:
 
 def is_hash(identity: str) -> bool:
     return len(identity) == 64
+
+
+def pairs_of(line: str) -> list[str]:
+    """`a: 1, b: "x, y"` -> its pairs; commas in quotes don't count."""
+    pairs, quoted = [""], False
+    for place, character in enumerate(line):
+        if character == '"' and line[place - 1] != "\\":
+            quoted = not quoted
+        if character == "," and not quoted:
+            pairs.append("")
+        else:
+            pairs[-1] += character
+    return [pair.strip() for pair in pairs if pair.strip()]

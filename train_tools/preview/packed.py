@@ -14,7 +14,7 @@ import psutil
 import torch
 from PIL import Image
 
-from train_tools.base_model.load import BaseModel, load
+from train_tools.base_model.load import BaseModel, load, with_vae
 from train_tools.errors import TrainToolsError
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
@@ -24,7 +24,7 @@ from . import block_weights, samplers
 from .cells import Cell, Checkpoint
 from .infotext import infotext, is_hash
 from .render import Frame, Request, render_base, render_loras
-from .renderer import Finished, Outcome
+from .renderer import PACKED, Finished, Outcome
 
 # Values that the UNet holds at once for each of its widest activations' values, with guidance; measured high.
 VALUES_AT_ONCE = 64
@@ -33,21 +33,19 @@ Part = tuple[list[Cell], LoraFile | None]  # cells of one checkpoint, or without
 
 
 class PackedRenderer:
-    name = "diffusers"
+    name = PACKED
 
     def __init__(self, batch_cells: int) -> None:
         self._batch_cells = batch_cells
 
-    def check(self, cells: Sequence[Cell]) -> None:
-        for sampler, scheduler in {(cell.recipe.sampler, cell.recipe.scheduler) for cell in cells}:
-            samplers.check(sampler, scheduler)
-
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
-        ordered = sorted(cells, key=lambda cell: (str(cell.base_model), _frame_key(cell)))
-        for path, of_model in groupby(ordered, key=lambda cell: cell.base_model):
+        ordered = sorted(
+            cells, key=lambda cell: (str(cell.base_model), cell.drawn.vae or "", _frame_key(cell))
+        )
+        for (path, vae), of_model in groupby(ordered, key=lambda cell: (cell.base_model, cell.drawn.vae)):
             group = list(of_model)
             try:
-                base = load(Path(path))
+                base = with_vae(load(path), Path(vae)) if vae else load(path)
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
                 continue
@@ -72,6 +70,10 @@ class _Group:
         self._targets = unet_targets(base.unet) + text_targets(base.text_encoder)
 
     def render(self) -> None:
+        try:
+            samplers.check(self._frame.sampler, self._frame.scheduler)
+        except TrainToolsError as error:
+            return _fail(self._cells, str(error), self._finished)
         alone = [[cell] for cell in self._cells if not cell.recipe.has_lora]
         for start in range(0, len(alone), self._limit):
             self._batch([(row, None) for row in alone[start : start + self._limit]])
@@ -81,6 +83,7 @@ class _Group:
         for rows in lora_batches(by_checkpoint, self._limit):
             if parts := [part for row in rows if (part := self._with_file(row))]:
                 self._batch(parts)
+        return None
 
     def _with_file(self, row: list[Cell]) -> Part | None:
         try:

@@ -12,16 +12,14 @@ from train_tools.errors import UsageError
 from train_tools.workspace.workspace import Version
 
 from . import block_weights
-from .cells import Cell, Checkpoint, Recipe, Run, find_checkpoints, find_runs, model_identity
+from .cells import Cell, Checkpoint, Recipe, Run, find_checkpoints, find_runs
 from .choice import chosen_checkpoints, chosen_names
+from .choosing import Chooser
 from .index import AXES
 from .prompts import Asked, asked_for, read_list, resolved
 from .settings import PreviewSettings
 
 TRAINED = "trained"  # the base model that the run was trained on
-AUTOMATIC = "Automatic"
-# The webui's schedulers that samplers' older names end with, as in "DPM++ 2M Karras".
-SCHEDULERS_IN_NAMES = ("Karras", "Exponential", "SGM Uniform")
 BASE_FOLDER = "base-model"  # in previews/: pictures without LoRA
 
 
@@ -42,8 +40,12 @@ class PreviewPlan:
     def cells(self) -> list[Cell]:
         return [cell for row in self.rows for cell in row.cells]
 
+    def changed(self, change: Callable[[Cell], Cell]) -> PreviewPlan:
+        rows = tuple(Row(row.checkpoint, tuple(map(change, row.cells))) for row in self.rows)
+        return PreviewPlan(rows, self.notes)
 
-def plan_cells(version: Version, settings: PreviewSettings, renderer: str) -> PreviewPlan:
+
+def plan_cells(version: Version, settings: PreviewSettings, chooser: Chooser) -> PreviewPlan:
     """All cells that the settings mean. Raises UsageError where there is nothing to render, or a setting is wrong."""
     runs = {run.folder.name: run for run in find_runs(version)}
     names = chosen_names(list(runs), settings.runs) if runs else []
@@ -67,7 +69,8 @@ def plan_cells(version: Version, settings: PreviewSettings, renderer: str) -> Pr
         if name not in AXES:
             raise UsageError(f"sheet_axes: there is no axis {name!r}; there are: {', '.join(AXES)}")
     asked = asked_for(version, settings)
-    maker = _Maker(version, settings, asked, renderer, functools.cache(lambda name: read_list(version, name)))
+    chooser.expect(checkpoint.run for checkpoint in chosen)
+    maker = _Maker(version, settings, asked, chooser, functools.cache(lambda name: read_list(version, name)))
     rows = tuple(Row(checkpoint, tuple(maker.cells(checkpoint))) for checkpoint in chosen)
     return PreviewPlan(rows, asked.notes)
 
@@ -77,7 +80,7 @@ class _Maker:
     version: Version
     settings: PreviewSettings
     asked: Asked
-    renderer: str
+    chooser: Chooser
     lines_of: Callable[[str], Sequence[str]]  # of a wildcard's list
 
     def cells(self, checkpoint: Checkpoint) -> Iterator[Cell]:
@@ -85,23 +88,25 @@ class _Maker:
         models = [
             run.base_model if base == TRAINED else Path(base) for base in chosen.base_models or (TRAINED,)
         ]
-        schedules = [named_apart(*pair) for pair in product(chosen.sampler, chosen.scheduler)]
         combinations = product(
-            [(model, model_identity(model)) for model in models], self.asked.pairs, chosen.seed,
-            dict.fromkeys(schedules), chosen.steps, chosen.cfg_scale, chosen.clip_skip, sizes_of(run, chosen),
-            chosen.block_weights or ("",), weights_of(chosen),
+            [(model, self.chooser.look(model).token, self.chooser.drawn(run, model)) for model in models],
+            self.asked.pairs, chosen.seed, self.chooser.schedules, chosen.steps, chosen.cfg_scale, chosen.clip_skip,
+            sizes_of(run, chosen), chosen.block_weights or ("",), weights_of(chosen),
         )  # fmt: skip
-        for (model, base), pair, seed, schedule, steps, cfg, skip, size, blocks, weights in combinations:
+        for of_model, pair, seed, schedule, steps, cfg, skip, size, blocks, weights in combinations:
+            model, base, drawn = of_model
             prompt, negative = (resolved(text, run.trigger, seed, self.lines_of) for text in pair)
             has_lora = any(weights)
             recipe = Recipe(
                 lora=checkpoint.identity if has_lora else "", weight_unet=weights[0], weight_te=weights[1],
                 block_weights=blocks if has_lora else "", base=base, prompt=prompt, negative_prompt=negative,
                 seed=seed, sampler=schedule[0], scheduler=schedule[1], steps=steps, cfg_scale=cfg,
-                clip_skip=skip or run.clip_skip, width=size[0], height=size[1], renderer=self.renderer,
+                clip_skip=skip or run.clip_skip, width=size[0], height=size[1], renderer=drawn.renderer,
+                force=drawn.force,
             )  # fmt: skip
             folder = checkpoint.images if has_lora else self.version.folder / "previews" / BASE_FOLDER
-            yield Cell(checkpoint, recipe, model, pair, blocks, folder / f"cell-{recipe.key}.png")
+            path = folder / f"cell-{recipe.key}.png"
+            yield Cell(checkpoint, recipe, model, pair, blocks, path, drawn, recipe.key)
 
 
 def weights_of(settings: PreviewSettings) -> list[tuple[float, float]]:
@@ -122,12 +127,3 @@ def sizes_of(run: Run, settings: PreviewSettings) -> list[tuple[int, int]]:
     if settings.sizes:
         pairs = [(int(width), int(height)) for width, height in (text.split(",") for text in settings.sizes)]
     return [(width // 8 * 8, height // 8 * 8) for width, height in pairs]
-
-
-def named_apart(sampler: str, scheduler: str) -> tuple[str, str]:
-    """`DPM++ 2M Karras` names both, as the webui did before version 1.9."""
-    if scheduler == AUTOMATIC:
-        for name in SCHEDULERS_IN_NAMES:
-            if sampler.endswith(f" {name}"):
-                return sampler.removesuffix(f" {name}"), name
-    return sampler, scheduler

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from train_tools.errors import UsageError
+from train_tools.hosts.interface import BaseModel, Folders
 
 from .cells import Cell
-from .settings import PreviewSettings
+
+HOST, PACKED = "host", "diffusers"
 
 
 @dataclass(frozen=True)
@@ -27,39 +28,47 @@ class Outcome:
 Finished = Callable[[Outcome], None]
 
 
+class RefusedBaseError(Exception):
+    """The renderer can't draw on a base model after all. `is_sure`: it said so itself; else it failed twice at once."""
+
+    def __init__(self, cell: Cell, sentence: str, *, is_sure: bool) -> None:
+        super().__init__(sentence)
+        self.cell = cell
+        self.sentence = sentence
+        self.is_sure = is_sure
+
+
 class Renderer(Protocol):
     @property
     def name(self) -> str:
         """`diffusers` or `host`; pictures of different renderers are different."""
         ...
 
-    def check(self, cells: Sequence[Cell]) -> None:
-        """Raises UsageError where the settings can't be rendered at all."""
-        ...
-
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
-        """Calls `finished` once for each cell, in any order; what goes wrong with one doesn't stop the others."""
+        """Calls `finished` once for each cell, in any order; what goes wrong with one doesn't stop the others.
+
+        Raises RefusedBaseError, or HostGoneError where the host went away; the cells that are left can be tried again.
+        """
         ...
 
 
 class Bridge(Protocol):
-    """A webui that renders for us, as `hosts.bridge_client.BridgeClient`."""
+    """A webui that renders for us, as `hosts.bridge_client.BridgeClient`; each may raise HostError."""
+
+    def base_models(self) -> list[BaseModel]: ...
+
+    def samplers(self) -> list[str]: ...
+
+    def schedulers(self) -> list[str]: ...
+
+    def folders(self) -> Folders: ...
+
+    def picture_settings(self) -> Mapping[str, Any]: ...
 
     def render(self, request: Mapping[str, Any]) -> bytes:
         """A PNG with the webui's infotext; raises TrainToolsError. `hosts.webui_render` has the request's keys."""
         ...
 
 
-def renderer_for(settings: PreviewSettings, bridge: Bridge | None) -> Renderer:
-    """Raises UsageError where a host is asked for and none is there."""
-    if settings.renderer == "host" and bridge is None:
-        raise UsageError(
-            "renderer = host: no webui with Train Tools is running; start it, or set renderer=diffusers"
-        )
-    if settings.renderer != "diffusers" and bridge is not None:
-        from .through_host import HostRenderer
-
-        return HostRenderer(bridge)
-    from .packed import PackedRenderer
-
-    return PackedRenderer(settings.batch_cells)
+Connect = Callable[[], Bridge | None]  # a webui that runs now
+Reading = Callable[[str], None]  # hears what is being read, in a few words

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from train_tools.planning.names import FILES
 from train_tools.workspace.workspace import Version
 
 from .cells import Run, find_runs
 from .index import Index, RunEntry
+from .model_names import shown_models
 from .plan import PreviewPlan
 
 # Arguments that name a run's own files; they differ between all runs and say nothing about them.
@@ -41,7 +43,18 @@ def run_entries(version: Version, plan: PreviewPlan, before: Index) -> list[RunE
 def run_labels(runs: Sequence[Run]) -> list[str]:
     """What tells the runs apart: the arguments that differ between them, e.g. `optimizer_type Lion`."""
     axes = differing_arguments(runs)
-    return ["\n".join(f"{n} {_text(run.arguments.get(n))}" for n in axes) or run.folder.name for run in runs]
+    models = shown_models(
+        str(run.arguments[n]) for n in axes if n in FILES for run in runs if run.arguments.get(n)
+    )
+    return [
+        "\n".join(f"{n} {_text(_shown(n, run.arguments.get(n), models))}" for n in axes) or run.folder.name
+        for run in runs
+    ]
+
+
+def _shown(name: str, value: Any, models: Mapping[str, str]) -> Any:
+    """A model by its name."""
+    return models.get(str(value), value) if name in FILES else value
 
 
 def differing_arguments(runs: Sequence[Run]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,8 +70,6 @@ def schedule_of(sampler: str, scheduler: str) -> str:
 
 def make(sampler: str, scheduler: str, steps: int) -> Any:
     """A scheduler of diffusers, its timesteps set."""
-    import diffusers
-
     from train_tools.base_model import architecture
 
     known = SAMPLERS[sampler]
@@ -79,6 +78,26 @@ def make(sampler: str, scheduler: str, steps: int) -> Any:
         **known.options,
         **SCHEDULES[schedule_of(sampler, scheduler)],
     }
-    made = getattr(diffusers, known.scheduler)(**options)
+    made = _class_of(known.scheduler)(**options)
     made.set_timesteps(steps)
     return made
+
+
+@functools.cache
+def _class_of(name: str) -> Any:
+    """diffusers' DPM2 hands NumPy tensors of one number, thousands of times; NumPy 2 warns twice at each."""
+    import diffusers
+
+    original: Any = getattr(diffusers, name)
+    if not hasattr(original, "_sigma_to_t"):
+        return original
+
+    class WithArrays(original):  # type: ignore[misc]
+        def _sigma_to_t(self, sigma: Any, log_sigmas: Any) -> Any:
+            return super()._sigma_to_t(*map(_array, (sigma, log_sigmas)))
+
+    return WithArrays
+
+
+def _array(values: Any) -> Any:
+    return values.cpu().numpy() if hasattr(values, "cpu") else values

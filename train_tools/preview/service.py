@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from train_tools.hosts.interface import HostGoneError
 from train_tools.workspace.workspace import Version
 
 from .cells import Cell
+from .choosing import REMAIN, Chooser
 from .drawing import Drawer, Shown
-from .index import CellEntry, Index, SheetEntry, changing, write_index
-from .pictures import save
+from .earlier import Earlier
+from .entries import entry_of, keep
+from .index import CellEntry, SheetEntry
+from .model_names import shown_models
 from .plan import BASE_FOLDER, PreviewPlan, plan_cells
-from .removal import set_aside
-from .renderer import Bridge, Outcome, Renderer, renderer_for
-from .runs import run_entries, run_labels, unique_runs
+from .renderer import Bridge, Connect
+from .rendering import Progress, Rendering, Report
+from .runs import run_labels, unique_runs
 from .settings import PreviewSettings
+
+__all__ = ["DrawnBase", "PreviewResult", "Progress", "Report", "check", "preview"]
 
 
 @dataclass(frozen=True)
-class Progress:
-    """`done` of `total` pictures; `text` says what the last one shows, `error` why it failed."""
+class DrawnBase:
+    """By what the pictures on a base model are drawn, and why; `error` says why by nothing."""
 
-    done: int
-    total: int
-    text: str
+    base_model: Path
+    renderer: str
+    because: str
+    host: str
     error: str = ""
 
-
-Report = Callable[[Progress], None]
+    @property
+    def sentence(self) -> str:
+        if self.error:
+            return f"{self.base_model.name} can't be drawn: {self.error}"
+        return f"{self.base_model.name} is drawn by {self.host}: {self.because}"
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class PreviewResult:
     """What a preview made: a sheet for each checkpoint and those over all runs.
 
     `rendered` and `kept` (from earlier previews) count pictures; `failed` has a sentence for each that failed.
+    `renderer` names those that drew, `drawn` says for each base model which and why.
     """
 
     grids: list[Path]
@@ -47,6 +57,7 @@ class PreviewResult:
     failed: list[str]
     notes: tuple[str, ...]
     renderer: str
+    drawn: tuple[DrawnBase, ...] = ()
 
     @property
     def sheet(self) -> Path | None:
@@ -54,11 +65,23 @@ class PreviewResult:
 
 
 def check(version: Version, settings: PreviewSettings, bridge: Bridge | None = None) -> PreviewPlan:
-    """What a preview would render; raises UsageError where it couldn't begin."""
-    renderer = renderer_for(settings, bridge)
-    plan = plan_cells(version, settings, renderer.name)
-    renderer.check(plan.cells)
-    return plan
+    """What a preview would render; raises UsageError where it couldn't begin. Waits for no model to be read."""
+    try:
+        return _planned(version, settings, Chooser(version, settings, bridge))
+    except HostGoneError:
+        return _planned(version, settings, Chooser(version, settings, None))
+
+
+def _planned(version: Version, settings: PreviewSettings, chooser: Chooser) -> PreviewPlan:
+    plan = plan_cells(version, settings, chooser)
+    unread = dict.fromkeys(
+        cell.base_model.name for cell in plan.cells if cell.recipe.base.startswith("unread:")
+    )
+    notes = [
+        f"{name} is being read for the first time; until then its pictures count as new" for name in unread
+    ]
+    told = PreviewPlan(plan.rows, (*plan.notes, *notes))
+    return told.changed(Earlier(plan.cells, chooser.look).taken_over)
 
 
 def preview(
@@ -68,86 +91,73 @@ def preview(
     *,
     bridge: Bridge | None = None,
     again: bool = False,
+    connect: Connect = lambda: None,
 ) -> PreviewResult:
     """Renders what isn't there yet of the cells that the settings mean; `report` hears of each.
 
-    `bridge` is the webui that may render. With `again` the pictures that are there go to the trash first. Pictures
-    are whole whenever this is cut off; the next preview goes on. Raises UsageError where there is nothing to render.
+    `bridge` is the webui that may render; `connect` looks for one where that went away. With `again` the pictures that
+    are there go to the trash first. Pictures are whole whenever this is cut off; the next preview goes on. Raises
+    UsageError where there is nothing to render.
     """
-    renderer = renderer_for(settings, bridge)
-    plan = plan_cells(version, settings, renderer.name)
-    renderer.check(plan.cells)
-    if again:
-        set_aside(version, {cell.path for cell in plan.cells}, "preview-again")
-    pictures = {cell.path: cell for cell in plan.cells}
-    missing = [cell for path, cell in pictures.items() if not path.is_file()]
-    errors: dict[Path, str] = {}
-    runs = unique_runs(plan)
+    chooser = Chooser(
+        version,
+        settings,
+        bridge,
+        waits=True,
+        again=again,
+        reading=lambda text: report(Progress(0, 0, note=text)),
+    )
+    rendering = Rendering(version, settings, chooser, report, connect)
+    rendering.prepare(again=again)
     try:
-        _render(renderer, missing, errors, report)
+        rendering.run()
     finally:
         # Also of what was cut off: what is rendered is shown.
-        entries = [_entry(version, cell, errors) for cell in plan.cells]
-        before = _keep(version, settings, plan, entries, [])
+        plan = rendering.plan
+        entries = [entry_of(version, cell, rendering.errors) for cell in plan.cells]
+        before = keep(version, settings, plan, entries, [])
+    runs, pictures = unique_runs(plan), rendering.pictures
     drawer = Drawer(
         version,
         settings,
         labels=dict(zip((run.folder.name for run in runs), run_labels(runs), strict=True)),
+        models=shown_models(str(cell.base_model) for cell in plan.cells),
         before={sheet.file: sheet for sheet in before.sheets},
-        new={cell.recipe.key for cell in missing},
+        new=set(rendering.drawn.values())
+        | {pictures[path].key for path in rendering.errors if path in pictures},
     )
     sheets = _draw(drawer, plan, entries)
-    _keep(version, settings, plan, entries, sheets)
+    keep(version, settings, plan, entries, sheets)
     paths = [version.folder / sheet.file for sheet in sheets]
+    remain = [f"{REMAIN} ({len(rendering.left)} pictures)"] if rendering.left else []
+    drawn = drawn_bases(plan)
     return PreviewResult(
         grids=[path for path, sheet in zip(paths, sheets, strict=True) if sheet.checkpoint],
         sheets=[path for path, sheet in zip(paths, sheets, strict=True) if not sheet.checkpoint],
-        rendered=len(missing) - len(errors),
-        kept=len(pictures) - len(missing),
-        failed=_sentences(pictures, errors),
-        notes=(*plan.notes, *drawer.notes),
-        renderer=renderer.name,
+        rendered=len(rendering.drawn),
+        kept=sum(path.is_file() for path in pictures.keys() - rendering.drawn.keys()),
+        failed=[*remain, *_sentences(pictures, rendering.errors)],
+        notes=(*plan.notes, *rendering.notes, *drawer.notes),
+        renderer=", ".join(dict.fromkeys(one.renderer for one in drawn)),
+        drawn=drawn,
     )
 
 
-def _render(renderer: Renderer, missing: Sequence[Cell], errors: dict[Path, str], report: Report) -> None:
-    done = 0
-
-    def finished(outcome: Outcome) -> None:
-        nonlocal done
-        done += 1
-        cell = outcome.cell
-        if outcome.picture is None:
-            errors[cell.path] = outcome.error
-        else:
-            save(outcome.picture, cell.path, outcome.infotext)
-        report(Progress(done, len(missing), words_of(cell), outcome.error))
-
-    whole = []
-    for cell in missing:
-        if cell.recipe.has_lora and cell.checkpoint.error:
-            finished(Outcome(cell, None, error=cell.checkpoint.error))
-        else:
-            whole.append(cell)
-    if whole:
-        renderer.render(whole, finished)
+def drawn_bases(plan: PreviewPlan) -> tuple[DrawnBase, ...]:
+    """One for each base model."""
+    first = {cell.base_model: cell.drawn for cell in reversed(plan.cells)}
+    return tuple(
+        DrawnBase(base, drawn.renderer, drawn.because, drawn.host, drawn.error)
+        for base, drawn in reversed(first.items())
+    )
 
 
-def words_of(cell: Cell) -> str:
-    """What a cell shows, for a line of progress."""
-    recipe = cell.recipe
-    if not recipe.has_lora:
-        return f"without LoRA: {recipe.prompt}"
-    weight = f"{recipe.weight_unet:g}"
-    if recipe.weight_unet != recipe.weight_te:
-        weight = f"UNet {recipe.weight_unet:g}, TE {recipe.weight_te:g}"
-    return f"{cell.checkpoint.path.stem} at {weight}: {recipe.prompt}"
-
-
-def _sentences(pictures: dict[Path, Cell], errors: dict[Path, str]) -> list[str]:
+def _sentences(pictures: Mapping[Path, Cell], errors: Mapping[Path, str]) -> list[str]:
     """Each error once, with how many pictures it cost: a damaged checkpoint has many."""
     cost: dict[str, list[str]] = {}
     for path, error in errors.items():
+        if path not in pictures:  # it was planned anew
+            continue
         cost.setdefault(error, []).append(pictures[path].checkpoint.path.name)
     sentences = []
     for error, names in cost.items():
@@ -157,38 +167,11 @@ def _sentences(pictures: dict[Path, Cell], errors: dict[Path, str]) -> list[str]
     return sentences
 
 
-def _entry(version: Version, cell: Cell, errors: dict[Path, str]) -> CellEntry:
-    recipe, checkpoint = cell.recipe, cell.checkpoint
-    is_there = cell.path.is_file()
-    return CellEntry(
-        key=recipe.key,
-        run=checkpoint.run.folder.name,
-        checkpoint=checkpoint.path.name,
-        epoch=checkpoint.epoch,
-        weight_unet=recipe.weight_unet,
-        weight_te=recipe.weight_te,
-        block_weights=cell.block_weights,
-        base_model=str(cell.base_model),
-        prompt=cell.asked[0],
-        text=recipe.prompt,
-        negative_prompt=cell.asked[1],
-        seed=recipe.seed,
-        sampler=recipe.sampler,
-        scheduler=recipe.scheduler,
-        steps=recipe.steps,
-        cfg_scale=recipe.cfg_scale,
-        clip_skip=recipe.clip_skip,
-        width=recipe.width,
-        height=recipe.height,
-        renderer=recipe.renderer,
-        image=cell.path.relative_to(version.folder).as_posix() if is_there else "",
-        error="" if is_there else errors.get(cell.path, ""),
-        step=checkpoint.step,
-    )
-
-
 def _draw(drawer: Drawer, plan: PreviewPlan, entries: Sequence[CellEntry]) -> list[SheetEntry]:
-    shown = [_shown(drawer.version, cell, entry) for cell, entry in zip(plan.cells, entries, strict=True)]
+    plain = {cell.recipe.key: cell.path for cell in plan.cells if not cell.recipe.has_lora}
+    shown = [
+        _shown(drawer.version, cell, entry, plain) for cell, entry in zip(plan.cells, entries, strict=True)
+    ]
     sheets: list[SheetEntry] = []
     start = 0
     for row in plan.rows:
@@ -198,49 +181,8 @@ def _draw(drawer: Drawer, plan: PreviewPlan, entries: Sequence[CellEntry]) -> li
     return sheets + drawer.run_sheets(shown)
 
 
-def _shown(version: Version, cell: Cell, entry: CellEntry) -> Shown:
-    plain = replace(cell.recipe, lora="", weight_unet=0.0, weight_te=0.0, block_weights="")
-    base = version.folder / "previews" / BASE_FOLDER / f"cell-{plain.key}.png"
+def _shown(version: Version, cell: Cell, entry: CellEntry, plain: Mapping[str, Path]) -> Shown:
+    """`plain` are the pictures without LoRA of this preview, by their recipes' keys."""
+    key = replace(cell.recipe, lora="", weight_unet=0.0, weight_te=0.0, block_weights="").key
+    base = plain.get(key, version.folder / "previews" / BASE_FOLDER / f"cell-{key}.png")
     return Shown(entry, cell.path if entry.image else None, base if base.is_file() else None)
-
-
-def _keep(
-    version: Version,
-    settings: PreviewSettings,
-    plan: PreviewPlan,
-    entries: Sequence[CellEntry],
-    sheets: Sequence[SheetEntry],
-) -> Index:
-    """Adds to the index what was rendered and what failed; returns the index of before.
-
-    What stood there of other cells stays as long as its picture does, and an error until its checkpoint is tried
-    again or gone.
-    """
-    tried = {(entry.run, entry.checkpoint) for entry in entries}
-
-    def may_stay(failed: CellEntry) -> bool:
-        file = version.trains / failed.run / failed.checkpoint
-        return (failed.run, failed.checkpoint) not in tried and file.is_file()
-
-    with changing(version) as before:
-        cells = {
-            cell.place: cell
-            for cell in before.cells
-            if (version.folder / cell.image).is_file() or (cell.error and may_stay(cell))
-        }
-        # One that is neither there nor failed was cut off before its turn.
-        cells |= {entry.place: entry for entry in entries if entry.image or entry.error}
-        there = {sheet.file: sheet for sheet in before.sheets if (version.folder / sheet.file).is_file()}
-        there |= {sheet.file: sheet for sheet in sheets}
-        named = {cell.run for cell in cells.values()}
-        runs = [run for run in run_entries(version, plan, before) if run.name in named]
-        index = Index(
-            time.time(),
-            asdict(settings),
-            plan.notes,
-            tuple(runs),
-            tuple(cells.values()),
-            tuple(there.values()),
-        )
-        write_index(version, index)
-        return before

@@ -196,9 +196,22 @@ class PreviewSettings:
     )
     renderer: str = setting(
         "auto",
-        help="host renders through the webui, diffusers by itself; auto takes the webui where it runs",
-        zh="host 通过 webui 渲染,diffusers 自行渲染;auto 在 webui 运行时使用 webui",
+        help="host renders through the webui, diffusers by itself; auto takes, for each base model, the webui where it "
+        "runs and has that model",
+        zh="host 通过 WebUI 渲染，diffusers 自行渲染；auto 对每个底模分别选择：WebUI 在运行且有该底模时使用 WebUI",
         choices=RENDERERS,
+    )
+    vae: str = setting(
+        "",
+        help="VAE: empty is the run's own, or the one in its base model; host is what the webui has chosen; or a file",
+        zh="VAE：留空为训练所用（或底模自带）的 VAE；host 为 WebUI 当前选用的；也可填文件",
+    )
+    wait_for_host: int = setting(
+        120,
+        help="seconds that a preview waits for a webui that went away, before it goes on without it",
+        zh="WebUI 中途关闭时，预览等待其恢复的秒数，之后不再依赖它继续",
+        minimum=0,
+        maximum=86_400,
     )
     batch_cells: int = setting(
         32,

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import io
+import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from train_tools.errors import TrainToolsError
+from train_tools.hosts.interface import HostGoneError, ModelRefusedError
 
 from . import block_weights
 from .cells import Cell
-from .infotext import infotext
-from .renderer import Bridge, Finished, Outcome
+from .infotext import TO_KEEP, infotext, pairs_of
+from .renderer import HOST, Bridge, Finished, Outcome, RefusedBaseError
 
 
 class HostRenderer:
-    name = "host"
+    name = HOST
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, settled: Collection[Path] = ()) -> None:
+        """`settled` are base models that nothing else can draw on."""
         self._bridge = bridge
-
-    def check(self, cells: Sequence[Cell]) -> None:
-        """The webui knows what it has, and says so for each cell."""
+        self._drawn = set(settled)  # and those on which there was a picture
 
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
         """One base model after the other, and one checkpoint after the other: changing them is what takes long."""
@@ -45,21 +46,42 @@ class HostRenderer:
 
     def _outcome(self, cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool) -> Outcome:
         try:
-            png = self._bridge.render(request_of(cell, file_of, is_last=is_last))
+            png = self._asked(cell, request_of(cell, file_of, is_last=is_last))
             with Image.open(io.BytesIO(png)) as image:
-                text = str(image.info.get("parameters", ""))
-                return Outcome(cell, image.convert("RGB"), named(text, cell))
+                text = f"{named(str(image.info.get('parameters', '')), cell)}{_layers(image)}"
+                outcome = Outcome(cell, image.convert("RGB"), text)
+        except HostGoneError:
+            raise
         except TrainToolsError as error:
             return Outcome(cell, None, error=str(error))
         except OSError as error:
             return Outcome(cell, None, error=f"the webui sent no picture ({error}); look into its log")
+        self._drawn.add(cell.base_model)
+        return outcome
+
+    def _asked(self, cell: Cell, request: dict[str, Any]) -> bytes:
+        """The first picture on a base model is tried twice where nothing but the model can be what fails."""
+        is_first = not cell.recipe.has_lora and cell.base_model not in self._drawn
+        for attempt in range(2):
+            try:
+                return self._bridge.render(request)
+            except HostGoneError:
+                raise
+            except ModelRefusedError as error:
+                raise RefusedBaseError(cell, str(error), is_sure=True) from error
+            except TrainToolsError as error:
+                if not is_first:
+                    raise
+                if attempt:
+                    raise RefusedBaseError(cell, str(error), is_sure=False) from error
+        raise AssertionError
 
 
 def request_of(cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool) -> dict[str, Any]:
     """As `hosts.webui_render.RenderRequest` reads it."""
     recipe = cell.recipe
     return {
-        "base_model": str(cell.base_model.absolute()),
+        "base_model": str(cell.drawn.model.absolute()),
         "lora": str(file_of(cell).absolute()) if recipe.has_lora else None,
         "weight_unet": recipe.weight_unet,
         "weight_te": recipe.weight_te,
@@ -74,6 +96,8 @@ def request_of(cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool) ->
         "width": recipe.width,
         "height": recipe.height,
         "last": is_last,
+        **({} if cell.drawn.vae is None else {"vae": cell.drawn.vae}),
+        **({} if cell.drawn.modules is None else {"modules": list(cell.drawn.modules)}),
     }
 
 
@@ -82,22 +106,18 @@ def named(text: str, cell: Cell) -> str:
     own = infotext(cell).split("\n")
     theirs = text.split("\n")
     # What we know better is the prompt with the checkpoint's own name; the last line is the webui's.
-    last = [pair for pair in _pairs(theirs[-1]) if not pair.startswith(("Lora hashes:", "TI hashes:"))]
-    hashes = [pair for pair in _pairs(own[-1]) if pair.startswith("Lora hashes:")]
-    return "\n".join([*own[:-1], ", ".join([*last, *hashes])])
+    last = [pair for pair in pairs_of(theirs[-1]) if not pair.startswith(("Lora hashes:", "TI hashes:"))]
+    more = [pair for pair in pairs_of(own[-1]) if pair.startswith(("Lora hashes:", f"{TO_KEEP}:"))]
+    return "\n".join([*own[:-1], ", ".join([*last, *more])])
 
 
-def _pairs(line: str) -> list[str]:
-    """`a: 1, b: "x, y"` -> its pairs; commas in quotes don't count."""
-    pairs, quoted = [""], False
-    for place, character in enumerate(line):
-        if character == '"' and line[place - 1] != "\\":
-            quoted = not quoted
-        if character == "," and not quoted:
-            pairs.append("")
-        else:
-            pairs[-1] += character
-    return [pair.strip() for pair in pairs if pair.strip()]
+def _layers(image: Image.Image) -> str:
+    """A further field of the generation parameters, where the webui applied only some of the LoRA's layers."""
+    try:
+        applied, of = json.loads(image.info["train-tools"])["layers"]
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return f", LoRA layers: {applied} of {of}" if applied != of else ""
 
 
 class _Weighted:

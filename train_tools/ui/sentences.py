@@ -21,8 +21,8 @@ FILE = Path(__file__).with_suffix(".json")
 HOLE = re.compile(r"\{(\d+)\}")
 # What of an answer is sentences of the services: the field's name. Other fields hold names, captions and notes.
 SENTENCES = frozenset({
-    "error", "errors", "fix", "lacks", "left_out", "note", "notes", "problem", "problems", "reason", "reasons",
-    "sentence", "skipped", "source",
+    "because", "drawn", "error", "errors", "fix", "lacks", "left_out", "note", "notes", "problem", "problems", "reason",
+    "reasons", "sentence", "skipped", "source",
 })  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from train_tools.errors import UsageError
@@ -21,10 +22,19 @@ VARIABLE = "TRAIN_TOOLS_DEFAULTS"  # JSON: {section: {name: text}}
 
 
 def begin_version(
-    workspace: Workspace, project: str, name: str, environ: Mapping[str, str] = os.environ
+    workspace: Workspace,
+    project: str,
+    name: str,
+    environ: Mapping[str, str] = os.environ,
+    training: Mapping[str, Any] = MappingProxyType({}),
 ) -> Version:
-    """Raises UsageError where the name can't be used or is taken, or defaults.toml can't be read."""
+    """`training` is for what neither defaults.toml nor the webui's settings say.
+
+    Raises UsageError where the name can't be used or is taken, or defaults.toml can't be read.
+    """
     given = defaults(workspace, environ)
+    if training:
+        given["training"] = {**training, **given.get("training", {})}
     version = workspace.create_version(project, name)
     if given:
         settings.update_sections(version, given)

@@ -25,6 +25,7 @@ from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import SCORE
 from train_tools.planning.catalogue import check_training
 from train_tools.planning.exposure import Folders, refuse_exposed, refuse_exposed_settings
+from train_tools.preview.model_names import shown_models
 from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, json_text, post
 from train_tools.workspace import settings
@@ -94,7 +95,8 @@ def picture(call: Call) -> Response:
 def cell(call: Call) -> dict[str, Any]:
     """All that is known of a picture."""
     found = read_board(call.version).cell_with(call.part("key"))
-    return asdict(found) | {"weight": found.weight, "size": found.size}
+    base_model = shown_models([found.base_model])[found.base_model]
+    return asdict(found) | {"weight": found.weight, "size": found.size, "base_model": base_model}
 
 
 def mark(call: Call) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import PREVIEW
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.exposure import refuse_exposed_settings
-from train_tools.preview.plan import plan_cells
+from train_tools.preview.service import check, drawn_bases
 from train_tools.preview.settings import PreviewSettings
 from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, post
@@ -42,14 +42,14 @@ def counted(call: Call) -> dict[str, Any]:
     chosen = _chosen(call, version)
 
     def work(_task: object) -> dict[str, Any]:
-        by_host = chosen.renderer != "diffusers" and renderer_of(root) is not None
         try:
-            plan = plan_cells(version, chosen, "host" if by_host else "diffusers")
+            plan = check(version, chosen, renderer_of(root) if chosen.renderer != "diffusers" else None)
         except UsageError as error:
             return {"problem": str(error)}
         paths = {cell.path for cell in plan.cells}
         missing = sum(not path.is_file() for path in paths)
-        return {"pictures": len(paths), "missing": missing, "notes": list(plan.notes)}
+        drawn = [one.sentence for one in drawn_bases(plan)]
+        return {"pictures": len(paths), "missing": missing, "notes": list(plan.notes), "drawn": drawn}
 
     return call.tasks.start(work, only_newest_of=f"previews {version.folder}")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.errors import UsageError
+from train_tools.planning.host_model import chosen_in_webui
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace import clone
 from train_tools.workspace.begin_version import begin_version
@@ -45,7 +46,7 @@ def create_project(call: Call) -> dict[str, str]:
     name, version = _name(call), str(call.field("version", str, FIRST_VERSION)).strip() or FIRST_VERSION
     check_name(version, "version")
     call.workspace.create_project(name)
-    begin_version(call.workspace, name, version)
+    begin_version(call.workspace, name, version, training=chosen_in_webui(call.root))
     return _place(name, version)
 
 
@@ -109,7 +110,8 @@ def create_version(call: Call) -> dict[str, Any]:
     workspace, project, name = call.workspace, call.part("project"), _name(call)
     source = _source(call)
     if source is None:
-        return {"state": "done", "result": _place(begin_version(workspace, project, name).project, name)}
+        made = begin_version(workspace, project, name, training=chosen_in_webui(call.root))
+        return {"state": "done", "result": _place(made.project, name)}
     take = [str(part) for part in call.field("take", list, list(clone.PARTS))]
     return call.tasks.start(
         lambda task: _cloned(

@@ -63,7 +63,7 @@ async function inWords(at, changed) {
     const found = await finished(await api.post(`${at}/count`, { settings: changed }));
     if (!found) return "";
     if (found.problem) return h("span", { class: "problem" }, found.problem);
-    return [t("compare.pictures_count", { n: number(found.pictures), missing: number(found.missing) }), found.notes.map((note) => h("span", { class: "small" }, " ", note))];
+    return [t("compare.pictures_count", { n: number(found.pictures), missing: number(found.missing) }), found.drawn.map((line) => h("div", { class: "small" }, line)), found.notes.map((note) => h("span", { class: "small" }, " ", note))];
   } catch (error) {
     return h("span", { class: "problem" }, error.message);
   }

@@ -170,8 +170,9 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     const of = key_();
     attempt(() => api.get(`${shared.at}cell/${encodeURIComponent(of)}`)).then((found) => {
       if (!found || of !== key_()) return;
-      const told = ["text", "negative_prompt", "seed", "sampler", "scheduler", "steps", "cfg_scale", "size"].filter((name) => found[name] !== "" && found[name] !== undefined);
+      const told = ["text", "negative_prompt", "seed", "sampler", "scheduler", "steps", "cfg_scale", "size", "base_model", "vae", "host", "because"].filter((name) => found[name] !== "" && found[name] !== undefined);
       fill(holder, told.map((name) => [h("dt", null, name === "text" ? t("compare.axis_prompt") : axisName(name)), h("dd", null, String(found[name]))]));
+      if ((found.weight_unet || found.weight_te) && !shared.model.published[shared.model.owner(cell())]) holder.after(h("p", { class: "small muted" }, t("compare.not_kept")));
     });
     return holder;
   }

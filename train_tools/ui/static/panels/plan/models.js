@@ -43,7 +43,7 @@ function rows({ models, folder, problem, host }, words, chosen) {
     problem ? h("p", { class: "problem" }, problem) : null,
     found.map((model) => {
       const box = h("input", { type: "checkbox", checked: chosen.has(model.file), onchange: () => (box.checked ? chosen.add(model.file) : chosen.delete(model.file)) });
-      return h("label", { class: "row tick model", title: model.file }, box, h("span", { class: "name" }, model.is_shipped ? t("plan.shipped_model") : model.title),
+      return h("label", { class: "row tick model", title: model.is_shipped ? "" : model.file }, box, h("span", { class: "name" }, model.is_shipped ? t("plan.shipped_model") : model.title),
         model.family ? h("span", { class: "chip" }, model.family) : null, h("span", { class: "muted small" }, model.bytes ? bytes(model.bytes) : ""));
     }),
     h("p", { class: "muted small" }, t("plan.models_folder", { host, folder: folder || "–" })),
