@@ -122,7 +122,7 @@ def test_a_pause_for_pictures(desk: Desk) -> None:
         bridge.trainings.pause()
         until(lambda: desk.keeper.wishes_pause)
         assert desk.is_out, "until the training has saved its state"
-    assert desk.is_back
+    until(lambda: desk.is_back)
     until(lambda: bridge.trainings.shown()[0].state == "paused")
     assert desk.keeper.wishes_pause
     bridge.trainings.go_on()

@@ -35,38 +35,26 @@ def test_automatic1111(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_forge(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, forge=True)
+    install(monkeypatch, "forge")
     version(monkeypatch, version="2.0.1v1.10.1")
     assert (Webui().name, Webui().version) == ("Forge", "2.0.1v1.10.1")
 
 
 def test_neo_which_calls_itself_forge(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch, forge=True)
-    sd_models = sys.modules["modules.sd_models"]
-    for name in ("send_model_to_cpu", "send_model_to_device", "send_model_to_trash", "checkpoints_loaded"):
-        monkeypatch.delattr(sd_models, name)
+    install(monkeypatch, "neo")
     version(monkeypatch, version="neo", release="2.26")
     assert (Webui().name, Webui().version) == ("Forge Neo", "2.26")
 
 
-@pytest.mark.parametrize(("schedulers", "expected"), [(True, "reForge"), (False, "Forge Classic")])
-def test_reforge_and_classic(monkeypatch: pytest.MonkeyPatch, schedulers: bool, expected: str) -> None:
-    install(monkeypatch)
+@pytest.mark.parametrize(("host", "expected"), [("reforge", "reForge"), ("classic", "Forge Classic")])
+def test_reforge_and_classic(monkeypatch: pytest.MonkeyPatch, host: str, expected: str) -> None:
+    install(monkeypatch, host)
     version(monkeypatch, version="1.0.0v2-v1.10.1RC")
-    has(monkeypatch, "ldm_patched.modules.model_management")
-    if not schedulers:
-        monkeypatch.delattr(sys.modules["modules.sd_schedulers"], "schedulers")
     assert (Webui().name, Webui().version) == (expected, "1.0.0v2-v1.10.1RC")
 
 
 def test_sd_next_says_what_it_isnt_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """vladmandic/sdnext d11a619: get_closest_checkpoint_match, no send_model_to_*, no module `networks`."""
-    install(monkeypatch)
-    sd_models = sys.modules["modules.sd_models"]
-    sd_models.__dict__["get_closest_checkpoint_match"] = lambda name: None
-    for name in ("send_model_to_cpu", "send_model_to_device", "send_model_to_trash"):
-        monkeypatch.delattr(sd_models, name)
-    monkeypatch.delitem(sys.modules, "networks")
+    install(monkeypatch, "sdnext")
     sys.modules["modules.shared"].cmd_opts.lora_dir = None
     host = Webui()
     assert host.name == "SD.Next"
@@ -81,7 +69,7 @@ def test_sd_next_says_what_it_isnt_asked_for(monkeypatch: pytest.MonkeyPatch) ->
 def test_neos_folders_and_model_files_reach_the_other_side(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    double = install(monkeypatch, forge=True, folder=tmp_path)
+    double = install(monkeypatch, "neo", folder=tmp_path)
     has(monkeypatch, "modules.paths_internal", default_output_dir=str(tmp_path / "output"))
     double.cmd_opts.lora_dirs = [str(tmp_path / "far" / "loras")]
     files = {"ae.safetensors": str(tmp_path / "models" / "VAE" / "ae.safetensors")}

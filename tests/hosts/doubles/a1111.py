@@ -57,7 +57,7 @@ class Layer:
 
 
 class Automatic1111(Double):
-    NAME = "AUTOMATIC1111's webui"
+    NAME = "AUTOMATIC1111"
     DEFAULTS: ClassVar[dict[str, Any]] = {
         **Double.DEFAULTS, "sd_vae": "Automatic", "sd_vae_overrides_per_model_preferences": True,
     }  # fmt: skip
