@@ -65,10 +65,6 @@ def change_environment(call: Call) -> dict[str, Any]:
             return action(_manager(call, task))
         except SetupError as error:
             raise TrainToolsError(str(error)) from error
-        except OSError as error:
-            raise TrainToolsError(
-                f"the environment can't be changed ({error}); allow writing there"
-            ) from error
 
     return call.tasks.start(work)
 
