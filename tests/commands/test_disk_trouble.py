@@ -77,7 +77,7 @@ WRITING = {
     "queue stop-after": "",
     "queue shut-down": "",
     "queue clear": "",
-    "preview": f"{V}",
+    "preview": f"{V} --set prompts=zorb --set weights=1 --set steps=1 --set width=64 --set height=64",
     "compare mark": f"{V} {{CHECKPOINT}} --star",
     "compare vote": f"{V} {{CELL}} {{OTHER_CELL}} a",
     "compare score": V,
@@ -192,8 +192,10 @@ def test_one_sentence_and_nothing_is_lost(
             except Exception as error:
                 faults.append(f"{name}: {type(error).__name__} {error}")
                 continue
-        said = capsys.readouterr().err.strip().splitlines()
-        if code and not (said and all(line.startswith("train_tools: ") for line in said)):
+        said = capsys.readouterr().err
+        sentences = [line for line in said.splitlines() if line.startswith("train_tools: ")]
+        # `demo` calls other commands, which say theirs.
+        if code and (not sentences or (name != "demo" and len(sentences) > 1) or "Traceback" in said):
             faults.append(f"{name} ended with {code} and said {said}")
         if trouble in NUMBERS and name in WRITING and code not in (1, 2):
             faults.append(f"{name} ended with {code} though it can't have written")

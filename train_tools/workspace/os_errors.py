@@ -102,7 +102,7 @@ BY_WINDOWS = {number: kind for kind, numbers in WINDOWS.items() for number in nu
 
 def sentence_of(error: BaseException, place: object = "") -> str | None:
     """None where it is an error of another kind. `place` is what it is about where the error doesn't say."""
-    where = _named(error) or str(place) or "a file"
+    where = _named(error) or _about(place)
     if type(error).__module__ == "sqlite3":
         kind = next((kind for words, kind in SQLITE if words in str(error).lower()), "other")
         return SENTENCES[kind].format(where, error)
@@ -129,6 +129,13 @@ def with_name(error: OSError, path: Path) -> OSError:
 def _by_number(number: int, where: str, said: str) -> str:
     table = BY_WINDOWS if os.name == "nt" else BY_NUMBER
     return SENTENCES[table.get(number, "other")].format(where, said)
+
+
+def _about(place: object) -> str:
+    path = str(place)
+    if not path:
+        return "a file"
+    return f"a file in {path}" if Path(path).is_dir() else path
 
 
 def _named(error: BaseException) -> str:
