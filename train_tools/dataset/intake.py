@@ -160,7 +160,7 @@ def store(into: Store, source: str, seen: Seen) -> Item:
         stored = into.origin.store(seen.name, seen.data, seen.caption)
     except OSError as error:
         told = sentence_of(error, into.origin.folder)
-        raise TrainToolsError(f"{told}; what was added before {source} is kept") from error
+        raise TrainToolsError(f"adding stopped at {source}, what was added before is kept: {told}") from error
     original = Original(stored.path, into.concept)
     if into.known:
         into.known.see(original, seen.look)

@@ -124,7 +124,7 @@ def write(
             os.fsync(stream.fileno())
         replace(temporary, file)
     except OSError as error:
-        raise TrainToolsError(f"{sentence_of(error, file)}; nothing was made") from error
+        raise TrainToolsError(f"nothing was made: {sentence_of(error, file)}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

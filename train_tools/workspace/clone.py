@@ -123,7 +123,7 @@ def copied(tree: Tree, target: Path, report: Report) -> None:
     try:
         copy_tree(tree, target, report)
     except OSError as error:
-        raise TrainToolsError(f"{sentence_of(error, target)}; nothing was made") from error
+        raise TrainToolsError(f"nothing was made: {sentence_of(error, target)}") from error
 
 
 def cloned(folder: Path, tree: Tree, active: list[str]) -> Cloned:

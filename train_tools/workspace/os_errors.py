@@ -32,7 +32,7 @@ SENTENCES = {
     "again",
     "large": "{0} is too large a file for its disk; choose a disk without that limit (FAT32 ends at 4 GB)",
     "name": "{0} is no name that this disk takes; choose one of letters, digits, - and _",
-    "in the way": "{0} is in the way: another file or folder is needed in that place; move it away, then do the same "
+    "blocked": "{0} is in the way: another file or folder is needed in that place; move it away, then do the same "
     "again",
     "locked": "{0} is being written by another program; wait until that is done, then do the same again",
     "damaged": "{0} is damaged; move it away, then do the same again",
@@ -56,7 +56,7 @@ ERRNOS = {
     "memory": ("ENOMEM",),
     "large": ("EFBIG",),
     "name": ("EINVAL", "EILSEQ"),
-    "in the way": ("EEXIST", "ENOTDIR", "EISDIR", "ENOTEMPTY"),
+    "blocked": ("EEXIST", "ENOTDIR", "EISDIR", "ENOTEMPTY"),
     "port": ("EADDRINUSE", "EADDRNOTAVAIL"),
     "network": (
         "ENETUNREACH", "EHOSTUNREACH", "ENETDOWN", "ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "ETIMEDOUT", "EPIPE",
@@ -77,20 +77,20 @@ WINDOWS = {
     "memory": (8, 14, 1450, 1455),
     "large": (223,),
     "name": (123, 161, 267),
-    "in the way": (80, 145, 183),
+    "blocked": (80, 145, 183),
     "network": (10051, 10053, 10054, 10060, 10061, 10065, 11001),
     "port": (10048, 10013),
 }
 # SQLite tells its kinds by words.
 SQLITE = (
-    ("disk is full", "full"),
+    ("is full", "full"),
     ("readonly", "read-only"),
     ("locked", "locked"),
     ("busy", "locked"),
-    ("disk i/o error", "broken"),
-    ("unable to open", "denied"),
+    ("i/o error", "broken"),
+    ("unable to", "denied"),
     ("malformed", "damaged"),
-    ("not a database", "damaged"),
+    ("a database", "damaged"),
 )
 NETWORK_MODULES = ("socket", "ssl", "urllib.error", "http.client", "requests.exceptions", "httpx")
 RUST = re.compile(r"\bOs \{ code: (\d+)")  # as in safetensors' errors, which are no OSError

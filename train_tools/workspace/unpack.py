@@ -152,7 +152,7 @@ def extract(archive: zipfile.ZipFile, file: Path, manifest: Manifest, target: Pa
                 writer.flush()
                 os.fsync(writer.fileno())
     except OSError as error:
-        raise TrainToolsError(f"{sentence_of(error, target)}; nothing was imported") from error
+        raise TrainToolsError(f"nothing was imported: {sentence_of(error, target)}") from error
     except DAMAGES as error:
         raise UsageError(f"{file} is damaged ({error}); export or copy it again") from error
     for folder in folders:
