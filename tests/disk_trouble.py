@@ -18,6 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from compare.samples import add_pictures, add_run, cell, picture
+
+from train_tools import cli
+from train_tools.small_models import base_model_file
+from train_tools.workspace.workspace import Workspace
 
 NUMBERS = {
     "full": errno.ENOSPC,
@@ -31,6 +36,7 @@ SAID_BY_SQLITE = {
     errno.EROFS: "attempt to write a readonly database",
     errno.EIO: "disk I/O error",
 }
+V = "zorb v1"
 MAKING = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate"}
 
 
@@ -50,7 +56,9 @@ class Trouble:
             raise OSError(self.number, os.strerror(self.number), names[0], *second)
 
     def _is_ours(self, path: object) -> bool:
-        return isinstance(path, (str, bytes)) and os.path.abspath(os.fsdecode(path)).startswith(self.root)
+        return isinstance(path, (str, bytes, os.PathLike)) and os.path.abspath(os.fsdecode(path)).startswith(
+            self.root
+        )
 
     def _writes(self, mode: str | None, flags: int) -> bool:
         if mode is not None:
@@ -114,3 +122,33 @@ def contents(root: Path) -> dict[str, bytes]:
         for path in sorted(root.rglob("*"))
         if path.is_file() and not path.name.endswith(left_out) and not parts & set(path.parts)
     }
+
+
+def full_root(base: Path) -> Path:
+    """`base/root` in which each command and route has something to do; zips and a settings file beside it."""
+    root, picture_file = base / "root", base / "a.png"
+    picture().save(picture_file)
+
+    def do(words: str) -> None:
+        assert cli.main([*words.split(), "--root", str(root)]) == 0, words
+
+    for words in (
+        "project create zorb", f"version create {V}", f"dataset add {V} {picture_file}",
+        f"dataset process {V} --set repeats=1", f"dataset process {V} --set repeats=3",
+        f"presets save kept {V} --set seed=2", "project create gone", "project delete gone",
+        f"settings set {V} training.seed=7", f"captions set {V} red,red,circle --image *",
+        f"captions add {V} dot", f"captions add {V} line", f"captions undo {V}",
+    ):  # fmt: skip
+        do(words)
+    version = Workspace(root).version("zorb", "v1")
+    pictures = {}
+    for file in add_run(version, "run", 2, pretrained_model_name_or_path=str(base_model_file())):
+        pictures[cell("run", file.name, 1, "zorb", 1.0, file.stem)] = picture()
+    add_pictures(version, pictures)
+    do("queue pause --lane x")
+    do(f"queue add {V} --lane x --set max_train_epochs=1 --set optimizer_type=Lion")
+    do(f"project export zorb --output {base / 'all.zip'}")
+    do(f"version export {V} --output {base / 'one.zip'}")
+    (base / "sd.toml").write_text("learning_rate = 1e-4\ncaption_extension = '.txt'\n", encoding="utf-8")
+    picture((1, 2, 3)).save(base / "b.png")
+    return root

@@ -6,19 +6,16 @@ import argparse
 import contextlib
 import importlib
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from compare.samples import add_pictures, add_run, cell, picture
-from disk_trouble import NUMBERS, contents, no_bytes, no_room, no_writing
+from disk_trouble import NUMBERS, contents, full_root, no_bytes, no_room, no_writing
 
 from train_tools import cli
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.execution import lane
-from train_tools.small_models import base_model_file
 from train_tools.workspace.workspace import Workspace
 
 if sys.platform == "win32":
@@ -117,32 +114,8 @@ def test_no_command_is_forgotten() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root in which each command has something to do."""
     base = tmp_path_factory.mktemp("made")
-    root, picture_file = base / "root", base / "a.png"
-    picture().save(picture_file)
-
-    def do(words: str) -> None:
-        assert cli.main([*words.split(), "--root", str(root)]) == 0, words
-
-    for words in (
-        "project create zorb", f"version create {V}", f"dataset add {V} {picture_file}",
-        f"dataset process {V} --set repeats=1", f"dataset process {V} --set repeats=3",
-        f"presets save kept {V} --set seed=2", "project create gone", "project delete gone",
-        f"settings set {V} training.seed=7", f"captions set {V} red,red,circle --image *",
-        f"captions add {V} dot", f"captions add {V} line", f"captions undo {V}",
-    ):  # fmt: skip
-        do(words)
-    version = Workspace(root).version("zorb", "v1")
-    pictures = {}
-    for file in add_run(version, "run", 2, pretrained_model_name_or_path=str(base_model_file())):
-        pictures[cell("run", file.name, 1, "zorb", 1.0, file.stem)] = picture()
-    add_pictures(version, pictures)
-    do("queue pause --lane x")
-    do(f"queue add {V} --lane x --set max_train_epochs=1 --set optimizer_type=Lion")
-    do(f"project export zorb --output {base / 'all.zip'}")
-    do(f"version export {V} --output {base / 'one.zip'}")
-    (base / "sd.toml").write_text("learning_rate = 1e-4\ncaption_extension = '.txt'\n", encoding="utf-8")
+    full_root(base)
     return base
 
 
@@ -157,7 +130,11 @@ def filled(words: str, base: Path, root: Path) -> list[str]:
     return [word.format(**places) for word in words.split()]
 
 
-TROUBLES = [*NUMBERS, "no room", "no bytes"]
+TROUBLES = [
+    "full",
+    "no room",
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in (*NUMBERS, "no bytes") if kind != "full"),
+]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
@@ -169,7 +146,6 @@ def test_one_sentence_and_nothing_is_lost(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(lane, "COMMAND", (sys.executable, "-c", "pass"))
-    picture((1, 2, 3)).save(made / "b.png")
     faults = []
     for name, words in {**WRITING, **READING}.items():
         root = tmp_path / name.replace(" ", "-")
