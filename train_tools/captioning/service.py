@@ -227,5 +227,7 @@ def write(version: Version, task: Task, text: str) -> Change:
     try:
         write_text(path, text + "\n")
     except OSError as error:
-        raise TrainToolsError(f"captioning stopped, what was written so far is kept: {sentence_of(error, path)}") from error
+        raise TrainToolsError(
+            f"captioning stopped, what was written so far is kept: {sentence_of(error, path)}"
+        ) from error
     return change

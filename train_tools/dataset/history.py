@@ -80,7 +80,9 @@ def restore(version: Version, which: str, report: Report = silent) -> RestoreRep
             archived = swap.swap(building, version.processed, archive)
         except OSError as error:
             told = sentence_of(error, version.processed)
-            raise TrainToolsError(f"nothing was restored, the current images are untouched: {told}") from error
+            raise TrainToolsError(
+                f"nothing was restored, the current images are untouched: {told}"
+            ) from error
         finally:
             if building is not None and building.exists():
                 shutil.rmtree(building, ignore_errors=True)

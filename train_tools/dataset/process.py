@@ -86,7 +86,9 @@ def process(version: Version, settings: DatasetSettings, report: Report = silent
             return build(version, settings, originals, building, report)
         except OSError as error:
             told = sentence_of(error, version.processed)
-            raise TrainToolsError(f"nothing was processed, the images from before are untouched: {told}") from error
+            raise TrainToolsError(
+                f"nothing was processed, the images from before are untouched: {told}"
+            ) from error
         finally:
             if building is not None and building.exists():
                 shutil.rmtree(building, ignore_errors=True)

@@ -118,4 +118,6 @@ def _write(one: Wanted, picture: Image.Image) -> None:
         write_text(one.path.with_suffix(".txt"), one.prompt + "\n")
         save(picture, one.path)
     except OSError as error:
-        raise TrainToolsError(f"rendering stopped, what is rendered is kept: {sentence_of(error, one.path)}") from error
+        raise TrainToolsError(
+            f"rendering stopped, what is rendered is kept: {sentence_of(error, one.path)}"
+        ) from error

@@ -59,7 +59,7 @@ DATA = (
         "caption that image again: `captions check` names them, `dataset caption` fills empty ones",
         "重新打标：`captions check` 会列出空文件，`dataset caption` 可补全",
         error=r"caption file is empty|no caption (?:file|found)|caption.*(?:missing|not found)|"
-        r"FileNotFoundError[^\n]*\.(?:caption|txt)'",
+        r"FileNotFoundError[^\n]*\.caption'",
         source="F15",
     ),
     Rule(

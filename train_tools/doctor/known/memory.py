@@ -112,7 +112,7 @@ ENDED = (
         "`env upgrade` takes the usual builds; packages built for newer processors (AVX2, AVX-512) don't run here",
         "执行 `env upgrade` 换回常用版本；为更新的 CPU（AVX2、AVX-512）编译的包无法在本机运行",
         error=r"signal (?:SIGILL|4)\b|SIGILL: 4",
-        line=r"\bIllegal instruction\b|\(SIGILL\)|(?:exit status|code|exitcode|exit ?code\s*:) ?(?:-4|132|3221225501)\b",
+        line=r"\bIllegal instruction\b|Signals\.SIGILL|\(SIGILL\)|(?:exit status|code|exitcode|exit ?code\s*:) ?(?:-4|132|3221225501)\b",
         offers=(UPGRADE,),
     ),
     Rule(
@@ -134,7 +134,7 @@ ENDED = (
         error=r"access violation|Segmentation fault|signal (?:SIGSEGV|SIGABRT|SIGBUS|SIGFPE|11|6)\b|"
         r"(?:SIGSEGV|SIGABRT|SIGBUS): \d+|stack smashing|heap corruption",
         line=r"access violation|^Segmentation fault|^Fatal Python error|^(?:Aborted|Bus error)\b|core dumped|"
-        r"\((?:SIGSEGV|SIGABRT|SIGBUS|SIGFPE)\)|"
+        r"(?:\(|Signals\.)SIG(?:SEGV|ABRT|BUS|FPE)\b|"
         r"(?:exit status|code|exitcode|exit ?code\s*:) ?"
         r"(?:-11|139|-6|134|-7|135|-8|136|3221225477|3221226505|3221226356|3221225725|-1073741819|-1073740791|"
         r"-1073740940|-1073741571)\b|0xC0000005|0xC0000409|0xC0000374",

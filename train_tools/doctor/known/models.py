@@ -11,7 +11,7 @@ MODELS = (
         "图像或文本的编码缓存（.npz）损坏，或由其他程序生成",
         "delete the .npz files beside the images and the folder train_tools/cache, then start again: they are made anew",
         "删除图片旁的 .npz 文件和 train_tools/cache 文件夹后重新开始，缓存会自动重新生成",
-        error=r"\.npz|\.npy'|allow_pickle=False|is not a file in the archive|latents.*(?:cache|npz)|cache file.*"
+        error=r"\.npz|\.npy'|allow_pickle|pickled \(object\) data|is not a file in the archive|latents.*(?:cache|npz)|cache file.*"
         r"(?:corrupt|damaged|invalid)",
         near=r"npz|np\.load|numpy|allow_pickle|\.npy",
         offers=(AGAIN,),
@@ -84,7 +84,7 @@ MODELS = (
         r"is no (?:valid )?safetensors|tensors? (?:are|is) missing from the file|not a valid safetensors|"
         r"pickle data was truncated|unpickling stack underflow|BadZipFile|storage has wrong byte size|"
         r"Unable to load weights from (?:pytorch )?checkpoint|legacy.*tar file|"
-        r"data is too short|invalid magic number|corrupt(?:ed)? (?:file|model|checkpoint)",
+        r"INVALID_PROTOBUF|Protobuf parsing failed|data is too short|invalid magic number|corrupt(?:ed)? (?:file|model|checkpoint)",
         line=r"is no whole safetensors file|HeaderTooLarge|MetadataIncompleteBuffer|while deserializing header",
         source="torch",
     ),
@@ -160,9 +160,10 @@ MODELS = (
         r"does not appear to have (?:a |any )?file|Error no file named|Unrecognized model in|"
         r"Can't load (?:the )?(?:configuration|config|model|weights|feature extractor|image processor)|"
         r"model_index\.json|config\.json|HFValidationError|Repo id must|EntryNotFoundError|404 Client Error|"
-        r"no file .* found in (?:the )?(?:directory|folder)|checkpoint .* (?:not found|does not exist)|"
+        r"no file .* found in (?:the )?(?:directory|folder)|NO_SUCHFILE|checkpoint .* (?:not found|does not exist)|"
         r"Stable diffusion model failed to load|'NoneType' object has no attribute 'lowvram'|No checkpoints found",
         line=r"the base model .* is missing|is not a local folder and is not|No checkpoints found",
+        weak=True,  # the hub may have refused it, or not have answered
         source="sd-scripts",
     ),
 )
