@@ -41,7 +41,8 @@ class Remedy:
 
 def explain(source: str | Path) -> list[Remedy]:
     """Of a log's text, or of a run's or job's folder; empty where nothing is known. The likeliest cause first."""
-    text, names = source, ()
+    text: str | Path = source
+    names: tuple[str, ...] = ()
     if isinstance(source, Path):
         text, names = text_of(source), names_of(source)
     return [remedy(found, *names) for found in diagnose(read(str(text)), RULES)]

@@ -19,10 +19,8 @@ from train_tools.doctor.known.system import CONSOLE, SYSTEM
 # Of the system: what is told by a number is sure, what is told by words alone may be another's.
 _SURE = tuple(rule for rule in SYSTEM if not rule.weak)
 _WEAK = tuple(rule for rule in SYSTEM if rule.weak)
-_MEMORY_FIRST = tuple(rule for rule in MEMORY if rule.id not in ("out-of-memory", "loader-process-gone"))
-_MEMORY_LAST = tuple(rule for rule in MEMORY if rule.id in ("out-of-memory", "loader-process-gone"))
 
 RULES: tuple[Rule, ...] = (
-    *_MEMORY_FIRST, *_MEMORY_LAST, *_SURE, *DISTRIBUTED, *PRECISION, *INSTALLING, *GPU, *NETWORKS, *PACKAGES, *NETWORK, *MODELS,
-    *DATA, *PARAMETERS, *_WEAK, *ENDED, *CONSOLE,
+    *MEMORY, *_SURE, *DISTRIBUTED, *PRECISION, *INSTALLING, *GPU, *NETWORKS, *PACKAGES, *NETWORK, *MODELS, *DATA,
+    *PARAMETERS, *_WEAK, *ENDED, *CONSOLE,
 )  # fmt: skip

@@ -9,7 +9,8 @@ DATA = (
         "no-images",
         "no image was found to train on",
         "没有找到训练图片",
-        "`dataset process` makes the folder <repeats>_<concept> that is trained; elsewhere, train_data_dir is the folder "
+        "`dataset process` makes the folder <repeats>_<concept> that is trained; elsewhere, train_data_dir is "
+        "the folder "
         "above it",
         "用 `dataset process` 生成 <重复次数>_<概念> 文件夹；train_data_dir 应填写它的上一级文件夹",
         error=r"No data found|holds no image in|no images? (?:were |was )?found|num_samples=0|no training images|"
@@ -34,7 +35,8 @@ DATA = (
         "bucket-limits",
         "the resolution lies outside the buckets' limits",
         "分辨率超出分桶范围",
-        "set min_bucket_reso at most to the resolution's smaller side and max_bucket_reso at least to its larger, all "
+        "set min_bucket_reso at most to the resolution's smaller side and max_bucket_reso at least to its "
+        "larger, all "
         "multiples of bucket_reso_steps",
         "min_bucket_reso 不大于分辨率短边，max_bucket_reso 不小于长边，且均为 bucket_reso_steps 的倍数",
         error=r"(?:min|max)_bucket_reso|bucket_reso_steps|resolution must be|resolution is too|bucket.*no multiple",
@@ -44,9 +46,11 @@ DATA = (
         "too-few-images",
         "there are too few images for a batch or a part of the steps: a count came to nothing",
         "图片太少，批次或步数计算结果为 0",
-        "add images or repeats, lower train_batch_size and gradient_accumulation_steps, and look whether captions and "
+        "add images or repeats, lower train_batch_size and gradient_accumulation_steps, and look whether "
+        "captions and "
         "images of each concept are found",
-        "增加图片或重复次数，降低 train_batch_size 与 gradient_accumulation_steps，并检查各概念的图片和标签是否被找到",
+        "增加图片或重复次数，降低 train_batch_size 与 gradient_accumulation_steps，"
+        "并检查各概念的图片和标签是否被找到",
         error=r"ZeroDivisionError|division by zero|divide by zero|integer modulo by zero|float modulo|"
         r"empty range for rand|Cannot choose from an empty sequence|max\(\) (?:arg|iterable).*empty|"
         r"min\(\) (?:arg|iterable).*empty",
@@ -68,7 +72,8 @@ DATA = (
         "图片文件损坏，或格式无法读取",
         "take out the image that is named; `dataset process` leaves damaged ones out by itself",
         "移除日志中的图片；`dataset process` 会自动跳过损坏的图片",
-        error=r"UnidentifiedImageError|cannot identify image|image file is truncated|DecompressionBomb|libpng|libjpeg|"
+        error=r"UnidentifiedImageError|cannot identify image|image file is truncated|DecompressionBomb|libpng|"
+        r"libjpeg|"
         r"broken data stream|Truncated File Read|unrecognized data stream|broken PNG|(?:src|size)\.empty\(\)|"
         r"(?:image|picture)s? .*(?:damaged|corrupt|can't be read)|decoder \w+ not available|cannot write mode|"
         r"not enough image data|unknown raw mode|CRC error|bad header checksum",

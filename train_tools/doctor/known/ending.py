@@ -29,7 +29,8 @@ GROUPED = re.compile(r"another exception occurred:|direct cause of the following
 # `torch.OutOfMemoryError: …`; a name of another ending counts behind a traceback or with its module.
 NAMED = re.compile(
     r"(?:^|ended with an error: |[%\]])(?:>?\s*)((?:[A-Za-z_]\w*\.)*_?[A-Z]\w*?"
-    r"(?:Error|Exception|Interrupt|Exit|NotFound|Timeout|StopIteration|Disconnected|BadZipFile|Missing|Refused|Failed|"
+    r"(?:Error|Exception|Interrupt|Exit|NotFound|Timeout|StopIteration|Disconnected|BadZipFile|Missing|Refused|"
+    r"Failed|"
     r"TimeoutExpired)|[a-z]\w*\.(?:error|timeout|gaierror))(?::(?:\s+|$)(.*)|$)"
 )
 WITH_MODULE = re.compile(r"^((?:[a-z_]\w*\.)+[A-Z]\w*): (.*)")
@@ -46,8 +47,10 @@ BAR = re.compile(r"^(.*?):?\s*\d+%\|.*?\|?\s*(\d+)/(\d+)\b")
 BAR_WITHOUT_TOTAL = re.compile(r"\b\d+%\|")
 # Steps that a program says it takes: what stood before didn't end it.
 GOES_ON = re.compile(
-    r"^(?:saving (?:checkpoint|state|model)|model saved|epoch \d+/\d+|running training|caching latents|enable \S+ for "
-    r"|prepare (?:tokenizer|optimizer|accelerator|images)|prepare optimizer|load(?:ing)? (?:StableDiffusion|u-net|unet"
+    r"^(?:saving (?:checkpoint|state|model)|model saved|epoch \d+/\d+|running training|caching latents|"
+    r"enable \S+ for "
+    r"|prepare (?:tokenizer|optimizer|accelerator|images)|prepare optimizer|load(?:ing)? (?:StableDiffusion|u-net|"
+    r"unet"
     r"|vae|text encoder|model|weights|checkpoint|pipeline|Diffusers|CLIP|T5|AE\b|Flux)|create(?:d)? (?:LoRA|LyCORIS)"
     r"|import network module|use .* optimizer|num train images|Model loaded in|Startup time|Applying attention|"
     r"Running on local URL|Successfully installed)",
@@ -84,7 +87,7 @@ class Raised:
 
 @dataclass(frozen=True)
 class Line:
-    """A line that is no exception's. `words` without time and level as a logger puts them before; both may be empty."""
+    """A line that is no exception's. `words` are without the time and the `level` that a logger puts before."""
 
     text: str
     words: str
@@ -169,7 +172,7 @@ def _exceptions(lines: Sequence[str]) -> Iterator[Raised]:
 
 
 def _message(lines: Sequence[str], number: int) -> list[str]:
-    """What an exception says behind its first line; errors of hubs and loaders take several, with empty ones between."""
+    """What an exception says behind its first line; a hub's or loader's takes several, with empty ones between."""
     found: list[str] = []
     for line in lines[number + 1 : number + 1 + MESSAGE_LINES]:
         level, words = _levelled(line)
@@ -185,7 +188,7 @@ def _message(lines: Sequence[str], number: int) -> list[str]:
 
 
 def _last_step_further(lines: Sequence[str]) -> int:
-    """The last line that shows that the work went on: a bar further than it was, a next step; -1 where there is none."""
+    """The last line that shows that the work went on: a bar further than it was, a next step; -1 without one."""
     reached: dict[str, tuple[int, int]] = {}
     last = -1
     for number, line in enumerate(lines):

@@ -25,7 +25,8 @@ GPU = (
         "amd-gpu",
         "the AMD GPU, ROCm or a build for it failed",
         "AMD 显卡（ROCm）出错，或 torch 版本不支持该显卡",
-        "torch must be a build for ROCm that knows this GPU (`env settings --set torch=rocm6.4`, then `env upgrade`); "
+        "torch must be a build for ROCm that knows this GPU (`env settings --set torch=rocm6.4`, then `env "
+        "upgrade`); "
         "for a GPU near to a known one set HSA_OVERRIDE_GFX_VERSION (10.3.0 or 11.0.0)",
         "需使用支持该显卡的 ROCm 版 torch（`env settings --set torch=rocm6.4` 后执行 `env upgrade`）；"
         "相近型号可设置环境变量 HSA_OVERRIDE_GFX_VERSION（10.3.0 或 11.0.0）",
@@ -82,11 +83,14 @@ GPU = (
         "`env settings --set torch=cu126`, then `env upgrade`",
         "更新显卡驱动（用 nvidia-smi 的 CUDA Version 与 `doctor` 对比），或改用较旧版本：`env settings --set "
         "torch=cu126` 后执行 `env upgrade`",
-        error=r"Torch (?:is not able to|cannot) use (?:the )?GPU|not compiled with CUDA enabled|Found no NVIDIA driver|"
+        error=r"Torch (?:is not able to|cannot) use (?:the )?GPU|not compiled with CUDA enabled|"
+        r"Found no NVIDIA driver|"
         r"NVIDIA driver on your system is too old|driver version is insufficient|Torch 无法使用 ?GPU|"
-        r"does not support the current version of Torch|CUDA driver initialization failed|No CUDA GPUs are available|no CUDA-capable device|torch\.cuda\.is_available\(\) (?:is|returned) False|"
+        r"does not support the current version of Torch|CUDA driver initialization failed|"
+        r"No CUDA GPUs are available|no CUDA-capable device|torch\.cuda\.is_available\(\) (?:is|returned) False|"
         r"forward compatibility was attempted|CUDA unknown error|unsupported toolchain|system not yet initialized|"
-        r"libcuda\.so|nvcuda\.dll|CUDA is not available|No GPU found|requires? (?:a )?CUDA(?: GPU)?\b|cudaGetDeviceCount",
+        r"libcuda\.so|nvcuda\.dll|CUDA is not available|No GPU found|requires? (?:a )?CUDA(?: GPU)?\b|"
+        r"cudaGetDeviceCount",
         line=r"Torch (?:is not able to|cannot) use (?:the )?GPU|Torch 无法使用 ?GPU",
         offers=(program("torch=cu126"), UPGRADE),
         source="F3",
@@ -96,7 +100,8 @@ GPU = (
         "cuDNN, NVIDIA's library for convolutions, failed: mostly for want of GPU memory, or with another version's "
         "files",
         "NVIDIA 的 cuDNN 出错：多因显存不足，或加载了其他版本的文件",
-        "lower train_batch_size or resolution and close other programs on the GPU; if it stays, update the driver and "
+        "lower train_batch_size or resolution and close other programs on the GPU; if it stays, update the "
+        "driver and "
         "make the environment anew with `env upgrade`, and take other CUDA folders out of PATH and LD_LIBRARY_PATH",
         "降低 train_batch_size 或 resolution，关闭其他占用显存的程序；仍出错则更新驱动并用 `env upgrade` 重建环境，"
         "同时从 PATH、LD_LIBRARY_PATH 中移除其他 CUDA 目录",
@@ -107,7 +112,8 @@ GPU = (
     ),
     Rule(
         "gpu-cublas",
-        "cuBLAS, NVIDIA's library for matrices, failed: mostly for want of GPU memory, an old driver, or overclocking",
+        "cuBLAS, NVIDIA's library for matrices, failed: mostly for want of GPU memory, an old driver, or "
+        "overclocking",
         "NVIDIA 的 cuBLAS 出错：多因显存不足、驱动过旧或超频",
         "lower train_batch_size or resolution, close other programs on the GPU, update its driver; if it stays, "
         "`env upgrade`",
@@ -128,20 +134,22 @@ GPU = (
         r"uncorrectable ECC|hardware stack error|invalid program counter|device handle for GPU|driver shutting down|"
         r"CUDA error: (?:unknown error|initialization error|mapping|invalid argument|invalid resource handle|"
         r"launch failure|an? )|CUDA driver error|AcceleratorError: CUDA error",
-        line=r"GPU is lost|has fallen off the bus|CUDA error: (?:unspecified launch|an illegal|device-side)|Xid \(PCI",
+        line=r"GPU is lost|has fallen off the bus|CUDA error: (?:unspecified launch|an illegal|device-side)|"
+        r"Xid \(PCI",
         offers=(AGAIN,),
     ),
     Rule(
         "torch-compile",
         "torch.compile needs triton and a C compiler, and one of them is missing or fails",
         "torch.compile 需要 triton 和 C 编译器，其中之一缺失或出错",
-        "set torch_compile=false and dynamo_backend=no; a LoRA is trained without it as well",
-        "设置 torch_compile=false、dynamo_backend=no；不编译同样可以训练",
-        error=r"TritonMissing|working triton installation|Compiler: \S+ is not found|BackendCompilerFailed|InductorError|"
+        "set torch_compile=false; a LoRA is trained without it as well",
+        "设置 torch_compile=false；不编译同样可以训练",
+        error=r"TritonMissing|working triton installation|Compiler: \S+ is not found|BackendCompilerFailed|"
+        r"InductorError|"
         r"torch\._dynamo|torch\._inductor|Failed to find C compiler|\bcl(?:\.exe)? is not found|triton.*compil|"
         r"Python\.h: No such file",
         line=r"Compiler: cl is not found|Failed to find C compiler",
-        offers=(training("torch_compile=false"), training("dynamo_backend=no"), AGAIN),
+        offers=(training("torch_compile=false"), AGAIN),
     ),
     Rule(
         "compiler-missing",
@@ -151,7 +159,8 @@ GPU = (
         "改用已编译好的版本，或不使用该包；Train Tools 本身无需编译：`env create`",
         error=r"Visual C\+\+ 14|CUDA_HOME|nvcc|Ninja is required|command '\S*(?:gcc|g\+\+|cl|cl\.exe|clang)'? failed|"
         r"cl\.exe",
-        line=r"Microsoft Visual C\+\+ 14.*required|CUDA_HOME environment variable is not set|nvcc.*(?:not found|No such)|"
+        line=r"Microsoft Visual C\+\+ 14.*required|CUDA_HOME environment variable is not set|nvcc.*(?:not found|"
+        r"No such)|"
         r"command '\S*(?:gcc|g\+\+|cl\.exe)'? failed|(?:gcc|g\+\+|make|cmake): (?:command )?not found|"
         r"ninja: build stopped",
     ),
@@ -161,7 +170,8 @@ GPU = (
         "所选的注意力实现在此无法运行",
         "set sdpa=true, and take xformers, mem_eff_attn and attn_mode out",
         "设置 sdpa=true，并取消 xformers、mem_eff_attn 与 attn_mode",
-        error=r"No available kernel\. Aborting|FlashAttention only supports|flash_attn.*(?:not installed|unavailable)|"
+        error=r"No available kernel\. Aborting|FlashAttention only supports|flash_attn.*(?:not installed|"
+        r"unavailable)|"
         r"sageattn|No module named '(?:flash_attn|sageattention)|Expected attn_mask dtype|Invalid backend",
         offers=(training("sdpa=true"), training("xformers=false"), AGAIN),
     ),
@@ -173,7 +183,8 @@ PRECISION = (
         "显卡或 torch 不支持 fp8",
         "set fp8_base=false and use mixed_precision=bf16 or fp16",
         "设置 fp8_base=false，并使用 mixed_precision=bf16 或 fp16",
-        error=r"not implemented for 'Float8|_scaled_mm|fp8 .*(?:not supported|requires)|float8\w* .*(?:not supported|requires)",
+        error=r"not implemented for 'Float8|_scaled_mm|fp8 .*(?:not supported|requires)|"
+        r"float8\w* .*(?:not supported|requires)",
         offers=(training("fp8_base=false"), AGAIN),
     ),
     Rule(
@@ -182,7 +193,8 @@ PRECISION = (
         "该设备不支持 fp16（没有可用的显卡，或显卡不支持）",
         "set mixed_precision=no to train without a GPU; if there is one, `doctor` says why torch doesn't use it",
         "无显卡时设置 mixed_precision=no；若有显卡，`doctor` 会说明 torch 为何没有使用它",
-        error=r"fp16 mixed precision requires|not implemented for 'Half'|Half.*(?:not supported|not implemented).*CPU|"
+        error=r"fp16 mixed precision requires|not implemented for 'Half'|Half.*(?:not supported|"
+        r"not implemented).*CPU|"
         r"slow_conv2d_cpu|FP16.*not supported",
         offers=(training("mixed_precision=no"), AGAIN),
     ),
@@ -202,7 +214,8 @@ PRECISION = (
         "训练中混用了不同精度",
         "set full_fp16=false with mixed_precision=fp16, or use bf16; for the VAE no_half_vae=true",
         "mixed_precision=fp16 时设置 full_fp16=false，或使用 bf16；VAE 使用 no_half_vae=true",
-        error=r"Attempting to unscale FP16|expected scalar type \w+ but found|Input type \(.*\) and (?:bias|weight) type|"
+        error=r"Attempting to unscale FP16|expected scalar type \w+ but found|Input type \(.*\) and (?:bias|"
+        r"weight) type|"
         r"No inf checks were recorded|must have the same dtype|to have the same dtype|should be the same dtype|"
         r"cannot be converted to type (?:at|c10)::|source and destination dtypes match|dtype Float but expected Half|"
         r"Found dtype \w+ but expected",
@@ -212,7 +225,8 @@ PRECISION = (
         "devices-differ",
         "parts of the training lie on different devices",
         "训练的各部分位于不同设备（CPU 与 GPU）",
-        "take lowram, blocks_to_swap and offloading out, or turn off caching of what is then missing; with several GPUs "
+        "take lowram, blocks_to_swap and offloading out, or turn off caching of what is then missing; with "
+        "several GPUs "
         "train on one",
         "取消 lowram、blocks_to_swap 及卸载（offload）选项；多显卡时只用一块训练",
         error=r"all tensors to be on the same device|found at least two devices|"

@@ -9,7 +9,8 @@ MEMORY = (
         "mps-memory",
         "the memory that macOS gives to the GPU is too small for these settings",
         "macOS 分配给 GPU（MPS）的内存不足",
-        "lower train_batch_size, resolution or network_dim, set gradient_checkpointing=true, and close other programs",
+        "lower train_batch_size, resolution or network_dim, set gradient_checkpointing=true, and close other "
+        "programs",
         "降低 train_batch_size、resolution 或 network_dim，开启 gradient_checkpointing，并关闭其他程序",
         error=r"MPS backend out of memory|MPSNDArray.*(?:total bytes|exceed)",
         offers=(training("gradient_checkpointing=true"), training("train_batch_size=1"), AGAIN),
@@ -18,7 +19,8 @@ MEMORY = (
         "intel-gpu",
         "the Intel GPU or its driver failed, mostly for want of memory",
         "Intel 显卡或其驱动出错，多因显存不足",
-        "lower train_batch_size or resolution, set gradient_checkpointing=true, update the GPU's driver; torch must be "
+        "lower train_batch_size or resolution, set gradient_checkpointing=true, update the GPU's driver; torch "
+        "must be "
         "the build xpu (`env settings --set torch=xpu`, then `env upgrade`)",
         "降低 train_batch_size 或 resolution，开启 gradient_checkpointing，更新显卡驱动；torch 需为 xpu 版"
         "（`env settings --set torch=xpu` 后执行 `env upgrade`）",
@@ -30,11 +32,14 @@ MEMORY = (
         "out-of-gpu-memory",
         "the GPU's memory is too small for these settings",
         "显存不足",
-        "lower train_batch_size, resolution or network_dim, or set gradient_checkpointing=true, cache_latents=true or "
+        "lower train_batch_size, resolution or network_dim, or set gradient_checkpointing=true, "
+        "cache_latents=true or "
         "an 8-bit optimizer; close other programs on the GPU; below 6 GB use SD 1.5 at 512",
-        "降低 train_batch_size、resolution 或 network_dim，或开启 gradient_checkpointing、cache_latents、8bit 优化器；"
+        "降低 train_batch_size、resolution 或 network_dim，或开启 gradient_checkpointing、cache_latents、8bit "
+        "优化器；"
         "关闭其他占用显存的程序；6 GB 以下请训练 512 分辨率的 SD1.5",
-        error=r"(?:CUDA|HIP|GPU).{0,40}\bout of memory|^torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|"
+        error=r"(?:CUDA|HIP|GPU).{0,40}\bout of memory|^torch\.(?:cuda\.)?OutOfMemoryError|"
+        r"CUBLAS_STATUS_ALLOC_FAILED|"
         r"CUDNN_STATUS_ALLOC_FAILED|CUDA_ERROR_OUT_OF_MEMORY|Allocation on device|cuda runtime error \(2\)|"
         r"not enough GPU video memory|hipErrorOutOfMemory|NVML_SUCCESS == r|needs more GPU memory",
         line=r"(?:CUDA|HIP) (?:error: )?out of memory|torch\.(?:cuda\.)?OutOfMemoryError|"
@@ -112,7 +117,8 @@ ENDED = (
         "`env upgrade` takes the usual builds; packages built for newer processors (AVX2, AVX-512) don't run here",
         "执行 `env upgrade` 换回常用版本；为更新的 CPU（AVX2、AVX-512）编译的包无法在本机运行",
         error=r"signal (?:SIGILL|4)\b|SIGILL: 4",
-        line=r"\bIllegal instruction\b|Signals\.SIGILL|\(SIGILL\)|(?:exit status|code|exitcode|exit ?code\s*:) ?(?:-4|132|3221225501)\b",
+        line=r"\bIllegal instruction\b|Signals\.SIGILL|\(SIGILL\)|(?:exit status|code|exitcode|"
+        r"exit ?code\s*:) ?(?:-4|132|3221225501)\b",
         offers=(UPGRADE,),
     ),
     Rule(
@@ -125,12 +131,14 @@ ENDED = (
     ),
     Rule(
         "crash",
-        "the process fell inside a library (access violation): mostly a package that doesn't fit torch or the driver, "
+        "the process fell inside a library (access violation): mostly a package that doesn't fit torch or the "
+        "driver, "
         "unstable memory or overclocking",
         "进程在某个库中崩溃（访问冲突）：多为与 torch 或驱动不匹配的包、内存不稳定或超频",
         "start it once more; if it falls again, take xformers out (sdpa=true), update the GPU's driver, take back "
         "overclocking, and make the environment anew with `env upgrade`",
-        "再运行一次；若仍崩溃，请停用 xformers（改用 sdpa=true）、更新显卡驱动、取消超频，并用 `env upgrade` 重建环境",
+        "再运行一次；若仍崩溃，请停用 xformers（改用 sdpa=true）、更新显卡驱动、取消超频，并用 `env upgrade` "
+        "重建环境",
         error=r"access violation|Segmentation fault|signal (?:SIGSEGV|SIGABRT|SIGBUS|SIGFPE|11|6)\b|"
         r"(?:SIGSEGV|SIGABRT|SIGBUS): \d+|stack smashing|heap corruption",
         line=r"access violation|^Segmentation fault|^Fatal Python error|^(?:Aborted|Bus error)\b|core dumped|"

@@ -9,9 +9,11 @@ MODELS = (
         "cache-damaged",
         "a cache of encoded images or texts (.npz) is damaged, or another program's",
         "图像或文本的编码缓存（.npz）损坏，或由其他程序生成",
-        "delete the .npz files beside the images and the folder train_tools/cache, then start again: they are made anew",
+        "delete the .npz files beside the images and the folder train_tools/cache, then start again: they are "
+        "made anew",
         "删除图片旁的 .npz 文件和 train_tools/cache 文件夹后重新开始，缓存会自动重新生成",
-        error=r"\.npz|\.npy'|allow_pickle|pickled \(object\) data|is not a file in the archive|latents.*(?:cache|npz)|cache file.*"
+        error=r"\.npz|\.npy'|allow_pickle|pickled \(object\) data|is not a file in the archive|latents.*(?:cache|"
+        r"npz)|cache file.*"
         r"(?:corrupt|damaged|invalid)",
         near=r"npz|np\.load|numpy|allow_pickle|\.npy",
         offers=(AGAIN,),
@@ -20,9 +22,11 @@ MODELS = (
         "cache-damaged",
         "a cache of encoded images or texts (.npz) is damaged, or another program's",
         "图像或文本的编码缓存（.npz）损坏，或由其他程序生成",
-        "delete the .npz files beside the images and the folder train_tools/cache, then start again: they are made anew",
+        "delete the .npz files beside the images and the folder train_tools/cache, then start again: they are "
+        "made anew",
         "删除图片旁的 .npz 文件和 train_tools/cache 文件夹后重新开始，缓存会自动重新生成",
-        error=r"BadZipFile|not a zip file|Bad CRC-32|zlib\.error|magic string is not correct|EOFError|Failed to interpret",
+        error=r"BadZipFile|not a zip file|Bad CRC-32|zlib\.error|magic string is not correct|EOFError|"
+        r"Failed to interpret",
         near=r"\.npz|np\.load|load_latents|is_disk_cached",
         offers=(AGAIN,),
     ),
@@ -30,10 +34,13 @@ MODELS = (
         "text-not-utf8",
         "a path or text file isn't in UTF-8, or the console can't show a letter",
         "路径或文本文件不是 UTF-8 编码，或控制台无法显示某个字符",
-        "save captions as UTF-8 (`captions check` names those that aren't); give the model's file a name of Latin letters "
+        "save captions as UTF-8 (`captions check` names those that aren't); give the model's file a name of "
+        "Latin letters "
         "and digits; for words on the console set the variable PYTHONUTF8=1",
-        "将标签文件保存为 UTF-8（`captions check` 会列出）；把模型文件名改为英文字母和数字；控制台文字可设置环境变量 PYTHONUTF8=1",
-        error=r"Unicode(?:Decode|Encode|Translate)?Error|is not UTF-8 text|isn't UTF-8 text|codec can't (?:de|en)code",
+        "将标签文件保存为 UTF-8（`captions check` 会列出）；把模型文件名改为英文字母和数字；"
+        "控制台文字可设置环境变量 PYTHONUTF8=1",
+        error=r"Unicode(?:Decode|Encode|Translate)?Error|is not UTF-8 text|isn't UTF-8 text|codec can't (?:de|"
+        r"en)code",
         line=r"is(?: not|n't) UTF-8 text|not UTF-8\)",
         source="F8",
     ),
@@ -43,7 +50,8 @@ MODELS = (
         "VAE 或模型输出 NaN：图片损坏，或 SDXL 的 VAE 使用了 fp16",
         "look at the image that is named; for SDXL use no_half_vae, bf16, or a VAE made for fp16 with vae=…",
         "检查日志中的图片；SDXL 请使用 no_half_vae、bf16，或通过 vae=… 使用 fp16-fix 版 VAE",
-        error=r"NaN detected in|NansException|tensor with (?:all )?NaNs|latents (?:contain|are) NaN|no numbers \(NaN\)",
+        error=r"NaN detected in|NansException|tensor with (?:all )?NaNs|latents (?:contain|are) NaN|"
+        r"no numbers \(NaN\)",
         line=r"NaN detected in|no numbers \(NaN\)|NansException",
         offers=(training("no_half_vae=true"), AGAIN),
         source="F9",
@@ -55,7 +63,8 @@ MODELS = (
         "`env upgrade` builds an environment with a newer one (sd-scripts: `env create --sd-scripts`)",
         "执行 `env upgrade` 安装新版本（sd-scripts：`env create --sd-scripts`）",
         error=r"upgrade torch to|Torch (?:version )?(?:below|lower than) 2|requires? (?:at least )?(?:py)?torch ?>=|"
-        r"Py[Tt]orch ?>= ?\d[\d.]* (?:is|or)|torch 版本低于|module 'torch(?:\.\w+)*' has no attribute '(?!optim)(?!.*Optim)|"
+        r"Py[Tt]orch ?>= ?\d[\d.]* (?:is|or)|torch 版本低于|"
+        r"module 'torch(?:\.\w+)*' has no attribute '(?!optim)(?!.*Optim)|"
         r"module 'torch\.nn' has no|cannot import name '\w+' from 'torch|unexpected keyword argument 'enable_gqa'|"
         r"torch\.library.*custom_op",
         line=r"^Torch (?:version )?(?:below|lower than) 2\.\d|fp8_base requires torch>=|torch 版本低于",
@@ -77,14 +86,16 @@ MODELS = (
         "模型文件损坏或下载不完整",
         "download it again: `model download` checks it; `doctor` looks at its head",
         "重新下载：`model download` 会校验文件；`doctor` 会检查文件头",
-        error=r"HeaderToo(?:Large|Small)|MetadataIncompleteBuffer|InvalidHeader|InvalidOffset|while deserializing header|"
+        error=r"HeaderToo(?:Large|Small)|MetadataIncompleteBuffer|InvalidHeader|InvalidOffset|"
+        r"while deserializing header|"
         r"incomplete metadata|header too (?:large|small)|invalid header|is no whole safetensors file|is cut off|"
         r"PytorchStreamReader|unexpected EOF, expected|invalid load key|Ran out of input|UnpicklingError|"
         r"failed finding central directory|not a ZIP archive|file in archive is not in|might be corrupted|"
         r"is no (?:valid )?safetensors|tensors? (?:are|is) missing from the file|not a valid safetensors|"
         r"pickle data was truncated|unpickling stack underflow|BadZipFile|storage has wrong byte size|"
         r"Unable to load weights from (?:pytorch )?checkpoint|legacy.*tar file|"
-        r"INVALID_PROTOBUF|Protobuf parsing failed|data is too short|invalid magic number|corrupt(?:ed)? (?:file|model|checkpoint)",
+        r"INVALID_PROTOBUF|Protobuf parsing failed|data is too short|invalid magic number|corrupt(?:ed)? (?:file|"
+        r"model|checkpoint)",
         line=r"is no whole safetensors file|HeaderTooLarge|MetadataIncompleteBuffer|while deserializing header",
         source="torch",
     ),
@@ -114,7 +125,8 @@ MODELS = (
         "for FLUX give clip_l, t5xxl and ae; for SD 3 clip_l, clip_g and t5xxl; each as a whole path",
         "FLUX 需填写 clip_l、t5xxl、ae；SD3 需填写 clip_l、clip_g、t5xxl；均为完整路径",
         error=r"'NoneType' object has no attribute '(?:endswith|seek)'|You do not have \w+ state dict|"
-        r"not NoneType$|argument should be a str.*not '?NoneType|(?:clip_l|t5xxl|clip_g|\bae\b).*(?:is required|must be|"
+        r"not NoneType$|argument should be a str.*not '?NoneType|(?:clip_l|t5xxl|clip_g|\bae\b).*(?:is required|"
+        r"must be|"
         r"missing|not (?:given|found))",
         source="sd-scripts",
     ),
@@ -122,9 +134,11 @@ MODELS = (
         "other-model-family",
         "the parameters are for another kind of base model, or a file is no model of the kind that is asked for",
         "训练参数与底模类型不符，或该文件不是所需类型的模型",
-        "choose the family that fits the base model (SD 1.5, SDXL, FLUX, …), and give vae, ae and text encoders their own "
+        "choose the family that fits the base model (SD 1.5, SDXL, FLUX, …), and give vae, ae and text encoders "
+        "their own "
         "files; `doctor` says what a file is",
-        "选择与底模相符的训练类型（SD1.5、SDXL、FLUX 等），并分别填写 vae、ae 与文本编码器文件；`doctor` 会显示文件的类型",
+        "选择与底模相符的训练类型（SD1.5、SDXL、FLUX 等），并分别填写 vae、ae 与文本编码器文件；`doctor` "
+        "会显示文件的类型",
         error=r"Error\(s\) in loading state_dict for|size mismatch for .*copying a param|following keys are missing|"
         r"Missing key\(s\) in state_dict|v2 cannot be enabled|mat1 and mat2 shapes|"
         r"KeyError: '?(?:time_embed|text_projection|text_model|transformer|model\.diffusion_model|cond_stage_model|"
@@ -132,7 +146,8 @@ MODELS = (
         r"middle_block|lora_unet|time_text_embed|img_in|txt_in|joint_blocks|x_embedder|encoder\.|decoder\.|"
         r"(?:clip_[lg]|text_encoders?|down_blocks|up_blocks|mid_block|embeddings|logit_scale|add_embedding)\b)|"
         r"Given groups=\d+, (?:weight|expected)|must specify y if|Cannot load <class|keys are missing:|"
-        r"expected shape torch\.Size|expanded size of the tensor|text_embeds|time_ids|(?:is|seems) (?:not|no) (?:an? )?(?:SDXL|SD|FLUX)\w* "
+        r"expected shape torch\.Size|expanded size of the tensor|text_embeds|time_ids|(?:is|seems) (?:not|"
+        r"no) (?:an? )?(?:SDXL|SD|FLUX)\w* "
         r"(?:model|checkpoint)|Only SDXL|for SDXL|not a (?:base model|checkpoint)|is a LoRA",
         source="F7",
     ),
@@ -143,7 +158,8 @@ MODELS = (
         "start once with the network (`env settings --set offline=false`), or give tokenizer_cache_dir",
         "联网运行一次（`env settings --set offline=false`），或设置 tokenizer_cache_dir",
         error=r"Can't load tokenizer for|load vocabulary from file|tokenizer_config|vocab\.json|merges\.txt|"
-        r"tokenizer\.json|spiece\.model|Couldn't instantiate the backend tokenizer|tokenizers? .*(?:not found|missing)",
+        r"tokenizer\.json|spiece\.model|Couldn't instantiate the backend tokenizer|tokenizers? .*(?:not found|"
+        r"missing)",
         line=r"Can't load tokenizer for|needs a file that isn't on this machine",
         offers=(ONLINE, AGAIN),
         source="sd-scripts",
@@ -152,10 +168,12 @@ MODELS = (
         "model-missing",
         "a model isn't where the settings say",
         "找不到模型文件",
-        "give the file's or folder's whole path as pretrained_model_name_or_path (vae, ae, … alike), or `model download` it",
+        "give the file's or folder's whole path as pretrained_model_name_or_path (vae, ae, … alike), or `model "
+        "download` it",
         "在 pretrained_model_name_or_path（vae、ae 等同理）中填写文件或文件夹的完整路径，或用 `model download` 下载",
         error=r"the base model .* is missing|"
-        r"(?:FileNotFoundError|OSError|NotADirectoryError|No such file)(?![^\n]*-state)[^\n]*\.(?:safetensors|ckpt|pth?|bin|gguf)\b|"
+        r"(?:FileNotFoundError|OSError|NotADirectoryError|No such file)(?![^\n]*-state)[^\n]*\.(?:safetensors|"
+        r"ckpt|pth?|bin|gguf)\b|"
         r"is not a local folder and is not|is not the path to a directory|"
         r"does not appear to have (?:a |any )?file|Error no file named|Unrecognized model in|"
         r"Can't load (?:the )?(?:configuration|config|model|weights|feature extractor|image processor)|"

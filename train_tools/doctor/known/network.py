@@ -11,7 +11,8 @@ NETWORK = (
         "负责出图的 webui 已无响应：被关闭或已崩溃",
         "start the webui again and try once more; what was rendered is kept",
         "重新启动 webui 后重试；已生成的图片会保留",
-        error=r"doesn't answer .*webui|webui doesn't answer|webui (?:went away|is gone|ended)|ended meanwhile|HostError",
+        error=r"doesn't answer .*webui|webui doesn't answer|webui (?:went away|is gone|ended)|ended meanwhile|"
+        r"HostError",
         line=r"doesn't answer .*is the webui still running|the webui doesn't answer|webui (?:went away|is gone)|"
         r"ended meanwhile$",
         offers=(AGAIN,),
@@ -25,7 +26,8 @@ NETWORK = (
         "在模型页面申请访问权限，然后设置 HF_TOKEN；或自行下载文件并填写路径；runwayml/stable-diffusion-v1-5 已下架"
         "（可用 stable-diffusion-v1-5/stable-diffusion-v1-5）",
         error=r"GatedRepo|gated repo|RepositoryNotFound|\b40[13] (?:Client Error|Forbidden|Unauthorized)|"
-        r"is restricted and you are not|Invalid (?:username or password|credentials|user token)|must be authenticated|"
+        r"is restricted and you are not|Invalid (?:username or password|credentials|user token)|"
+        r"must be authenticated|"
         r"HTTP Error 40[13]|Access (?:to model .* )?(?:is )?(?:denied|restricted)(?! *[:：]?.*(?:\\|/))|"
         r"LocalTokenNotFound|private or gated",
         line=r"Access to model .* is restricted|Cannot access gated repo|Invalid username or password|"
@@ -57,10 +59,12 @@ NETWORK = (
         "check the network; choose a proxy or mirrors with `env settings --set proxy=http://…` or "
         "`--set hugging_face=https://…`, and start again",
         "检查网络；用 `env settings --set proxy=http://…` 设置代理或 `--set hugging_face=https://…` 设置镜像后重试",
-        error=r"connected party did not|连接尝试失败|NewConnectionError|ConnectTimeout|ReadTimeout|WriteTimeout|PoolTimeout|"
+        error=r"connected party did not|连接尝试失败|NewConnectionError|ConnectTimeout|ReadTimeout|WriteTimeout|"
+        r"PoolTimeout|"
         r"ConnectError|ReadError|Connection(?:Reset|Refused|Aborted)?Error|Max retries exceeded|MaxRetryError|"
         r"name resolution|getaddrinfo failed|gaierror|Name or service not known|nodename nor servname|"
-        r"LocalEntryNotFound|couldn't connect to|error sending request|Connection (?:reset|refused|aborted|timed out)|"
+        r"LocalEntryNotFound|couldn't connect to|error sending request|Connection (?:reset|refused|aborted|"
+        r"timed out)|"
         r"\[WinError 100(?:5[0-9]|6[0-5])\]|\[WinError 1100[1-4]\]|积极拒绝|\[Errno (?:101|104|110|111|113|-2|-3)\]|"
         r"RemoteDisconnected|RemoteProtocolError|IncompleteRead|ChunkedEncoding|ProtocolError|ProxyError|"
         r"SSL(?:Error|EOFError|ZeroReturn|CertVerification)|\[SSL|CERTIFICATE_VERIFY|URLError|TimeoutError|timed out|"

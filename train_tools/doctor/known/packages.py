@@ -29,7 +29,8 @@ PACKAGES = (
         "package-other-torch",
         "a compiled package was built for another torch, CUDA or Python",
         "某个编译过的包与当前的 torch、CUDA 或 Python 版本不匹配",
-        "take the package out or install the one for this torch; `env upgrade` makes an environment whose packages fit",
+        "take the package out or install the one for this torch; `env upgrade` makes an environment whose "
+        "packages fit",
         "卸载该包或安装与 torch 对应的版本；`env upgrade` 会创建各包相互匹配的环境",
         error=r"undefined symbol: _Z|DLL load failed while importing (?:flash_attn|_C\b|sageattn|nunchaku|exllama)|"
         r"\[WinError 127\]|procedure could not be found|找不到指定的程序|flash_attn_2_cuda|version `?CXXABI|"
@@ -41,7 +42,8 @@ PACKAGES = (
         "vc-runtime",
         "Windows lacks the Visual C++ runtime, or has an old one",
         "缺少 Microsoft Visual C++ 运行库，或版本过旧",
-        "install Microsoft's vc_redist.x64 and start again; if it stays, make the environment anew with `env upgrade`",
+        "install Microsoft's vc_redist.x64 and start again; if it stays, make the environment anew with `env "
+        "upgrade`",
         "安装微软 vc_redist.x64 运行库后重试；仍出错则用 `env upgrade` 重建环境",
         error=r"Microsoft Visual C\+\+ Redistributable|(?:VC|ms)runtime140|MSVCP140|"
         r"\[WinError (?:126|182|998|1114|1157)\]|DLL load failed|动态链接库|初始化例程失败",
@@ -56,7 +58,8 @@ PACKAGES = (
         "libstdc++); libraries of CUDA come with torch: `env upgrade`",
         "用系统的包管理器安装（libGL：`apt install libgl1 libglib2.0-0`；GLIBCXX：更新系统或 libstdc++）；"
         "CUDA 相关的库随 torch 安装：`env upgrade`",
-        error=r"cannot open shared object file|GLIBC(?:XX)?_[\d.]+|Library not loaded|image not found|wrong ELF class|"
+        error=r"cannot open shared object file|GLIBC(?:XX)?_[\d.]+|Library not loaded|image not found|"
+        r"wrong ELF class|"
         r"invalid ELF header",
         line=r"GLIBC(?:XX)?_[\d.]+' not found|Library not loaded",
     ),
@@ -77,7 +80,8 @@ PACKAGES = (
         "make the environment anew: `env upgrade` (sd-scripts: `env create --sd-scripts`)",
         "重新创建环境：`env upgrade`（sd-scripts：`env create --sd-scripts`）",
         error=r"compiled using NumPy 1\.x|numpy\.\w+ size changed|numpy\.core|numpy\._core|"
-        r"module '(?:numpy|np)' has no attribute|_ARRAY_API|Numpy is not available|needs NumPy|`np\.\w+` was (?:removed|a )|"
+        r"module '(?:numpy|np)' has no attribute|_ARRAY_API|Numpy is not available|needs NumPy|"
+        r"`np\.\w+` was (?:removed|a )|"
         r"cannot import name '\w+' from 'numpy|numpy.*(?:incompatib|version)",
         line=r"compiled using NumPy 1\.x cannot|numpy\.dtype size changed|numpy\.core\.multiarray failed",
         offers=(UPGRADE, SD_SCRIPTS),
@@ -89,8 +93,10 @@ PACKAGES = (
         "Python 版本过旧或过新，与某个包不兼容",
         "install Python 3.10 to 3.12 and call `env create` with it",
         "安装 Python 3.10 至 3.12，并用它执行 `env create`",
-        error=r"No module named '(?:distutils|imp|_lzma|_ctypes|_sqlite3|_bz2|tkinter|pip|ensurepip|venv)'|ImpImporter|"
-        r"requires a different Python|Requires-Python|for \|: 'type' and|Python (?:version )?3\.\d+.*(?:or (?:newer|later|"
+        error=r"No module named '(?:distutils|imp|_lzma|_ctypes|_sqlite3|_bz2|tkinter|pip|ensurepip|venv)'|"
+        r"ImpImporter|"
+        r"requires a different Python|Requires-Python|for \|: 'type' and|"
+        r"Python (?:version )?3\.\d+.*(?:or (?:newer|later|"
         r"higher)|is (?:required|needed|not supported))|no longer supports? Python|type' object is not subscriptable",
         line=r"requires a different Python|Requires-Python|Python was not found|Python 3\.\d+ or newer is needed|"
         r"['\"]?python3?['\"]? (?:is not recognized|不是内部或外部命令)|python3?: (?:command )?not found|"
@@ -110,15 +116,19 @@ PACKAGES = (
         "package-version",
         "a package has another version than is needed",
         "软件包版本与所需不符",
-        "`env check` names it; `env upgrade` (sd-scripts: `env create --sd-scripts`) makes an environment whose versions fit",
+        "`env check` names it; `env upgrade` (sd-scripts: `env create --sd-scripts`) makes an environment whose "
+        "versions fit",
         "`env check` 会指出不符的包；`env upgrade`（sd-scripts：`env create --sd-scripts`）会安装相互匹配的版本",
-        error=r"cannot import name '\w+' from|No module named '(?:torch|transformers|diffusers|huggingface_hub|accelerate|"
-        r"pytorch_lightning|gradio|pydantic|PIL)\.\w|is required for a normal functioning of this module|VersionConflict|"
+        error=r"cannot import name '\w+' from|No module named '(?:torch|transformers|diffusers|huggingface_hub|"
+        r"accelerate|"
+        r"pytorch_lightning|gradio|pydantic|PIL)\.\w|is required for a normal functioning of this module|"
+        r"VersionConflict|"
         r"Could not import module '|requirements defined correctly|Failed to import \w+|"
         r"(?:CLIP|T5|UNet|Auto|PreTrained|HfApi|hf_hub|snapshot_download|Diffusion|Transformer|Trainer|Gradio|Blocks|"
         r"FastAPI|Client)\w*(?:\.\w+(?:\(\))?)?(?:\(\))? got an unexpected keyword|"
         r"module '(?:transformers|diffusers|accelerate|huggingface_hub|PIL|peft|tokenizers|safetensors|google|gradio|"
-        r"pydantic|cv2|httpx|requests|einops|timm|open_clip|pkg_resources|onnx\w*|tensorflow|keras|jax)\S*' has no attribute|"
+        r"pydantic|cv2|httpx|requests|einops|timm|open_clip|pkg_resources|onnx\w*|tensorflow|keras|"
+        r"jax)\S*' has no attribute|"
         r"partially initialized module|Descriptors cannot be created directly|GetPrototype|"
         r"'\w*(?:Config|Tokenizer\w*|Model|Processor|Pipeline)' object has no attribute|"
         r"argument of type 'bool' is not iterable|PydanticUserError|requires? \w+[<>=]=|but you have|"
@@ -130,11 +140,14 @@ PACKAGES = (
         "a package is missing",
         "缺少软件包",
         "`env check` names it; `env create` (with --sd-scripts for that engine) mends it; what a setting asks for in "
-        "addition (wandb, deepspeed, an optimizer) isn't installed by itself: take the setting out or install the package",
-        "`env check` 会指出缺少的包；`env create`（sd-scripts 加 --sd-scripts）可修复；某些设置另需的包（wandb、deepspeed、"
+        "addition (wandb, deepspeed, an optimizer) isn't installed by itself: take the setting out or install "
+        "the package",
+        "`env check` 会指出缺少的包；`env create`（sd-scripts 加 --sd-scripts）可修复；某些设置另需的包（wandb、"
+        "deepspeed、"
         "某个优化器）不会自动安装：请取消该设置或自行安装",
         error=r"ModuleNotFoundError|No module named|がインストールされて|is not available$|PackageNotFoundError|"
-        r"No package metadata|(?:is|are) not installed|but it was not found in your environment|requires the \S+ library|"
+        r"No package metadata|(?:is|are) not installed|but it was not found in your environment|"
+        r"requires the \S+ library|"
         r"pip install|please install|No (?:dadaptation|Prodigy|prodigyopt|schedulefree|lion_pytorch|wandb|deepspeed|"
         r"\w+ ?/ )|Logging with `\w+` was requested|(?:isn't|is not) available in (?:your|this) environment|"
         r"need to install|未安装",
@@ -150,8 +163,10 @@ INSTALLING = (
         "PowerShell's policy forbids scripts",
         "PowerShell 执行策略禁止运行脚本",
         "in PowerShell: Set-ExecutionPolicy RemoteSigned -Scope CurrentUser; or start with python -m train_tools",
-        "在 PowerShell 中执行 Set-ExecutionPolicy RemoteSigned -Scope CurrentUser；或直接用 python -m train_tools 启动",
-        line=r"is not digitally signed|running scripts is disabled|未对文件.*进行数字签名|禁止运行脚本|PSSecurityException|"
+        "在 PowerShell 中执行 Set-ExecutionPolicy RemoteSigned -Scope CurrentUser；或直接用 python -m "
+        "train_tools 启动",
+        line=r"is not digitally signed|running scripts is disabled|未对文件.*进行数字签名|禁止运行脚本|"
+        r"PSSecurityException|"
         r"UnauthorizedAccess$",
         error=r"PSSecurityException|is not digitally signed|running scripts is disabled",
         source="F2",
@@ -182,13 +197,17 @@ INSTALLING = (
         "git",
         "git isn't installed, or refuses the folder",
         "未安装 git，或 git 拒绝访问该文件夹",
-        "install git (git-scm.com) and open a new terminal; for `dubious ownership` do what git proposes; Train Tools "
+        "install git (git-scm.com) and open a new terminal; for `dubious ownership` do what git proposes; Train "
+        "Tools "
         "itself needs no git",
-        "安装 git（git-scm.com）并重新打开终端；若提示 dubious ownership，按 git 给出的命令处理；Train Tools 本身不需要 git",
-        error=r"(?:No such file or directory|cannot find the file specified|系统找不到指定的文件)[^\n]*'git|Bad git executable|"
+        "安装 git（git-scm.com）并重新打开终端；若提示 dubious ownership，按 git 给出的命令处理；Train Tools "
+        "本身不需要 git",
+        error=r"(?:No such file or directory|cannot find the file specified|系统找不到指定的文件)[^\n]*'git|"
+        r"Bad git executable|"
         r"GitCommandNotFound|dubious ownership|not a git repository|index\.lock|GitCommandError|"
         r"No such file or directory: 'git'|\[WinError 2\][^\n]*git|Couldn't (?:fetch|clone|checkout|determine)",
-        line=r"['\"]?git['\"]? (?:is not recognized|不是内部或外部命令)|git: (?:command )?not found|dubious ownership|"
+        line=r"['\"]?git['\"]? (?:is not recognized|不是内部或外部命令)|git: (?:command )?not found|"
+        r"dubious ownership|"
         r"not a git repository|index\.lock|would be overwritten by (?:merge|checkout)|Bad git executable|"
         r"无法将.?git.?项识别",
     ),
@@ -198,7 +217,8 @@ INSTALLING = (
         "要启动的程序未安装或不在 PATH 中",
         "start it inside its environment; Train Tools starts all by itself: `python -m train_tools`",
         "在对应的虚拟环境中启动；Train Tools 会自行启动所需程序：`python -m train_tools`",
-        line=r"^(?:The term )?['\"]?[\w.-]+['\"]? (?:is not recognized as|不是内部或外部命令)|^[\w./-]+: (?:command not found|未找到命令)|"
+        line=r"^(?:The term )?['\"]?[\w.-]+['\"]? (?:is not recognized as|不是内部或外部命令)|"
+        r"^[\w./-]+: (?:command not found|未找到命令)|"
         r": line \d+: [\w./-]+: (?:command not found|No such file)|无法将“[^”]+”项识别",
         error=r"CommandNotFoundException",
     ),
@@ -215,11 +235,13 @@ INSTALLING = (
         "install-failed",
         "a step of the installation failed: the package or its version isn't on the index that was asked",
         "安装步骤失败：所用的索引中没有该软件包或该版本",
-        "call `env create` again, it goes on where it stopped; or without uv: `env settings --set installer=pip`; or take "
+        "call `env create` again, it goes on where it stopped; or without uv: `env settings --set "
+        "installer=pip`; or take "
         "another mirror (`--set package_index=off`)",
         "再次执行 `env create`，会从中断处继续；或不使用 uv：`env settings --set installer=pip`；或更换镜像"
         "（`--set package_index=off`）",
-        error=r"Failed building wheel|No matching distribution|Could not find a version|No solution found|ResolutionImpossible|"
+        error=r"Failed building wheel|No matching distribution|Could not find a version|No solution found|"
+        r"ResolutionImpossible|"
         r"metadata-generation-failed|subprocess-exited-with-error|Couldn't install|Failed to build|"
         r"installation of|InstallationError|failed; check network, proxy",
         line=r"^(?:ERROR: ?)?(?:Failed building wheel|Could not install packages|No matching distribution found|"

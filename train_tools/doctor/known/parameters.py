@@ -36,7 +36,8 @@ NETWORKS = (
         "该版本 LyCORIS 不支持 algo 指定的网络类型，或参数不适用",
         "set another algo in network_args (lora, locon, loha, lokr, dylora, glora, full, diag-oft, boft), or take "
         "networks.lora",
-        "在 network_args 中改用其他 algo（lora、locon、loha、lokr、dylora、glora、full、diag-oft、boft），或改用 networks.lora",
+        "在 network_args 中改用其他 algo（lora、locon、loha、lokr、dylora、glora、full、diag-oft、boft），或改用 "
+        "networks.lora",
         error=r"KeyError: '?(?:ia3|loha|lokr|locon|locoha|dylora|glora|full|diag-oft|boft|oft|tlora|glokr|abba)'?$|"
         r"(?:unknown|unsupported|invalid) (?:algo|network (?:type|algo))|einsum\(\)|EinopsError|"
         r"module '?lycoris\S* has no attribute",
@@ -46,7 +47,8 @@ NETWORKS = (
         "block-values",
         "the list of values for the blocks has another length than the model has blocks",
         "分层参数的数量与模型的层数不符",
-        "give block_dims, block_alphas and block weights as many values as the error says, or take them out of network_args",
+        "give block_dims, block_alphas and block weights as many values as the error says, or take them out of "
+        "network_args",
         "block_dims、block_alphas 及分层权重的个数须与报错中一致，或将其从 network_args 中移除",
         error=r"block_\w+ must have \d+|(?:block|down|up|mid)\w*(?:dims|weights|alphas|lr_weight)\S* .*"
         r"(?:must|elements|length)|must have \d+ elements",
@@ -66,7 +68,8 @@ NETWORKS = (
         "没有该名称的优化器",
         "`arguments show optimizer_type` lists them",
         "用 `arguments show optimizer_type` 查看可用名称",
-        error=r"module '(?:torch\.optim|\w+optim\w*|prodigyopt|dadaptation|schedulefree|pytorch_optimizer)' has no attribute|"
+        error=r"module '(?:torch\.optim|\w+optim\w*|prodigyopt|dadaptation|schedulefree|"
+        r"pytorch_optimizer)' has no attribute|"
         r"unknown optimizer|optimizer_type.*(?:not found|unknown|is no)|No module named 'torch\.optim|"
         r"optimizer \S+ (?:not found|is not supported)|Optimizer class .* not found|not a valid optimizer",
         offers=(training("optimizer_type=AdamW"), AGAIN),
@@ -102,12 +105,14 @@ PARAMETERS = (
         "optimizer-rates",
         "this optimizer finds its learning rate by itself, or wants one rate for all parts",
         "该优化器会自动调整学习率，或要求各部分使用同一学习率",
-        "D-Adaptation and Prodigy want learning_rate=1 and equal unet_lr and text_encoder_lr; Adafactor with its own rate "
+        "D-Adaptation and Prodigy want learning_rate=1 and equal unet_lr and text_encoder_lr; Adafactor with its "
+        "own rate "
         "wants optimizer_args relative_step=False",
         "D-Adaptation、Prodigy 需 learning_rate=1 且 unet_lr 与 text_encoder_lr 相同；Adafactor 手动设学习率时需在 "
         "optimizer_args 中加入 relative_step=False",
         error=r"different lr values in different parameter groups|relative_step|Cannot combine `lr`|warmup_init|"
-        r"Optimizer was not in train mode|not in train mode|scale_parameter|only supports one (?:param|parameter) group|"
+        r"Optimizer was not in train mode|not in train mode|scale_parameter|only supports one (?:param|"
+        r"parameter) group|"
         r"d0 must|learning rate .*(?:too (?:high|low))",
         offers=(
             training("learning_rate=1"),
@@ -122,7 +127,8 @@ PARAMETERS = (
         "没有可训练的参数",
         "take network_train_unet_only or network_train_text_encoder_only out, give learning rates above 0, and look "
         "whether the network's kind, algo or preset covers any layer",
-        "取消 network_train_unet_only 或 network_train_text_encoder_only，学习率应大于 0，并检查网络类型、algo、preset "
+        "取消 network_train_unet_only 或 network_train_text_encoder_only，学习率应大于 0，并检查网络类型、algo、"
+        "preset "
         "是否包含任何层",
         error=r"empty parameter list|does not require grad|no trainable|No parameters to optimize|"
         r"no (?:LoRA|lora) modules|element 0 of tensors|one of the variables needed for gradient",
@@ -133,7 +139,8 @@ PARAMETERS = (
         "已缓存的内容不能再改变或训练",
         "with cache_text_encoder_outputs set network_train_unet_only=true, and no shuffle_caption, "
         "caption_dropout or tag dropout; with cache_latents no color_aug and random_crop",
-        "使用 cache_text_encoder_outputs 时设置 network_train_unet_only=true，且不能用 shuffle_caption、caption_dropout、"
+        "使用 cache_text_encoder_outputs 时设置 network_train_unet_only=true，且不能用 shuffle_caption、"
+        "caption_dropout、"
         "标签丢弃；使用 cache_latents 时不能用 color_aug、random_crop",
         error=r"caching (?:Text Encoder|latents)|cache_text_encoder_outputs|cache_latents|"
         r"cached (?:text encoder|latents)|Text Encoder cannot be trained",
@@ -146,7 +153,8 @@ PARAMETERS = (
         "write each as name=value, separated by spaces and without commas, as weight_decay=0.01 betas=0.9,0.99; "
         "`arguments show optimizer_args` tells more",
         "每项写成 名称=值，用空格分隔，如 weight_decay=0.01 betas=0.9,0.99；`arguments show optimizer_args` 有说明",
-        error=r"(?:^TypeError: |\w*(?:Adam|Optim|Lion|Adapt|Adafactor|Prodigy|CAME|Muon|Sophia|Schedule|SGD|RMSprop|Lamb|"
+        error=r"(?:^TypeError: |\w*(?:Adam|Optim|Lion|Adapt|Adafactor|Prodigy|CAME|Muon|Sophia|Schedule|SGD|"
+        r"RMSprop|Lamb|"
         r"Network|LoRA|Lycoris|Module)\w*\.)__init__\(\) got an unexpected|create_network\(\) got an unexpected|"
         r"malformed node or string|not enough values to unpack \(expected 2, got 1|"
         r"Invalid (?:beta|epsilon|eps|weight_decay|weight decay|momentum|learning rate)|"
@@ -158,7 +166,8 @@ PARAMETERS = (
         "配置文件中的数字被写成了字符串，或应填数字处填了文字",
         "write learning_rate = 1e-4 without quotes in the TOML; `arguments import` reads such a file rightly",
         "在 TOML 中去掉引号：learning_rate = 1e-4；或用 `arguments import` 导入",
-        error=r"'[<>]=?' not supported between instances of '(?:float|int|str)' and|could not convert string to float|"
+        error=r"'[<>]=?' not supported between instances of '(?:float|int|str)' and|"
+        r"could not convert string to float|"
         r"invalid literal for (?:int|float)|can't multiply sequence by non-int|"
         r"unsupported operand type\(s\) for [-+*/]+: '(?:str|int|float)' and '(?:str|int|float)'",
         source="sd-scripts",
@@ -193,7 +202,8 @@ PARAMETERS = (
         "start the run again: `train --again`; runs of the queue find their states themselves",
         "用 `train --again` 重新训练；队列中的任务会自动找到保存的状态",
         error=r"Tried to find .* but folder|train_state\.json|is not a folder of a saved state|"
-        r"loaded state dict|parameter group that doesn't match|optimizer\.bin|No such file[^\n]*-state\b|random_states|load_state|state can't be read",
+        r"loaded state dict|parameter group that doesn't match|optimizer\.bin|No such file[^\n]*-state\b|"
+        r"random_states|load_state|state can't be read",
         source="sd-scripts",
     ),
     Rule(
@@ -209,9 +219,11 @@ PARAMETERS = (
         "loss-nan",
         "the loss is no number any more: the LoRA is lost",
         "loss 变为 NaN，训练结果无效",
-        "lower the learning rate, use bf16 in place of fp16, set max_grad_norm=1, or no_half_vae for SDXL. A loss that "
+        "lower the learning rate, use bf16 in place of fp16, set max_grad_norm=1, or no_half_vae for SDXL. A "
+        "loss that "
         "merely swings says little: judge by pictures",
-        "降低学习率，用 bf16 代替 fp16，设置 max_grad_norm=1，SDXL 开启 no_half_vae。loss 仅仅波动无需在意，以出图效果为准",
+        "降低学习率，用 bf16 代替 fp16，设置 max_grad_norm=1，SDXL 开启 no_half_vae。loss 仅仅波动无需在意，"
+        "以出图效果为准",
         error=r"loss (?:is|was|became) (?:nan|inf|not finite)|NaN loss|tensors? (?:are|is) not finite|"
         r"Loss is nan|contains NaN|non-finite",
         line=r"(?:\w*loss|norm)=-?(?:nan|inf)\b|\bloss (?:is|was) (?:nan|inf|not finite)|NaN loss|"
@@ -225,8 +237,10 @@ PARAMETERS = (
         "两个设置互相冲突，或缺少某个设置；日志中的这一行有说明",
         "change what the line names; `plan` checks most of this beforehand",
         "按该行的说明修改；`plan` 会事先检查大部分冲突",
-        error=r"(?:cannot|can't|can not|must not|should not|could not) be (?:used|specified|enabled|set|combined|applied)|"
-        r"mutually exclusive|(?:is|are) not supported (?:with|when|for|in|by|yet)|must be (?:specified|set|given|used) |"
+        error=r"(?:cannot|can't|can not|must not|should not|could not) be (?:used|specified|enabled|set|combined|"
+        r"applied)|"
+        r"mutually exclusive|(?:is|are) not supported (?:with|when|for|in|by|yet)|must be (?:specified|set|given|"
+        r"used) |"
         r"(?:is|are) required (?:when|for|if|to)|(?:does not|doesn't|do not) (?:support|go together)|"
         r"only (?:available|supported|works) (?:with|for|in)|should be (?:specified|set) |incompatible with",
         weak=True,

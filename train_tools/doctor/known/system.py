@@ -11,7 +11,8 @@ SYSTEM = (
         "磁盘已满",
         "free some space (`env remove` and the trash hold much), then `queue retry`",
         "清理磁盘（`env remove` 与回收站可释放空间），然后 `queue retry`",
-        error=r"No space left|\[Errno 28\]|\[WinError (?:112|39)\]|not enough (?:free )?space|disk quota|磁盘空间不足|StorageFull|"
+        error=r"No space left|\[Errno 28\]|\[WinError (?:112|39)\]|not enough (?:free )?space|disk quota|"
+        r"磁盘空间不足|StorageFull|"
         r"disk is full|os error (?:28|112)|code: (?:28|112)\b|PytorchStreamWriter|database or disk is full|"
         r"enforce fail at inline_container|unexpected pos \d+|disk space|needs .* GiB more",
         line=r"No space left|not enough space on the disk|Disk quota exceeded|磁盘空间不足|the disk is full|"
@@ -27,7 +28,8 @@ SYSTEM = (
         "重新连接磁盘并检查错误；将根目录放在可写的磁盘上",
         error=r"\[Errno (?:5|6|19|30|116|107|117)\]|Input/output error|Read-only file system|Stale file handle|"
         r"\[WinError (?:19|21|23|31|53|59|64|67|121|483|1006|1117|1167|1392|1393)\]|ReadOnlyFilesystem|"
-        r"disk I/O error|readonly database|its drive (?:is gone|reports an error)|is read-only;|code: (?:5|30), kind: "
+        r"disk I/O error|readonly database|its drive (?:is gone|reports an error)|is read-only;|code: (?:5|"
+        r"30), kind: "
         r"(?:Read|Uncat)|os error 30",
         line=r"its drive (?:is gone|reports an error)|Read-only file system|Input/output error|disk I/O error|"
         r"its disk or folder is read-only",
@@ -70,7 +72,8 @@ SYSTEM = (
         error=r"\[Errno (?:13|98|10013|10048|48)\].*(?:bind|address)|address (?:is )?already in use|EADDRINUSE|"
         r"attempting to bind on address|\[WinError 100(?:13|48)\]|Cannot find empty port|has the port|"
         r"server socket has failed to listen|通常每个套接字地址",
-        line=r"address (?:is )?already in use|attempting to bind on address|WinError 100(?:13|48)|Cannot find empty port|"
+        line=r"address (?:is )?already in use|attempting to bind on address|WinError 100(?:13|48)|"
+        r"Cannot find empty port|"
         r"another program has the port|EADDRINUSE",
         source="F14",
     ),
@@ -101,7 +104,8 @@ SYSTEM = (
         "文件无法写入：被占用或没有权限",
         "close what uses the file (also virus scanners and cloud storage), and keep the root in a folder of yours",
         "关闭占用该文件的程序（包括杀毒软件、云盘），并把根目录放在自己有写权限的位置",
-        error=r"PermissionError|\[WinError (?:5|32|33)\]|\[Errno (?:1|13)\]|Access is denied|拒绝访问|另一个程序正在使用|"
+        error=r"PermissionError|\[WinError (?:5|32|33)\]|\[Errno (?:1|13)\]|Access is denied|拒绝访问|"
+        r"另一个程序正在使用|"
         r"PermissionDenied|being used by another process|isn't allowed to|open in another program|"
         r"code: (?:5|13|32|33), kind",
         line=r"Access is denied|拒绝访问|this account isn't allowed to|is open in another program|"
@@ -114,11 +118,13 @@ SYSTEM = (
         "path-missing",
         "a file or folder isn't where it is looked for",
         "找不到文件或文件夹",
-        "look whether it was moved, renamed or deleted, and whether its drive is there; give whole paths in the settings, "
+        "look whether it was moved, renamed or deleted, and whether its drive is there; give whole paths in the "
+        "settings, "
         "and make folders beforehand",
         "检查它是否被移动、重命名或删除，磁盘是否已连接；设置中请填写完整路径，并事先创建文件夹",
         error=r"FileNotFoundError|NotADirectoryError|IsADirectoryError|FileExistsError|\[WinError (?:2|3|183|267)\]|"
-        r"\[Errno (?:2|17|20|21)\]|No such file or directory|系统找不到指定的|code: [23], kind: NotFound|kind: NotFound|"
+        r"\[Errno (?:2|17|20|21)\]|No such file or directory|系统找不到指定的|code: [23], kind: NotFound|"
+        r"kind: NotFound|"
         r"(?:isn't there|is in the way); |does not exist|cannot find the (?:path|file)|Parent directory",
         line=r"isn't there; look whether it was moved|is in the way: another|"
         r"^(?:ls|cp|mv|cd|cat|bash): .*No such file|系统找不到指定的(?:路径|文件)",
@@ -131,9 +137,11 @@ CONSOLE = (
         "garbled-text",
         "text was written in one encoding and read in another",
         "文字编码不一致，显示为乱码",
-        'in Windows: Control Panel, Region, Administrative, Change system locale: untick "Use Unicode UTF-8 for worldwide '
+        'in Windows: Control Panel, Region, Administrative, Change system locale: untick "Use Unicode UTF-8 for '
+        "worldwide "
         'language support", and restart',
-        "Windows 控制面板 → 区域 → 管理 → 更改系统区域设置，取消勾选「使用 Unicode UTF-8 提供全球语言支持」，然后重启",
+        "Windows 控制面板 → 区域 → 管理 → 更改系统区域设置，取消勾选「使用 Unicode UTF-8 提供全球语言支持」，"
+        "然后重启",
         line=r"锟斤拷|\ufffd{4,}|(?:[ÃÂ][\x80-\xbf]){4,}",
         source="F1",
     ),
