@@ -22,6 +22,7 @@ TOOLS = LOW | {"environment", "hosts", "lora", "base_model", "small_models"}
 MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
+    "known errors": set(),
     "environment": LOW,
     "lora": LOW | {"environment"},
     "hosts": LOW | {"environment", "lora"},
@@ -32,22 +33,25 @@ MAY_IMPORT = {
     "tags": TOOLS | {"workspace", "dataset"},
     "captioning": TOOLS | {"workspace", "dataset", "tags"},
     "arguments": TOOLS | {"workspace"},
-    "engines": TOOLS | {"workspace", "dataset", "arguments"},
+    "engines": TOOLS | {"workspace", "dataset", "arguments", "known errors"},
     "planning": TOOLS | {"workspace", "dataset", "arguments", "engines"},
     "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
-    "doctor": TOOLS | {"workspace", "arguments", "planning", "execution"},
+    "doctor": TOOLS | {"workspace", "arguments", "planning", "execution", "known errors"},
     "compare": TOOLS
     | {"workspace", "dataset", "captioning", "arguments", "planning", "preview", "execution"},
     "publish": TOOLS | {"workspace", "dataset", "arguments", "planning", "preview", "execution", "compare"},
 }
-# Modules that are a part of their own: the safe writing of files is everybody's, and `cli` is the commands' door.
+# Modules that are a part of their own: the safe writing of files is everybody's, `cli` is the commands' door, and
+# what errors mean is asked by engines, too.
 OWN = {
     "train_tools.workspace.files": "files",
+    "train_tools.workspace.os_errors": "files",
     "train_tools.workspace.fields": "files",
     "train_tools.workspace.toml": "files",
     "train_tools.workspace.catalogue": "files",
     "train_tools.cli": "commands",
+    "train_tools.doctor.known": "known errors",
 }
 # What trains, judges and packs up the small models is started by hand and stands above what it uses.
 SCRIPTS = tuple(f"train_tools.small_models.{name}" for name in ("train_", "evaluate", "export"))

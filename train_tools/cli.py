@@ -11,6 +11,7 @@ from train_tools.commands.output import Output
 from train_tools.environment import process
 from train_tools.environment.start import WITHOUT_ENVIRONMENT
 from train_tools.errors import TrainToolsError
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import default_root
 
 # In the order of the work. Each is a module of `train_tools.commands` with HELP,
@@ -42,6 +43,12 @@ def main(argv: list[str]) -> int:
     except TrainToolsError as error:
         print(f"train_tools: {error}", file=sys.stderr)
         return error.exit_code
+    except Exception as error:
+        sentence = sentence_of(error, arguments.root)
+        if sentence is None:  # a mistake of ours: the traceback is what helps to mend it
+            raise
+        print(f"train_tools: {sentence}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("train_tools: stopped; what was finished is kept", file=sys.stderr)
         return 130

@@ -20,6 +20,7 @@ from train_tools.engines import registry
 from train_tools.execution import lane, queue_actions
 from train_tools.execution.lane import has_worker
 from train_tools.execution.queue import PAUSED, Queue
+from train_tools.workspace import settings
 from train_tools.workspace.run_folder import is_alive, process_start
 
 LONG = {"max_train_epochs": "200", "training_comment": "slow"}  # a minute
@@ -108,6 +109,10 @@ def test_a_failure_says_what_helps(page: Page, served: Served, bench: Bench) -> 
     expect(row(page, 1)).to_contain_text("CUDA out of memory", timeout=30_000)
     row(page, 1).get_by_role("button", name="What helps?").click()
     expect(page.get_by_role("dialog")).to_contain_text("lower train_batch_size")
+    page.get_by_role("dialog").get_by_role("button", name="Set gradient_checkpointing=true").click()
+    expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_visible()
+    assert settings.read(bench.version)["training"]["gradient_checkpointing"] == "true"
+    page.get_by_role("button", name="Undo").click()
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="切换到中文").click()
     row(page, 1).get_by_role("button", name="如何解决?").click()

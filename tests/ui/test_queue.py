@@ -204,3 +204,5 @@ def test_a_failure_comes_with_what_helps(bench: Bench, asked: TestClient) -> Non
     assert "train_batch_size" in english["do"]
     chinese = asked.get("/api/queue/1/remedies", headers={"Accept-Language": "zh-CN"}).json()[0]
     assert chinese["means"] == "显存不足"
+    assert {"kind": "training", "what": "train_batch_size=1"}.items() <= english["offers"][1].items()
+    assert english["offers"][1]["command"].endswith("training.train_batch_size=1")

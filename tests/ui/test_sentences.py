@@ -52,7 +52,7 @@ SPOKEN = {
     "tags/checks.py", "tags/edits.py", "tags/journal.py", "tags/service.py", "ui/access.py", "ui/exports.py",
     "ui/guard.py", "ui/routes/compare.py", "ui/routes/data_jobs.py", "ui/routes/files.py", "ui/routing.py",
     "ui/tasks.py", "workspace/archive.py", "workspace/catalogue.py", "workspace/clone.py",
-    "workspace/fields.py", "workspace/lock.py", "workspace/names.py", "workspace/portable.py",
+    "workspace/fields.py", "workspace/lock.py", "workspace/names.py", "workspace/os_errors.py", "workspace/portable.py",
     "workspace/predecessor.py", "workspace/rename.py", "workspace/trash.py", "workspace/unpack.py",
     "workspace/workspace.py",
 }  # fmt: skip

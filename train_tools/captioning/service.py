@@ -25,6 +25,7 @@ from train_tools.tags.files import read_text
 from train_tools.tags.journal import Change
 from train_tools.workspace.files import free_name, time_stamp, write_text
 from train_tools.workspace.lock import writing
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
 
 # As torch ("CUDA out of memory"), onnxruntime ("Failed to allocate memory for requested buffer") and C++ say it.
@@ -227,7 +228,6 @@ def write(version: Version, task: Task, text: str) -> Change:
         write_text(path, text + "\n")
     except OSError as error:
         raise TrainToolsError(
-            f"{path} can't be written ({error.strerror}); make room on the disk, then caption again: "
-            "the captions written so far are kept"
+            f"captioning stopped, what was written so far is kept: {sentence_of(error, path)}"
         ) from error
     return change

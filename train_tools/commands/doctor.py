@@ -77,6 +77,8 @@ def say_run(folder: Path, remedies: list[Remedy], language: str, out: Output) ->
         is_zh = language == "zh"
         out.say(f"  {remedy.id}: {remedy.means_zh if is_zh else remedy.means}")
         out.say(f"  -> {remedy.do_zh if is_zh else remedy.do}")
+        for command in remedy.commands:
+            out.say(f"     python -m train_tools {command}")
         out.say(f"     ({remedy.line})")
     if not remedies:
         out.say(

@@ -75,8 +75,6 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         return ACTIONS[arguments.action](manager, arguments, out)
     except SetupError as error:
         raise TrainToolsError(str(error)) from error
-    except OSError as error:
-        raise TrainToolsError(f"the environment can't be changed ({error}); allow writing there") from error
 
 
 def status(manager: Manager, _: argparse.Namespace, out: Output) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
@@ -38,6 +39,7 @@ from train_tools.preview.service import preview
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace.files import write_json
 from train_tools.workspace.lock import BusyError
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.settings import preview_change
 from train_tools.workspace.workspace import Version
 
@@ -65,7 +67,9 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         # The log keeps the traceback; the event says it in one line.
         traceback.print_exc()
-        events.say(folder, "failed", error=f"{type(error).__name__}: {error}")
+        sentence = sentence_of(error, version_folder) or f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):  # the worker says how it ended
+            events.say(folder, "failed", error=sentence)
         return 1
     if failed:
         events.say(folder, "failed", error=failed)

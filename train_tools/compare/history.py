@@ -23,7 +23,7 @@ PATIENCE_S = 10.0
 def append(version: Version, name: str, record: dict[str, Any]) -> dict[str, Any]:
     """Adds a record to previews/<name>, with its time; returns it as written.
 
-    Raises UsageError where the version is gone, TrainToolsError where its folder can't be written.
+    Raises UsageError where the version is gone, TrainToolsError where another process doesn't let go of the file.
     """
     if not version.folder.is_dir():
         raise UsageError(f"{version.project} {version.name} was renamed or deleted meanwhile")
@@ -35,8 +35,6 @@ def append(version: Version, name: str, record: dict[str, Any]) -> dict[str, Any
             append_line(file, json.dumps(line, ensure_ascii=False))
     except Timeout as error:
         raise TrainToolsError(f"{file} is being written by another process; try again") from error
-    except OSError as error:
-        raise TrainToolsError(f"{file} can't be written ({error.strerror}); allow writing there") from error
     return line
 
 

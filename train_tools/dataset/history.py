@@ -16,6 +16,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace import swap
 from train_tools.workspace.files import require_inside
 from train_tools.workspace.lock import writing
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
 
 
@@ -78,9 +79,9 @@ def restore(version: Version, which: str, report: Report = silent) -> RestoreRep
             archive = archive_name(version, before)
             archived = swap.swap(building, version.processed, archive)
         except OSError as error:
+            told = sentence_of(error, version.processed)
             raise TrainToolsError(
-                f"revision {which} can't be restored ({error.strerror or error}); make room on the disk or free "
-                "its files, then try again: the current images are untouched"
+                f"nothing was restored, the current images are untouched: {told}"
             ) from error
         finally:
             if building is not None and building.exists():

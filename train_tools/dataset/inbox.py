@@ -53,13 +53,8 @@ def keep(version: Version, batch: str, path: str, file: Path) -> None:
     """
     folder = batch_folder(version, batch)
     place = folder.joinpath(*_parts(path))
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(require_inside(place, folder))  # not made sure: what a power cut takes is sent again
-    except OSError as error:
-        raise UsageError(
-            f"{path} can't be kept under that name ({error.strerror}); rename it and send it again"
-        ) from error
+    place.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(require_inside(place, folder))  # not made sure: what a power cut takes is sent again
 
 
 def _parts(path: str) -> list[str]:

@@ -25,6 +25,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.files import require_inside
 from train_tools.workspace.lock import writing
 from train_tools.workspace.names import check_name, same_on_some_disk
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version, names_in
 
 ADDED, THERE, IGNORED, FAILED = "added", "already there", "ignored", "failed"
@@ -158,10 +159,8 @@ def store(into: Store, source: str, seen: Seen) -> Item:
     try:
         stored = into.origin.store(seen.name, seen.data, seen.caption)
     except OSError as error:
-        raise TrainToolsError(
-            f"{source} can't be written into {into.origin.folder} ({error.strerror}); "
-            "make room there, then add again: what was added before is kept"
-        ) from error
+        told = sentence_of(error, into.origin.folder)
+        raise TrainToolsError(f"adding stopped at {source}, what was added before is kept: {told}") from error
     original = Original(stored.path, into.concept)
     if into.known:
         into.known.see(original, seen.look)

@@ -11,10 +11,11 @@ from train_tools.dataset.intake import concept_folder
 from train_tools.dataset.known import Known
 from train_tools.dataset.origin import LONGEST_STEM, cut
 from train_tools.dataset.originals import Original, is_caption, originals_in
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import UsageError
 from train_tools.workspace.files import free_name, sync_folder, time_stamp, write_json
 from train_tools.workspace.lock import writing
 from train_tools.workspace.names import comparable
+from train_tools.workspace.os_errors import with_name
 from train_tools.workspace.workspace import Version
 
 
@@ -124,9 +125,7 @@ def _rename(path: Path, target: Path) -> None:
     try:
         path.rename(target)
     except OSError as error:
-        raise TrainToolsError(
-            f"{path.name} can't be moved ({error.strerror}); close what uses it, then do the same again"
-        ) from error
+        raise with_name(error, path)  # noqa: B904 - it is the same one
 
 
 def _sync(*folders: Path) -> None:

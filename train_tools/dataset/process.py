@@ -23,6 +23,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace import files, swap
 from train_tools.workspace.lock import writing
 from train_tools.workspace.names import comparable
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
 
 
@@ -84,9 +85,9 @@ def process(version: Version, settings: DatasetSettings, report: Report = silent
             building = swap.begin(version.processed)
             return build(version, settings, originals, building, report)
         except OSError as error:
+            told = sentence_of(error, version.processed)
             raise TrainToolsError(
-                f"the new revision can't be written ({error.strerror or error}); make room on the disk or free "
-                "its files, then process again: the images processed before are untouched"
+                f"nothing was processed, the images from before are untouched: {told}"
             ) from error
         finally:
             if building is not None and building.exists():

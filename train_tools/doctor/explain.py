@@ -8,27 +8,25 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from train_tools.doctor.catalogue import INSTALLING, Row
-from train_tools.doctor.catalogue_models import MODELS
-from train_tools.doctor.catalogue_parameters import PARAMETERS
-from train_tools.doctor.catalogue_training import DATA, MEMORY
-from train_tools.doctor.catalogue_webui import WEBUI
+from train_tools.doctor.known import RULES
+from train_tools.doctor.known.ending import read
+from train_tools.doctor.known.rule import Found, diagnose
 
-# The more telling first: of two errors in one log, one often follows from the other.
-ROWS: tuple[Row, ...] = (*MEMORY, *DATA, *MODELS, *PARAMETERS, *WEBUI, *INSTALLING)
 LOG = "train.log"
 RECORD = "run.json"
 TAIL_BYTES = 262_144
-LONGEST = 4000  # characters of a line that are looked at
+LONGEST = 300  # characters of the line that is shown
 
 
 @dataclass(frozen=True)
 class Remedy:
-    """What an error means and what to do, in English and in Chinese (`…_zh`). `line` is where it was seen."""
+    """What an error means and what to do, in English and in Chinese (`…_zh`). `line` is where it was seen.
+
+    `commands` do what helps (`python -m train_tools …`); `offers` are the same as the page's buttons have them.
+    """
 
     id: str
     means: str
@@ -37,28 +35,40 @@ class Remedy:
     do_zh: str
     source: str
     line: str
-
-
-@cache
-def compiled() -> tuple[tuple[Row, re.Pattern[str]], ...]:
-    return tuple((row, re.compile("|".join(f"(?:{pattern})" for pattern in row.patterns))) for row in ROWS)
+    commands: tuple[str, ...] = ()
+    offers: tuple[dict[str, str], ...] = ()
 
 
 def explain(source: str | Path) -> list[Remedy]:
     """Of a log's text, or of a run's or job's folder; empty where nothing is known. The likeliest cause first."""
-    text = text_of(source) if isinstance(source, Path) else source
-    found: dict[str, Remedy] = {}
-    lines = [line[:LONGEST] for line in re.split(r"[\r\n]+", text) if line.strip()]
-    for row, pattern in compiled():
-        # The last time that it was said is the nearest to the end.
-        line = next((line for line in reversed(lines) if pattern.search(line)), None)
-        if line is not None:
-            found[row.id] = Remedy(
-                row.id, row.means, row.means_zh, row.do, row.do_zh, row.source, line.strip()[:300]
-            )
-    weak = {row.id for row in ROWS if row.weak}
-    strong = [remedy for name, remedy in found.items() if name not in weak]
-    return strong or list(found.values())
+    text: str | Path = source
+    names: tuple[str, ...] = ()
+    if isinstance(source, Path):
+        text, names = text_of(source), names_of(source)
+    return [remedy(found, *names) for found in diagnose(read(str(text)), RULES)]
+
+
+def remedy(found: Found, project: str = "PROJECT", version: str = "VERSION") -> Remedy:
+    rule = found.rule
+    commands = tuple(offer.command(_quoted(project), _quoted(version)) for offer in rule.offers)
+    offers = tuple(
+        {"kind": offer.kind, "what": offer.what, "command": command}
+        for offer, command in zip(rule.offers, commands, strict=True)
+    )
+    line = found.line.strip()[:LONGEST]
+    return Remedy(
+        rule.id, rule.means, rule.means_zh, rule.do, rule.do_zh, rule.source, line, commands, offers
+    )
+
+
+def names_of(folder: Path) -> tuple[str, ...]:
+    """Project and version of a run's or job's folder; empty where it is elsewhere."""
+    parts = folder.absolute().parts
+    return (parts[-5], parts[-3]) if len(parts) > 5 and parts[-4] == "versions" else ()
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[\w.-]+", name) else f'"{name}"'
 
 
 def text_of(folder: Path) -> str:

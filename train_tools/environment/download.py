@@ -66,12 +66,7 @@ def download(
     """
     if wanted.target.exists():
         return _taken(wanted)
-    try:
-        wanted.target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"{wanted.target.parent} can't be made ({error.strerror}); choose another folder"
-        ) from error
+    wanted.target.parent.mkdir(parents=True, exist_ok=True)
     guard = _part(wanted).with_suffix(".lock")
     with lock.held(guard, lambda: _refuse(wanted)):
         _fetch_all(wanted, network, report, cancelled, wait_s)

@@ -20,6 +20,7 @@ from train_tools.execution.queue import WAITING, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, Conditions, add_job, move
 from train_tools.execution.ticket import DEFAULT_LANE, PREVIEW, TRAIN
 from train_tools.workspace import settings
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
 
 CHECKPOINT, RUN, BATCH = "checkpoint", "run", "batch"
@@ -54,7 +55,7 @@ class AutomaticPreviews:
         try:
             do()
         except (TrainToolsError, OSError, sqlite3.Error) as error:
-            self._say(f"no preview is queued: {error}")
+            self._say(f"no preview is queued: {sentence_of(error, self._queue.folder) or error}")
 
     def _queue_for(self, entries: Sequence[Entry], when: str) -> None:
         for entry in entries:

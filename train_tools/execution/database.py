@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from train_tools.errors import TrainToolsError
 from train_tools.workspace.files import free_name, replace, time_stamp
+from train_tools.workspace.os_errors import sentence_of
 
 FILE = "queue.sqlite3"
 SCHEMA = 1
@@ -57,9 +58,7 @@ class Database:
                 connection.close()
                 self._mended().close()
                 raise TrainToolsError("the queue was damaged and was made anew; try again") from error
-            raise TrainToolsError(
-                f"the queue {self._path} can't be used ({error}); make room or allow writing there"
-            ) from error
+            raise TrainToolsError(sentence_of(error, self._path)) from error
         finally:
             connection.close()
 
@@ -69,9 +68,7 @@ class Database:
             return self._connected()
         except sqlite3.Error as error:
             if not _is_damage(error):
-                raise TrainToolsError(
-                    f"the queue {self._path} can't be opened ({error}); make room or allow writing there"
-                ) from error
+                raise TrainToolsError(sentence_of(error, self._path)) from error
             return self._mended()
 
     def _mended(self) -> sqlite3.Connection:

@@ -10,7 +10,7 @@ WORDS = {
     MEMORY: ("out of memory", "outofmemory", "cublas_status_alloc_failed", "not enough memory", "memoryerror"),
     DEVICE: ("device lost", "gpu is lost", "fallen off the bus", "unspecified launch failure",
              "busy or unavailable", "an illegal memory access"),
-    DISK: ("no space left on device", "disk quota exceeded", "not enough space on the disk", "disk is full"),
+    DISK: ("no space left on device", "disk quota", "not enough space on the disk", "disk is full"),
 }  # fmt: skip
 REFUSED, ASKED = 2, 3  # exit codes of engines
 

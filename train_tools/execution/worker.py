@@ -35,6 +35,7 @@ from train_tools.execution.queue import CANCEL, DRAWS, ENDED, PAUSED, SHUT_DOWN,
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.hosts.keeper import Keeper
 from train_tools.planning.plan import share
+from train_tools.workspace.os_errors import sentence_of
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
 RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
@@ -103,7 +104,8 @@ class Worker:
                 self._sleep(IDLE_S)
             except (TrainToolsError, OSError) as error:
                 is_recovered = False
-                say(f"{error}; the next try is in {RETRY_S:.0f} s")
+                told = sentence_of(error, self._queue.folder) or error
+                say(f"{told}; the next try is in {RETRY_S:.0f} s")
                 self._sleep(RETRY_S)
 
     def is_done(self) -> bool:

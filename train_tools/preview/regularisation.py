@@ -15,6 +15,7 @@ from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.files import write_text
 from train_tools.workspace.lock import writing
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
 
 from . import samplers
@@ -118,6 +119,5 @@ def _write(one: Wanted, picture: Image.Image) -> None:
         save(picture, one.path)
     except OSError as error:
         raise TrainToolsError(
-            f"{one.path} can't be written ({error.strerror or error}); make room there and start again: "
-            "what is rendered is kept"
+            f"rendering stopped, what is rendered is kept: {sentence_of(error, one.path)}"
         ) from error

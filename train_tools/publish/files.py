@@ -9,9 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import UsageError
 from train_tools.workspace.files import sync_folder, temporary_sibling
 from train_tools.workspace.names import same_on_some_disk
+from train_tools.workspace.os_errors import with_name
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -57,7 +58,10 @@ class NewFiles:
         target = self._folder / name
         temporary = temporary_sibling(target)
         self._prepared.append((temporary, target))
-        write(temporary)
+        try:
+            write(temporary)
+        except OSError as error:
+            raise with_name(error, target)  # noqa: B904 - it is the same one
         return target
 
     def appear(self) -> tuple[Path, ...]:
@@ -69,10 +73,11 @@ class NewFiles:
                 done.append(target)
         except OSError as error:
             for target in done:
-                target.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    target.unlink(missing_ok=True)
             if isinstance(error, FileExistsError):
                 raise UsageError(f"{target} was made meanwhile; choose another name") from error
-            raise TrainToolsError(f"{target} can't be written ({error.strerror})") from error
+            raise
         sync_folder(self._folder)
         return tuple(done)
 

@@ -65,13 +65,8 @@ def publish(version: Version, request: Request, settings: PublishSettings) -> Pu
     check_room(folder, request.checkpoint.bytes + SPARE_BYTES, f"publishing {name}")
     subject, notes = _subject(version, request)
     with NewFiles(folder) as files:
-        try:
-            _prepare_side(files, version, request, subject, settings, notes)
-            is_link = _prepare_lora(files, source, subject, settings, notes)
-        except OSError as error:
-            raise TrainToolsError(
-                f"{folder} can't be written ({error.strerror or error}); allow writing there, or choose another folder"
-            ) from error
+        _prepare_side(files, version, request, subject, settings, notes)
+        is_link = _prepare_lora(files, source, subject, settings, notes)
         made = files.appear()
     history.append(
         version,

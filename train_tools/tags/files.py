@@ -8,7 +8,7 @@ from pathlib import Path
 
 from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.training import TrainingImage, training_images
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import UsageError
 from train_tools.tags.caption import BOM, Caption, parse
 from train_tools.workspace.files import write_text
 from train_tools.workspace.workspace import Version
@@ -75,13 +75,8 @@ def read_text(path: Path) -> str | None:
 
 
 def put_text(path: Path, text: str | None) -> None:
-    """Writes the whole file at once; None takes it away. Raises TrainToolsError where the disk refuses."""
-    try:
-        if text is None:
-            path.unlink(missing_ok=True)
-        else:
-            write_text(path, text)
-    except OSError as error:
-        raise TrainToolsError(
-            f"{path} can't be written ({error.strerror}); make room on the disk or free the file, then try again"
-        ) from error
+    """Writes the whole file at once; None takes it away. Raises OSError where the disk refuses."""
+    if text is None:
+        path.unlink(missing_ok=True)
+    else:
+        write_text(path, text)

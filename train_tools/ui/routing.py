@@ -23,6 +23,7 @@ from train_tools.ui.sentences import language_of, said, with_sentences_said
 from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
 from train_tools.workspace.lock import BusyError
+from train_tools.workspace.os_errors import sentence_of, with_name
 from train_tools.workspace.workspace import Version, Workspace
 
 T = TypeVar("T")
@@ -146,10 +147,11 @@ async def _received(request: Request, folder: Path) -> AsyncIterator[Path]:
         except ClientDisconnect as error:
             raise HTTPException(400, "The upload was cut off.") from error
         except OSError as error:
-            raise UsageError(f"the upload can't be kept ({error.strerror}); make room on the disk") from error
+            raise with_name(error, folder)  # noqa: B904 - it is the same one
         yield file
     finally:
-        await run_in_threadpool(lambda: file.unlink(missing_ok=True))
+        with contextlib.suppress(OSError):  # it never came to be, or its drive is gone
+            await run_in_threadpool(lambda: file.unlink(missing_ok=True))
 
 
 async def _json(request: Request) -> Any:
@@ -206,7 +208,10 @@ async def refused(request: Request, error: Exception) -> Response:
 
 
 async def failed(request: Request, error: Exception) -> Response:
-    """A mistake of ours: the page gets a sentence, the log the rest."""
+    """Trouble with disk, drive or database is a sentence; a mistake of ours, too, and the log holds the rest."""
+    if sentence := sentence_of(error, Call(request).root):
+        LOG.warning("%s %s: %s", request.method, request.url.path, sentence, exc_info=error)
+        return _said(request, sentence, 400)
     LOG.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return _said(request, "Something went wrong inside; page.log in the data folder says what.", 500)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,13 @@ class Static(StaticFiles):
         return response
 
 
+class Log(logging.handlers.RotatingFileHandler):
+    """What can't be written, as on a full disk, is lost without a word: the page has said it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        pass
+
+
 def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B008 - frozen
     routes: list[Route | Mount] = [route for panel in PANELS for route in panel.ROUTES]
     # Module scripts need this type, and Windows' registry may know another one.
@@ -62,6 +70,8 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
     errors: dict[Any, Any] = {
         TrainToolsError: routing.refused,
         HTTPException: routing.http_error,
+        OSError: routing.failed,
+        sqlite3.Error: routing.failed,
         Exception: routing.failed,
     }
     app = Starlette(
@@ -79,9 +89,7 @@ def application(root: Path, access: Access = Access()) -> Starlette:  # noqa: B0
 def log_to(folder: Path) -> None:
     """Our messages and uvicorn's errors, in `page.log`, which is kept small."""
     folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(
-        folder / "page.log", maxBytes=1 << 20, backupCount=1, encoding="utf-8", delay=True
-    )
+    handler = Log(folder / "page.log", maxBytes=1 << 20, backupCount=1, encoding="utf-8", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     for name in ("train_tools", "uvicorn.error"):
         logging.getLogger(name).addHandler(handler)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from train_tools.errors import TrainToolsError
+from train_tools.workspace.os_errors import sentence_of
 
 LOG = logging.getLogger("train_tools.ui")
 SOON_S = 0.6  # a task that is done by then is answered at once
@@ -116,8 +117,9 @@ def _run(task: Task, work: Work) -> None:
             state = "done"
     except TrainToolsError as error:
         state, task.error = "failed", str(error)
-    except Exception:
-        state, task.error = "failed", "Something went wrong inside; page.log in the data folder says what."
+    except Exception as error:
+        inside = "Something went wrong inside; page.log in the data folder says what."
+        state, task.error = "failed", sentence_of(error, "the data folder") or inside
         LOG.exception("work of the page failed")
     finally:
         task.ended = time.monotonic()

@@ -20,6 +20,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.clone import RUNS
 from train_tools.workspace.files import replace, temporary_sibling
 from train_tools.workspace.lock import writing
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.portable import Portable
 from train_tools.workspace.run_folder import active_runs
 from train_tools.workspace.tree import CHUNK, Report, Tree, check_room, silent, survey
@@ -123,11 +124,10 @@ def write(
             os.fsync(stream.fileno())
         replace(temporary, file)
     except OSError as error:
-        raise TrainToolsError(
-            f"{error.filename or file} can't be written or read ({error.strerror or error}); nothing was made"
-        ) from error
+        raise TrainToolsError(f"nothing was made: {sentence_of(error, file)}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     notes += [f"{path}: {fault}" for path, fault in faults.items() if fault]
     notes += [f"{path}: a link or no file" for path in tree.left_out]
     return Exported(file, manifest.files, manifest.bytes, tuple(map(printable, notes)))

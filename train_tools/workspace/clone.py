@@ -11,6 +11,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.concept import keep_concept
 from train_tools.workspace.lock import writing
 from train_tools.workspace.names import check_new_name
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.run_folder import active_runs
 from train_tools.workspace.settings import copy_settings
 from train_tools.workspace.tree import Report, Tree, built, check_room, copy_tree, silent, survey
@@ -122,9 +123,7 @@ def copied(tree: Tree, target: Path, report: Report) -> None:
     try:
         copy_tree(tree, target, report)
     except OSError as error:
-        raise TrainToolsError(
-            f"{error.filename or tree.root} can't be copied ({error.strerror or error}); nothing was made"
-        ) from error
+        raise TrainToolsError(f"nothing was made: {sentence_of(error, target)}") from error
 
 
 def cloned(folder: Path, tree: Tree, active: list[str]) -> Cloned:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.workspace.os_errors import sentence_of, with_name
 
 TEMPORARY = ".tmp-"  # start of the names of everything unfinished; lists skip names that start with a dot
 
@@ -22,17 +23,20 @@ def temporary_sibling(path: Path) -> Path:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replaces or makes `path` (and its folders); raises OSError and leaves the old file where it fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replaces or makes `path` (and its folders); an OSError names it and leaves the old file."""
     temporary = temporary_sibling(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):  # a drive that is gone takes that back by itself
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            with_name(error, path)
         raise
 
 
@@ -53,14 +57,17 @@ def read_json(path: Path) -> Any:
 
 
 def append_line(path: Path, text: str) -> None:
-    """Adds one line (`text` holds no newline), never onto one that a crash cut off."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            file.seek(end - 1)
-        cut_off = end > 0 and file.read(1) != b"\n"
-        file.write((b"\n" if cut_off else b"") + text.encode("utf-8") + b"\n")
+    """Adds one line (`text` holds no newline), never onto one that a crash cut off; raises OSError that names it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b") as file:
+            end = file.seek(0, os.SEEK_END)
+            if end:
+                file.seek(end - 1)
+            cut_off = end > 0 and file.read(1) != b"\n"
+            file.write((b"\n" if cut_off else b"") + text.encode("utf-8") + b"\n")
+    except OSError as error:
+        raise with_name(error, path)  # noqa: B904 - it is the same one
 
 
 def replace(source: Path, target: Path) -> None:
@@ -113,10 +120,9 @@ def move_to_trash(path: Path, trash: Path) -> Path:
     try:
         replace(path, target)
     except OSError as error:
-        note.unlink(missing_ok=True)
-        raise TrainToolsError(
-            f"{path} can't be moved to the trash ({error.strerror}); close what uses it, then try again"
-        ) from error
+        with contextlib.suppress(OSError):
+            note.unlink(missing_ok=True)
+        raise TrainToolsError(f"nothing was deleted: {sentence_of(error, path)}") from error
     return target
 
 

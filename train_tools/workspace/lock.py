@@ -111,9 +111,7 @@ def _locked(version: Version) -> FileLock:
     except OSError as error:
         if not version.folder.is_dir():
             raise UsageError(gone) from error
-        raise TrainToolsError(
-            f"{version.folder} can't be locked for writing ({error.strerror}); allow writing there"
-        ) from error
+        raise
     if not (version.folder / LOCK).is_file():  # the folder was renamed between the look and the lock
         lock.release()
         raise UsageError(gone)

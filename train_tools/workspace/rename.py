@@ -67,12 +67,7 @@ def check_renaming(name: str, old: str, what: str, existing: list[str]) -> None:
 
 def move(folder: Path, name: str) -> Path:
     target = folder.with_name(name)
-    try:
-        files.replace(folder, target)
-    except OSError as error:
-        raise TrainToolsError(
-            f"{folder} can't be renamed ({error.strerror}); close what uses it, then try again"
-        ) from error
+    files.replace(folder, target)
     return target
 
 

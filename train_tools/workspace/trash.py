@@ -118,12 +118,7 @@ def restore(workspace: Workspace, what: str, *, name: str | None = None, project
         found = (trashed.path / "versions").glob("[!.]*")
         for folder in (path for path in found if path.is_dir()):
             keep_concept(Version(target.name, folder.name, folder), trashed.name)
-    try:
-        replace(trashed.path, target)
-    except OSError as error:
-        raise TrainToolsError(
-            f"{trashed.path} can't be moved ({error.strerror}); close what uses it, then try again"
-        ) from error
+    replace(trashed.path, target)
     trashed.path.with_name(f"{trashed.entry}.json").unlink(missing_ok=True)
     return target
 

@@ -11,11 +11,12 @@ import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from train_tools.errors import UsageError
+from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.archive import DATA, FORMAT, MANIFEST, Manifest, blocks
 from train_tools.workspace.concept import keep_concept
 from train_tools.workspace.files import sync_folder
 from train_tools.workspace.names import check_name, check_new_name, comparable
+from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.portable import Portable
 from train_tools.workspace.settings_file import load
 from train_tools.workspace.tree import Report, built, check_room, is_unfinished, silent
@@ -82,7 +83,7 @@ def opened(file: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except OSError as error:
-        raise UsageError(f"{file} can't be read ({error.strerror or error})") from error
+        raise UsageError(sentence_of(error, file)) from error
     except DAMAGES as error:
         raise UsageError(f"{file} is no zip, or is cut off ({error}); export or copy it again") from error
 
@@ -151,9 +152,7 @@ def extract(archive: zipfile.ZipFile, file: Path, manifest: Manifest, target: Pa
                 writer.flush()
                 os.fsync(writer.fileno())
     except OSError as error:
-        raise UsageError(
-            f"{error.filename or target} can't be written ({error.strerror or error}); nothing was imported"
-        ) from error
+        raise TrainToolsError(f"nothing was imported: {sentence_of(error, target)}") from error
     except DAMAGES as error:
         raise UsageError(f"{file} is damaged ({error}); export or copy it again") from error
     for folder in folders:
@@ -214,5 +213,5 @@ def settle(version: Version, project: str) -> None:
         version.trains.mkdir(exist_ok=True)
         load(version)
         keep_concept(version, project)
-    except OSError as error:
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise UsageError(f"what is in the zip is no version ({error.strerror or error})") from error

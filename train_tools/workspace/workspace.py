@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,8 +106,7 @@ class Workspace:
         """Raises UsageError where the name can't be used or is taken."""
         check_new_name(name, "project", names_in(self.projects_folder))
         project = Project(name, self.projects_folder / name)
-        make_folder(project.folder)
-        project.versions_folder.mkdir()
+        make_folders(project.folder, project.versions_folder)
         return project
 
     def versions(self, project: str) -> list[Version]:
@@ -139,23 +139,28 @@ class Workspace:
         versions_folder = self.project(project).versions_folder
         check_new_name(version, "version", names_in(versions_folder))
         made = Version(project, version, versions_folder / version)
-        make_folder(made.folder)
-        made.origin.mkdir(parents=True)
-        made.trains.mkdir()
+        make_folders(made.folder, made.origin, made.trains)
         return made
 
 
+def make_folders(folder: Path, *inner: Path) -> None:
+    """All, or none where one can't be made; raises as `make_folder` does."""
+    make_folder(folder)
+    try:
+        for path in inner:
+            path.mkdir(parents=True)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def make_folder(folder: Path) -> None:
-    """Raises UsageError where another process was faster, or the disk doesn't take the name."""
+    """Raises UsageError where another process was faster."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         folder.mkdir()
     except FileExistsError as error:
         raise UsageError(f"{folder} exists already; choose another name") from error
-    except OSError as error:
-        raise UsageError(
-            f"{folder} can't be made ({error.strerror}); choose another name or place"
-        ) from error
 
 
 def names_in(folder: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from train_tools.engines.events import EventLog
 from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.errors import TrainToolsError
+from train_tools.workspace.os_errors import sentence_of
 
 
 def main(folders: list[str]) -> int:
@@ -33,16 +35,18 @@ def main(folders: list[str]) -> int:
     except Exception as error:
         # The log keeps the traceback; the event says it in one line.
         traceback.print_exc()
-        _fail(logs, f"{type(error).__name__}: {error}")
+        _fail(logs, sentence_of(error, Path(folders[0])) or f"{type(error).__name__}: {error}")
         return 1
     finally:
         for log in logs:
-            log.close()
+            with contextlib.suppress(OSError):  # on a full disk, what it still held
+                log.close()
 
 
 def _fail(logs: list[EventLog], error: str) -> None:
     for log in logs:
-        log.write("failed", error=error)
+        with contextlib.suppress(OSError):  # the worker says how it ended
+            log.write("failed", error=error)
 
 
 if __name__ == "__main__":

@@ -160,14 +160,18 @@ def detail(call: Call) -> dict[str, Any]:
     }
 
 
-def remedies(call: Call) -> list[dict[str, str]]:
-    """What the error in its log means and what helps, the likeliest first; empty where nothing is known."""
+def remedies(call: Call) -> list[dict[str, Any]]:
+    """What the error in its log means and what helps, the likeliest first; empty where nothing is known.
+
+    `offers` are what this program does about it by itself.
+    """
     is_zh = call.language == "zh"
     return [
         {
             "means": remedy.means_zh if is_zh else remedy.means,
             "do": remedy.do_zh if is_zh else remedy.do,
             "line": remedy.line,
+            "offers": remedy.offers,
         }
         for remedy in explain(_asked(call).folder)
     ]

@@ -65,10 +65,6 @@ def change_environment(call: Call) -> dict[str, Any]:
             return action(_manager(call, task))
         except SetupError as error:
             raise TrainToolsError(str(error)) from error
-        except OSError as error:
-            raise TrainToolsError(
-                f"the environment can't be changed ({error}); allow writing there"
-            ) from error
 
     return call.tasks.start(work)
 
@@ -154,7 +150,7 @@ def lora(call: Call) -> Any:
     return lora_facts(metadata_of(call.field("metadata", dict)))
 
 
-def explained(call: Call) -> list[dict[str, str]]:
+def explained(call: Call) -> list[dict[str, Any]]:
     """What errors in a log mean and what helps, the likeliest first."""
     is_zh = call.language == "zh"
     return [
@@ -163,6 +159,7 @@ def explained(call: Call) -> list[dict[str, str]]:
             "do": found.do_zh if is_zh else found.do,
             "source": found.source,
             "line": found.line,
+            "commands": found.commands,
         }
         for found in explain(str(call.field("text"))[-MOST_LOG:])
     ]

@@ -10,6 +10,7 @@ import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { colourOf, curve } from "./curve.js";
 import { menuOf } from "./actions.js";
+import { remedyOf } from "./remedy.js";
 import { nameOf, STAGES, stateOf, TONES, whereOf } from "./row.js";
 
 const PARTS = ["past", "log", "settings"];
@@ -84,9 +85,9 @@ class Detail {
   /** What is known to help; the error alone where nothing is. */
   async #explain(node) {
     const remedies = await attempt(() => api.get(`api/queue/${this.id}/remedies`));
-    if (!remedies) return;
-    const rows = remedies.slice(0, MOST_REMEDIES).map((remedy) => h("div", { class: "remedy" },
-      h("strong", null, remedy.means), h("div", null, t("queue.do", { what: remedy.do }))));
+    if (!remedies || !this.panel.store.entries.has(this.id)) return;
+    const entry = this.panel.store.entries.get(this.id);
+    const rows = remedies.slice(0, MOST_REMEDIES).map((remedy) => remedyOf(remedy, entry, this.panel));
     fill(node, rows.length ? rows : h("div", { class: "remedy" }, t("queue.no_remedy")));
   }
 

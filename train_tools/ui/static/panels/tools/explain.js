@@ -15,5 +15,6 @@ export function explain(body) {
   body.append(text, h("div", { class: "row explain" }, h("button", { onclick: ask }, icon("search"), t("tools.explain_ask"))), found);
 }
 
-const remedy = ({ means, do: help, line }) =>
-  h("div", { class: "note warn" }, icon("warning"), h("div", null, h("strong", null, means), h("div", null, help), h("code", { class: "small" }, line)));
+const remedy = ({ means, do: help, line, commands }) =>
+  h("div", { class: "note warn" }, icon("warning"), h("div", null, h("strong", null, means), h("div", null, help),
+    commands.map((command) => h("div", null, h("code", { class: "small" }, `python -m train_tools ${command}`))), h("code", { class: "small muted" }, line)));
