@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from train_tools.dataset.census import take_census
-from train_tools.dataset.intake import ADDED, THERE, add
+from train_tools.dataset.intake import add
 from train_tools.dataset.process import process
 from train_tools.dataset.reg import add_reg
 from train_tools.dataset.settings import DatasetSettings
+from train_tools.dataset.taking import ADDED, THERE
 from train_tools.errors import UsageError
 from train_tools.workspace.workspace import Version
 

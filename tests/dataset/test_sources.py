@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from train_tools.dataset import archives
-from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, IntakeReport, add
+from train_tools.dataset.intake import IntakeReport, add
+from train_tools.dataset.taking import ADDED, FAILED, IGNORED, THERE
 from train_tools.workspace.workspace import Version, Workspace
 
 NOT_NUL = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # zipfile ends a name there
@@ -118,7 +119,7 @@ def test_a_damaged_member_costs_only_itself(version: Version, pictures: Path) ->
     data = path.read_bytes()
     path.write_bytes(data.replace(picture("blue"), picture("blue")[:-20] + bytes(20), 1))
     report = add(version, [path])
-    assert "damaged in the zip" in reasons(report, FAILED)["b.png"]
+    assert "damaged in the archive" in reasons(report, FAILED)["b.png"]
     assert names(version) == {"a.png"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from train_tools.dataset.known import Known, LastIntake, Skipped
 from train_tools.dataset.looks import Duplicates, find_duplicates
 from train_tools.dataset.originals import Original, originals_in
-from train_tools.dataset.reg import RegCount, count_reg
+from train_tools.dataset.reg import RegCount, count_reg, triggers_of
 from train_tools.dataset.revision import Revision, folders_of
 from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, fingerprint, training_images
@@ -49,7 +49,7 @@ class Census:
     earlier_revisions: int
     fingerprint: str
     reg: tuple[RegCount, ...]
-    reg_problems: tuple[Skipped, ...]  # what of dataset/reg no concept is trained with
+    reg_problems: tuple[Skipped, ...]  # what of dataset/reg is of no use or harms
 
 
 def take_census(version: Version) -> Census:
@@ -60,7 +60,7 @@ def take_census(version: Version) -> Census:
     known = Known.of(version)
     looks = known.looks(originals)
     used, skipped = use_of(originals, revision)
-    reg, reg_problems = count_reg(version.reg, images)
+    reg, reg_problems = count_reg(version.reg, images, triggers_of(version, images))
     return Census(
         originals=len(originals),
         original_bytes=sum(original.path.stat().st_size for original in originals),

@@ -12,7 +12,7 @@ from train_tools.dataset.census import take_census
 from train_tools.dataset.checks import check_images, in_order, read_sizes
 from train_tools.dataset.differences import differences
 from train_tools.dataset.history import RevisionInfo, revisions_of
-from train_tools.dataset.reg import count_reg
+from train_tools.dataset.reg import count_reg, triggers_of
 from train_tools.dataset.revision import FILE as REVISION
 from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, training_images
@@ -123,7 +123,7 @@ def reg(call: Call) -> Any:
 
 def _reg(version: Version) -> dict[str, Any]:
     training = training_images(version.processed)
-    counts, problems = count_reg(version.reg, training)
+    counts, problems = count_reg(version.reg, training, triggers_of(version, training))
     return {
         "folders": counts,
         "problems": problems,

@@ -1,0 +1,69 @@
+"""Files that can't be taken in, and what to do with them instead: by their names alone."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+# Made by systems beside the pictures; nobody means them, so nobody is told.
+JUNK = frozenset(["thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini"])
+JUNK_FOLDERS = frozenset(
+    [
+        "__macosx",
+        "@eadir",
+        "#recycle",
+        "$recycle.bin",
+        "system volume information",
+        "__pycache__",
+        "lost+found",
+    ]
+)
+PACKED = frozenset(
+    [".rar", ".7z", ".zst", ".cab", ".iso", ".ace", ".arj", ".lzh", ".gz", ".bz2", ".xz", ".r00", ".001"]
+)
+RAW = frozenset(
+    [".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf", ".orf", ".rw2", ".pef", ".srw",
+     ".x3f", ".3fr", ".iiq", ".raw"]
+)  # fmt: skip
+PICTURES = frozenset(
+    [".psd", ".psb", ".xcf", ".kra", ".clip", ".sai", ".sai2", ".svg", ".ai", ".eps", ".jxl", ".jp2", ".j2k", ".jxr",
+     ".tga", ".ico", ".exr", ".hdr", ".dds", ".pcx", ".ppm", ".pgm", ".pnm", ".qoi", ".avif", ".heic", ".heif", ".hif"]
+)  # fmt: skip
+VIDEOS = frozenset(
+    [".mp4", ".webm", ".mov", ".mkv", ".avi", ".m4v", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".3gp", ".gifv"]
+)
+CACHES = frozenset([".npz", ".npy", ".arrow", ".db", ".sqlite", ".lock"])
+MODELS = frozenset([".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf"])
+
+
+def is_junk(name: str) -> bool:
+    return name.startswith(".") or name.lower() in JUNK
+
+
+def is_junk_folder(name: str) -> bool:
+    return name.startswith(".") or name.lower() in JUNK_FOLDERS
+
+
+def is_something_else(path: PurePath) -> bool:
+    """By its name alone no picture that is read."""
+    return path.suffix.lower() in PACKED | RAW | PICTURES | VIDEOS | CACHES | MODELS
+
+
+def unread(path: PurePath) -> tuple[str, bool]:
+    """Why a file isn't taken in, and whether a person surely wanted it to be."""
+    suffix = path.suffix.lower()
+    if suffix in PACKED:
+        return (
+            f"an archive of a kind that isn't opened ({suffix}); unpack it first, or make a zip of it",
+            True,
+        )
+    if suffix in RAW:
+        return f"a camera's raw picture ({suffix}); export it as JPEG, PNG or TIFF first", True
+    if suffix in PICTURES:
+        return f"a picture in a format that isn't read ({suffix}); save it as PNG or JPEG first", True
+    if suffix in VIDEOS:
+        return f"a video ({suffix}); save the frames that you want as PNG or JPEG first", False
+    if suffix in CACHES:
+        return f"a cache of another trainer ({suffix}), which isn't needed here", False
+    if suffix in MODELS:
+        return f"a model, not an image ({suffix})", False
+    return f"not an image ({suffix or 'no suffix'})", False
