@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO
+from typing import Any
 
 from train_tools.dataset.formats import HEAD_BYTES
 from train_tools.dataset.unread import is_junk, is_junk_folder
@@ -22,7 +22,7 @@ from train_tools.errors import TrainToolsError
 
 ZIP = (".zip", ".cbz")
 TAR = (".tar",)
-PACKED_TAR: dict[str, Callable[..., IO[bytes]]] = {  # by ending
+PACKED_TAR: dict[str, Callable[[Path], Any]] = {  # by ending, what opens it; their classes share no type
     ".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tbz": bz2.open, ".tbz2": bz2.open,
     ".tar.xz": lzma.open, ".txz": lzma.open,
 }  # fmt: skip

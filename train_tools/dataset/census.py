@@ -9,10 +9,11 @@ from pathlib import Path
 from train_tools.dataset.known import Known, LastIntake, Skipped
 from train_tools.dataset.looks import Duplicates, find_duplicates
 from train_tools.dataset.originals import Original, originals_in
-from train_tools.dataset.reg import RegCount, count_reg, triggers_of
+from train_tools.dataset.reg import RegCount, count_reg
 from train_tools.dataset.revision import Revision, folders_of
 from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, fingerprint, training_images
+from train_tools.dataset.triggers import triggers_of
 from train_tools.errors import TrainToolsError
 from train_tools.workspace.workspace import Version
 

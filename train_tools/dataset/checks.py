@@ -14,8 +14,9 @@ from pathlib import Path
 
 from train_tools.dataset.bucket_chart import BucketCount, Rule, bucket_chart, is_small
 from train_tools.dataset.buckets import Size
-from train_tools.dataset.reg import count_reg, triggers_of
+from train_tools.dataset.reg import count_reg
 from train_tools.dataset.training import REPEATS_FOLDER, TrainingImage, is_trained, training_images
+from train_tools.dataset.triggers import triggers_of
 from train_tools.errors import TrainToolsError
 from train_tools.workspace.workspace import Version, folders_in
 

@@ -10,8 +10,8 @@ from typing import Any
 from train_tools.dataset.candidates import Candidate, Found, LeftOut, caption_of
 from train_tools.dataset.layout import CONCEPT, LEFT_OUT, OWN, REG, Layout, Role, shown_folder
 from train_tools.dataset.originals import UnreadableCaptionError, caption_text, originals_in
-from train_tools.dataset.reg_folders import bears
 from train_tools.dataset.settings import DatasetSettings
+from train_tools.dataset.triggers import bears
 from train_tools.workspace.names import comparable, same_on_some_disk
 from train_tools.workspace.settings import preview_change, read, update_sections
 from train_tools.workspace.workspace import Version, names_in

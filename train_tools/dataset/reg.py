@@ -6,7 +6,7 @@ must be the class (`1_person`), never the word that the LoRA is called by.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,16 @@ from train_tools.dataset.intake import IntakeReport, read_sources
 from train_tools.dataset.known import Skipped
 from train_tools.dataset.layout import LEFT_OUT
 from train_tools.dataset.origin import Origin
-from train_tools.dataset.originals import UnreadableCaptionError, images_in
+from train_tools.dataset.originals import images_in
 from train_tools.dataset.progress import Report, silent
 from train_tools.dataset.proposal import left_out_items
-from train_tools.dataset.reg_folders import bears, reg_folder, trainable
+from train_tools.dataset.reg_folders import reg_folder, trainable
 from train_tools.dataset.sources import check_sources
 from train_tools.dataset.taking import FAILED, IGNORED, Item, Store, take_in
 from train_tools.dataset.training import TrainingImage, beside, training_images
+from train_tools.dataset.triggers import is_trained_as
 from train_tools.workspace.lock import writing
-from train_tools.workspace.settings import read
 from train_tools.workspace.workspace import Version, folders_in
-
-CONCEPT = "{concept}"  # in captioning's prefix
 
 
 @dataclass(frozen=True)
@@ -70,24 +68,6 @@ def add_reg(
         pairs = zip(found.candidates, proposal.roles, strict=True)
         take_in([(one, into) for one, role in pairs if role.kind != LEFT_OUT], items, report)
     return IntakeReport(tuple(items), decisions=proposal.decisions)
-
-
-def triggers_of(version: Version, images: Iterable[TrainingImage]) -> list[str]:
-    """The words by which the LoRA is called: concepts' names, and what captioning puts first."""
-    prefix = str(read(version)["captioning"].get("prefix", ""))
-    first = "" if CONCEPT in prefix else prefix.partition(",")[0].strip()
-    return [word for word in dict.fromkeys([*(image.concept for image in images), first]) if word]
-
-
-def is_trained_as(image: TrainingImage, triggers: Sequence[str]) -> bool:
-    """Whether all that a regularisation image is called is a trigger word, alone or before others."""
-    try:
-        caption = image.caption()
-    except UnreadableCaptionError:
-        return False
-    if caption is not None:
-        return caption.strip(" ,").casefold() in {trigger.casefold() for trigger in triggers}
-    return bears(image.concept, triggers)
 
 
 def count_reg(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from PIL import Image
@@ -36,11 +34,6 @@ def reg_folder(version: Version, name: str, repeats: int | None, *, keep: bool =
                 )
             return require_inside(folder, version.folder)
     return require_inside(version.reg / f"{repeats or 1}_{name}", version.folder)
-
-
-def bears(name: str, triggers: Iterable[str]) -> bool:
-    """Whether a class's name is a word by which the LoRA is called, or holds one."""
-    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", name, re.IGNORECASE) for word in triggers)
 
 
 def trainable(name: str, data: bytes, image: Image.Image) -> tuple[str, bytes]:

@@ -13,8 +13,8 @@ from typing import Any
 from train_tools.arguments.table import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.dataset.originals import CAPTION_SUFFIXES
-from train_tools.dataset.reg import is_trained_as, triggers_of
 from train_tools.dataset.training import training_images
+from train_tools.dataset.triggers import is_trained_as, triggers_of
 from train_tools.errors import UsageError
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.fixes import Runs, fixes

@@ -12,10 +12,11 @@ from train_tools.dataset.census import take_census
 from train_tools.dataset.checks import check_images, in_order, read_sizes
 from train_tools.dataset.differences import differences
 from train_tools.dataset.history import RevisionInfo, revisions_of
-from train_tools.dataset.reg import count_reg, triggers_of
+from train_tools.dataset.reg import count_reg
 from train_tools.dataset.revision import FILE as REVISION
 from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, training_images
+from train_tools.dataset.triggers import triggers_of
 from train_tools.errors import TrainToolsError
 from train_tools.planning.shapes import shapes_of
 from train_tools.ui.routes.data_originals import times
