@@ -206,9 +206,12 @@ def _sentence(role: Role, count: int, own: str, triggers: Iterable[str]) -> str:
     if role.kind == CONCEPT:
         return f"{count} image(s) of the concept {role.name!r}, each shown {role.repeats} time(s) an epoch"
     if role.kind == REG:
-        told = f"{count} regularisation image(s) of the class {role.name!r}, {role.repeats} repeat(s)"
-        harm = "; that is the trigger word, which images without captions would unlearn: call the class otherwise"
-        return told + harm if bears(role.name, filter(None, triggers)) else told
+        if bears(role.name, filter(None, triggers)):
+            return (
+                f"{count} regularisation image(s) of the class {role.name!r}, {role.repeats} repeat(s): that is the "
+                "trigger word, which images without captions would unlearn; call the class otherwise"
+            )
+        return f"{count} regularisation image(s) of the class {role.name!r}, {role.repeats} repeat(s)"
     if role.kind == LEFT_OUT:
         return f"{count} image(s) left out: {role.reason}"
     return f"{count} image(s) of the version's own concept {own!r}"

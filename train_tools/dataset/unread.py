@@ -12,7 +12,6 @@ JUNK_FOLDERS = frozenset(
         "@eadir",
         "#recycle",
         "$recycle.bin",
-        "system volume information",
         "__pycache__",
         "lost+found",
     ]

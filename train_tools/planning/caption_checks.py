@@ -174,16 +174,15 @@ def other_separators(run: Seen) -> Iterator[Finding]:
     marks = [mark for text in run.captions.texts if (mark := separator_of(text, run.separator))]
     if not marks:
         return
-    names = " and ".join([*run.shuffling, *(["keep_tokens"] if run.values.get("keep_tokens") else [])])
-    useless = f"; {names} can't tell its tags apart" if names else ""
+    words = " ".join(in_words(mark) for mark in dict.fromkeys(marks))
+    sentence = (
+        f"{len(marks)} of {len(run.captions.texts)} captions divide tags by {words}, which training takes for a part "
+        "of one long tag"
+    )
+    if names := " and ".join([*run.shuffling, *(["keep_tokens"] if run.values.get("keep_tokens") else [])]):
+        sentence += f"; {names} can't tell its tags apart"
     yield Finding(
-        "captions-separators",
-        "warning",
-        f"{len(marks)} of {len(run.captions.texts)} captions divide tags by "
-        f"{' '.join(in_words(mark) for mark in dict.fromkeys(marks))}, which training takes for a part of one long "
-        f"tag{useless}",
-        "run `captions fix`, which puts commas there",
-        SD_SCRIPTS,
+        "captions-separators", "warning", sentence, "run `captions fix`, which puts commas there", SD_SCRIPTS
     )
 
 
@@ -196,16 +195,17 @@ def nothing_to_shuffle(run: Seen) -> Iterator[Finding]:
         return
     names = " and ".join(run.shuffling)
     kept = run.values.get("keep_tokens") or 0
-    reason = f"keep_tokens {kept} leaves less than two tags in" if kept else "there is but one tag in"
-    yield Finding(
-        "nothing-to-shuffle",
-        "warning",
-        f"{names} changes nothing: {reason} {fixed} of {len(texts)} captions"
-        if texts
-        else f"{names} changes nothing: no image has a caption",
-        f"leave {names} out, or divide captions into tags by commas",
-        SD_SCRIPTS,
-    )
+    if not texts:
+        sentence = f"{names} changes nothing: no image has a caption"
+    elif kept:
+        sentence = (
+            f"{names} changes nothing: keep_tokens {kept} leaves less than two tags in {fixed} of "
+            f"{len(texts)} captions"
+        )
+    else:
+        sentence = f"{names} changes nothing: there is but one tag in {fixed} of {len(texts)} captions"
+    fix = f"leave {names} out, or divide captions into tags by commas"
+    yield Finding("nothing-to-shuffle", "warning", sentence, fix, SD_SCRIPTS)
 
 
 def _movable(text: str, run: Seen) -> int:

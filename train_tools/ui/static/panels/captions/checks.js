@@ -49,6 +49,8 @@ function fixes(finding, found, panel) {
       [t("captions.write_them"), () => captioner(panel)]],
     "activation-missing": [show, [t("captions.add_first"), () => bulk(panel, { kind: "first", tag: found.activation, insert: true })]],
     "activation-not-first": [show, [t("captions.put_first"), () => bulk(panel, { kind: "first", tag: found.activation })]],
+    "caption-lines": [show, [t("captions.join_lines"), () => bulk(panel, { kind: "fix", lines: true })]],
+    "caption-separators": [show, [t("captions.put_commas"), () => bulk(panel, { kind: "fix", separators: true })]],
     "caption-long": [show],
     "caption-unreadable": [show],
   };

@@ -8,13 +8,14 @@ import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { acceptDrops, choosers } from "./choosers.js";
 import { bar, isOpen, jobRow } from "./jobs.js";
+import { askProposal, decisionTable, proposalFor } from "./proposal.js";
 import { senderOf } from "./sender.js";
 
 const SEEN_KEY = "train-tools.seen-uploads";
 const IDLE_S = 20; // without a byte: nobody sends it any more
 const MOST_ROWS = 100; // of files that are told one by one
 
-/** `target()` says where files go: { concept } or { reg, repeats }. Returns { node, choosers, end }. */
+/** `target()` says where files go: { concept } or { reg, repeats }; null where that isn't known. Returns { node, choosers, end }. */
 export function uploads(root, store, context, target) {
   const sender = senderOf(context.base);
   const node = h("div", { class: "uploads" });
@@ -42,11 +43,19 @@ export function uploads(root, store, context, target) {
 
   const send = (files) => {
     if (!files.length) return toast(t("data.nothing_to_send"), { kind: "error" });
-    sender.send(files, target());
+    const to = target();
+    if (!to) return;
+    sender.send(files, to);
     draw();
   };
+  const asked = ({ detail: { batch, proposal } }) => attempt(async () => {
+    const answer = await askProposal(proposal, batch.target);
+    if (answer) await store.post(`uploads/${batch.id}/take`, answer);
+    await store.now();
+  });
   const listeners = {
     progress: draw,
+    proposed: asked,
     taken: () => store.now(),
     refused: (event) => toast(event.detail.message, { kind: "error" }),
   };
@@ -106,6 +115,13 @@ function waitingRow(store, waiting, target) {
     await store.post(`uploads/${waiting.batch}/${path}`, body);
     await store.now();
   });
+  const take = () => attempt(async () => {
+    const to = target();
+    if (!to) return;
+    const proposal = await proposalFor(`${store.base}uploads/${waiting.batch}`, to);
+    const answer = proposal ? await askProposal(proposal, to) : to;
+    if (answer) await act("take", answer);
+  });
   const discard = async () => {
     const yes = t("data.discard");
     if (await confirm(yes, t("data.discard_sure", { n: number(waiting.files) }), yes, { danger: true })) act("discard");
@@ -113,7 +129,7 @@ function waitingRow(store, waiting, target) {
   const node = h("div", { class: "note warn" }, icon("info"),
     h("div", null, h("p", null, t("data.arrived", { n: number(waiting.files), size: bytes(waiting.bytes) })),
       h("div", { class: "row tight" },
-        h("button", { class: "primary", onclick: () => act("take", target()) }, t("data.add_them")),
+        h("button", { class: "primary", onclick: take }, t("data.add_them")),
         h("button", { onclick: discard }, t("data.discard")))));
   return { node };
 }
@@ -125,6 +141,7 @@ function resultRow(store, job, close) {
 }
 
 function resultOf(result, close) {
+  const { decisions = [], changes = [] } = result;
   const { added = 0, there = 0, failed = 0, ignored = 0 } = result.counts;
   const chips = [
     added ? ["good", t("data.n_added", { n: number(added) })] : null,
@@ -137,6 +154,7 @@ function resultOf(result, close) {
   return [
     h("div", { class: "row tight" }, chips.map(([kind, text]) => h("span", { class: `chip ${kind}` }, text)), h("span", { class: "space" }),
       h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: close }, icon("close"))),
+    decisions.length ? h("details", null, h("summary", null, t("data.what_folders_meant")), decisionTable({ decisions, changes })) : null,
     reasons.length ? h("details", { open: failed > 0 }, h("summary", null, t("data.details")), h("ul", { class: "reasons small" }, reasons)) : null,
   ];
 }
