@@ -26,6 +26,7 @@ class Sender extends EventTarget {
     this.batches = [];
     this.active = new Set();
     this.released = new Set(); // numbers of batches that we no longer send
+    this.undecided = new Set(); // those of them that are complete
   }
 
   /** `files` are [{ file, path }]; `target` is what the server is told once all are there. */
@@ -64,6 +65,7 @@ class Sender extends EventTarget {
       const proposal = await proposalFor(`${this.base}${batch.id}`, batch.target);
       if (proposal) {
         this.released.add(batch.id); // it waits until somebody has answered
+        this.undecided.add(batch.id);
         this.dispatchEvent(new CustomEvent("proposed", { detail: { batch, proposal } }));
       } else await api.post(`${this.base}${batch.id}/take`, batch.target);
     } catch (error) {

@@ -20,13 +20,14 @@ export function uploads(root, store, context, target) {
   const sender = senderOf(context.base);
   const node = h("div", { class: "uploads" });
   const show = rowsIn(node);
+  const asking = new Set(); // batches whose folders somebody is asked about
   const seen = new Set(JSON.parse(localStorage.getItem(SEEN_KEY) || "[]"));
 
   const isLeft = (waiting) => {
     const isOurs = sender.batches.some((batch) => batch.id === waiting.batch);
     const isTaken = store.state.jobs.some((job) => isOpen(job) && job.settings.batch === waiting.batch);
     const isIdle = Date.now() / 1000 - waiting.changed > IDLE_S || sender.released.has(waiting.batch);
-    return !isOurs && !isTaken && isIdle;
+    return !isOurs && !isTaken && isIdle && !asking.has(waiting.batch);
   };
   const close = (job) => {
     seen.add(job.name);
@@ -36,7 +37,7 @@ export function uploads(root, store, context, target) {
   const jobs = () => store.state.jobs.filter((job) => job.kind === "intake" && !seen.has(job.name));
   const draw = () => show([
     ...sender.batches.map((batch) => [batch.id, batch, (first) => sendingRow(sender, first)]),
-    ...store.state.uploads.filter(isLeft).map((waiting) => [`waiting ${waiting.batch} ${waiting.files}`, waiting, (first) => waitingRow(store, first, target)]),
+    ...store.state.uploads.filter(isLeft).map((waiting) => [`waiting ${waiting.batch} ${waiting.files}`, waiting, (first) => waitingRow(store, first, target, sender.undecided.has(waiting.batch))]),
     ...jobs().filter((job) => isOpen(job) || job.state === "failed").map((job) => [job.name, job, (first) => jobRow(store, first)]),
     ...jobs().filter((job) => job.has_result && !isOpen(job)).map((job) => [`${job.name} result`, job, (first) => resultRow(store, first, close)]),
   ]);
@@ -48,11 +49,16 @@ export function uploads(root, store, context, target) {
     sender.send(files, to);
     draw();
   };
-  const asked = ({ detail: { batch, proposal } }) => attempt(async () => {
-    const answer = await askProposal(proposal, batch.target);
-    if (answer) await store.post(`uploads/${batch.id}/take`, answer);
-    await store.now();
-  });
+  const asked = async ({ detail: { batch, proposal } }) => {
+    asking.add(batch.id);
+    await attempt(async () => {
+      const answer = await askProposal(proposal, batch.target);
+      if (answer) await store.post(`uploads/${batch.id}/take`, answer);
+    });
+    await store.now(); // the job is known before the row could come back
+    asking.delete(batch.id);
+    draw();
+  };
   const listeners = {
     progress: draw,
     proposed: asked,
@@ -110,7 +116,7 @@ function fileRow(item) {
 
 const reason = (name, why) => h("li", null, h("b", null, name), ` – ${why}`);
 
-function waitingRow(store, waiting, target) {
+function waitingRow(store, waiting, target, isUndecided) {
   const act = (path, body) => attempt(async () => {
     await store.post(`uploads/${waiting.batch}/${path}`, body);
     await store.now();
@@ -127,7 +133,7 @@ function waitingRow(store, waiting, target) {
     if (await confirm(yes, t("data.discard_sure", { n: number(waiting.files) }), yes, { danger: true })) act("discard");
   };
   const node = h("div", { class: "note warn" }, icon("info"),
-    h("div", null, h("p", null, t("data.arrived", { n: number(waiting.files), size: bytes(waiting.bytes) })),
+    h("div", null, h("p", null, t(isUndecided ? "data.undecided" : "data.arrived", { n: number(waiting.files), size: bytes(waiting.bytes) })),
       h("div", { class: "row tight" },
         h("button", { class: "primary", onclick: take }, t("data.add_them")),
         h("button", { onclick: discard }, t("data.discard")))));
