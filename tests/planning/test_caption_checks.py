@@ -82,7 +82,7 @@ def test_other_separators_and_what_they_make_useless(version: Version, tmp_path:
     assert sentence.endswith("; shuffle_caption and keep_tokens can't tell its tags apart")
     caption(version, *["zorb;red hair;smile"] * 4)
     assert "captions-separators" in plan_of(version, tmp_path)
-    assert "captions-separators" not in plan_of(version, tmp_path, caption_separator=";")
+    assert "captions-separators" not in plan_of(version, tmp_path, caption_separator='";"')
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_other_separators_and_what_they_make_useless(version: Version, tmp_path:
         (["zorb, red, hat"] * 4, {"keep_tokens": "2"}, "keep_tokens 2 leaves less than two tags in 4 of 4"),
         (["zorb, red, hat"] * 4, {"keep_tokens": "1"}, ""),
         (["zorb ||| red, hat"] * 4, {"keep_tokens": "2", "keep_tokens_separator": "|||"}, ""),
-        (["zorb;red;hat"] * 4, {"caption_separator": ";"}, ""),
+        (["zorb;red;hat"] * 4, {"caption_separator": '";"'}, ""),
         (["zorb, red, hat", "zorb, red", "zorb", "zorb"], {}, ""),  # half of them
         (["zorb\nzorb, red"] * 4, {"enable_wildcard": "true"}, ""),
     ],
@@ -129,7 +129,7 @@ def test_regularisation_images_that_are_called_like_the_lora(version: Version, t
         ({}, Reading()),
         ({"enable_wildcard": "true"}, Reading(takes_lines=True)),
         ({"enable_wildcard": "true,false"}, Reading()),
-        ({"enable_wildcard": True, "caption_separator": ";"}, Reading(";", True)),
+        ({"enable_wildcard": True, "caption_separator": '";"'}, Reading(";", True)),
         ({"enable_wildcard": "perhaps"}, Reading()),
     ],
 )
