@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from train_tools.dataset.archives import UnreadableMemberError
 from train_tools.dataset.masks import Masks, find_masks
-from train_tools.dataset.metadata import LINES, is_metadata, read_metadata
+from train_tools.dataset.metadata import is_list, is_metadata, read_metadata
 from train_tools.dataset.origin import Caption
 from train_tools.dataset.originals import (
     CAPTION_SUFFIXES,
+    UTF_16,
     UnreadableCaptionError,
     caption_text,
     is_caption,
@@ -83,7 +84,7 @@ def _captions_in(entries: Sequence[Entry]) -> _Captions:
     files = [entry for entry in entries if is_caption(entry.path) and not entry.problem]
     for entry in sorted(files, key=lambda entry: CAPTION_SUFFIXES.index(entry.path.suffix.lower())):
         known.files.setdefault((entry.folder, entry.path.stem), entry)
-    for entry in sorted(entries, key=lambda entry: entry.name.lower() != LINES):
+    for entry in sorted(entries, key=lambda entry: not is_list(entry.name)):
         if is_metadata(entry.path) and not entry.problem:
             _read(entry, known)
     return known
@@ -98,7 +99,9 @@ def _read(entry: Entry, known: _Captions) -> None:
     metadata = read_metadata(entry.folder, entry.name, data)
     if metadata is None:
         if not entry.companion:
-            known.left_out.append(LeftOut(entry.shown, "not an image (.json), and no captions for images"))
+            known.left_out.append(
+                LeftOut(entry.shown, f"not an image ({entry.path.suffix}), and no captions for images")
+            )
         return
     for key, text in metadata.captions.items():
         known.texts.setdefault(key, text)
@@ -128,7 +131,9 @@ def caption_of(candidate: Candidate) -> tuple[Caption | None, str]:
         return (Caption(".txt", f"{text}\n".encode()) if text else None), ""
     try:
         data = file.read()
-        caption_text(data, file.name)
+        text = caption_text(data, file.name)
     except (UnreadableCaptionError, UnreadableMemberError, OSError) as error:
         return None, f"its caption is left out: {error}"
+    if data[:2] in UTF_16:  # which no trainer reads
+        return Caption(file.path.suffix.lower(), f"{text}\n".encode()), ""
     return Caption(file.path.suffix.lower(), data), ""

@@ -15,6 +15,7 @@ from train_tools.errors import TrainToolsError
 from train_tools.workspace.workspace import folders_in
 
 CAPTION_SUFFIXES = (".txt", ".caption", ".cap")  # in the order in which they are looked for
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how a file begins that old editors save as Unicode
 MASK_END = "-masklabel"  # OneTrainer's name for a mask: white is learnt, black isn't
 PRELOAD = "preload"  # where sd-webui-train-tools keeps flattened copies of the originals beside it
 
@@ -110,6 +111,6 @@ def read_caption(path: Path) -> str:
 def caption_text(data: bytes, name: str) -> str:
     """The text without surrounding blanks; raises UnreadableCaptionError where it isn't UTF-8."""
     try:
-        return data.decode("utf-8-sig").strip()
+        return data.decode("utf-16" if data[:2] in UTF_16 else "utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise UnreadableCaptionError(f"{name} isn't UTF-8 text; save it as UTF-8") from error
