@@ -209,8 +209,11 @@ def test_captions_from_a_metadata_file_of_sd_scripts(version: Version, pictures:
     ("name", "text"),
     [
         ("captions.json", '{"a.png": "it is a", "b.png": ["it is b", "another"]}'),
-        ("data.jsonl", '{"image_path": "/home/me/set/a.png", "caption": "it is a"}\n'
-                       '{"image_path": "C:\\\\set\\\\b.png", "caption": "it is b"}'),
+        (
+            "data.jsonl",
+            '{"image_path": "/home/me/set/a.png", "caption": "it is a"}\n'
+            + r'{"image_path": "C:\\b.png", "caption": "it is b"}',
+        ),
         ("list.json", '[{"image": "a.png", "caption": "it is a"}, {"image": "b.png", "text": "it is b"}]'),
         ("metadata.csv", "file_name,text\na.png,it is a\nb.png,it is b\n"),
     ],
@@ -236,8 +239,9 @@ def test_captions_in_files_of_their_own(version: Version, pictures: Path) -> Non
     (pictures / "d.txt").write_bytes("it is 猫".encode("utf-16"))  # as old editors save Unicode
     (pictures / "e.txt").write_bytes(b"\xef\xbb\xbfit is e")
     (pictures / "other.json").write_text('{"seed": 1}', encoding="utf-8")
+    (pictures / "events.jsonl").write_text('{"step": 1}\n{"step": 2}\n', encoding="utf-8")
     report = add(version, [pictures])
-    assert {i.source.rpartition("/")[2] for i in report.of(IGNORED)} == {"other.json"}
+    assert {i.source.rpartition("/")[2] for i in report.of(IGNORED)} == {"other.json", "events.jsonl"}
     process(version, DatasetSettings())
     made = {p.name[8]: p.read_text(encoding="utf-8").strip() for p in version.processed.glob("*/*.txt")}
     assert made == {"a": "it is a", "b": "it is b", "c": "it is c", "d": "it is 猫", "e": "it is e"}

@@ -99,9 +99,8 @@ def _read(entry: Entry, known: _Captions) -> None:
     metadata = read_metadata(entry.folder, entry.name, data)
     if metadata is None:
         if not entry.companion:
-            known.left_out.append(
-                LeftOut(entry.shown, f"not an image ({entry.path.suffix}), and no captions for images")
-            )
+            reason = f"not an image ({entry.path.suffix}), and no captions for images"
+            known.left_out.append(LeftOut(entry.shown, reason))
         return
     for key, text in metadata.captions.items():
         known.texts.setdefault(key, text)
