@@ -212,7 +212,7 @@ def test_captions_from_a_metadata_file_of_sd_scripts(version: Version, pictures:
         (
             "data.jsonl",
             '{"image_path": "/home/me/set/a.png", "caption": "it is a"}\n'
-            + r'{"image_path": "C:\\b.png", "caption": "it is b"}',
+             r'{"image_path": "C:\\b.png", "caption": "it is b"}',
         ),
         ("list.json", '[{"image": "a.png", "caption": "it is a"}, {"image": "b.png", "text": "it is b"}]'),
         ("metadata.csv", "file_name,text\na.png,it is a\nb.png,it is b\n"),
