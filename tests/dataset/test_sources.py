@@ -20,6 +20,10 @@ from train_tools.dataset.settings import DatasetSettings
 from train_tools.dataset.taking import ADDED, FAILED, IGNORED, THERE
 from train_tools.workspace.workspace import Version, Workspace
 
+FOREIGN = (  # paths of another machine
+    '{"image_path": "/home/me/set/a.png", "caption": "it is a"}\n'
+    r'{"image_path": "C:\\set\\b.png", "caption": "it is b"}'
+)
 NOT_NUL = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # zipfile ends a name there
 
 
@@ -209,11 +213,7 @@ def test_captions_from_a_metadata_file_of_sd_scripts(version: Version, pictures:
     ("name", "text"),
     [
         ("captions.json", '{"a.png": "it is a", "b.png": ["it is b", "another"]}'),
-        (
-            "data.jsonl",
-            '{"image_path": "/home/me/set/a.png", "caption": "it is a"}\n'
-             r'{"image_path": "C:\\b.png", "caption": "it is b"}',
-        ),
+        ("data.jsonl", FOREIGN),
         ("list.json", '[{"image": "a.png", "caption": "it is a"}, {"image": "b.png", "text": "it is b"}]'),
         ("metadata.csv", "file_name,text\na.png,it is a\nb.png,it is b\n"),
     ],
