@@ -161,6 +161,24 @@ def test_what_isnt_read_is_told(
     assert names(version) == {"good.png"}
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"<!DOCTYPE html><html>403</html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\n", "Git LFS"),
+        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"%PDF-1.7", "PDF"),
+        (b"PK\x03\x04", "zip"),
+        (b"anything else", "isn't a picture in a format that is read"),
+    ],
+)
+def test_what_lies_under_a_picture_s_name_is_told(
+    version: Version, pictures: Path, data: bytes, words: str
+) -> None:
+    (pictures / "a.jpg").write_bytes(data)
+    assert words in reasons(add(version, [pictures]), FAILED)["a.jpg"]
+
+
 def test_what_systems_leave_beside_pictures_is_nobody_s(version: Version, pictures: Path) -> None:
     for name in ("Thumbs.db", ".DS_Store", "desktop.ini", "__MACOSX/._a.png", "@eaDir/a.png/SYNO_THUMB.png"):
         path = pictures / name

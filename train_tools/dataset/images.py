@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from train_tools.dataset.formats import HAS_HEIF, HEAD_BYTES, HEIF, open_header, suffix_of
+from train_tools.dataset.unread import other_content
 from train_tools.errors import TrainToolsError
 
 Colour = tuple[int, int, int]
@@ -32,7 +33,8 @@ def decode(data: bytes) -> Image.Image:
             raise UnreadableImageError(
                 "HEIC pictures need the package pillow-heif; run `env upgrade`, or save it as JPEG"
             ) from error
-        raise UnreadableImageError("it isn't a picture in a format that is read, or it is damaged") from error
+        unknown = "it isn't a picture in a format that is read, or it is damaged"
+        raise UnreadableImageError(other_content(data[:HEAD_BYTES]) or unknown) from error
     except Image.DecompressionBombError as error:
         raise UnreadableImageError(
             "it has too many pixels (more than 178 million); scale it down first"

@@ -92,7 +92,12 @@ def see(pair: tuple[Candidate, Store]) -> Seen:
         return Seen(problem=f"it can't be read ({error.strerror or error})")
     caption, complaint = caption_of(candidate)
     mask, mask_complaint = mask_of(candidate, image) if into.known else (None, "")
-    animated = "animated: its first frame is used" if frames(image) > 1 else ""
+    several = (
+        "several pages: the first one is used"
+        if image.format == "TIFF"
+        else "animated: its first frame is used"
+    )
+    animated = several if frames(image) > 1 else ""
     converted = "made a PNG" if kept is not data else ""
     return Seen(name, kept, look, caption, mask, joined(animated, converted, complaint, mask_complaint))
 

@@ -34,6 +34,24 @@ CACHES = frozenset([".npz", ".npy", ".arrow", ".db", ".sqlite", ".lock"])
 MODELS = frozenset([".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf"])
 
 
+# What lies under a picture's name now and then, by how it begins.
+OTHER_CONTENT = (
+    (b"version https://git-lfs", "it is Git LFS's placeholder for a picture; fetch the file itself"),
+    (b"%PDF", "it is a PDF, not a picture; export its pages as PNG"),
+    (b"<svg", "it is a drawing (SVG); save it as PNG"),
+    (b"<?xml", "it is a drawing (SVG) or other XML; save it as PNG"),
+    (b"<", "it is a web page that was saved instead of a picture; download the picture again"),
+    (b"PK\x03\x04", "it is a zip; give it that ending"),
+    (b"Rar!", "it is a RAR archive; unpack it first"),
+)
+
+
+def other_content(head: bytes) -> str:
+    """What a file is that is no picture, and what to do; empty where that can't be told."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return next((sentence for mark, sentence in OTHER_CONTENT if start.startswith(mark)), "")
+
+
 def is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in JUNK
 
