@@ -5,6 +5,7 @@ Adding a check is adding a function to `CHECKS`. It looks at one run's values an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,12 @@ from train_tools.workspace.workspace import Version
 SD_SCRIPTS = "sd-scripts"
 ENDING = ".txt"  # of a version's captions
 SHUFFLING = ("shuffle_caption", "caption_tag_dropout_rate", "token_warmup_step")
+RELEVANT = (*SHUFFLING, "enable_wildcard", "caption_separator", "keep_tokens", "keep_tokens_separator")
 NEARLY_ALL = 0.9  # of the captions; a few may well be odd
 JOIN = "run `captions fix`, which joins lines by commas; where each line is a caption of its own, set enable_wildcard"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Captions:
     """Of a set's images. `texts` are those of `ending`; `others` counts those that only have another ending."""
 
@@ -103,9 +105,15 @@ Check = Callable[[Seen], Iterator[Finding]]
 
 def check_captions(values: Mapping[str, Any], engine: str, captions: Captions, findings: Findings) -> None:
     """Adds what is odd about one run's captions."""
-    for look in CHECKS:
-        for finding in look(Seen(values, engine, captions)):
-            findings.add(finding)
+    for finding in _found(captions, engine, tuple((name, values.get(name)) for name in RELEVANT)):
+        findings.add(finding)
+
+
+@functools.lru_cache(maxsize=64)
+def _found(captions: Captions, engine: str, values: tuple[tuple[str, Any], ...]) -> tuple[Finding, ...]:
+    """Thousands of runs see the same captions in the same way."""
+    seen = Seen(dict(values), engine, captions)
+    return tuple(finding for look in CHECKS for finding in look(seen))
 
 
 def other_ending(run: Seen) -> Iterator[Finding]:

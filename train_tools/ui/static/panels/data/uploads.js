@@ -132,8 +132,9 @@ function waitingRow(store, waiting, target, isUndecided) {
     const yes = t("data.discard");
     if (await confirm(yes, t("data.discard_sure", { n: number(waiting.files) }), yes, { danger: true })) act("discard");
   };
+  const amount = { n: number(waiting.files), size: bytes(waiting.bytes) };
   const node = h("div", { class: "note warn" }, icon("info"),
-    h("div", null, h("p", null, t(isUndecided ? "data.undecided" : "data.arrived", { n: number(waiting.files), size: bytes(waiting.bytes) })),
+    h("div", null, h("p", null, isUndecided ? t("data.undecided", amount) : t("data.arrived", amount)),
       h("div", { class: "row tight" },
         h("button", { class: "primary", onclick: take }, t("data.add_them")),
         h("button", { onclick: discard }, t("data.discard")))));
