@@ -12,6 +12,7 @@ from train_tools.dataset.originals import originals_in
 from train_tools.dataset.originals_edit import delete_originals, move_originals
 from train_tools.dataset.preview_image import preview_image
 from train_tools.dataset.process import process
+from train_tools.dataset.reg import add_reg
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.dataset.taking import ADDED, FAILED, IGNORED
 from train_tools.workspace.settings import preview_change, read
@@ -161,3 +162,21 @@ def test_as_they_are_masks_are_pictures(version: Version, pictures: Path) -> Non
     assert len(report.of(ADDED)) == 2
     assert len(originals_in(version.origin)) == 2
     assert report.decisions == ()
+
+
+def test_a_single_image_and_one_of_a_named_concept_bring_theirs(version: Version, pictures: Path) -> None:
+    path = draw(pictures / "a.png")
+    half(pictures / "a-masklabel.png")
+    draw(pictures / "b.png", "blue")
+    report = add(version, [path], concept="hat")
+    assert files(version.origin) == {"hat/a.png", "hat/a-masklabel.png"}
+    assert [one.kind for one in report.decisions] == ["mask"]
+    assert read(version)["dataset"]["alpha_mask"] is True
+
+
+def test_regularisation_images_have_none(version: Version, pictures: Path) -> None:
+    draw(pictures / "a.png")
+    half(pictures / "a-masklabel.png")
+    add_reg(version, [pictures], "person")
+    assert files(version.reg) == {"1_person/a.png"}
+    assert read(version)["dataset"] == {}

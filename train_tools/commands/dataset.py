@@ -17,6 +17,7 @@ from train_tools.commands.output import Output
 from train_tools.dataset.census import take_census
 from train_tools.dataset.history import restore, revisions_of
 from train_tools.dataset.intake import add, proposal_for
+from train_tools.dataset.layout import said
 from train_tools.dataset.making import png
 from train_tools.dataset.preview_image import preview_image
 from train_tools.dataset.process import process
@@ -152,8 +153,8 @@ def run_add(version: Version, arguments: argparse.Namespace, out: Output) -> int
 
 
 def run_proposal(version: Version, arguments: argparse.Namespace, out: Output) -> int:
-    name = arguments.reg or arguments.concept
-    proposal = proposal_for(version, arguments.paths, name, as_is=arguments.as_is)
+    forced = said(arguments.concept, arguments.reg)
+    proposal = proposal_for(version, arguments.paths, forced, as_is=arguments.as_is)
     say_decisions(proposal.decisions, proposal.changes, out)
     if not proposal.decisions:
         out.say("the folders' names say nothing: all are images alike")

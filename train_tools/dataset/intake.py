@@ -71,7 +71,8 @@ def add(
     check_sources(sources)
     with writing(version, "adding images"), ExitStack() as stack:
         folder = concept_folder(version, concept)
-        found, proposal = read_sources(version, sources, stack, concept, as_is=as_is)
+        forced = Role(OWN) if concept else None
+        found, proposal = read_sources(version, sources, stack, forced, as_is=as_is)
         apply_changes(version, proposal.changes)
         known = Known.of(version)
         left_out = [*found.left_out, *left_out_items(found, proposal)]
@@ -89,23 +90,28 @@ def add(
 
 
 def proposal_for(
-    version: Version, sources: Sequence[Path], concept: str = "", *, as_is: bool = False
+    version: Version, sources: Sequence[Path], forced: Role | None = None, *, as_is: bool = False
 ) -> Proposal:
     """What `add` would decide; writes nothing."""
     check_sources(sources)
     with ExitStack() as stack:
-        return read_sources(version, sources, stack, concept, as_is=as_is)[1]
+        return read_sources(version, sources, stack, forced, as_is=as_is)[1]
 
 
 def read_sources(
-    version: Version, sources: Sequence[Path], stack: ExitStack, concept: str = "", *, as_is: bool = False
+    version: Version,
+    sources: Sequence[Path],
+    stack: ExitStack,
+    forced: Role | None = None,
+    *,
+    as_is: bool = False,
 ) -> tuple[Found, Proposal]:
-    """What is there, and what would become of it; writes nothing."""
+    """What is there, and what would become of it; `forced` is what a person says that it is. Writes nothing."""
     entries = entries_of(sources, stack)
     found = find_candidates(entries, with_masks=not as_is)
     if as_is:
         return found, everything_as(found, Role(OWN))
-    return found, propose(version, found, Layout(entries), Role(OWN) if concept else None)
+    return found, propose(version, found, Layout(entries), forced)
 
 
 def concept_folder(version: Version, concept: str) -> Path:

@@ -41,6 +41,11 @@ class Role:
     reason: str = ""
 
 
+def said(concept: str, reg: str) -> Role | None:
+    """What a person says that all images are; None where folders may speak."""
+    return Role(REG) if reg else Role(OWN) if concept else None
+
+
 class Layout:
     """Knows the role of each folder of `entries`."""
 

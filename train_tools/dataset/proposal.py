@@ -58,7 +58,8 @@ def propose(version: Version, found: Found, layout: Layout, forced: Role | None 
     roles = [layout.role(candidate.image) for candidate in found.candidates]
     if forced is not None:
         roles = [role if role.kind == LEFT_OUT else forced for role in roles]
-        return Proposal(tuple(roles), tuple(_told(found.candidates, roles, only=LEFT_OUT)))
+        changes = _masks(read(version)) if _has_masks(found.candidates, roles) else []
+        return Proposal(tuple(roles), tuple(_told(found.candidates, roles, only=LEFT_OUT)), tuple(changes))
     if all(role.kind == OWN for role in roles) and not any(c.mask for c in found.candidates):
         return Proposal(tuple(roles))
     own = preview_change(version, "dataset", DatasetSettings, {}).concept_of(version)
@@ -116,9 +117,12 @@ def _changes(version: Version, candidates: Sequence[Candidate], roles: Sequence[
     changes += _repeats(version, concepts)
     if len(concepts) == 1 and not saved["captioning"].get("prefix"):
         changes += _trigger(next(iter(concepts)), candidates, roles)
-    if any(one.mask for one, role in zip(candidates, roles, strict=True) if role.kind in (OWN, CONCEPT)):
-        changes += _masks(saved)
-    return changes
+    return changes + (_masks(saved) if _has_masks(candidates, roles) else [])
+
+
+def _has_masks(candidates: Sequence[Candidate], roles: Sequence[Role]) -> bool:
+    """Regularisation images have none: they are trained as they lie there."""
+    return any(one.mask and role.kind in (OWN, CONCEPT) for one, role in zip(candidates, roles, strict=True))
 
 
 def _repeats(version: Version, concepts: Mapping[str, int]) -> list[SettingChange]:
@@ -187,9 +191,8 @@ def _told(
     groups: Counter[tuple[str, Role]] = Counter()
     masks: Counter[str] = Counter()
     for one, role in zip(candidates, roles, strict=True):
-        if only and role.kind != only:
-            continue
-        groups[shown_folder(one.image), role] += 1
+        if not only or role.kind == only:
+            groups[shown_folder(one.image), role] += 1
         if one.mask is not None and role.kind in (OWN, CONCEPT):
             masks[shown_folder(one.mask)] += 1
     decisions = [

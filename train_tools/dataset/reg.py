@@ -13,7 +13,7 @@ from pathlib import Path
 
 from train_tools.dataset.intake import IntakeReport, read_sources
 from train_tools.dataset.known import Skipped
-from train_tools.dataset.layout import LEFT_OUT
+from train_tools.dataset.layout import LEFT_OUT, REG, Role
 from train_tools.dataset.origin import Origin
 from train_tools.dataset.originals import images_in
 from train_tools.dataset.progress import Report, silent
@@ -61,7 +61,7 @@ def add_reg(
     check_sources(sources)
     with writing(version, "adding regularisation images"), ExitStack() as stack:
         folder = reg_folder(version, name, repeats)
-        found, proposal = read_sources(version, sources, stack, name, as_is=as_is)
+        found, proposal = read_sources(version, sources, stack, Role(REG), as_is=as_is)
         left_out = [*found.left_out, *left_out_items(found, proposal)]
         items = [Item(one.shown, FAILED if one.is_fault else IGNORED, "", one.reason) for one in left_out]
         into = Store(Origin(folder), None, folder.name, trainable)

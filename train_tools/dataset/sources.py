@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from train_tools.dataset.archives import UnreadableArchiveError, is_archive, open_archive, stem_of
 from train_tools.dataset.formats import HEAD_BYTES, usable_name
 from train_tools.dataset.metadata import is_metadata
-from train_tools.dataset.originals import is_caption, is_image
+from train_tools.dataset.originals import is_caption, is_image, masked_stem
 from train_tools.dataset.unread import is_junk, is_junk_folder, is_something_else
 from train_tools.errors import UsageError
 
@@ -125,11 +125,17 @@ def _refused(path: Path, within: Parts, reason: str, is_fault: bool = True) -> E
 
 
 def _companions(source: Path) -> list[Path]:
-    """What may hold the caption of a single file."""
+    """What may hold the caption of a single file, and its mask."""
     if not is_image(source):
         return []
     beside = sorted(path for path in source.parent.iterdir() if path.is_file() and path != source)
-    return [path for path in beside if is_metadata(path) or (is_caption(path) and path.stem == source.stem)]
+    return [
+        path
+        for path in beside
+        if is_metadata(path)
+        or (is_caption(path) and path.stem in (source.stem, source.name))
+        or masked_stem(path) == source.stem
+    ]
 
 
 def _file_or_archive(path: Path, within: Parts, stack: ExitStack) -> Iterator[Entry]:

@@ -91,7 +91,8 @@ def see(pair: tuple[Candidate, Store]) -> Seen:
     except OSError as error:
         return Seen(problem=f"it can't be read ({error.strerror or error})")
     caption, complaint = caption_of(candidate)
-    mask, mask_complaint = mask_of(candidate, image) if into.known else (None, "")
+    is_reg = into.known is None
+    mask, mask_complaint = (None, "") if is_reg else mask_of(candidate, image)
     several = (
         "several pages: the first one is used"
         if image.format == "TIFF"

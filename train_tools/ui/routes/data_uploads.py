@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from train_tools.dataset import inbox
 from train_tools.dataset.intake import concept_folder, proposal_for
+from train_tools.dataset.layout import said
 from train_tools.dataset.reg_folders import reg_folder
 from train_tools.errors import UsageError
 from train_tools.execution.ticket import INTAKE
@@ -52,11 +53,11 @@ def take(call: Call) -> Any:
 def propose(call: Call) -> Any:
     """What the folders' names say that becomes of them: a task, as zips are looked into."""
     version, batch = call.version, call.part("batch")
-    concept = call.field("reg", str, "") or call.field("concept", str, "")
+    forced = said(call.field("concept", str, ""), call.field("reg", str, ""))
     folder = inbox.batch_folder(version, batch)
 
     def work(_task: Task) -> dict[str, Any]:
-        proposal = proposal_for(version, [folder], concept)
+        proposal = proposal_for(version, [folder], forced)
         decisions = [{**asdict(one), "folder": one.folder.partition("/")[2]} for one in proposal.decisions]
         return {"decisions": decisions, "changes": proposal.changes}
 
