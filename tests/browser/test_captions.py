@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from train_tools.execution.lane import has_worker
 from train_tools.workspace.lock import writing
+from train_tools.workspace.settings import read
 from train_tools.workspace.workspace import Version, Workspace
 
 CAPTIONS = {
@@ -275,3 +276,16 @@ def test_captions_of_which_one_tag_is_learnt_are_mended(page: Page, served: Serv
     expect(page.locator(".tag-count").filter(has_text="sea")).to_be_visible()
     page.get_by_role("button", name="Undo", exact=True).first.click()
     wait_for(lambda: text_of(version, "00001") == "zorb,\nsea\n")
+
+
+def test_lines_that_are_captions_of_their_own(page: Page, served: Served, version: Version) -> None:
+    (version.processed / "3_zorb" / "00000-0-red cat.txt").write_text("zorb, red\nzorb, boots\n", "utf-8")
+    open_captions(page, served)
+    page.get_by_role("button", name="Check").click()
+    page.get_by_role("button", name="Each line is a caption").click()
+    expect(page.get_by_text("Training draws one line in each step")).to_be_visible()
+    assert read(version)["training"]["enable_wildcard"] == "true"
+    expect(page.locator(".tag-count").filter(has_text="boots")).to_have_count(2)  # also red boots
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_role("dialog").get_by_text("have no caption")).to_be_visible()
+    expect(page.get_by_text("have several lines")).to_have_count(0)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 import warnings
+from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import IO
 
 from PIL import Image, features
 
-try:
-    from pillow_heif import register_heif_opener
-except ImportError:  # an environment that was made before it was asked for
-    HAS_HEIF = False
-else:
-    register_heif_opener()
-    HAS_HEIF = True
-
+HAS_HEIF = find_spec("pillow_heif") is not None  # not in an environment that was made before it was asked for
 AVIF = (".avif",) if features.check("avif") else ()  # Pillow reads it since 11.3, where it was built with it
 HEIF = (".heic", ".heif", ".hif")
 JPEG = (".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp")
@@ -36,9 +31,19 @@ _opening = threading.Lock()  # what warnings are shown is set for the whole proc
 
 def open_header(file: IO[bytes] | Path) -> Image.Image:
     """Size and mode without decoding; raises what Pillow raises. Close it, or `load` it to the end."""
+    _know_heif()
     with _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # twice as many pixels are an error
         return Image.open(file, formats=FORMATS)
+
+
+@functools.cache
+def _know_heif() -> None:
+    """Once: it takes a moment, and nobody needs it before the first picture."""
+    if HAS_HEIF:
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
 
 
 def suffix_of(head: bytes) -> str:
