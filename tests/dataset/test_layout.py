@@ -75,6 +75,16 @@ def test_kohya_s_tree(version: Version, tmp_path: Path) -> None:
     assert (len(again.of(ADDED)), again.changes) == (0, ())
 
 
+@pytest.mark.parametrize("first", ["1girl", "zorb person", ""])
+def test_what_taggers_find_first_is_no_trigger_word(version: Version, tmp_path: Path, first: str) -> None:
+    for number in range(3):
+        draw(
+            tmp_path / "10_zorb person" / f"{number}.png",
+            f"{first}, number {number}" if first else "a sentence",
+        )
+    assert [one.name for one in add(version, [tmp_path / "10_zorb person"]).changes] == ["concept"]
+
+
 @pytest.mark.parametrize("part", ["img", "img/10_zorb person"])
 def test_a_part_of_the_tree_says_the_same(version: Version, tmp_path: Path, part: str) -> None:
     add(version, [kohya(tmp_path / "set") / part])
@@ -109,7 +119,8 @@ def test_several_concepts_and_repeats(version: Version, tmp_path: Path) -> None:
 
 def test_what_somebody_has_set_stays(version: Version, tmp_path: Path) -> None:
     change(version, "dataset", DatasetSettings, {"concept": "cat", "concept_repeats": "zorb person:3"})
-    add(version, [kohya(tmp_path / "set")])
+    report = add(version, [kohya(tmp_path / "set")])
+    assert report.decisions[0].repeats == 3
     assert read(version)["dataset"] == {"concept": "cat", "concept_repeats": ["zorb person:3"]}
     process(version, settings_of(version))
     assert {path.name for path in version.processed.iterdir() if path.is_dir()} == {"3_zorb person"}

@@ -11,8 +11,9 @@ from train_tools.dataset.candidates import Candidate, Found, LeftOut, caption_of
 from train_tools.dataset.layout import CONCEPT, LEFT_OUT, OWN, REG, Layout, Role, shown_folder
 from train_tools.dataset.originals import UnreadableCaptionError, caption_text, originals_in
 from train_tools.dataset.settings import DatasetSettings
+from train_tools.dataset.triggers import CONCEPT as CONCEPT_NAME
 from train_tools.dataset.triggers import bears
-from train_tools.workspace.names import comparable, same_on_some_disk
+from train_tools.workspace.names import comparable
 from train_tools.workspace.settings import preview_change, read, update_sections
 from train_tools.workspace.workspace import Version, names_in
 
@@ -62,8 +63,9 @@ def propose(version: Version, found: Found, layout: Layout, forced: Role | None 
         return Proposal(tuple(roles), tuple(_told(found.candidates, roles, only=LEFT_OUT)), tuple(changes))
     if all(role.kind == OWN for role in roles) and not any(c.mask for c in found.candidates):
         return Proposal(tuple(roles))
-    own = preview_change(version, "dataset", DatasetSettings, {}).concept_of(version)
-    roles = _with_one_repeats([_as_there(version, role, own) for role in roles])
+    set_now = preview_change(version, "dataset", DatasetSettings, {})
+    own = set_now.concept_of(version)
+    roles = _with_one_repeats(_as_there(version, roles, own), set_now)
     changes = _changes(version, found.candidates, roles)
     own = next((str(change.value) for change in changes if change.name == "concept"), own)
     return Proposal(tuple(roles), tuple(_told(found.candidates, roles, own)), tuple(changes))
@@ -82,21 +84,27 @@ def left_out_items(found: Found, proposal: Proposal) -> list[LeftOut]:
     return [LeftOut(one.image.shown, role.reason) for one, role in pairs if role.kind == LEFT_OUT]
 
 
-def _with_one_repeats(roles: Sequence[Role]) -> list[Role]:
-    """Folders of one name are one concept, whose images are shown equally often: the mean, rounded."""
+def _with_one_repeats(roles: Sequence[Role], set_now: DatasetSettings) -> list[Role]:
+    """Folders of one name are one concept, whose images are shown equally often: the mean, rounded, where nobody has
+    set it.
+    """
     shown: dict[tuple[str, str], list[int]] = defaultdict(list)
     for role in roles:
         shown[role.kind, role.name].append(role.repeats)
-    mean = {key: max(1, round(sum(counts) / len(counts))) for key, counts in shown.items()}
-    return [replace(r, repeats=mean[r.kind, r.name]) if r.kind in (CONCEPT, REG) else r for r in roles]
+    found = {key: max(1, round(sum(counts) / len(counts))) for key, counts in shown.items()}
+    for kind, name in found:
+        if kind == CONCEPT and name in set_now.named_repeats():
+            found[kind, name] = set_now.named_repeats()[name]
+    return [replace(r, repeats=found[r.kind, r.name]) if r.kind in (CONCEPT, REG) else r for r in roles]
 
 
-def _as_there(version: Version, role: Role, own: str) -> Role:
+def _as_there(version: Version, roles: Sequence[Role], own: str) -> list[Role]:
     """A concept is spelt as the one that is there already."""
-    if role.kind != CONCEPT:
-        return role
-    there = [own, *names_in(version.origin)]
-    return replace(role, name=next((n for n in there if same_on_some_disk(n, role.name)), role.name))
+    there = {comparable(name): name for name in [*names_in(version.origin), own]}
+    return [
+        replace(role, name=there.get(comparable(role.name), role.name)) if role.kind == CONCEPT else role
+        for role in roles
+    ]
 
 
 def _changes(version: Version, candidates: Sequence[Candidate], roles: Sequence[Role]) -> list[SettingChange]:
@@ -115,7 +123,7 @@ def _changes(version: Version, candidates: Sequence[Candidate], roles: Sequence[
             )
         )
     changes += _repeats(version, concepts)
-    if len(concepts) == 1 and not saved["captioning"].get("prefix"):
+    if len(concepts) == 1 and saved["captioning"].get("prefix", CONCEPT_NAME) == CONCEPT_NAME:
         changes += _trigger(next(iter(concepts)), candidates, roles)
     return changes + (_masks(saved) if _has_masks(candidates, roles) else [])
 
@@ -128,8 +136,8 @@ def _has_masks(candidates: Sequence[Candidate], roles: Sequence[Role]) -> bool:
 def _repeats(version: Version, concepts: Mapping[str, int]) -> list[SettingChange]:
     """Where somebody has set them already, that stays."""
     settings = preview_change(version, "dataset", DatasetSettings, {})
-    there = {comparable(text.rpartition(":")[0].strip()) for text in settings.concept_repeats}
-    new = {name: n for name, n in concepts.items() if comparable(name) not in there and n != settings.repeats}
+    there = settings.named_repeats()
+    new = {name: n for name, n in concepts.items() if name not in there and n != settings.repeats}
     if not new:
         return []
     value = [*settings.concept_repeats, *(f"{name}:{repeats}" for name, repeats in new.items())]
@@ -138,15 +146,19 @@ def _repeats(version: Version, concepts: Mapping[str, int]) -> list[SettingChang
 
 
 def _trigger(concept: str, candidates: Sequence[Candidate], roles: Sequence[Role]) -> list[SettingChange]:
-    """Where all captions begin with one tag, that is the word by which the concept is called."""
+    """Where all captions begin with one tag that is a part of the concept's name: `zorb` of `10_zorb person`.
+
+    Any other, as 1girl, may well be what a tagger finds first in all of them.
+    """
     captioned = [
         one
         for one, role in zip(candidates, roles, strict=True)
         if role.kind == CONCEPT and (one.caption_file or one.metadata)
     ]
     firsts = [_first_tag(one) for one in captioned[:MOST_CAPTIONS]]
-    is_one = len(firsts) > 1 and len({tag.casefold() for tag in firsts}) == 1
-    if not is_one or not firsts[0] or firsts[0].casefold() == concept.casefold():
+    if len(firsts) < 2 or len({tag.casefold() for tag in firsts}) > 1 or not firsts[0]:
+        return []
+    if firsts[0].casefold() == concept.casefold() or not bears(concept, firsts[:1]):
         return []
     words = f"all captions begin with {firsts[0]!r}, so that is the trigger word"
     return [SettingChange("captioning", "prefix", firsts[0], words)]
