@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "captioning": TOOLS | {"workspace", "dataset", "tags"},
     "arguments": TOOLS | {"workspace"},
     "engines": TOOLS | {"workspace", "dataset", "arguments", "known errors"},
-    "planning": TOOLS | {"workspace", "dataset", "arguments", "engines"},
+    "planning": TOOLS | {"workspace", "dataset", "tags", "arguments", "engines"},
     "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
     "doctor": TOOLS | {"workspace", "arguments", "planning", "execution", "known errors"},

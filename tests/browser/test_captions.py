@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from train_tools.execution.lane import has_worker
 from train_tools.workspace.lock import writing
+from train_tools.workspace.settings import read
 from train_tools.workspace.workspace import Version, Workspace
 
 CAPTIONS = {
@@ -254,3 +255,37 @@ def test_two_thousand_images_are_looked_through(page: Page, served: Served, vers
     page.get_by_label("Find a tag").fill("tag 7")
     page.locator(".tag-count").filter(has_text="tag 7").click()
     expect(page.get_by_text("50 of 2,000 images")).to_be_visible()
+
+
+def test_captions_of_which_one_tag_is_learnt_are_mended(page: Page, served: Served, version: Version) -> None:
+    folder = version.processed / "3_zorb"
+    (folder / "00000-0-red cat.txt").write_text("zorb，red boots、sky\n", "utf-8")
+    (folder / "00001-0-blue cat.txt").write_text("zorb,\nsea\n", "utf-8")
+    open_captions(page, served)
+    expect(page.locator(".tag-count").filter(has_text="sea")).to_have_count(0)  # nobody learns it
+    page.get_by_role("button", name="Check").click()
+    page.get_by_role("button", name="Put commas").click()
+    editing = page.get_by_role("dialog")
+    expect(editing.get_by_text("00000-0-red cat.txt")).to_be_visible()
+    editing.get_by_role("button", name="Apply").click()
+    wait_for(lambda: text_of(version, "00000") == "zorb, red boots, sky\n")
+    page.get_by_role("button", name="Check").click()
+    page.get_by_role("button", name="Join the lines").click()
+    page.get_by_role("dialog").get_by_role("button", name="Apply").click()
+    wait_for(lambda: text_of(version, "00001") == "zorb, sea\n")
+    expect(page.locator(".tag-count").filter(has_text="sea")).to_be_visible()
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    wait_for(lambda: text_of(version, "00001") == "zorb,\nsea\n")
+
+
+def test_lines_that_are_captions_of_their_own(page: Page, served: Served, version: Version) -> None:
+    (version.processed / "3_zorb" / "00000-0-red cat.txt").write_text("zorb, red\nzorb, boots\n", "utf-8")
+    open_captions(page, served)
+    page.get_by_role("button", name="Check").click()
+    page.get_by_role("button", name="Each line is a caption").click()
+    expect(page.get_by_text("Training draws one line in each step")).to_be_visible()
+    assert read(version)["training"]["enable_wildcard"] == "true"
+    expect(page.locator(".tag-count").filter(has_text="boots")).to_have_count(2)  # also red boots
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_role("dialog").get_by_text("have no caption")).to_be_visible()
+    expect(page.get_by_text("have several lines")).to_have_count(0)

@@ -148,6 +148,49 @@ def test_a_folder_is_chosen_whole(data: Page, version: Version, tmp_path: Path) 
     assert sorted(path.name for path in version.origin.iterdir()) == ["a (2).png", "a.png"]
 
 
+def kohya(root: Path) -> Path:
+    for name, colour in (
+        ("img/5_mira woman/a", "red"),
+        ("reg/1_woman/r", "grey"),
+        ("model/sample/s", "blue"),
+    ):
+        path = root / f"{name}.png"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(png(colour))
+    return root
+
+
+def test_a_trainer_s_folders_are_asked_about(data: Page, version: Version, tmp_path: Path) -> None:
+    tree = kohya(tmp_path / "set")
+    with data.expect_file_chooser() as chooser:
+        data.get_by_role("button", name="Add a folder").click()
+    chooser.value.set_files(tree)
+    question = data.get_by_role("dialog", name="What these folders say")
+    expect(question.get_by_role("cell", name="1 image(s) of the concept 'mira woman'")).to_be_visible()
+    expect(question.get_by_text("1 image(s) left out: what a trainer wrote")).to_be_visible()
+    assert not any(version.origin.iterdir())
+    question.get_by_role("button", name="Decide later").click()
+    expect(data.get_by_text("Files that wait to be added: 3")).to_be_visible()
+    data.get_by_role("button", name="Add them").click()
+    question.get_by_role("button", name="Take it over").click()
+    expect(data.get_by_text("Added: 2")).to_be_visible(timeout=JOB_MS)
+    data.get_by_text("What the folders meant").click()
+    expect(data.get_by_text("the version's own concept, and so its trigger word")).to_be_visible()
+    assert [path.name for path in version.origin.iterdir()] == ["a.png"]
+    assert (version.reg / "1_woman" / "r.png").is_file()
+    assert read(version)["dataset"]["concept_repeats"] == ["mira woman:5"]
+
+
+def test_all_of_a_trainer_s_folders_as_plain_images(data: Page, version: Version, tmp_path: Path) -> None:
+    tree = kohya(tmp_path / "set")
+    with data.expect_file_chooser() as chooser:
+        data.get_by_role("button", name="Add a folder").click()
+    chooser.value.set_files(tree)
+    data.get_by_role("button", name="All as plain images").click()
+    expect(data.get_by_text("Added: 3")).to_be_visible(timeout=JOB_MS)
+    assert sorted(path.name for path in version.origin.iterdir()) == ["a.png", "r.png", "s.png"]
+
+
 def test_a_reload_in_the_middle_loses_nothing_that_arrived(data: Page, version: Version) -> None:
     held: list[Route] = []
 
@@ -243,13 +286,15 @@ def test_a_second_concept_has_repeats_of_its_own(page: Page, served: Served, ver
 def test_regularisation_images_are_added_beside(data: Page, version: Version) -> None:
     data.get_by_text("New images go to: the version's own concept").click()
     data.get_by_label("New images are").select_option("regularisation images")
-    expect(data.get_by_text("New images go to: regularisation images of 猫 cat")).to_be_visible()
+    choose(data, [payload("any.png", png("grey"))])
+    expect(data.get_by_text("Say of which class the regularisation images are")).to_be_visible()
+    data.get_by_label("Class", exact=True).fill("cat")
+    expect(data.get_by_text("New images go to: regularisation images of cat")).to_be_visible()
     choose(data, [payload("any.png", png("grey"))])
     expect(data.get_by_text("Added: 1")).to_be_visible(timeout=JOB_MS)
-    assert (version.reg / "1_猫 cat" / "any.png").is_file()
+    assert (version.reg / "1_cat" / "any.png").is_file()
     data.get_by_role("heading", name="Regularisation images").click()
-    expect(data.get_by_role("cell", name="1_猫 cat")).to_be_visible()
-    expect(data.get_by_text("no concept is called '猫 cat'")).to_be_visible()  # nothing is processed yet
+    expect(data.get_by_role("cell", name="1_cat")).to_be_visible()
 
 
 def test_the_preview_follows_the_settings(page: Page, served: Served, version: Version) -> None:

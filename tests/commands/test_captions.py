@@ -12,6 +12,7 @@ from PIL import Image
 
 from train_tools import cli
 from train_tools.workspace.lock import writing
+from train_tools.workspace.settings import update
 from train_tools.workspace.workspace import Workspace
 
 Run = Callable[..., tuple[int, str, str]]
@@ -186,3 +187,28 @@ def test_check(folder: Path, run: Run) -> None:
     assert {f["id"]: f["where"] for f in found["findings"]}["activation-not-first"] == ["a.png"]
     (folder / "a.txt").write_bytes(b"\xff")
     assert run("check")[0] == 1
+
+
+def test_captions_of_which_one_tag_is_learnt_are_mended_and_come_back(folder: Path, run: Run) -> None:
+    (folder / "a.txt").write_text("zorb,\nred hair\n", encoding="utf-8")
+    (folder / "b.txt").write_text("zorb，hat、boots", encoding="utf-8")
+    assert document(run("count", "--json"))["tags"] == {"zorb": 1, "zorb，hat、boots": 1}
+    found = {one["id"]: one["where"] for one in json.loads(run("check", "--json")[1])["findings"]}
+    assert (found["caption-lines"], found["caption-separators"]) == (["a.png"], ["b.png"])
+    assert "2 caption(s) would change" in run("fix", "--dry-run")[1]
+    assert "1 caption(s) changed" in run("fix", "--only", "separators")[1]
+    assert "1 caption(s) changed" in run("fix")[1]
+    assert texts(folder) == {"a": "zorb, red hair\n", "b": "zorb, hat, boots"}
+    assert "undone: fix (1 caption(s))" in run("undo")[1]
+    assert "undone: fix --only separators" in run("undo")[1]
+    assert texts(folder) == {"a": "zorb,\nred hair\n", "b": "zorb，hat、boots"}
+
+
+def test_lines_that_are_choices_stay(folder: Path, run: Run, tmp_path: Path) -> None:
+    (folder / "a.txt").write_text("zorb，red\nzorb，hat\n", encoding="utf-8")
+    update(Workspace(tmp_path / "w").version("zorb", "v1"), "training", {"enable_wildcard": "true"})
+    run("fix")
+    assert texts(folder)["a"] == "zorb, red\nzorb, hat\n"
+    assert document(run("count", "--image", "a.png", "--json"))["tags"] == {"hat": 1, "red": 1, "zorb": 1}
+    run("fix", "--only", "lines")
+    assert texts(folder)["a"] == "zorb, red, zorb, hat\n"

@@ -173,6 +173,53 @@ def test_concepts_and_regularisation(
     shown = capsys.readouterr().out
     assert "10_zorb" in shown
     assert "3_blip" in shown
-    assert "regularisation 4_zorb: 1 images x 4 = 4 for 10 of zorb" in shown
+    assert (
+        "regularisation 4_zorb: 1 images x 4 = 4, shown 13 times an epoch, 1 of them captioned 'zorb'"
+        in shown
+    )
+    assert "regularisation 4_zorb: 1 image(s) are trained with the trigger word" in shown
     assert cli.main(["dataset", "add", "zorb", "v1", two, "--repeats", "4", *root]) == 2
     assert "--repeats is for --reg" in capsys.readouterr().err
+
+
+def test_a_trainer_s_folders_are_read_and_said(
+    root: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree = tmp_path / "set"
+    for name in ("img/7_mira woman/a.png", "reg/1_woman/r.png", "model/sample/s.png"):
+        (tree / name).parent.mkdir(parents=True)
+        Image.new("RGB", (40, 40), "red").save(tree / name)
+    assert cli.main(["dataset", "add", "zorb", "v1", str(tree), "--dry-run", *root]) == 0
+    look = capsys.readouterr().out
+    assert cli.main(["dataset", "add", "zorb", "v1", str(tree), "--json", *root]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert {(one["folder"], one["kind"], one["name"], one["repeats"]) for one in document["decisions"]} == {
+        ("set/img/7_mira woman", "concept", "mira woman", 7),
+        ("set/reg/1_woman", "reg", "woman", 1),
+        ("set/model/sample", "left out", "", 0),
+    }
+    assert all(f"{one['folder']}: {one['sentence']}" in look for one in document["decisions"])
+    assert [(one["section"], one["name"]) for one in document["settings"]] == [
+        ("dataset", "concept"),
+        ("dataset", "concept_repeats"),
+    ]
+    assert (len(document["added"]), len(document["ignored"])) == (2, 1)
+    assert cli.main(["dataset", "process", "zorb", "v1", *root]) == 0
+    capsys.readouterr()
+    assert cli.main(["dataset", "show", "zorb", "v1", *root]) == 0
+    shown = capsys.readouterr().out
+    assert "7_mira woman" in shown
+    assert "regularisation 1_woman: 1 images x 1 = 1, shown 7 times an epoch" in shown
+    assert cli.main(["version", "create", "zorb", "v2", *root]) == 0
+    assert cli.main(["dataset", "add", "zorb", "v2", str(tree), "--as-is", *root]) == 0
+    assert "3 added" in capsys.readouterr().out
+
+
+def test_a_class_that_is_the_trigger_word_is_said_at_once(
+    root: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a.png")
+    assert cli.main(["dataset", "add", "zorb", "v1", str(tmp_path / "a.png"), *root]) == 0
+    assert cli.main(["dataset", "process", "zorb", "v1", *root]) == 0
+    assert cli.main(["dataset", "add", "zorb", "v1", str(tmp_path / "a.png"), "--reg", "zorb", *root]) == 0
+    assert "regularisation 1_zorb: 1 image(s) are trained with the trigger word" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from PIL import Image
 from train_tools.dataset.bucket_chart import BucketCount, bucket_chart
 from train_tools.dataset.checks import Finding, check_images, read_sizes
 from train_tools.dataset.training import training_images
+from train_tools.workspace.settings import update
 from train_tools.workspace.workspace import Version, Workspace
 
 
@@ -120,10 +121,28 @@ def test_equal_and_damaged_images(version: Version) -> None:
 
 
 def test_regularisation(version: Version) -> None:
-    draw(version.reg / "1_zorb" / "a.png", 1)
-    assert found(version)["reg-few"].sentence.startswith("zorb has 1 regularisation images an epoch for 20")
+    """They are trained beside all concepts, whatever they are called; their folder's name is what captions them."""
     draw(version.reg / "1_person" / "a.png", 1)
-    draw(version.reg / "zorb" / "a.png", 1)
-    assert found(version)["reg-unmatched"].where == ("1_person", "zorb")
-    (version.reg / "1_zorb").rename(version.reg / "20_zorb")
-    assert "reg-few" not in found(version)
+    assert found(version)["reg-few"].sentence.startswith("there are 1 regularisation images an epoch for 20")
+    assert not {"reg-trigger", "reg-ignored"} & set(found(version))
+    draw(version.reg / "person" / "a.png", 1)
+    assert found(version)["reg-ignored"].where == ("person",)
+    draw(version.reg / "1_zorb" / "a.png", 1)
+    draw(version.reg / "1_a zorb" / "a.png", 1)
+    draw(version.reg / "1_zorba" / "a.png", 1)
+    draw(version.reg / "1_captioned zorb" / "a.png", 1)
+    (version.reg / "1_captioned zorb" / "a.txt").write_text("a person", encoding="utf-8")
+    draw(version.reg / "1_woman" / "a.png", 1)
+    (version.reg / "1_woman" / "a.txt").write_text("Zorb\n", encoding="utf-8")
+    assert found(version)["reg-trigger"].where == ("1_a zorb", "1_woman", "1_zorb")
+    (version.reg / "1_person").rename(version.reg / "30_person")
+    assert "never shown" in found(version)["reg-many"].sentence
+    (version.reg / "30_person").rename(version.reg / "15_person")
+    assert not {"reg-few", "reg-many"} & set(found(version))
+
+
+def test_the_trigger_word_is_what_captioning_puts_first(version: Version) -> None:
+    draw(version.reg / "1_mira" / "a.png", 1)
+    assert "reg-trigger" not in found(version)
+    update(version, "captioning", {"prefix": "mira, {x}"})
+    assert found(version)["reg-trigger"].where == ("1_mira",)

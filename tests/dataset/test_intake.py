@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add
+from train_tools.dataset.intake import add
 from train_tools.dataset.originals import originals_in
 from train_tools.dataset.progress import Progress
+from train_tools.dataset.taking import ADDED, FAILED, IGNORED, THERE
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.files import write_bytes
 from train_tools.workspace.workspace import Version

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from train_tools.dataset.census import take_census
-from train_tools.dataset.intake import ADDED, THERE, add
+from train_tools.dataset.intake import add
 from train_tools.dataset.process import process
 from train_tools.dataset.reg import add_reg
 from train_tools.dataset.settings import DatasetSettings
+from train_tools.dataset.taking import ADDED, THERE
 from train_tools.errors import UsageError
 from train_tools.workspace.workspace import Version
 
@@ -38,33 +39,35 @@ def others(tmp_path: Path) -> Path:
     return folder
 
 
-def test_they_are_counted_beside_their_concept(filled: Version, others: Path) -> None:
-    report = add_reg(filled, [others], "zorb", 2)
+def test_they_are_counted_beside_all_images(filled: Version, others: Path) -> None:
+    report = add_reg(filled, [others], "thing", 2)
     assert {item.name: item.outcome for item in report.items} == {
-        "2_zorb/a.jpg": ADDED,
-        "2_zorb/b.png": ADDED,
-        "2_zorb/c.png": ADDED,
+        "2_thing/a.jpg": ADDED,
+        "2_thing/b.png": ADDED,
+        "2_thing/c.png": ADDED,
     }
-    folder = filled.reg / "2_zorb"
+    folder = filled.reg / "2_thing"
     assert (folder / "a.jpg").read_bytes() == (others / "a.jpg").read_bytes()
     assert (folder / "a.txt").read_text(encoding="utf-8") == "a thing"
     with Image.open(folder / "c.png") as image:
         assert image.size == (30, 60)
     (count,) = take_census(filled).reg
-    assert (count.images, count.repeats, count.belongs_to, count.wanted) == (3, 2, "zorb", 15)
+    assert (count.name, count.images, count.repeats, count.without_caption) == ("thing", 3, 2, 2)
+    assert (count.shown, count.as_trigger) == (15, 0)  # as often as the training images
     assert take_census(filled).reg_problems == ()
-    again = add_reg(filled, [others], "Zorb")  # the same concept on some disks
+    again = add_reg(filled, [others], "Thing")  # the same class on some disks
     assert len(again.of(THERE)) == 3
     assert take_census(filled).originals == 3
 
 
-def test_names_that_dont_match_are_named(filled: Version, others: Path) -> None:
+def test_what_harms_or_isnt_trained_is_named(filled: Version, others: Path) -> None:
     add_reg(filled, [others], "person")
+    add_reg(filled, [others], "zorb")
     Image.new("RGB", (9, 9)).save(filled.reg / "loose.png")
     (filled.reg / "person").mkdir()
     problems = {one.name: one.reason for one in take_census(filled).reg_problems}
-    assert set(problems) == {"1_person", "loose.png", "person"}
-    assert "there are: zorb" in problems["1_person"]
+    assert set(problems) == {"1_zorb", "loose.png", "person"}
+    assert problems["1_zorb"].startswith("2 image(s) are trained with the trigger word")
 
 
 @pytest.mark.parametrize(("name", "repeats", "words"), [("a/b", 1, "separator"), ("x", 0, "--repeats is 0")])

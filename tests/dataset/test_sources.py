@@ -14,9 +14,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from train_tools.dataset import archives
-from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, IntakeReport, add
+from train_tools.dataset.intake import IntakeReport, add
+from train_tools.dataset.process import process
+from train_tools.dataset.settings import DatasetSettings
+from train_tools.dataset.taking import ADDED, FAILED, IGNORED, THERE
 from train_tools.workspace.workspace import Version, Workspace
 
+FOREIGN = (  # paths of another machine
+    '{"image_path": "/home/me/set/a.png", "caption": "it is a"}\n'
+    r'{"image_path": "C:\\set\\b.png", "caption": "it is b"}'
+)
 NOT_NUL = st.characters(exclude_categories=["Cs"], exclude_characters="\0")  # zipfile ends a name there
 
 
@@ -118,7 +125,7 @@ def test_a_damaged_member_costs_only_itself(version: Version, pictures: Path) ->
     data = path.read_bytes()
     path.write_bytes(data.replace(picture("blue"), picture("blue")[:-20] + bytes(20), 1))
     report = add(version, [path])
-    assert "damaged in the zip" in reasons(report, FAILED)["b.png"]
+    assert "damaged in the archive" in reasons(report, FAILED)["b.png"]
     assert names(version) == {"a.png"}
 
 
@@ -200,6 +207,44 @@ def test_captions_from_a_metadata_file_of_sd_scripts(version: Version, pictures:
     captions = {p.name: p.read_text(encoding="utf-8").strip() for p in version.origin.glob("*.txt")}
     assert captions == {"a.txt": "a thing, red, plain", "b.v2.txt": "blue"}
     assert set(reasons(report, IGNORED)) == {"settings.json"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("captions.json", '{"a.png": "it is a", "b.png": ["it is b", "another"]}'),
+        ("data.jsonl", FOREIGN),
+        ("list.json", '[{"image": "a.png", "caption": "it is a"}, {"image": "b.png", "text": "it is b"}]'),
+        ("metadata.csv", "file_name,text\na.png,it is a\nb.png,it is b\n"),
+    ],
+)  # fmt: skip
+def test_captions_from_lists_of_other_programs(
+    version: Version, pictures: Path, name: str, text: str
+) -> None:
+    for stem in "ab":
+        (pictures / f"{stem}.png").write_bytes(picture())
+    (pictures / name).write_text(text, encoding="utf-8")
+    report = add(version, [pictures])
+    captions = {p.name: p.read_text(encoding="utf-8").strip() for p in version.origin.glob("*.txt")}
+    assert captions == {"a.txt": "it is a", "b.txt": "it is b"}
+    assert {item.outcome for item in report.items} == {ADDED}
+
+
+def test_captions_in_files_of_their_own(version: Version, pictures: Path) -> None:
+    for stem in "abcde":
+        (pictures / f"{stem}.png").write_bytes(picture())
+    (pictures / "a.json").write_text('{"caption": "it is a", "caption_short": "a"}', encoding="utf-8")
+    (pictures / "b.png.txt").write_text("it is b", encoding="utf-8")
+    (pictures / "c.cap").write_text("it is c", encoding="utf-8")
+    (pictures / "d.txt").write_bytes("it is 猫".encode("utf-16"))  # as old editors save Unicode
+    (pictures / "e.txt").write_bytes(b"\xef\xbb\xbfit is e")
+    (pictures / "other.json").write_text('{"seed": 1}', encoding="utf-8")
+    (pictures / "events.jsonl").write_text('{"step": 1}\n{"step": 2}\n', encoding="utf-8")
+    report = add(version, [pictures])
+    assert {i.source.rpartition("/")[2] for i in report.of(IGNORED)} == {"other.json", "events.jsonl"}
+    process(version, DatasetSettings())
+    made = {p.name[8]: p.read_text(encoding="utf-8").strip() for p in version.processed.glob("*/*.txt")}
+    assert made == {"a": "it is a", "b": "it is b", "c": "it is c", "d": "it is 猫", "e": "it is e"}
 
 
 def test_a_single_file_finds_its_line(version: Version, pictures: Path) -> None:

@@ -31,6 +31,7 @@ def test_each_fault_is_found_by_name(make: Make) -> None:
         "caption-missing": ("c.png",),
         "caption-empty": ("d.png",),
         "caption-without-image": ("10_zorb/lost.txt",),
+        "caption-lines": ("f.png",),
         "activation-missing": ("b.png", "f.png"),
         "activation-not-first": ("a.png",),
         "caption-long": ("e.png",),

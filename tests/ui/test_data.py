@@ -152,11 +152,63 @@ def test_uploads_go_to_a_concept_or_beside_as_regularisation(filled: Person) -> 
     filled.add({"d.png": png("brown")}, batch="d" * 16, concept="帽子")
     assert "帽子/d.png" in filled.names()
     processed(filled)
-    filled.add({"any.png": png("grey")}, batch="e" * 16, reg="帽子", repeats=2)
+    filled.add({"any.png": png("grey")}, batch="e" * 16, reg="人", repeats=2)
     reg = filled.get("reg")
-    assert reg["folders"][0]["folder"] == "2_帽子"
-    assert reg["folders"][0]["belongs_to"] == "帽子"
-    assert reg["rows"][0][0] == "dataset/reg/2_帽子/any.png"
+    assert reg["folders"][0]["folder"] == "2_人"
+    assert (reg["folders"][0]["name"], reg["folders"][0]["as_trigger"]) == ("人", 0)
+    assert reg["rows"][0][0] == "dataset/reg/2_人/any.png"
+
+
+TREE = {
+    "set/img/5_mira woman/a.png": png(),
+    "set/img/5_mira woman/b.png": png("blue"),
+    "set/reg/1_woman/r.png": png("grey"),
+    "set/model/sample/s.png": png("green"),
+}
+
+
+def proposal(person: Person, language: str = "en", **body: Any) -> Any:
+    answer = person.page.post(
+        f"{BASE}/uploads/{BATCH}/proposal", json=body, headers={"Accept-Language": language}
+    ).json()
+    while answer["state"] == "running":
+        time.sleep(0.05)
+        answer = person.page.get(f"/api/tasks/{answer['task']}", headers={"Accept-Language": language}).json()
+    return answer["result"]
+
+
+def test_what_folders_say_is_told_first_then_done(person: Person) -> None:
+    for path, data in TREE.items():
+        person.send(path, data)
+    told = proposal(person)
+    assert [(one["folder"], one["kind"], one["name"], one["images"]) for one in told["decisions"]] == [
+        ("set/img/5_mira woman", "concept", "mira woman", 2),
+        ("set/model/sample", "left out", "", 1),
+        ("set/reg/1_woman", "reg", "woman", 1),
+    ]
+    assert [(one["name"], one["value"]) for one in told["changes"]] == [
+        ("concept", "mira woman"),
+        ("concept_repeats", ["mira woman:5"]),
+    ]
+    assert "略过 1 张图片：训练器输出的内容" in proposal(person, "zh")["decisions"][1]["sentence"]
+    assert person.names() == []  # nothing is done yet
+    result = person.do(person.post(f"uploads/{BATCH}/take"))
+    assert result["decisions"] == told["decisions"]
+    assert result["counts"]["added"] == 3
+    assert person.names() == ["a.png", "b.png"]
+    assert (person.version.reg / "1_woman" / "r.png").is_file()
+    assert read(person.version)["dataset"]["concept"] == "mira woman"
+
+
+def test_whoever_wants_plain_images_gets_them(person: Person) -> None:
+    result = person.add(TREE, as_is=True)
+    assert (result["counts"]["added"], result["decisions"]) == (4, [])
+    assert len(person.names()) == 4
+
+
+def test_plain_folders_say_nothing(person: Person) -> None:
+    person.send("holiday/a.png", png())
+    assert proposal(person) == {"decisions": [], "changes": []}
 
 
 def test_a_concept_that_cannot_be_is_told_before_anything_waits(person: Person) -> None:

@@ -9,6 +9,7 @@ from train_tools.commands.output import Output, table
 from train_tools.dataset.bucket_chart import BucketCount, bucket_chart
 from train_tools.dataset.checks import ERROR, Finding, check_images, in_order, read_sizes
 from train_tools.dataset.training import training_images
+from train_tools.planning.caption_checks import reading_of
 from train_tools.planning.shapes import Shape, shapes_of
 from train_tools.tags.checks import check_captions
 from train_tools.workspace.workspace import Version
@@ -47,8 +48,9 @@ def run(version: Version, out: Output) -> int:
 def findings_of(version: Version, shapes: list[Shape]) -> list[Finding]:
     """Each once, though several shapes may find it."""
     found: dict[Finding, None] = {}
+    tag, reading = activation_tag(version), reading_of(version)
     for max_tokens in dict.fromkeys(shape.max_tokens for shape in shapes):
-        found |= dict.fromkeys(check_captions(version, activation_tag(version), max_tokens))
+        found |= dict.fromkeys(check_captions(version, tag, max_tokens, reading))
     for rule, batch_size in dict.fromkeys((shape.rule, shape.batch_size) for shape in shapes):
         found |= dict.fromkeys(check_images(version, rule, batch_size))
     return in_order(list(found))

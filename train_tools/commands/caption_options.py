@@ -42,6 +42,10 @@ def add_own(leaf: argparse.ArgumentParser, action: str) -> None:
         leaf.add_argument("--add", action="store_true", help="put it there where it is missing, too")
     elif action == "set":
         leaf.add_argument("new_text", metavar="TEXT")
+    elif action == "fix":
+        leaf.add_argument(
+            "--only", choices=("lines", "separators"), default="", help="leave lines or separators alone"
+        )
     elif action == "count":
         leaf.add_argument("--top", type=int, default=None, metavar="N", help="only the N most frequent")
 

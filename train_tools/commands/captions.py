@@ -15,9 +15,11 @@ from train_tools.commands.caption_options import add_filter, add_own, described,
 from train_tools.commands.options import add_common, add_version
 from train_tools.commands.output import Output, table
 from train_tools.errors import UsageError
+from train_tools.planning.caption_checks import reading_of
 from train_tools.tags import edits, journal
 from train_tools.tags.edits import Edit
 from train_tools.tags.journal import Change
+from train_tools.tags.separators import repaired
 from train_tools.tags.service import (
     StepReport,
     apply_edit,
@@ -48,6 +50,7 @@ EDITING = {
     "merge": "make one of tags that mean the same",
     "first": "move the activation tag to the start",
     "set": "give the captions that are meant this text",
+    "fix": "put commas where lines, full-width commas, semicolons … divide tags, of which training reads one",
 }
 HISTORY = {
     "undo": "take the latest change back",
@@ -122,7 +125,7 @@ def run_find(version: Version, arguments: argparse.Namespace, out: Output) -> in
 def run_count(version: Version, arguments: argparse.Namespace, out: Output) -> int:
     files = captions(version, filter_of(arguments))
     complain((file.name, file.problem) for file in files if file.problem)
-    counts = tag_counts(files).most_common(arguments.top)
+    counts = tag_counts(files, first_lines=not reading_of(version).takes_lines).most_common(arguments.top)
     if counts:
         out.say(table([["tag", "captions"], *([tag, str(n)] for tag, n in counts)], frozenset([1])))
     limits = Counter(limit_of(file.text or "") for file in files)
@@ -164,6 +167,7 @@ def edit_of(version: Version, arguments: argparse.Namespace) -> Edit:
         "merge": lambda: merge_of(arguments),
         "first": lambda: first_of(version, arguments),
         "set": lambda: edits.set_text(arguments.new_text),
+        "fix": lambda: fix_of(version, arguments.only),
     }
     return makers[arguments.action]()
 
@@ -187,6 +191,12 @@ def first_of(version: Version, arguments: argparse.Namespace) -> Edit:
     if not tag:
         raise UsageError("captioning's prefix is empty, so no tag is the activation tag; name one")
     return edits.first(tag, insert=arguments.add)
+
+
+def fix_of(version: Version, only: str) -> Edit:
+    """Lines stay where training draws one of them, unless they are asked for."""
+    lines = only == "lines" or (not only and not reading_of(version).takes_lines)
+    return repaired(lines=lines, separators=only != "lines")
 
 
 def run_undo(version: Version, _: argparse.Namespace, out: Output) -> int:

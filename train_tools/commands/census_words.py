@@ -44,8 +44,11 @@ def reg_lines(census: Census) -> list[str]:
     lines = []
     for one in census.reg:
         shown_times = f"{one.images} images x {one.repeats} = {one.images * one.repeats}"
+        captions = (
+            f"{one.without_caption} of them captioned {one.name!r}" if one.without_caption else "captioned"
+        )
         lines.append(
-            f"regularisation {one.folder}: {shown_times} for {one.wanted} of {one.belongs_to or 'nothing'}"
+            f"regularisation {one.folder}: {shown_times}, shown {one.shown} times an epoch, {captions}"
         )
     return lines + [f"regularisation {one.name}: {one.reason}" for one in census.reg_problems]
 

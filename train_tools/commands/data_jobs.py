@@ -14,12 +14,13 @@ from train_tools.commands.dataset import plain
 from train_tools.commands.reg import rendered
 from train_tools.dataset import inbox
 from train_tools.dataset.history import restore
-from train_tools.dataset.intake import ADDED, THERE, IntakeReport, Item, add
+from train_tools.dataset.intake import IntakeReport, add
 from train_tools.dataset.process import process
 from train_tools.dataset.progress import Progress, Report
 from train_tools.dataset.reg import add_reg
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.dataset.sources import shown
+from train_tools.dataset.taking import ADDED, THERE, Item
 from train_tools.execution import events
 from train_tools.execution.ticket import Ticket
 from train_tools.workspace.files import write_json
@@ -31,16 +32,17 @@ MOST_WARNINGS = 20  # of a job in its events; the result has all
 
 
 def take_in(folder: Path, version: Version, ticket: Ticket) -> str:
-    """Settings: `batch`, and `concept` or, for regularisation images, `reg` and `repeats`."""
+    """Settings: `batch`, and `concept` or, for regularisation images, `reg` and `repeats`; `as_is`."""
     chosen = ticket.settings
     source = inbox.batch_folder(version, chosen["batch"])
     prefix = f"{shown(source)}{os.sep}"
     report = _telling(folder, prefix)
+    as_is = chosen.get("as_is") == "true"
     if concept := chosen.get("reg", ""):
         repeats = int(chosen["repeats"]) if chosen.get("repeats") else None
-        result = add_reg(version, [source], concept, repeats, report)
+        result = add_reg(version, [source], concept, repeats, report, as_is=as_is)
     else:
-        result = add(version, [source], report, chosen.get("concept", ""))
+        result = add(version, [source], report, chosen.get("concept", ""), as_is=as_is)
     write_json(folder / RESULT, _intake_result(result, prefix))
     inbox.clear(version, chosen["batch"])
     return ""
@@ -60,7 +62,14 @@ def _intake_result(report: IntakeReport, prefix: str) -> dict[str, Any]:
         "items": worth,
         "there": there,
         "duplicates": [asdict(group) for group in report.duplicates],
+        "decisions": [{**asdict(one), "folder": _below(one.folder)} for one in report.decisions],
+        "changes": [asdict(one) for one in report.changes],
     }
+
+
+def _below(folder: str) -> str:
+    """As it was sent: without the batch's own folder."""
+    return folder.partition("/")[2]
 
 
 def make_images(folder: Path, version: Version, _ticket: Ticket) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,17 @@ from train_tools.commands.options import add_common, add_set, add_version, open_
 from train_tools.commands.output import Output
 from train_tools.dataset.census import take_census
 from train_tools.dataset.history import restore, revisions_of
-from train_tools.dataset.intake import ADDED, FAILED, IGNORED, THERE, add
+from train_tools.dataset.intake import add, proposal_for
+from train_tools.dataset.layout import said
 from train_tools.dataset.making import png
 from train_tools.dataset.preview_image import preview_image
 from train_tools.dataset.process import process
 from train_tools.dataset.progress import Progress, Report
+from train_tools.dataset.proposal import Decision, SettingChange
 from train_tools.dataset.reg import add_reg
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.dataset.sources import shown
+from train_tools.dataset.taking import ADDED, FAILED, IGNORED, THERE
 from train_tools.errors import UsageError
 from train_tools.workspace.files import write_bytes
 from train_tools.workspace.settings import change, parse_assignments, preview_change
@@ -54,13 +57,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_arguments_of_add(leaf: argparse.ArgumentParser) -> None:
-    leaf.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="image, folder or zip")
+    leaf.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="image, folder, zip or tar")
     kind = leaf.add_mutually_exclusive_group()
-    kind.add_argument("--concept", default="", help="what these show, if not the version's own concept")
     kind.add_argument(
-        "--reg", metavar="CLASS", default="", help="they are regularisation images of that concept"
+        "--concept",
+        default="",
+        help="what these show, if neither the version's own concept nor what folders say",
+    )
+    kind.add_argument(
+        "--reg",
+        metavar="CLASS",
+        default="",
+        help="they are regularisation images of that class, e.g. person: never the trigger word, as it becomes the "
+        "caption of those without one",
     )
     leaf.add_argument("--repeats", type=int, metavar="N", help="of regularisation images (default: 1)")
+    leaf.add_argument(
+        "--as-is",
+        action="store_true",
+        help="every picture is an image, whatever its folder is called (10_zorb, reg, sample) and its name (masks)",
+    )
+    leaf.add_argument(
+        "--dry-run", action="store_true", help="say what would become of the folders, and add nothing"
+    )
 
 
 def add_arguments_of_restore(leaf: argparse.ArgumentParser) -> None:
@@ -99,16 +118,29 @@ def run_add(version: Version, arguments: argparse.Namespace, out: Output) -> int
     change(version, "dataset", DatasetSettings, parse_assignments(arguments.set))
     if arguments.repeats is not None and not arguments.reg:
         raise UsageError("--repeats is for --reg; those of other images are the setting repeats")
+    if arguments.dry_run:
+        return run_proposal(version, arguments, out)
     if arguments.reg:
-        report = add_reg(version, arguments.paths, arguments.reg, arguments.repeats, say_progress(out))
+        report = add_reg(
+            version,
+            arguments.paths,
+            arguments.reg,
+            arguments.repeats,
+            say_progress(out),
+            as_is=arguments.as_is,
+        )
     else:
-        report = add(version, arguments.paths, say_progress(out), arguments.concept)
+        concept, as_is = arguments.concept, arguments.as_is
+        report = add(version, arguments.paths, say_progress(out), concept, as_is=as_is)
     groups = {outcome: report.of(outcome) for outcome in (ADDED, THERE, IGNORED, FAILED)}
     for item in groups[IGNORED]:
         out.say(f"ignored {item.source}: {item.reason}")
     complain((item.source, item.reason) for item in groups[FAILED])
     for line in duplicate_lines(report.duplicates):
         out.say(line)
+    say_decisions(report.decisions, report.changes, out)
+    for problem in take_census(version).reg_problems if arguments.reg else ():
+        out.say(f"regularisation {problem.name}: {problem.reason}")
     out.say(", ".join(f"{len(items)} {outcome}" for outcome, items in groups.items()))
     if not any(groups[outcome] for outcome in (ADDED, THERE, FAILED)):
         complain([(", ".join(map(shown, arguments.paths)), "there is no image to add")])
@@ -116,8 +148,30 @@ def run_add(version: Version, arguments: argparse.Namespace, out: Output) -> int
         outcome.replace(" ", "_"): [asdict(item) for item in items] for outcome, items in groups.items()
     }
     document["duplicates"] = [asdict(group) for group in report.duplicates]
-    out.document(document)
+    out.document({**document, **plain_decisions(report.decisions, report.changes)})
     return 0 if not groups[FAILED] and (groups[ADDED] or groups[THERE]) else 1
+
+
+def run_proposal(version: Version, arguments: argparse.Namespace, out: Output) -> int:
+    forced = said(arguments.concept, arguments.reg)
+    proposal = proposal_for(version, arguments.paths, forced, as_is=arguments.as_is)
+    say_decisions(proposal.decisions, proposal.changes, out)
+    if not proposal.decisions:
+        out.say("the folders' names say nothing: all are images alike")
+    out.document(plain_decisions(proposal.decisions, proposal.changes))
+    return 0
+
+
+def say_decisions(decisions: Sequence[Decision], changes: Sequence[SettingChange], out: Output) -> None:
+    """What the folders' names meant; --as-is heeds none of them."""
+    for decision in decisions:
+        out.say(f"{decision.folder or 'single files'}: {decision.sentence}")
+    for one in changes:
+        out.say(f"setting {one.section}.{one.name}: {one.sentence}")
+
+
+def plain_decisions(decisions: Sequence[Decision], changes: Sequence[SettingChange]) -> dict[str, Any]:
+    return {"decisions": [asdict(one) for one in decisions], "settings": [asdict(one) for one in changes]}
 
 
 def run_process(version: Version, arguments: argparse.Namespace, out: Output) -> int:

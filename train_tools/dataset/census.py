@@ -13,6 +13,7 @@ from train_tools.dataset.reg import RegCount, count_reg
 from train_tools.dataset.revision import Revision, folders_of
 from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, fingerprint, training_images
+from train_tools.dataset.triggers import triggers_of
 from train_tools.errors import TrainToolsError
 from train_tools.workspace.workspace import Version
 
@@ -49,7 +50,7 @@ class Census:
     earlier_revisions: int
     fingerprint: str
     reg: tuple[RegCount, ...]
-    reg_problems: tuple[Skipped, ...]  # what of dataset/reg no concept is trained with
+    reg_problems: tuple[Skipped, ...]  # what of dataset/reg is of no use or harms
 
 
 def take_census(version: Version) -> Census:
@@ -60,7 +61,7 @@ def take_census(version: Version) -> Census:
     known = Known.of(version)
     looks = known.looks(originals)
     used, skipped = use_of(originals, revision)
-    reg, reg_problems = count_reg(version.reg, images)
+    reg, reg_problems = count_reg(version.reg, images, triggers_of(version, images))
     return Census(
         originals=len(originals),
         original_bytes=sum(original.path.stat().st_size for original in originals),

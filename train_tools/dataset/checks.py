@@ -14,7 +14,9 @@ from pathlib import Path
 
 from train_tools.dataset.bucket_chart import BucketCount, Rule, bucket_chart, is_small
 from train_tools.dataset.buckets import Size
+from train_tools.dataset.reg import count_reg
 from train_tools.dataset.training import REPEATS_FOLDER, TrainingImage, is_trained, training_images
+from train_tools.dataset.triggers import triggers_of
 from train_tools.errors import TrainToolsError
 from train_tools.workspace.workspace import Version, folders_in
 
@@ -203,28 +205,47 @@ def same_bytes(images: Sequence[TrainingImage]) -> Iterator[Finding]:
 
 
 def regularisation(version: Version, images: Sequence[TrainingImage]) -> Iterator[Finding]:
-    concepts = {image.concept for image in images}
-    folders = folders_in(version.reg)
-    names = {folder.name: REPEATS_FOLDER.fullmatch(folder.name) for folder in folders}
-    astray = tuple(name for name, match in names.items() if match is None or match[2] not in concepts)
+    """Trainers show them beside all concepts, whatever their folder is called; its name is the caption of those
+    without one.
+    """
+    counts, _ = count_reg(version.reg, images, triggers_of(version, images))
+    harmful = tuple(one.folder for one in counts if one.as_trigger)
+    if harmful:
+        yield Finding(
+            "reg-trigger",
+            WARNING,
+            f"{sum(one.as_trigger for one in counts)} regularisation image(s) are trained with the trigger word, "
+            "which teaches the LoRA to forget it",
+            "rename the folder to <repeats>_<class>, e.g. 1_person, or caption them without that word",
+            harmful,
+        )
+    used = {one.folder for one in counts}
+    astray = tuple(folder.name for folder in folders_in(version.reg) if folder.name not in used)
     if astray:
         yield Finding(
-            "reg-unmatched",
+            "reg-ignored",
             WARNING,
-            f"{len(astray)} folder(s) of regularisation images match no concept",
-            f"call them <repeats>_<concept>; the concepts are: {', '.join(sorted(concepts)) or 'none yet'}",
+            f"{len(astray)} folder(s) in reg hold no image to train, or aren't called <repeats>_<class>",
+            "call them so, e.g. 1_person",
             astray,
         )
-    shown, reg = Counter[str](), Counter[str]()
-    for counter, found in ((shown, images), (reg, training_images(version.reg))):
-        for image in found:
-            counter[image.concept] += image.repeats
-    for concept in sorted(concepts & set(reg)):
-        if reg[concept] < shown[concept]:
-            yield Finding(
-                "reg-few",
-                HINT,
-                f"{concept} has {reg[concept]} regularisation images an epoch for {shown[concept]} of its own",
-                "have as many, by more images or repeats",
-                (concept,),
-            )
+    shown = sum(image.repeats for image in images)
+    reg = sum(one.images * one.repeats for one in counts)
+    if counts and images and reg < shown:
+        yield Finding(
+            "reg-few",
+            HINT,
+            f"there are {reg} regularisation images an epoch for {shown} training images; "
+            "each is shown several times",
+            "have as many, by more images or repeats",
+            tuple(used),
+        )
+    elif counts and images and reg > shown:
+        yield Finding(
+            "reg-many",
+            HINT,
+            f"there are {reg} regularisation images an epoch for {shown} training images; the last ones are never "
+            "shown",
+            "lower their repeats, or take some out",
+            tuple(used),
+        )

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from train_tools.dataset.formats import open_header
+from train_tools.dataset.formats import HAS_HEIF, HEAD_BYTES, HEIF, open_header, suffix_of
+from train_tools.dataset.unread import other_content
 from train_tools.errors import TrainToolsError
 
 Colour = tuple[int, int, int]
@@ -28,7 +29,12 @@ def decode(data: bytes) -> Image.Image:
         image.load()
         return image
     except UnidentifiedImageError as error:
-        raise UnreadableImageError("it isn't a picture in a format that is read, or it is damaged") from error
+        if not HAS_HEIF and suffix_of(data[:HEAD_BYTES]) == HEIF[0]:
+            raise UnreadableImageError(
+                "HEIC pictures need the package pillow-heif; run `env upgrade`, or save it as JPEG"
+            ) from error
+        unknown = "it isn't a picture in a format that is read, or it is damaged"
+        raise UnreadableImageError(other_content(data[:HEAD_BYTES]) or unknown) from error
     except Image.DecompressionBombError as error:
         raise UnreadableImageError(
             "it has too many pixels (more than 178 million); scale it down first"
@@ -51,8 +57,8 @@ def read_data(path: Path) -> bytes:
 
 
 def frames(image: Image.Image) -> int:
-    """Pictures in the file; the several views of an MPO (phones write them as .jpg) count as one."""
-    return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    """Pictures in the file; the several views of an MPO or HEIF, as phones write them, count as one."""
+    return 1 if image.format in ("MPO", "HEIF") else int(getattr(image, "n_frames", 1))
 
 
 def pixel_count(data: bytes) -> int:
@@ -81,6 +87,14 @@ def split_alpha(image: Image.Image, background: Colour) -> tuple[Image.Image, Im
         colour = ground
     colour.info = {}
     return colour, alpha
+
+
+def read_mask(data: bytes) -> Image.Image:
+    """As `L`, upright: 255 is learnt, 0 isn't. Raises UnreadableImageError."""
+    try:
+        return to_rgb(decode(data), (0, 0, 0)).convert("L")
+    except UnreadableImageError as error:
+        raise UnreadableImageError(f"its mask can't be used: {error}") from error
 
 
 def is_plain(image: Image.Image) -> bool:

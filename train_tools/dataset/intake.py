@@ -1,110 +1,117 @@
-"""Adds pictures to a version: each is decoded to the end first, then copied byte for byte."""
+"""Adds pictures to a version: where each belongs is read from the folders, then they are taken in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
-from PIL import Image
-
-from train_tools.dataset.archives import UnreadableMemberError
-from train_tools.dataset.candidates import Candidate, Found, caption_of, find_candidates
-from train_tools.dataset.images import UnreadableImageError, decode, frames, pixel_count
+from train_tools.dataset.candidates import Found, find_candidates
 from train_tools.dataset.known import Known, LastIntake, Skipped
-from train_tools.dataset.looks import Duplicates, Look, duplicates_of, find_duplicates, look_at
-from train_tools.dataset.origin import Caption, Origin
-from train_tools.dataset.originals import PRELOAD, Original, originals_in
-from train_tools.dataset.parallel import DECODING, ordered
-from train_tools.dataset.progress import Progress, Report, silent
+from train_tools.dataset.layout import CONCEPT, LEFT_OUT, OWN, REG, Layout, Role
+from train_tools.dataset.looks import Duplicates, duplicates_of, find_duplicates
+from train_tools.dataset.origin import Origin
+from train_tools.dataset.originals import PRELOAD, originals_in
+from train_tools.dataset.progress import Report, silent
+from train_tools.dataset.proposal import (
+    Decision,
+    Proposal,
+    SettingChange,
+    apply_changes,
+    everything_as,
+    left_out_items,
+    propose,
+)
+from train_tools.dataset.reg_folders import reg_folder, trainable
+from train_tools.dataset.settings import DatasetSettings
 from train_tools.dataset.sources import check_sources, entries_of
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.dataset.taking import ADDED, FAILED, IGNORED, Item, Store, take_in
+from train_tools.errors import UsageError
 from train_tools.workspace.files import require_inside
 from train_tools.workspace.lock import writing
 from train_tools.workspace.names import check_name, same_on_some_disk
-from train_tools.workspace.os_errors import sentence_of
+from train_tools.workspace.settings import preview_change
 from train_tools.workspace.workspace import Version, names_in
-
-ADDED, THERE, IGNORED, FAILED = "added", "already there", "ignored", "failed"
-
-
-@dataclass(frozen=True)
-class Item:
-    """What became of one file. `name` is its name in dataset/origin; `reason` says why, or what to know."""
-
-    source: str
-    outcome: str
-    name: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True)
 class IntakeReport:
-    """`duplicates` are groups of images in the version of which one was given now; all of them are kept."""
+    """`duplicates` are groups of images in the version of which one was given now; all of them are kept.
+
+    `decisions` say what became of folders whose names say something, `changes` which settings that changed.
+    """
 
     items: tuple[Item, ...]
     duplicates: tuple[Duplicates, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    changes: tuple[SettingChange, ...] = ()
 
     def of(self, outcome: str) -> list[Item]:
         return [item for item in self.items if item.outcome == outcome]
 
 
-Prepare = Callable[[str, bytes, Image.Image], tuple[str, bytes]]
-
-
-def as_given(name: str, data: bytes, _: Image.Image) -> tuple[str, bytes]:
-    return name, data
-
-
-@dataclass(frozen=True)
-class Store:
-    """Where images go, under whose name they are reported and what they are made into first."""
-
-    origin: Origin
-    known: Known | None
-    concept: str
-    prepare: Prepare = as_given
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A candidate after a look at all of it; `problem` says why it can't be taken."""
-
-    name: str = ""
-    data: bytes = b""
-    look: Look | None = None
-    caption: Caption | None = None
-    note: str = ""
-    problem: str = ""
-
-
 def add(
-    version: Version, sources: Sequence[Path], report: Report = silent, concept: str = ""
+    version: Version,
+    sources: Sequence[Path],
+    report: Report = silent,
+    concept: str = "",
+    *,
+    as_is: bool = False,
 ) -> IntakeReport:
-    """Adds files, folders (searched through, hidden ones left out) and what zips hold, all to one concept.
+    """Adds files, folders (searched through, hidden ones left out) and what archives hold.
 
-    Nothing already there is changed. `report` may raise: what was added before stays, whole.
+    Folders are read as trainers name them (`layout`), unless `concept` says what all of it shows. `as_is`: all are
+    images of the concept, the version's own where none is given. Nothing already there is changed but the settings
+    that the folders speak of. `report` may raise: what was added before stays, whole.
     Raises UsageError where a source is missing or `concept` can't be a folder (nothing is added then) or the
     version is being written, TrainToolsError where dataset/origin can't be written.
     """
     check_sources(sources)
     with writing(version, "adding images"), ExitStack() as stack:
         folder = concept_folder(version, concept)
-        found = find_candidates(entries_of(sources, stack))
+        forced = Role(OWN) if concept else None
+        found, proposal = read_sources(version, sources, stack, forced, as_is=as_is)
+        apply_changes(version, proposal.changes)
         known = Known.of(version)
-        items = [
-            Item(one.shown, FAILED if one.is_fault else IGNORED, "", one.reason) for one in found.left_out
-        ]
+        left_out = [*found.left_out, *left_out_items(found, proposal)]
+        items = [Item(one.shown, FAILED if one.is_fault else IGNORED, "", one.reason) for one in left_out]
+        stores = Stores(version, Store(Origin(folder), known, concept))
+        pairs = zip(found.candidates, proposal.roles, strict=True)
         try:
-            take_in(found, Store(Origin(folder), known, concept), items, report)
+            take_in([(one, stores.of(role)) for one, role in pairs if role.kind != LEFT_OUT], items, report)
         finally:
             known.last_intake = summary(found, items)
             known.save(originals_in(version.origin))
     looks = known.looks(originals_in(version.origin))
-    return IntakeReport(tuple(items), duplicates_of((item.name for item in items), find_duplicates(looks)))
+    duplicates = duplicates_of((item.name for item in items), find_duplicates(looks))
+    return IntakeReport(tuple(items), duplicates, proposal.decisions, proposal.changes)
+
+
+def proposal_for(
+    version: Version, sources: Sequence[Path], forced: Role | None = None, *, as_is: bool = False
+) -> Proposal:
+    """What `add` would decide; writes nothing."""
+    check_sources(sources)
+    with ExitStack() as stack:
+        return read_sources(version, sources, stack, forced, as_is=as_is)[1]
+
+
+def read_sources(
+    version: Version,
+    sources: Sequence[Path],
+    stack: ExitStack,
+    forced: Role | None = None,
+    *,
+    as_is: bool = False,
+) -> tuple[Found, Proposal]:
+    """What is there, and what would become of it; `forced` is what a person says that it is. Writes nothing."""
+    entries = entries_of(sources, stack)
+    found = find_candidates(entries, with_masks=not as_is)
+    if as_is:
+        return found, everything_as(found, Role(OWN))
+    return found, propose(version, found, Layout(entries), forced)
 
 
 def concept_folder(version: Version, concept: str) -> Path:
@@ -122,51 +129,27 @@ def concept_folder(version: Version, concept: str) -> Path:
     return require_inside(version.origin / concept, version.folder)
 
 
-def take_in(found: Found, into: Store, items: list[Item], report: Report) -> None:
-    """Looks at many images at a time and stores them one by one, in their order."""
-    total = len(found.candidates)
-    with ordered(partial(see, into.prepare), found.candidates) as results:
-        for number, (candidate, seen) in enumerate(results, start=1):
-            item = store(into, candidate.image.shown, seen)
-            items.append(item)
-            text = f"{item.outcome}: {item.reason}".rstrip(": ")
-            report(Progress(number, total, candidate.image.shown, text))
+class Stores:
+    """Where the images of each role go."""
 
+    def __init__(self, version: Version, own: Store) -> None:
+        self._version = version
+        self._own = own
+        self._own_concept = preview_change(version, "dataset", DatasetSettings, {}).concept_of(version)
+        self._found: dict[Role, Store] = {}
 
-def see(prepare: Prepare, candidate: Candidate) -> Seen:
-    try:
-        candidate.image.name.encode("utf-8")
-        data = candidate.image.read()
-        with DECODING.holding(pixel_count(data)):
-            image = decode(data)
-            look = look_at(data, image)
-            name, kept = prepare(candidate.image.name, data, image)
-    except UnicodeEncodeError:
-        return Seen(problem="its name isn't valid text; rename it")
-    except (UnreadableImageError, UnreadableMemberError) as error:
-        return Seen(problem=str(error))
-    except OSError as error:
-        return Seen(problem=f"it can't be read ({error.strerror or error})")
-    caption, complaint = caption_of(candidate)
-    animated = "animated: its first frame is used" if frames(image) > 1 else ""
-    converted = "made a PNG" if kept is not data else ""
-    return Seen(name, kept, look, caption, joined(animated, converted, complaint))
+    def of(self, role: Role) -> Store:
+        if role.kind == OWN or (role.kind == CONCEPT and same_on_some_disk(role.name, self._own_concept)):
+            return self._own
+        if role not in self._found:
+            self._found[role] = self._store(role)
+        return self._found[role]
 
-
-def store(into: Store, source: str, seen: Seen) -> Item:
-    if seen.look is None:
-        return Item(source, FAILED, reason=seen.problem)
-    try:
-        stored = into.origin.store(seen.name, seen.data, seen.caption)
-    except OSError as error:
-        told = sentence_of(error, into.origin.folder)
-        raise TrainToolsError(f"adding stopped at {source}, what was added before is kept: {told}") from error
-    original = Original(stored.path, into.concept)
-    if into.known:
-        into.known.see(original, seen.look)
-    there = "" if stored.is_new else "the same image is there"
-    reason = joined(there, stored.note, seen.note)
-    return Item(source, ADDED if stored.is_new else THERE, original.name, reason)
+    def _store(self, role: Role) -> Store:
+        if role.kind == REG:
+            folder = reg_folder(self._version, role.name, role.repeats, keep=True)
+            return Store(Origin(folder), None, folder.name, trainable)
+        return Store(Origin(concept_folder(self._version, role.name)), self._own.known, role.name)
 
 
 def summary(found: Found, items: Sequence[Item]) -> LastIntake:
@@ -176,7 +159,3 @@ def summary(found: Found, items: Sequence[Item]) -> LastIntake:
         sum(item.outcome == ADDED for item in items),
         tuple(Skipped(item.source, item.reason) for item in items if item.outcome in (IGNORED, FAILED)),
     )
-
-
-def joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)

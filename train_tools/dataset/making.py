@@ -12,8 +12,16 @@ from pathlib import Path
 
 from PIL import Image
 
-from train_tools.dataset.images import UnreadableImageError, decode, pixel_count, read_data, split_alpha
+from train_tools.dataset.images import (
+    UnreadableImageError,
+    decode,
+    pixel_count,
+    read_data,
+    read_mask,
+    split_alpha,
+)
 from train_tools.dataset.looks import Look, digest, look_at
+from train_tools.dataset.operations.alpha import with_given_mask
 from train_tools.dataset.origin import cut
 from train_tools.dataset.originals import Original, UnreadableCaptionError, read_caption
 from train_tools.dataset.parallel import DECODING
@@ -41,13 +49,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Job:
-    """One original: where its pictures go, its number in their names, its caption file."""
+    """One original: where its pictures go, its number in their names, its caption file and its mask."""
 
     original: Original
     folder: Path
     number: int
     caption_file: Path | None
     needs_look: bool
+    mask_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,9 @@ def make(plan: Plan, job: Job) -> Made:
         require_inside(job.original.path, plan.origin)
         data = read_data(job.original.path)
         content = digest(data)
-        key = key_of(content, plan.settings)
+        mask_file = job.mask_file if plan.settings.alpha_mask else None
+        mask_data = read_data(mask_file) if mask_file else b""
+        key = key_of(content, plan.settings, digest(mask_data) if mask_file else "")
         taken = take_over(plan, job, key)
         sources, skipped, look = taken, "", None
         if taken is None or job.needs_look:
@@ -76,7 +87,8 @@ def make(plan: Plan, job: Job) -> Made:
                 image = decode(data)
                 look = look_at(data, image)
                 if taken is None:
-                    sources, skipped = draw(plan, job, image, content, key)
+                    mask = read_mask(mask_data) if mask_file else None
+                    sources, skipped = draw(plan, job, image, mask, content, key)
     except (UnreadableImageError, UsageError) as error:
         return Made(failure=str(error))
     caption, complaint = caption_of(job.caption_file, plan.settings)
@@ -87,9 +99,9 @@ def make(plan: Plan, job: Job) -> Made:
     return Made(made, look, notes, skipped=skipped, is_reused=taken is not None)
 
 
-def key_of(content: str, settings: DatasetSettings) -> str:
-    """Equal where the same original (`content`: its sha256) gives the same pixels."""
-    text = json.dumps([RECIPE, content, settings.of_pixels()], sort_keys=True)
+def key_of(content: str, settings: DatasetSettings, mask: str = "") -> str:
+    """Equal where the same original and mask (their sha256) give the same pixels."""
+    text = json.dumps([RECIPE, content, settings.of_pixels(), *filter(None, [mask])], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -115,9 +127,12 @@ def link_or_copy(source: Path, target: Path) -> None:
         files.write_bytes(target, source.read_bytes())
 
 
-def draw(plan: Plan, job: Job, image: Image.Image, content: str, key: str) -> tuple[tuple[Source, ...], str]:
+def draw(
+    plan: Plan, job: Job, image: Image.Image, mask: Image.Image | None, content: str, key: str
+) -> tuple[tuple[Source, ...], str]:
     """Writes the pictures; without any, the reason."""
     rgb, alpha = split_alpha(image, plan.settings.background())
+    alpha = with_given_mask(alpha, mask, rgb.size)
     cuts = cuts_of(rgb, plan.settings)
     sources = []
     for copy, picture in enumerate(pictures_of(rgb, alpha, cuts, plan.settings)):

@@ -1,4 +1,4 @@
-"""Takes originals out of a version, or to another concept, always together with their captions."""
+"""Takes originals out of a version, or to another concept, always together with their captions and masks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from pathlib import Path, PurePath
 from train_tools.dataset.intake import concept_folder
 from train_tools.dataset.known import Known
 from train_tools.dataset.origin import LONGEST_STEM, cut
-from train_tools.dataset.originals import Original, is_caption, originals_in
+from train_tools.dataset.originals import (
+    MASK_END,
+    Original,
+    is_caption,
+    masked_stem,
+    masks_among,
+    originals_in,
+    picture_files,
+)
 from train_tools.errors import UsageError
 from train_tools.workspace.files import free_name, sync_folder, time_stamp, write_json
 from train_tools.workspace.lock import writing
@@ -48,7 +56,7 @@ def delete_originals(version: Version, names: Sequence[str], trash: Path) -> Del
         for concept in {original.concept for original in chosen}:
             (target / concept).mkdir(exist_ok=True)
         for original in chosen:
-            for path in (original.path, *leaving.captions(original)):
+            for path in (original.path, *leaving.companions(original)):
                 _rename(path, target / path.relative_to(version.origin))
         _sync(target, version.origin)
     return Deleted(target.name, len(chosen))
@@ -69,8 +77,8 @@ def move_originals(version: Version, names: Sequence[str], concept: str) -> Move
         for original in chosen:
             stem = _free_stem(original.path, taken)
             taken.add(comparable(stem))
-            for caption in leaving.captions(original):
-                _rename(caption, folder / (stem + caption.suffix))
+            for path in leaving.companions(original):
+                _rename(path, folder / f"{stem}{MASK_END * bool(masked_stem(path))}{path.suffix}")
             target = Original(folder / (stem + original.path.suffix), concept)
             _rename(original.path, target.path)
             moved[original.name] = target.name
@@ -92,21 +100,23 @@ def _chosen(originals: Sequence[Original], names: Sequence[str]) -> list[Origina
 
 
 class _Leaving:
-    """Which captions go along: those that no image needs that stays."""
+    """Which captions and masks go along: those that no image needs that stays."""
 
     def __init__(self, there: Sequence[Original], leaving: Sequence[Original]) -> None:
         going = set(leaving)
         self._staying = {_key(one.path) for one in there if one not in going}
-        self._captions: dict[tuple[Path, str], list[Path]] = {}
+        self._companions: dict[tuple[Path, str], list[Path]] = {}
         for folder in {one.path.parent for one in leaving}:
             for path in folder.iterdir():
                 if is_caption(path):
-                    self._captions.setdefault(_key(path), []).append(path)
+                    self._companions.setdefault(_key(path), []).append(path)
+            for stem, path in masks_among(picture_files(folder)).items():
+                self._companions.setdefault((folder, comparable(stem)), []).append(path)
 
-    def captions(self, original: Original) -> list[Path]:
+    def companions(self, original: Original) -> list[Path]:
         """Of an image; several of the same stem share one, which goes with the first of them."""
         key = _key(original.path)
-        return [] if key in self._staying else self._captions.pop(key, [])
+        return [] if key in self._staying else self._companions.pop(key, [])
 
 
 def _key(path: Path) -> tuple[Path, str]:

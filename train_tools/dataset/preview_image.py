@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from train_tools.dataset.images import open_image, split_alpha
+from train_tools.dataset.images import open_image, read_data, read_mask, split_alpha
+from train_tools.dataset.operations.alpha import with_given_mask
 from train_tools.dataset.operations.crop import Crop
 from train_tools.dataset.operations.focal import draw_focus
-from train_tools.dataset.originals import Original, originals_in
+from train_tools.dataset.originals import Original, masks_among, originals_in, picture_files
 from train_tools.dataset.pictures import Cuts, cuts_of, pictures_of
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.errors import UsageError
@@ -62,6 +63,9 @@ def preview_image(version: Version, name: str, settings: DatasetSettings) -> Ima
     """
     original = find_original(version, name)
     rgb, alpha = split_alpha(open_image(original.path), settings.background())
+    masks = masks_among(picture_files(original.path.parent)) if settings.alpha_mask else {}
+    if mask := masks.get(original.path.stem):
+        alpha = with_given_mask(alpha, read_mask(read_data(mask)), rgb.size)
     cuts = cuts_of(rgb, settings)
     pictures = pictures_of(rgb, alpha, cuts, settings)
     return ImagePreview(

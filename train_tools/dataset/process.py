@@ -13,7 +13,13 @@ from pathlib import Path
 from train_tools.dataset import revision as revisions
 from train_tools.dataset.known import Known, Skipped
 from train_tools.dataset.making import Job, Made, Plan, make
-from train_tools.dataset.originals import Original, caption_files, originals_in
+from train_tools.dataset.originals import (
+    Original,
+    caption_files,
+    masks_among,
+    originals_in,
+    picture_files,
+)
 from train_tools.dataset.parallel import ordered
 from train_tools.dataset.progress import Progress, Report, silent
 from train_tools.dataset.repeats import repeats_of
@@ -157,14 +163,17 @@ def jobs_of(
     """Pictures go to a folder of their concept's place in the list, as its repeats aren't known yet."""
     places = {name: str(place) for place, name in enumerate(dict.fromkeys(names.values()))}
     captions: dict[Path, dict[str, Path]] = {}
+    masks: dict[Path, dict[str, Path]] = {}
     for number, original in enumerate(originals, start=1):
         beside = original.path.parent
         if beside not in captions:  # matched as intake does
             captions[beside] = {comparable(stem): path for stem, path in caption_files(beside).items()}
+            pictures = masks_among(picture_files(beside))
+            masks[beside] = {comparable(stem): path for stem, path in pictures.items()}
+        stem, needs_look = comparable(original.path.stem), known.look(original) is None
         folder = building / places[names[original]]
         folder.mkdir(exist_ok=True)
-        caption_file = captions[beside].get(comparable(original.path.stem))
-        yield Job(original, folder, number, caption_file, known.look(original) is None)
+        yield Job(original, folder, number, captions[beside].get(stem), needs_look, masks[beside].get(stem))
 
 
 def make_all(

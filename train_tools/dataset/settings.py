@@ -225,7 +225,11 @@ class DatasetSettings:
 
     def repeats_of(self, concept: str) -> int:
         """As set, so it may be AUTOMATIC."""
-        return dict(self._numbers()).get(concept, self.repeats)
+        return self.named_repeats().get(concept, self.repeats)
+
+    def named_repeats(self) -> dict[str, int]:
+        """Those that are set for single concepts."""
+        return dict(self._numbers())
 
     def background(self) -> tuple[int, int, int]:
         """`alpha_colour` as red, green, blue from 0 to 255."""

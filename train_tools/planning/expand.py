@@ -15,6 +15,7 @@ from train_tools.arguments.table import argument_named
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
+from train_tools.planning.caption_checks import check_captions, read_captions
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import (
     base_model_of,
@@ -102,6 +103,7 @@ class Expansion:
         self._trains = str(version.trains.absolute())
         self._base = functools.cache(_checked_base)
         self._source = functools.cache(self._read_source)
+        self._captions = functools.cache(read_captions)
 
     def runs(self, grid: Grid, overrides: Sequence[Rule], exclusions: Sequence[Rule]) -> list[PlannedRun]:
         """Every different run of `grid`, in its order; raises UsageError where nothing is left."""
@@ -171,6 +173,8 @@ class Expansion:
                 f"{Path(base_model).stem} is the toy that ships with Train Tools: it draws shapes of 64 pixels",
             )
         check_run(Facts(values, steps, source.dataset, base), self._findings)
+        captions = self._captions(source.version, source.reg, str(values["caption_extension"]))
+        check_captions(values, engine.name, captions, self._findings)
         names = checkpoint_names(arguments, steps)
         return PlannedRun(
             name=place.folder_name,

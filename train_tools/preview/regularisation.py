@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from train_tools.dataset.buckets import Size
-from train_tools.dataset.reg import reg_folder
+from train_tools.dataset.reg_folders import reg_folder
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace.files import write_text

@@ -80,6 +80,11 @@ class Caption:
         """All tags of all lines in their order, a wildcard as one."""
         return [tag for line in self.lines for block in line.blocks for tag in block]
 
+    @functools.cached_property
+    def first_line_tags(self) -> list[str]:
+        """Of the line that training reads where it isn't told to draw one."""
+        return [tag for line in self.lines[:1] for block in line.blocks for tag in block]
+
     def with_lines(self, lines: Sequence[Line]) -> Caption:
         return replace(self, lines=tuple(lines))
 

@@ -10,11 +10,14 @@ from train_tools.dataset.training import is_trained
 from train_tools.tags.caption import comparable
 from train_tools.tags.edits import CONCEPT
 from train_tools.tags.files import CaptionFile, read_captions
+from train_tools.tags.separators import AS_USUAL, Reading, in_words, line_count, separator_of
 from train_tools.tags.tokens import LIMITS, count, is_longer
 from train_tools.workspace.workspace import Version, folders_in
 
 
-def check_captions(version: Version, activation: str, max_tokens: int) -> list[Finding]:
+def check_captions(
+    version: Version, activation: str, max_tokens: int, reading: Reading = AS_USUAL
+) -> list[Finding]:
     """`activation` is the tag that should stand first, with {concept}; empty: none is wanted.
 
     `max_tokens` is the longest caption that isn't cut. Raises UsageError where nothing is processed.
@@ -25,6 +28,8 @@ def check_captions(version: Version, activation: str, max_tokens: int) -> list[F
         missing(files),
         empty(files),
         without_image(version),
+        several_lines(files, reading),
+        other_separators(files, reading),
         activation_tag(files, activation),
         too_long(files, max_tokens),
     ]
@@ -88,6 +93,32 @@ def without_image(version: Version) -> Iterator[Finding]:
             f"{len(found)} caption(s) belong to no image",
             "give them the name of their image, or take them out",
             tuple(found),
+        )
+
+
+def several_lines(files: Sequence[CaptionFile], reading: Reading) -> Iterator[Finding]:
+    names = named(files, lambda file: not reading.takes_lines and line_count(file.text or "") > 1)
+    if names:
+        yield Finding(
+            "caption-lines",
+            WARNING,
+            f"{len(names)} caption(s) have several lines, of which training reads only the first",
+            "run `captions fix`, which joins them by commas, or set `enable_wildcard=true` for training where each "
+            "line is a caption of its own",
+            names,
+        )
+
+
+def other_separators(files: Sequence[CaptionFile], reading: Reading) -> Iterator[Finding]:
+    marks = {file.image.path.name: separator_of(file.text or "", reading.separator) for file in files}
+    if names := named(files, lambda file: bool(marks[file.image.path.name])):
+        found = " ".join(dict.fromkeys(in_words(mark) for mark in marks.values() if mark))
+        yield Finding(
+            "caption-separators",
+            WARNING,
+            f"{len(names)} caption(s) divide tags by {found}, which training takes for a part of one long tag",
+            "run `captions fix`, which puts commas there",
+            names,
         )
 
 

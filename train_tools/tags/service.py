@@ -91,14 +91,15 @@ def redo(version: Version, report: Report = silent) -> StepReport:
     return _step(version, report, back=False)
 
 
-def tag_counts(files: Iterable[CaptionFile]) -> Counter[str]:
+def tag_counts(files: Iterable[CaptionFile], *, first_lines: bool = False) -> Counter[str]:
     """In how many captions each tag stands, the most frequent first; tags that mean the same count as one,
-    under the spelling that comes first.
+    under the spelling that comes first. `first_lines`: as training reads captions, of several lines the first.
     """
     spelling: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for file in files:
-        tags = {comparable(tag): tag for tag in reversed(file.caption.tags)}
+        found = file.caption.first_line_tags if first_lines else file.caption.tags
+        tags = {comparable(tag): tag for tag in reversed(found)}
         for key, tag in tags.items():
             counts[spelling.setdefault(key, tag)] += 1
     return Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], comparable(item[0])))))

@@ -10,6 +10,7 @@ from train_tools.errors import UsageError
 from train_tools.tags import edits
 from train_tools.tags.edits import Edit
 from train_tools.tags.filters import Filter
+from train_tools.tags.separators import repaired
 from train_tools.tags.service import captions, comparable_counts
 from train_tools.tags.synonyms import parse_pairs
 from train_tools.workspace.workspace import Version
@@ -78,6 +79,10 @@ def _first(version: Version, values: Mapping[str, Any]) -> Edit:
     return edits.first(tag, insert=bool(values.get("insert")))
 
 
+def _fix(_version: Version, values: Mapping[str, Any]) -> Edit:
+    return repaired(lines=bool(values.get("lines")), separators=bool(values.get("separators")))
+
+
 def _merge(_version: Version, values: Mapping[str, Any]) -> Edit:
     lines = [line.strip() for line in _text(values, "pairs").splitlines() if line.strip()]
     if not lines:
@@ -101,5 +106,6 @@ MAKERS: Mapping[str, Callable[[Version, Mapping[str, Any]], Edit]] = {
     "dedupe": lambda _version, _values: edits.dedupe(),
     "merge": _merge,
     "regex": _regex,
+    "fix": _fix,
     "set": lambda _, values: edits.set_text(_text(values, "text")),
 }

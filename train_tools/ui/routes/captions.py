@@ -18,6 +18,7 @@ from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import CAPTION, DEFAULT_LANE
 from train_tools.hosts.detect import host_of
 from train_tools.hosts.interface import HostError
+from train_tools.planning.caption_checks import reading_of
 from train_tools.planning.exposure import refuse_exposed_settings
 from train_tools.planning.shapes import shapes_of
 from train_tools.tags import journal
@@ -80,7 +81,7 @@ def find(call: Call) -> dict[str, Any]:
     wanted = filter_of(call.field("filter", object))
     files = [one.file for one in read(call, call.version)]
     found = chosen(files, wanted)
-    counts = tag_counts(found)
+    counts = tag_counts(found, first_lines=not reading_of(call.version).takes_lines)
     return {
         "names": [file.name for file in found],
         "tags": counts.most_common(MOST_TAGS),
@@ -165,12 +166,12 @@ def check(call: Call) -> dict[str, Any]:
     version = call.version
 
     def work(_task: Task) -> dict[str, Any]:
-        tag = activation_tag(version)
+        tag, reading = activation_tag(version), reading_of(version)
         limits = sorted({shape.max_tokens for shape in shapes_of(version)})
         found = {
             finding.id: finding
             for limit in reversed(limits)
-            for finding in check_captions(version, tag, limit)
+            for finding in check_captions(version, tag, limit, reading)
         }
         return {"findings": list(found.values()), "activation": tag, "limit": min(limits, default=LIMITS[0])}
 

@@ -16,6 +16,7 @@ from train_tools.dataset.reg import count_reg
 from train_tools.dataset.revision import FILE as REVISION
 from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, training_images
+from train_tools.dataset.triggers import triggers_of
 from train_tools.errors import TrainToolsError
 from train_tools.planning.shapes import shapes_of
 from train_tools.ui.routes.data_originals import times
@@ -123,7 +124,7 @@ def reg(call: Call) -> Any:
 
 def _reg(version: Version) -> dict[str, Any]:
     training = training_images(version.processed)
-    counts, problems = count_reg(version.reg, training)
+    counts, problems = count_reg(version.reg, training, triggers_of(version, training))
     return {
         "folders": counts,
         "problems": problems,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from starlette.routing import Route
 
 from train_tools.dataset import inbox
-from train_tools.dataset.intake import concept_folder
-from train_tools.dataset.reg import reg_folder
+from train_tools.dataset.intake import concept_folder, proposal_for
+from train_tools.dataset.layout import said
+from train_tools.dataset.reg_folders import reg_folder
 from train_tools.errors import UsageError
 from train_tools.execution.ticket import INTAKE
 from train_tools.ui.routes import data_jobs
 from train_tools.ui.routing import Call, post, upload
+from train_tools.ui.tasks import Task
 
 
 def _folder(call: Call) -> Path:
@@ -27,7 +30,9 @@ def receive(call: Call, file: Path) -> Any:
 
 
 def take(call: Call) -> Any:
-    """Queues the intake of what has arrived: to `concept`, or as regularisation images of the concept `reg`."""
+    """Queues the intake of what has arrived: as its folders say, to `concept`, or as regularisation images of the class
+    `reg`. `as_is`: whatever the folders say.
+    """
     version, batch = call.version, call.part("batch")
     concept, reg = call.field("concept", str, ""), call.field("reg", str, "")
     repeats = call.field("repeats", int, 0)
@@ -35,7 +40,7 @@ def take(call: Call) -> Any:
         raise UsageError("none of these files has arrived; send them again")
     if _is_taken(call, batch):
         raise UsageError("these files are being added already")
-    settings = {"batch": batch}
+    settings = {"batch": batch, **({"as_is": "true"} if call.field("as_is", bool, False) else {})}
     if reg:
         reg_folder(version, reg, repeats or None)
         settings |= {"reg": reg, **({"repeats": str(repeats)} if repeats else {})}
@@ -43,6 +48,20 @@ def take(call: Call) -> Any:
         concept_folder(version, concept)
         settings |= {"concept": concept}
     return data_jobs.add(call, version, INTAKE, settings)
+
+
+def propose(call: Call) -> Any:
+    """What the folders' names say that becomes of them: a task, as zips are looked into."""
+    version, batch = call.version, call.part("batch")
+    forced = said(call.field("concept", str, ""), call.field("reg", str, ""))
+    folder = inbox.batch_folder(version, batch)
+
+    def work(_task: Task) -> dict[str, Any]:
+        proposal = proposal_for(version, [folder], forced)
+        decisions = [{**asdict(one), "folder": one.folder.partition("/")[2]} for one in proposal.decisions]
+        return {"decisions": decisions, "changes": proposal.changes}
+
+    return call.tasks.start(work, only_newest_of=f"proposal {folder}")
 
 
 def discard(call: Call) -> Any:
@@ -61,6 +80,7 @@ def _is_taken(call: Call, batch: str) -> bool:
 BASE = "/api/v/{project}/{version}/data/uploads/{batch}"
 ROUTES: list[Route] = [
     upload(BASE, _folder, receive),
+    post(f"{BASE}/proposal", propose),
     post(f"{BASE}/take", take),
     post(f"{BASE}/discard", discard),
 ]

@@ -15,9 +15,14 @@ from train_tools.workspace.workspace import Version
 # Shown in the page; anything else is only ever saved, as a page or a vector picture may hold a script.
 SHOWN = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".bmp": "image/bmp",
-    ".gif": "image/gif", ".avif": "image/avif", ".txt": "text/plain", ".caption": "text/plain",
+    ".gif": "image/gif", ".avif": "image/avif", ".apng": "image/png", ".dib": "image/bmp",
+    **dict.fromkeys((".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"), "image/jpeg"),
+    **dict.fromkeys((".txt", ".caption", ".cap"), "text/plain"),
 }  # fmt: skip
-SAVED = {".safetensors", ".toml", ".json", ".jsonl", ".log", ".zip", ".md", ".tif", ".tiff", ".ckpt", ".pt"}
+SAVED = {
+    ".safetensors", ".toml", ".json", ".jsonl", ".log", ".zip", ".md", ".tif", ".tiff", ".heic", ".heif", ".hif",
+    ".ckpt", ".pt",
+}  # fmt: skip
 
 
 def _file(version: Version, path: str) -> Path:

@@ -22,6 +22,7 @@ const EDITS = {
   sort: [["by_frequency", "switch"], ["keep", "number"]],
   merge: [["pairs", "lines"]],
   regex: [["pattern", "pattern"], ["replacement", "text"], ["tags_only", "switch"]],
+  fix: [["lines", "switch"], ["separators", "switch"]],
   set: [["text", "lines"]],
 };
 
@@ -57,7 +58,7 @@ class Bulk {
   }
 
   #choose(kind) {
-    this.values = { kind };
+    this.values = { kind, ...(kind === "fix" ? { lines: true, separators: true } : {}) };
     this.#draw();
     this.later();
   }

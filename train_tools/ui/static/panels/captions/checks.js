@@ -5,7 +5,7 @@ import { dialog } from "../../kit/dialog.js";
 import { h, icon } from "../../kit/dom.js";
 import { finished } from "../../kit/task.js";
 import { t } from "../../kit/texts.js";
-import { attempt } from "../../kit/toast.js";
+import { attempt, toast } from "../../kit/toast.js";
 import { bulk } from "./bulk.js";
 import { captioner } from "./captioner.js";
 
@@ -31,6 +31,15 @@ export async function checks(panel) {
   next?.();
 }
 
+/** Has training draw one line of a caption in each step. */
+async function drawLines(panel) {
+  const answer = await attempt(() => api.post(`${panel.context.base}plan/settings`, { changes: { enable_wildcard: "true" }, seen: {} }));
+  if (!answer) return;
+  const why = answer.errors.enable_wildcard || ("enable_wildcard" in answer.conflicts ? t("captions.wildcard_differs") : "");
+  toast(why || t("captions.wildcard_on"), why ? { kind: "error" } : {});
+  await panel.find();
+}
+
 function row(finding, found, panel, leave) {
   const isAll = finding.id === "caption-missing" && !finding.where.length;
   const values = { n: finding.where.length, tag: found.activation, limit: found.limit };
@@ -49,6 +58,9 @@ function fixes(finding, found, panel) {
       [t("captions.write_them"), () => captioner(panel)]],
     "activation-missing": [show, [t("captions.add_first"), () => bulk(panel, { kind: "first", tag: found.activation, insert: true })]],
     "activation-not-first": [show, [t("captions.put_first"), () => bulk(panel, { kind: "first", tag: found.activation })]],
+    "caption-lines": [show, [t("captions.join_lines"), () => bulk(panel, { kind: "fix", lines: true })],
+      [t("captions.lines_are_captions"), () => drawLines(panel)]],
+    "caption-separators": [show, [t("captions.put_commas"), () => bulk(panel, { kind: "fix", separators: true })]],
     "caption-long": [show],
     "caption-unreadable": [show],
   };

@@ -5,7 +5,7 @@ import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { filesOfDrop, filesOfInput } from "./picker.js";
 
-const ACCEPTED = "image/*,.zip,.txt,.caption,.json,.jsonl,.tif,.tiff,.avif";
+const ACCEPTED = "image/*,.zip,.tar,.tgz,.txt,.caption,.cap,.json,.jsonl,.tif,.tiff,.avif,.heic,.heif,.hif,.jfif,.jpe";
 
 export function choosers(send) {
   const files = input(send, { "aria-label": t("data.choose_files"), accept: ACCEPTED });

@@ -1,6 +1,6 @@
 // What a person dropped or chose, as [{ file, path }]: folders are walked through, hidden files left out.
 
-const NOT_FOR_US = /(^|\/)(\.[^/]*|__MACOSX|Thumbs\.db|desktop\.ini)(\/|$)/i;
+const NOT_FOR_US = /(^|\/)(\.[^/]*|__MACOSX|@eaDir|Thumbs\.db|desktop\.ini)(\/|$)/i;
 
 export function filesOfInput(input) {
   return usable([...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })));

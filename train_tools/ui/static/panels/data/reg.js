@@ -42,10 +42,10 @@ export function regularisation(store, context) {
 }
 
 function folderTable(found) {
-  const head = [t("data.folder"), t("data.fact_images"), t("data.shown"), t("data.belongs_to")];
+  const head = [t("data.folder"), t("data.fact_images"), t("data.shown_an_epoch"), t("data.without_caption"), t("data.called")];
   const rows = found.folders.map((one) => h("tr", null,
-    h("td", null, one.folder), h("td", null, number(one.images)), h("td", null, `${number(one.images * one.repeats)} / ${number(one.wanted)}`),
-    h("td", null, one.belongs_to || h("span", { class: "chip warn" }, t("data.belongs_to_none")))));
+    h("td", null, one.folder), h("td", null, number(one.images)), h("td", null, number(one.shown)), h("td", null, number(one.without_caption)),
+    h("td", null, one.as_trigger ? h("span", { class: "chip warn" }, t("data.trigger_word", { name: one.name })) : one.name)));
   return [h("table", { class: "small" }, h("thead", null, h("tr", null, head.map((text) => h("th", null, text)))), h("tbody", null, rows)),
     found.problems.map((problem) => h("p", { class: "problem" }, h("b", null, problem.name), ` – ${problem.reason}`))];
 }

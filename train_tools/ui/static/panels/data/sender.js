@@ -1,6 +1,7 @@
 // Sends files, a few at a time. It goes on while the person looks at another panel.
 
 import * as api from "../../kit/api.js";
+import { proposalFor } from "./proposal.js";
 
 const AT_ONCE = 3;
 const RETRY_MS = [1000, 4000];
@@ -25,6 +26,7 @@ class Sender extends EventTarget {
     this.batches = [];
     this.active = new Set();
     this.released = new Set(); // numbers of batches that we no longer send
+    this.undecided = new Set(); // those of them that are complete
   }
 
   /** `files` are [{ file, path }]; `target` is what the server is told once all are there. */
@@ -55,12 +57,17 @@ class Sender extends EventTarget {
     this.#drop(batch);
   }
 
-  /** Has the server take in what has arrived. */
+  /** Has the server take in what has arrived; where folders say what they hold, somebody is asked first. */
   async take(batch) {
     this.#drop(batch);
     if (!batch.sent) return;
     try {
-      await api.post(`${this.base}${batch.id}/take`, batch.target);
+      const proposal = await proposalFor(`${this.base}${batch.id}`, batch.target);
+      if (proposal) {
+        this.released.add(batch.id); // it waits until somebody has answered
+        this.undecided.add(batch.id);
+        this.dispatchEvent(new CustomEvent("proposed", { detail: { batch, proposal } }));
+      } else await api.post(`${this.base}${batch.id}/take`, batch.target);
     } catch (error) {
       this.released.add(batch.id);
       this.dispatchEvent(new CustomEvent("refused", { detail: error }));

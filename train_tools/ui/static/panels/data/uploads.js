@@ -8,24 +8,26 @@ import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { acceptDrops, choosers } from "./choosers.js";
 import { bar, isOpen, jobRow } from "./jobs.js";
+import { askProposal, decisionTable, proposalFor } from "./proposal.js";
 import { senderOf } from "./sender.js";
 
 const SEEN_KEY = "train-tools.seen-uploads";
 const IDLE_S = 20; // without a byte: nobody sends it any more
 const MOST_ROWS = 100; // of files that are told one by one
 
-/** `target()` says where files go: { concept } or { reg, repeats }. Returns { node, choosers, end }. */
+/** `target()` says where files go: { concept } or { reg, repeats }; null where that isn't known. Returns { node, choosers, end }. */
 export function uploads(root, store, context, target) {
   const sender = senderOf(context.base);
   const node = h("div", { class: "uploads" });
   const show = rowsIn(node);
+  const asking = new Set(); // batches whose folders somebody is asked about
   const seen = new Set(JSON.parse(localStorage.getItem(SEEN_KEY) || "[]"));
 
   const isLeft = (waiting) => {
     const isOurs = sender.batches.some((batch) => batch.id === waiting.batch);
     const isTaken = store.state.jobs.some((job) => isOpen(job) && job.settings.batch === waiting.batch);
     const isIdle = Date.now() / 1000 - waiting.changed > IDLE_S || sender.released.has(waiting.batch);
-    return !isOurs && !isTaken && isIdle;
+    return !isOurs && !isTaken && isIdle && !asking.has(waiting.batch);
   };
   const close = (job) => {
     seen.add(job.name);
@@ -35,18 +37,31 @@ export function uploads(root, store, context, target) {
   const jobs = () => store.state.jobs.filter((job) => job.kind === "intake" && !seen.has(job.name));
   const draw = () => show([
     ...sender.batches.map((batch) => [batch.id, batch, (first) => sendingRow(sender, first)]),
-    ...store.state.uploads.filter(isLeft).map((waiting) => [`waiting ${waiting.batch} ${waiting.files}`, waiting, (first) => waitingRow(store, first, target)]),
+    ...store.state.uploads.filter(isLeft).map((waiting) => [`waiting ${waiting.batch} ${waiting.files}`, waiting, (first) => waitingRow(store, first, target, sender.undecided.has(waiting.batch))]),
     ...jobs().filter((job) => isOpen(job) || job.state === "failed").map((job) => [job.name, job, (first) => jobRow(store, first)]),
     ...jobs().filter((job) => job.has_result && !isOpen(job)).map((job) => [`${job.name} result`, job, (first) => resultRow(store, first, close)]),
   ]);
 
   const send = (files) => {
     if (!files.length) return toast(t("data.nothing_to_send"), { kind: "error" });
-    sender.send(files, target());
+    const to = target();
+    if (!to) return;
+    sender.send(files, to);
+    draw();
+  };
+  const asked = async ({ detail: { batch, proposal } }) => {
+    asking.add(batch.id);
+    await attempt(async () => {
+      const answer = await askProposal(proposal, batch.target);
+      if (answer) await store.post(`uploads/${batch.id}/take`, answer);
+    });
+    await store.now(); // the job is known before the row could come back
+    asking.delete(batch.id);
     draw();
   };
   const listeners = {
     progress: draw,
+    proposed: asked,
     taken: () => store.now(),
     refused: (event) => toast(event.detail.message, { kind: "error" }),
   };
@@ -101,19 +116,27 @@ function fileRow(item) {
 
 const reason = (name, why) => h("li", null, h("b", null, name), ` – ${why}`);
 
-function waitingRow(store, waiting, target) {
+function waitingRow(store, waiting, target, isUndecided) {
   const act = (path, body) => attempt(async () => {
     await store.post(`uploads/${waiting.batch}/${path}`, body);
     await store.now();
+  });
+  const take = () => attempt(async () => {
+    const to = target();
+    if (!to) return;
+    const proposal = await proposalFor(`${store.base}uploads/${waiting.batch}`, to);
+    const answer = proposal ? await askProposal(proposal, to) : to;
+    if (answer) await act("take", answer);
   });
   const discard = async () => {
     const yes = t("data.discard");
     if (await confirm(yes, t("data.discard_sure", { n: number(waiting.files) }), yes, { danger: true })) act("discard");
   };
+  const amount = { n: number(waiting.files), size: bytes(waiting.bytes) };
   const node = h("div", { class: "note warn" }, icon("info"),
-    h("div", null, h("p", null, t("data.arrived", { n: number(waiting.files), size: bytes(waiting.bytes) })),
+    h("div", null, h("p", null, isUndecided ? t("data.undecided", amount) : t("data.arrived", amount)),
       h("div", { class: "row tight" },
-        h("button", { class: "primary", onclick: () => act("take", target()) }, t("data.add_them")),
+        h("button", { class: "primary", onclick: take }, t("data.add_them")),
         h("button", { onclick: discard }, t("data.discard")))));
   return { node };
 }
@@ -125,6 +148,7 @@ function resultRow(store, job, close) {
 }
 
 function resultOf(result, close) {
+  const { decisions = [], changes = [] } = result;
   const { added = 0, there = 0, failed = 0, ignored = 0 } = result.counts;
   const chips = [
     added ? ["good", t("data.n_added", { n: number(added) })] : null,
@@ -137,6 +161,7 @@ function resultOf(result, close) {
   return [
     h("div", { class: "row tight" }, chips.map(([kind, text]) => h("span", { class: `chip ${kind}` }, text)), h("span", { class: "space" }),
       h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: close }, icon("close"))),
+    decisions.length ? h("details", null, h("summary", null, t("data.what_folders_meant")), decisionTable({ decisions, changes })) : null,
     reasons.length ? h("details", { open: failed > 0 }, h("summary", null, t("data.details")), h("ul", { class: "reasons small" }, reasons)) : null,
   ];
 }

@@ -4,7 +4,7 @@ import { fill, h, icon } from "../../kit/dom.js";
 import { t } from "../../kit/texts.js";
 import { fileOf, thumbOf } from "./grid.js";
 
-const NOT_SHOWN = /\.tiff?$/i; // no browser but one shows these
+const NOT_SHOWN = /\.(tiff?|hei[cf]|hif)$/i; // no browser but one shows these
 
 /** `rows` are those of a PictureGrid; `details(row)` resolves to nodes. Resolves when it is closed, to the last index. */
 export function view(context, rows, first, details) {
