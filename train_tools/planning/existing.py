@@ -14,12 +14,13 @@ ENDINGS = (".safetensors", ".ckpt", ".pt")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is or will be; `output_name` is how its files are called."""
+    """Where a run is or will be; `output_name` is how its files are called, `digest` that of its record."""
 
     folder_name: str
     run_id: str
     output_name: str
     state: str
+    digest: str
 
 
 class ExistingRuns:
@@ -38,22 +39,23 @@ class ExistingRuns:
                 self._records[record.digest] = (folder.name, record)
                 self._ids[record.run_id] = record.digest
 
-    def place(self, name: str, digest: str) -> Place:
-        """That of the run with this digest; a new one gets a free name.
+    def place(self, name: str, digest: str, *earlier: str) -> Place:
+        """That of the run with this digest, or with one of `earlier` ways to make it; a new one gets a free name.
 
         What is trained keeps its files' name; what is still to be trained is called as the version is today.
         """
-        if digest in self._records:
-            folder, record = self._records[digest]
+        known = next((one for one in (digest, *earlier) if one in self._records), "")
+        if known:
+            folder, record = self._records[known]
             state = self._state(folder, record)
             is_settled = state in ("finished", "running", "queued")
             output_name = record.output_name if is_settled else self._output_name(record.run_id)
-            return Place(folder, record.run_id, output_name, state)
+            return Place(folder, record.run_id, output_name, state, known)
         identity = run_id(digest, self._version.project, self._version.name, self._ids)
         free = name if comparable(name) not in self._names else f"{name}-{identity}"
         self._names.add(comparable(free))
         self._ids[identity] = digest
-        return Place(free, identity, self._output_name(identity), "new")
+        return Place(free, identity, self._output_name(identity), "new", digest)
 
     def _output_name(self, identity: str) -> str:
         return f"{self._version.project}-{self._version.name}-{identity}"
