@@ -326,8 +326,8 @@ def test_a_whole_folder(folder: Path) -> None:
     [
         (("tokenizer/vocab.json", "tokenizer/merges.txt"), "tokenizer has no vocabulary"),
         (("tokenizer/merges.txt",), "tokenizer has no vocabulary"),
-        (("unet/diffusion_pytorch_model.safetensors",), "unet holds no weights"),
-        (("vae/diffusion_pytorch_model.safetensors",), "vae holds no weights"),
+        (("unet/diffusion_pytorch_model.safetensors",), "its part unet holds no weights"),
+        (("vae/diffusion_pytorch_model.safetensors",), "its part vae holds no weights"),
         (("text_encoder/model.safetensors",), "text_encoder holds no weights"),
         (("unet/config.json",), "unet has no config.json"),
         (("scheduler/scheduler_config.json",), "scheduler has no scheduler_config.json"),

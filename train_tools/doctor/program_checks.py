@@ -177,7 +177,7 @@ def base_model(path: Path, version: str = "") -> Finding:
     found = detect(path)
     if found.fault:
         state = WARN if found.fault.kind == "unknown" else FAIL
-        return Finding(name, state, f"{path} is {found.fault.what}{of}", found.fault.instead)
+        return Finding(name, state, f"the base model {path} is {found.fault.what}{of}", found.fault.instead)
     if path.is_file() and path.suffix != ".safetensors":
         return Finding(
             name, WARN, f"{path} is no safetensors file{of}", "such a file may run code when it is loaded"

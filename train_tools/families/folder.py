@@ -109,7 +109,7 @@ def weights_of(part: Path) -> tuple[tuple[Path, ...], str, list[str]]:
     for match in _weight_files(part):
         found.setdefault((match["variant"] or "", match["ending"]), []).append(match)
     if not found:
-        return (), "", [f"{part.name} holds no weights"]
+        return (), "", [f"its part {part.name} holds no weights"]
     (variant, ending), matches = min(
         found.items(), key=lambda one: (one[0][0] != "", one[0][1] != "safetensors")
     )
@@ -160,12 +160,12 @@ def _has_content(file: Path) -> bool:
 
 def _config_faults(part: Path, name: str) -> list[str]:
     if not part.is_dir():
-        return [f"{part.name} is missing"]
+        return [f"its part {part.name} is missing"]
     config = _json(part / name)
     if config is None:
-        return [f"{part.name} has no {name} that can be read"]
+        return [f"its part {part.name} has no {name} that can be read"]
     unsaid = [key for key in NEEDED.get(part.name, ()) if key not in config]
-    return [f"{name} of {part.name} doesn't say {unsaid[0]}"] if unsaid else []
+    return [f"{name} of its part {part.name} doesn't say {unsaid[0]}"] if unsaid else []
 
 
 def _json(file: Path) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ class NoModelError(TrainToolsError):
     """The file holds no weights that can be read; `fault` says what it is."""
 
     def __init__(self, name: str, fault: Fault) -> None:
-        super().__init__(f"{name} is {fault.what}; {fault.instead}")
+        super().__init__(f"the file {name} is {fault.what}; {fault.instead}")
         self.fault = fault
 
 

@@ -81,12 +81,15 @@ def _of_file(name: str, path: str, _changed: tuple[int, int]) -> Said | None:
     try:
         head = read_head(Path(path))
     except NoModelError as error:
-        return Said(f"{name}: {base_name(path)} is {error.fault.what}", error.fault.instead)
+        return Said(f"{name} names {base_name(path)}, which is {error.fault.what}", error.fault.instead)
     is_lora = is_marked(LORA.marks, head)
     if name in LORAS and not is_lora:
-        return Said(f"{name}: {base_name(path)} is no LoRA", "choose a LoRA's file")
+        return Said(f"{name} names {base_name(path)}, which is no LoRA", "choose a LoRA's file")
     if name not in LORAS and is_lora:
-        return Said(f"{name}: {base_name(path)} is {LORA.what}", "choose the file that the argument asks for")
+        return Said(
+            f"{name} names {base_name(path)}, which is {LORA.what}",
+            "choose the file that the argument asks for",
+        )
     return None
 
 

@@ -68,7 +68,7 @@ def _apart(run: Facts) -> Iterator[str]:
                 yield f"{name} gives blocks others"
     for name in PARTS:
         if run[name] and run[name] != run["learning_rate"]:
-            yield f"{name} is {run[name]:g}"
+            yield f"{name} gives a part {run[name]:g}"
 
 
 @check("nothing-learns", "set learning_rate, as 1e-4", SD_SCRIPTS, "error")
