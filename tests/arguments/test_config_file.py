@@ -186,7 +186,9 @@ VALUES = {
     "int": st.integers(8, 100),
     "float": st.floats(0, 0.5),
     "int_or_ratio": st.integers(0, 500) | st.floats(0, 0.5),
-    "str": st.text(min_size=1, max_size=12).filter(lambda text: text.strip('"') and not text.startswith('"""')),
+    "str": st.text(min_size=1, max_size=12).filter(
+        lambda text: text.strip('"') and not text.startswith('"""')
+    ),
     "size": st.tuples(st.integers(8, 999), st.integers(8, 999)).map(lambda size: f"{size[0]},{size[1]}"),
     "list": st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from train_tools.families.interface import Family, Mark, Part
-from train_tools.families.unets import FIRST_LAYER, TO_TEXT, VAE
+from train_tools.families.unets import FIRST_LAYER, TO_TEXT, UNET, VAE
 
 WIDTH = 2048  # CLIP ViT-L's 768 and OpenCLIP ViT-bigG's 1280
 SIZES = 2816  # what its UNet is told of the picture's sizes, and of the whole text
@@ -12,7 +12,7 @@ FAMILY = Family(
     "sdxl", "Stable Diffusion XL", "sdxl",
     marks=(
         Mark(("^conditioner.embedders.1.",)),
-        Mark(("label_emb.0.0.",), sides=((TO_TEXT, 1, (WIDTH,)),)),
+        *(Mark((blocks,), sides=((TO_TEXT, 1, (WIDTH,)),)) for blocks in UNET),
         Mark(sides=(("label_emb.0.0.weight", 1, (SIZES,)),)),
         Mark(("add_embedding.linear_1.",)),
     ),
