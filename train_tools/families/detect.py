@@ -7,7 +7,16 @@ import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from train_tools.families.folder import AGAIN, INDEX, Folder, not_a_folder, read_folder
+from train_tools.families.folder import (
+    AGAIN,
+    INDEX,
+    MODELS,
+    SCHEDULER,
+    TOKENIZERS,
+    Folder,
+    not_a_folder,
+    read_folder,
+)
 from train_tools.families.foreign import ADAPTERS, PARTS, QUANTISED, UNET_ALONE, WHOLE, Kind, other_channels
 from train_tools.families.head import NoModelError, read_head
 from train_tools.families.interface import Family, Fault, Found, Head, Prediction, Shape, is_marked
@@ -18,6 +27,7 @@ UNKNOWN = Fault(
     "unknown", "of no family that is known here",
     "choose another; if you know what it is, say so with the setting family",
 )  # fmt: skip
+NOT_THERE = Found(fault=Fault("damaged", "not there", "choose a file that is"))
 PREDICTIONS: Mapping[str, Prediction] = {
     "v": "v", "v_prediction": "v", "epsilon": "epsilon", "eps": "epsilon",
 }  # fmt: skip
@@ -31,7 +41,7 @@ KNOWN_CODE = ("pytorch_lightning.", "lightning.", "numpy.", "_codecs.encode")
 
 def detect(path: Path) -> Found:
     """Of a checkpoint file or a diffusers folder; looked at once for each change of it."""
-    return _detect(str(path), _changed(path))
+    return _detect(str(path), _changed(path)) if path.name else NOT_THERE
 
 
 @functools.lru_cache(maxsize=64)
@@ -42,11 +52,19 @@ def _detect(path: str, _changed: tuple[int, ...]) -> Found:
 def _changed(path: Path) -> tuple[int, ...]:
     """Times and sizes of all that is looked at: a folder's own time doesn't change with its files'."""
     try:
-        files = [path, *sorted(path.glob("*")), *sorted(path.glob("*/*"))] if path.is_dir() else [path]
-        states = [file.stat() for file in (*files, path.with_suffix(".yaml")) if file.exists()]
+        files = [path, *_looked_at(path)] if path.is_dir() else [path, path.with_suffix(".yaml")]
+        states = [file.stat() for file in files if file.exists()]
     except OSError:
         return ()
     return tuple(number for state in states for number in (state.st_mtime_ns, state.st_size))
+
+
+def _looked_at(folder: Path) -> Iterator[Path]:
+    """The files of a diffusers folder's parts; not all that may lie in a folder that somebody chose."""
+    yield folder / INDEX
+    for part in (*MODELS, *TOKENIZERS, SCHEDULER):
+        yield folder / part  # its time changes with the names in it
+        yield from sorted((folder / part).glob("*"))
 
 
 def family_named(name: str) -> Family:
@@ -71,7 +89,7 @@ def shapes_of(found: Found) -> dict[str, Shape]:
 
 def _of_file(path: Path) -> Found:
     if not path.is_file():
-        return Found(fault=Fault("damaged", "not there", "choose a file that is"))
+        return NOT_THERE
     try:
         head = read_head(path)
     except NoModelError as error:

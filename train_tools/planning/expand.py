@@ -118,7 +118,8 @@ class Expansion:
                     )
                 continue
             # By all arguments: so runs were recorded by which only some came to count.
-            digests = (content, digest(arguments, fingerprint, self._identity))
+            is_all = len(deciding) == len(arguments)
+            digests = (content, content if is_all else digest(arguments, fingerprint, self._identity))
             found[content] = self._run({**values, "preset": preset}, arguments, axes, digests, source)
         if not found:
             raise UsageError("exclude leaves no combination to train; take a condition out")
@@ -211,7 +212,8 @@ class Expansion:
             return self._engines[0], (f"the base model is {base.fault.what}",)
         refusals: list[str] = []
         for engine in self._engines:
-            reasons = [*engine.unsupported_base(base), *engine.unsupported(arguments)]
+            # What is wrong with the base alone says more than what then doesn't fit it.
+            reasons = engine.unsupported_base(base) or engine.unsupported(arguments)
             if not reasons:
                 return engine, ()
             refusals += (

@@ -74,6 +74,8 @@ class Check:
     def said(self, facts: Facts) -> list[Said]:
         """All that it has to say."""
         found = self.look(facts)
+        if not found:
+            return []  # nearly always, and this is asked a hundred thousand times
         several = found if isinstance(found, list) else [found]
         return [one if isinstance(one, Said) else Said(one, self.fix) for one in several if one]
 

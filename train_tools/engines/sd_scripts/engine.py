@@ -18,6 +18,7 @@ from train_tools.engines.sd_scripts.family import FAMILY, family_of
 from train_tools.environment.gpus import PER_RUN_VARIABLE
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder
 from train_tools.families.interface import Found
+from train_tools.small_models import base_model_file
 
 HOW_TO_GET_IT = (
     f"make it with `python -m train_tools env create --sd-scripts`, or name one in {SD_SCRIPTS_VARIABLE}"
@@ -52,6 +53,8 @@ class SdScriptsEngine:
 
     def unsupported_base(self, base: Found) -> list[str]:
         """It has a script for each family; what a script needs besides is asked with the arguments."""
+        if base.files == (base_model_file(),):
+            return ["the small model that ships is trained by packed alone; choose another base model"]
         if base.trainer == "sd" and base.variant:
             held = (
                 f"the base model's folder holds only {base.variant} files, which sd-scripts doesn't look for"
