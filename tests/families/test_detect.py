@@ -143,6 +143,8 @@ def test_families_that_others_train(tmp_path: Path, shapes: Shapes, title: str) 
           "double_blocks.0.img_attn.qkv.weight.quant_state.bitsandbytes__nf4": (8,)}, "NF4"),
         ({"double_blocks.0.img_attn.qkv.weight": (8, 8), "double_blocks.0.img_attn.qkv.weight_scale": (1,)},
          "scaled fp8"),
+        ({"joint_blocks.0.context_block.attn.qkv.weight": (8, 8)}, "names that sd-scripts doesn't read"),
+        ({f"{UNET}llm_adapter.blocks.0.cross_attn.q_proj.weight": (8, 8)}, "names that sd-scripts doesn't read"),
         ({"transformer_blocks.0.attn.to_qkv.qweight": (8, 8), "transformer_blocks.0.attn.to_qkv.wscales": (8,)},
          "SVDQuant"),
     ],
@@ -267,6 +269,36 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, is_legacy: bo
     assert fault is not None
     assert "would run Python code" in fault.what
     assert not mark.exists()
+
+
+def test_an_ending_that_says_another_format(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    torch.save(tensors(SD1), file)
+    assert "a pickle that is called .safetensors" in detect(file).fault.what  # type: ignore[union-attr]
+    file.rename(tmp_path / "model.ckpt")
+    assert detect(tmp_path / "model.ckpt").fault is None
+    write_safetensors(tmp_path / "other.ckpt", SD1, {})
+    assert "rename it to .safetensors" in detect(tmp_path / "other.ckpt").fault.instead  # type: ignore[union-attr]
+    torch.save(tensors({"double_blocks.0.img_attn.qkv.weight": (8, 8)}), tmp_path / "flux.pt")
+    assert "from a safetensors file" in detect(tmp_path / "flux.pt").fault.what  # type: ignore[union-attr]
+
+
+def test_other_pickles(tmp_path: Path) -> None:
+    file = tmp_path / "thing.pt"
+    parameters = torch.nn.ParameterDict({"*": torch.nn.Parameter(torch.zeros(4, 768))})
+    for content, what in (
+        ({"string_to_token": {"*": 265}, "string_to_param": parameters}, "an embedding"),
+        ({"params_ema": {"conv_first.weight": torch.zeros(8, 3, 3, 3)}}, "an upscaler"),
+        (
+            {768: ({"linear.weight": torch.zeros(8, 8)}, {"linear.weight": torch.zeros(8, 8)})},
+            "a hypernetwork",
+        ),
+        ({"state_dict": {"decoder.conv_in.weight": torch.zeros(8, 4, 3, 3)}}, "a VAE"),
+    ):
+        torch.save(content, file)
+        fault = detect(file).fault
+        assert fault is not None
+        assert what in fault.what
 
 
 def test_broken_pickles(tmp_path: Path) -> None:

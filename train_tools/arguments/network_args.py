@@ -25,7 +25,7 @@ READ: Mapping[str, tuple[str, ...]] = {
     "networks.lora_fa": (*CONV, *DROPOUT, *BLOCKS),
     "networks.dylora": (*CONV, "unit", "dropout", *LORA_PLUS),
     "networks.oft": ("enable_all_linear", "enable_conv", "dropout"),
-    "networks.oft_flux": ("enable_all_linear", "dropout"),
+    "networks.oft_flux": ("enable_all_linear", "enable_conv", "dropout"),
     "networks.lora_flux": (*CONV, *DROPOUT, *FLUX, *LORA_PLUS),
     "networks.lora_sd3": (
         *CONV, *DROPOUT, "context_attn_dim", "context_mlp_dim", "context_mod_dim", "x_attn_dim", "x_mlp_dim",

@@ -35,7 +35,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Raises UsageError where the file can't be read."""
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix.lower() == ".safetensors":
             return load_file(path)
         with torch.serialization.safe_globals(_stand_ins(path)):
             content = torch.load(path, map_location="cpu", weights_only=True)

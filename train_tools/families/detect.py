@@ -104,12 +104,17 @@ def _of_file(path: Path) -> Found:
         return dataclasses.replace(
             found, fault=Fault("damaged", "without a single tensor", "choose another file")
         )
-    if fault := _not_ours(head) or _code_fault(head):
+    if fault := _not_ours(head) or _code_fault(head) or _ending_fault(path, head):
         return dataclasses.replace(found, fault=fault)
     family = next((one for one in FAMILIES if is_marked(one.marks, head)), None)
     if family is None:
         return dataclasses.replace(found, fault=_first(PARTS, head) or UNKNOWN)
     found = dataclasses.replace(found, family=family, version=family.version(head))
+    if head.is_pickle and not family.takes_pickles:
+        fault = Fault(
+            "foreign", f"a pickle, and sd-scripts trains {family.title} from a safetensors file", "get that file"
+        )  # fmt: skip
+        return dataclasses.replace(found, fault=fault)
     return _with_parts(found, family, head)
 
 
@@ -133,9 +138,20 @@ def _code_fault(head: Head) -> Fault | None:
     )  # fmt: skip
 
 
+def _ending_fault(path: Path, head: Head) -> Fault | None:
+    """Whoever trains goes by the name's ending."""
+    if head.is_pickle and path.suffix.lower() == ".safetensors":
+        return Fault("foreign", "a pickle that is called .safetensors", "rename it to .ckpt")
+    if not head.is_pickle and path.suffix.lower() != ".safetensors":
+        return Fault(
+            "foreign", f"a safetensors file that is called {path.suffix}", "rename it to .safetensors"
+        )
+    return None
+
+
 def _with_parts(found: Found, family: Family, head: Head) -> Found:
     """Which parts the file lacks, and whether its first layer is that of a model for drawing."""
-    if fault := _channel_fault(family, head):
+    if fault := _channel_fault(family, head) or _name_fault(family, head):
         return dataclasses.replace(found, fault=fault)
     missing = tuple(part for part in family.parts if not any(map(head.has, part.marks)))
     needed = [part for part in missing if not part.argument]
@@ -152,6 +168,17 @@ def _channel_fault(family: Family, head: Head) -> Fault | None:
         if others := head.sides(end, 1) - {count}:
             return other_channels(min(others))
     return None
+
+
+def _name_fault(family: Family, head: Head) -> Fault | None:
+    pieces = [piece for mark in family.marks for piece in mark.has]
+    named = [name.partition(piece)[0] for name in head.shapes for piece in pieces if piece in name]
+    if not family.prefixes or set(named) & set(family.prefixes):
+        return None
+    return Fault(
+        "foreign", f"a model of {family.title} in names that sd-scripts doesn't read ({named[0] or pieces[0]} …)",
+        "get the file that sd-scripts' guide for it names",
+    )  # fmt: skip
 
 
 def _prediction(path: Path, head: Head) -> Prediction:

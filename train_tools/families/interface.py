@@ -27,6 +27,7 @@ class Head:
     shapes: Mapping[str, Shape]
     metadata: Mapping[str, str] = field(default_factory=dict)
     code: tuple[str, ...] = ()
+    is_pickle: bool = False
 
     @functools.cached_property
     def text(self) -> str:
@@ -87,7 +88,8 @@ class Family:
     `versions` are looked at in their order. `parts` are what its file is expected to hold; where that is none, they lie
     in files of their own. `channels`: the end of the first layer's name, and how many a model for drawing has there.
     `classes` are diffusers' pipelines and models. `folder` says what trains from a diffusers folder: "any" layout,
-    "three shards" of the transformer alone, or none ("").
+    "three shards" of the transformer alone, or none (""). `prefixes` are what may stand before the names that `marks`
+    tell of, empty: anything; others aren't found by whoever trains it.
     """
 
     name: str
@@ -99,6 +101,11 @@ class Family:
     channels: tuple[tuple[str, int], ...] = ()
     classes: tuple[str, ...] = ()
     folder: Literal["", "any", "three shards"] = ""
+    prefixes: tuple[str, ...] = ()
+
+    @property
+    def takes_pickles(self) -> bool:
+        return self.folder == "any"  # the old ones, of which both still go round
 
     def version(self, head: Head) -> str:
         return next((name for name, mark in self.versions if mark.holds(head)), "")

@@ -46,7 +46,7 @@ class Thing:
         return self
 
     def __setstate__(self, state: Any) -> None:
-        pass
+        self.state = state
 
     def __setitem__(self, key: Any, value: Any) -> None:
         pass
@@ -104,7 +104,7 @@ def read_pickle(path: Path) -> Head:
         raise ValueError(
             f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         ) from error
-    return Head(dict(_tensors(content)), code=tuple(code))
+    return Head(dict(_tensors(content)), code=tuple(code), is_pickle=True)
 
 
 def _of_archive(path: Path) -> tuple[Any, list[str]]:
@@ -139,6 +139,8 @@ def _tensors(content: Any) -> Iterator[tuple[str, Shape]]:
 
 
 def _inner(content: Any, name: str, depth: int) -> Iterator[tuple[str, Shape]]:
+    if isinstance(content, Thing):
+        content = getattr(content, "state", None)
     if isinstance(content, Tensor):
         yield name, content.shape
     elif depth < MOST_DEPTH and isinstance(content, (dict, list, tuple)):

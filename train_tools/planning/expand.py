@@ -209,7 +209,7 @@ class Expansion:
     def _engine_for(self, arguments: Mapping[str, Any], base: Found) -> tuple[Engine, tuple[str, ...]]:
         """With the reasons why it can't train the run after all, which then are those of every engine."""
         if base.fault:
-            return self._engines[0], (f"the base model is {base.fault.what}",)
+            return self._engines[0], (f"the base model is {base.fault.what}; {base.fault.instead}",)
         refusals: list[str] = []
         for engine in self._engines:
             # What is wrong with the base alone says more than what then doesn't fit it.

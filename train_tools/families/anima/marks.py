@@ -9,5 +9,6 @@ FAMILY = Family(
     "Anima",
     "anima",
     marks=any_of("llm_adapter.blocks.0."),
+    prefixes=("", "net."),
     classes=("AnimaPipeline", "AnimaTransformer3DModel"),
 )

@@ -7,5 +7,6 @@ from train_tools.families.interface import Family, any_of
 FAMILY = Family(
     "hunyuan_image", "HunyuanImage-2.1", "hunyuan_image",
     marks=any_of("byt5_in.fc1.", "context_embedder_2.linear_1."),
+    prefixes=("",),
     classes=("HunyuanImagePipeline", "HunyuanImageTransformer2DModel"),
 )  # fmt: skip

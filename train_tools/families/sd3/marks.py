@@ -18,5 +18,6 @@ FAMILY = Family(
         Part("text encoder T5-XXL", ("text_encoders.t5xxl.",), "t5xxl"),
         Part("VAE", ("^first_stage_model.",), "vae"),
     ),
+    prefixes=("model.diffusion_model.",),
     classes=("StableDiffusion3Pipeline", "SD3Transformer2DModel"),
 )  # fmt: skip
