@@ -17,7 +17,7 @@ from train_tools.workspace.workspace import Version
 HOW_ALONE = {
     "max_data_loader_n_workers": "0",
     "vae_batch_size": "4",
-    "cache_latents": "false",
+    "cache_latents_to_disk": "true",
     "log_with": "tensorboard",
 }
 

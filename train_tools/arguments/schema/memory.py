@@ -115,7 +115,7 @@ ROWS: tuple[Argument, ...] = (
     # What is encoded once
     flag("cache_latents",
          "Encode each image once and keep it.", "预先编码并缓存图片。", ours=True,
-         reason="faster and smaller, and equal in result", short="cl", same_result=True),
+         reason="faster and smaller, and equal in result", short="cl"),
     flag("cache_latents_to_disk",
          "Keep encoded images in files beside them; a file is not renewed when resolution or VAE change.",
          "将编码后的图片缓存到硬盘;更改分辨率或 VAE 后缓存不会更新。", short="cld", same_result=True),
