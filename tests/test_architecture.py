@@ -17,7 +17,7 @@ ROOT = Path(train_tools.__file__).parent
 NAME = "train_tools"
 
 LOW = {"errors", "files"}  # `files`: what of `workspace` is everybody's, with the standard library alone
-TOOLS = LOW | {"environment", "hosts", "lora", "base_model", "small_models"}
+TOOLS = LOW | {"environment", "hosts", "lora", "families", "base_model", "small_models"}
 # Package or module -> what of train_tools it may import. Each stands below those that name it.
 MAY_IMPORT = {
     "errors": set(),
@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "known errors": set(),
     "environment": LOW,
     "lora": LOW | {"environment"},
+    "families": LOW | {"lora"},
     "hosts": LOW | {"environment", "lora"},
-    "base_model": LOW | {"environment"},
+    "base_model": LOW | {"environment", "families"},
     "small_models": LOW | {"base_model"},
     "workspace": LOW | {"environment"},
     "dataset": TOOLS | {"workspace"},
@@ -65,6 +66,7 @@ TORCH = {"torch", "torchvision", "diffusers", "transformers", "peft"}
 WITHOUT = {
     "files": TORCH | {"numpy", "PIL"},
     "workspace": TORCH | {"numpy", "PIL"},
+    "families": TORCH | {"numpy", "PIL"},
     "arguments": TORCH | {"numpy", "PIL"},
     "planning": TORCH | {"numpy"},
     "execution": TORCH | {"numpy"},

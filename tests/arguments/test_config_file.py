@@ -94,7 +94,7 @@ def sample(name: str, line: dict[str, str]) -> Any:
         ("sd", {"lr_warmup_steps": 100.0}, "whole number of steps"),
         ("sd", {"optimizer_type": "Lyon"}, "can't be 'Lyon'"),
         ("sd", {"loss_type": "L2"}, "write 'l2'"),
-        ("sd", {"train_batch_size": 0}, "at least 1"),
+        ("sd", {"train_batch_size": 0}, "a whole number from 1"),
         ("sd", {"training_comment": '"""x'}, "reader of TOML misreads"),
         ("sd", {"training_comment": '"'}, "reader of TOML misreads"),
         ("sd", {"network_args": [",a=1"]}, "reader of TOML misreads"),
@@ -186,7 +186,9 @@ VALUES = {
     "int": st.integers(8, 100),
     "float": st.floats(0, 0.5),
     "int_or_ratio": st.integers(0, 500) | st.floats(0, 0.5),
-    "str": st.text(min_size=1, max_size=12),
+    "str": st.text(min_size=1, max_size=12).filter(
+        lambda text: text.strip('"') and not text.startswith('"""')
+    ),
     "size": st.tuples(st.integers(8, 999), st.integers(8, 999)).map(lambda size: f"{size[0]},{size[1]}"),
     "list": st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3),
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from train_tools.doctor import machine_checks, program_checks
 from train_tools.doctor.finding import FAIL, OK, WARN
@@ -194,9 +195,15 @@ def test_base_models(tmp_path: Path) -> None:
     cut = safetensors(tmp_path / "cut.safetensors", {"a": (4, 4)}, cut=3)
     assert program_checks.base_model(cut).state == FAIL
     lora = safetensors(tmp_path / "lora.safetensors", {"lora_unet_x.lora_down.weight": (4, 4)})
-    assert program_checks.base_model(lora).state == WARN
+    assert program_checks.base_model(lora).state == FAIL
+    assert "a LoRA" in program_checks.base_model(lora).text
+    odd = safetensors(tmp_path / "odd.safetensors", {"a": (4, 4)})
+    assert program_checks.base_model(odd).state == WARN
     assert program_checks.base_model(tmp_path / "gone.safetensors").state == FAIL
     (tmp_path / "old.ckpt").touch()
+    assert program_checks.base_model(tmp_path / "old.ckpt").state == FAIL
+    torch.save({"model.diffusion_model.input_blocks.1.1.proj_in.weight": torch.zeros(2, 2, 1, 1),
+                "cond_stage_model.transformer.x": torch.zeros(1)}, tmp_path / "old.ckpt")  # fmt: skip
     assert program_checks.base_model(tmp_path / "old.ckpt").state == WARN
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from train_tools.families.interface import Found
 from train_tools.workspace.workspace import Version, Workspace
 
 # 4 squares, 3 repeats each, batch 2, 2 epochs: 12 steps, 2 checkpoints.
@@ -42,8 +43,8 @@ class FakeEngine:
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return ["lr_scheduler polynomial is not known"] if arguments["lr_scheduler"] == "polynomial" else []
 
-    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
-        return [f"{family} is not known"] if family == "sd3" else []
+    def unsupported_base(self, base: Found) -> list[str]:
+        return [f"{base.trainer} is not known"] if base.trainer == "sd3" else []
 
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
         return str(arguments.get(self._apart, "")) if self._apart else ""
@@ -81,10 +82,11 @@ def set_options(root: Path, **changes: str) -> list[str]:
 
 
 def write_base(path: Path) -> None:
-    """A checkpoint with one UNet and one text layer of SD1's names."""
+    """A checkpoint with one UNet, one text and one VAE layer of SD1's names."""
     unet = "model.diffusion_model.input_blocks.1.1.proj_in.weight"
     text = "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.weight"
-    write_safetensors(path, {unet: (8, 4, 1, 1), text: (16, 6)}, {})
+    vae = "first_stage_model.decoder.conv_in.weight"
+    write_safetensors(path, {unet: (8, 4, 1, 1), text: (16, 6), vae: (4, 4, 3, 3)}, {})
 
 
 def write_safetensors(

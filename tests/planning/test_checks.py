@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from train_tools.arguments.base_family import BaseFamily
 from train_tools.arguments.table import ARGUMENTS
+from train_tools.families.detect import family_named
+from train_tools.families.interface import Fault, Found, Part, Prediction
 from train_tools.planning.checks import CHECKS, Facts, check_run
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.images import Dataset, DatasetImage
@@ -19,13 +20,22 @@ FINE = {name: argument.default for name, argument in ARGUMENTS.items()}
 def facts(
     steps: int = 1000,
     images: int = 20,
-    base: str = "sd",
-    is_v2: bool = False,
-    velocity: bool = False,
+    base: str = "sd1",
+    prediction: Prediction = "",
+    zero_snr: bool = False,
+    fault: Fault | None = None,
+    missing: tuple[Part, ...] = (),
     **values: Any,
 ) -> Facts:
     pictures = tuple(DatasetImage(Path(f"{i}.png"), (512, 512), 1) for i in range(images))
-    return Facts({**FINE, **values}, steps, Dataset(pictures, ""), BaseFamily(base, is_v2, velocity))
+    found = Found(
+        family_named(base) if base else None,
+        prediction=prediction,
+        zero_snr=zero_snr,
+        fault=fault,
+        missing=missing,
+    )
+    return Facts({**FINE, **values}, steps, Dataset(pictures, ""), found)
 
 
 def found(run: Facts) -> list[Finding]:
@@ -34,6 +44,8 @@ def found(run: Facts) -> list[Finding]:
     return list(findings.all())
 
 
+VAE = Part("VAE", (), "vae")
+LYCORIS = {"network_module": "lycoris.kohya"}
 PRODIGY = {"optimizer_type": "Prodigy", "learning_rate": 1.0, "optimizer_args": ["decouple=True"]}
 # Check -> what it must speak up for, and what is next to that and must pass in silence.
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -55,10 +67,46 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("warmup-too-long", {"lr_warmup_steps": 501}, {"lr_warmup_steps": 500}),
     ("warmup-too-long", {"lr_warmup_steps": 0.6}, {"lr_warmup_steps": 0.1}),
     ("sdxl-fp16-vae", {"base": "sdxl", "mixed_precision": "fp16"},
-     {"base": "sdxl", "mixed_precision": "fp16", "vae": "fix.safetensors"}),
-    ("v2-flag", {"is_v2": True}, {"is_v2": True, "v2": True}),
+     {"base": "sdxl", "mixed_precision": "fp16", "vae": __file__}),
+    ("base-model", {"fault": Fault("foreign", "a LoRA", "choose a base model")}, {}),
+    ("base-parts", {"missing": (VAE,)}, {"missing": (VAE,), "vae": __file__}),
+    ("further-files", {"base": "flux", "clip_l": __file__, "ae": __file__},
+     {"base": "flux", "clip_l": __file__, "ae": __file__, "t5xxl": __file__}),
+    ("further-files", {"base": "anima", "vae": __file__}, {"base": "sd3"}),
+    ("missing-file", {"vae": "/nowhere/vae.pt"}, {"vae": __file__}),
+    ("missing-file", {"base_weights": [__file__, "/nowhere/x.safetensors"]}, {"base_weights": [__file__]}),
+    ("missing-file", {"sample_prompts": "/nowhere/prompts.txt"}, {"console_log_file": "/nowhere/new.log"}),
+    ("other-file", {"vae": __file__}, {"vae": "/nowhere/vae.pt"}),
+    ("v2-flag", {"base": "sd2"}, {"base": "sd2", "v2": True}),
     ("v2-flag", {"v2": True}, {"base": "", "v2": True}),
-    ("velocity-flag", {"velocity": True}, {"velocity": True, "v_parameterization": True}),
+    ("velocity-flag", {"prediction": "v"}, {"prediction": "v", "v_parameterization": True}),
+    ("noise-flag", {"prediction": "epsilon", "v_parameterization": True}, {"prediction": "epsilon"}),
+    ("velocity-unsaid", {"v_parameterization": True}, {"prediction": "v", "v_parameterization": True}),
+    ("velocity-of-v2", {"base": "sd2", "v2": True}, {"base": "sd2", "v2": True, "prediction": "epsilon"}),
+    ("zero-snr-flag", {"zero_snr": True}, {"zero_snr": True, "zero_terminal_snr": True}),
+    ("words", {"network_args": ["null"]}, {"network_args": ["conv_dim=4"]}),
+    ("words", {"optimizer_args": ["weight_decay"]}, {"optimizer_args": ["weight_decay=0.1", "betas=0.9,0.99"]}),
+    ("words", {"optimizer_args": ["weight_decay=0.1,"]}, {"optimizer_args": ["betas=(0.9, 0.99)"]}),
+    ("words", {"optimizer_args": ["weight_decay=0.1,betas=0.9"]}, {"network_args": ["block_dims=" + "4," * 24 + "4"]}),
+    ("words", {"optimizer_args": ["decouple=true"]}, {"optimizer_args": ["decouple=True"]}),
+    ("words", {"lr_scheduler_args": ["T_max="]}, {"lr_scheduler_args": ["T_max=100"]}),
+    ("network-words", {"network_args": ["conv_dim=four"]}, {"network_args": ["conv_dim=4", "conv_alpha=0.5"]}),
+    ("network-words", {"network_args": ["block_dims=4,4,4"]}, {"network_args": ["down_lr_weight=sine+.2"]}),
+    ("network-words-unread", {"network_args": ["conv_dims=4"]}, {"network_args": ["rank_dropout=0.1"]}),
+    ("algorithm", {**LYCORIS, "network_args": ["algo=lokrr"]}, {**LYCORIS, "network_args": ["algo=LoKr"]}),
+    ("lycoris-preset", {**LYCORIS, "network_args": ["preset=all"]}, {**LYCORIS, "network_args": ["preset=attn-mlp"]}),
+    ("words-of-lycoris", {"network_args": ["algo=loha"]}, {**LYCORIS, "network_args": ["algo=loha"]}),
+    ("rates-differ", {**PRODIGY, "text_encoder_lr": 0.5},
+     {**PRODIGY, "text_encoder_lr": 0.5, "network_train_unet_only": True}),
+    ("rates-differ", {**PRODIGY, "optimizer_type": "DAdaptAdam", "network_args": ["loraplus_lr_ratio=4"]},
+     {"network_args": ["loraplus_lr_ratio=4"]}),
+    ("rates-differ", {**PRODIGY, "network_args": ["mid_lr_weight=0.5"]}, {**PRODIGY, "text_encoder_lr": 0.0}),
+    ("rates-differ", {**PRODIGY, "optimizer_type": "prodigyopt.Prodigy", "unet_lr": 0.5},
+     {**PRODIGY, "optimizer_type": "prodigyplus.ProdigyPlusScheduleFree", "unet_lr": 0.5}),
+    ("nothing-learns", {"learning_rate": 0.0}, {"learning_rate": 0.0, "unet_lr": 1e-4}),
+    ("part-without-rate", {"learning_rate": 0.0, "unet_lr": 1e-4},
+     {"learning_rate": 0.0, "unet_lr": 1e-4, "network_train_unet_only": True}),
+    ("alpha-zero", {"network_alpha": 0.0}, {"network_alpha": 1.0}),
     ("clip-skip-ignored", {"base": "sdxl", "clip_skip": 2}, {"clip_skip": 2}),
     ("few-steps", {"steps": 399, "train_batch_size": 2}, {"steps": 400, "train_batch_size": 2}),
     ("few-images", {"images": 9}, {"images": 10}),

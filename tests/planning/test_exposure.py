@@ -9,15 +9,7 @@ from execution.fake_engine import make_version, settings
 
 from train_tools.arguments.table import KNOWN, ROWS
 from train_tools.errors import UsageError
-from train_tools.planning.exposure import (
-    ALLOWED,
-    HARMLESS,
-    NAMES,
-    REFUSED,
-    Folders,
-    refuse_exposed,
-    refuse_exposed_settings,
-)
+from train_tools.planning.exposure import ALLOWED, Folders, refuse_exposed, refuse_exposed_settings
 from train_tools.planning.plan import make_plan
 from train_tools.small_models import base_model_file
 
@@ -32,16 +24,42 @@ def folders(tmp_path: Path) -> Folders:
     return Folders(tmp_path / "outputs", (tmp_path / "models",))
 
 
-def test_every_argument_with_free_text_is_judged() -> None:
-    """A new row of the schema must be thought about here."""
-    free = {
-        row.name
-        for row in (*ROWS, *KNOWN.values())
-        if row.kind in ("str", "list") and not (row.choices or row.is_text or row.is_path or row.chosen_by_us)
-    }
-    judged = {*REFUSED, *ALLOWED, *NAMES, *HARMLESS}
-    assert free - judged == set()
-    assert judged <= {row.name for row in (*ROWS, *KNOWN.values())}
+FREE = [
+    row for row in {row.name: row for row in (*ROWS, *KNOWN.values())}.values()
+    if row.kind in ("str", "list") and not row.choices
+]  # fmt: skip
+# What sd-scripts (48d368fa) does with the text of an argument: train_util.py, the trainers, the network modules.
+OPENED = {
+    "sample_prompts", "dataset_config", "in_json", "log_tracker_config", "resume", "pretrained_model_name_or_path",
+    "vae", "network_weights", "base_weights", "clip_l", "clip_g", "t5xxl", "ae", "gemma2", "text_encoder", "byt5",
+    "qwen3", "llm_adapter_path", "t5_tokenizer_path", "controlnet_model_name_or_path", "reg_data_dir",
+    "conditioning_data_dir", "train_data_dir",
+}  # fmt: skip
+WRITTEN = {
+    "output_dir", "logging_dir", "console_log_file", "tokenizer_cache_dir", "offload_optimizer_nvme_path",
+    "offload_param_nvme_path", "config_file",
+}  # fmt: skip
+
+
+def test_every_free_text_says_what_is_done_with_it() -> None:
+    """A new row of the schema must be thought about."""
+    assert [row.name for row in FREE if not row.opens] == []
+    assert {row.name for row in FREE if row.must_exist} == OPENED
+    assert {row.name for row in FREE if row.opens == "writes"} == WRITTEN
+    assert {row.name for row in FREE if row.is_path} == OPENED | WRITTEN
+    assert set(ALLOWED) <= {row.name for row in ROWS}
+
+
+@pytest.mark.parametrize("name", [row.name for row in FREE if not row.chosen_by_us])
+@pytest.mark.parametrize(
+    "value", ["/etc/passwd", "C:\\Users\\me\\.ssh\\id_rsa", "../../../secret.txt", "//host/share/x"]
+)
+def test_no_argument_opens_a_file_outside(folders: Folders, name: str, value: str) -> None:
+    row = KNOWN.get(name)
+    if row is None or row.opens in ("prose", "plain"):
+        return  # an old name, or words that nothing opens
+    with pytest.raises(UsageError, match="isn't taken while the webui is open to others"):
+        refuse_exposed({name: value}, folders)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +76,8 @@ def test_every_argument_with_free_text_is_judged() -> None:
         ("dataset_config", "{root}/a.toml"),
         ("resume", "{root}/state"),
         ("console_log_file", "{root}/x.log"),
+        ("sample_prompts", "{root}/host.json"),
+        ("sample_prompts", "prompts.txt"),
         ("log_with", "wandb"),
         ("huggingface_repo_id", "me/mine"),
         ("save_state_to_huggingface", "true"),

@@ -39,6 +39,14 @@ def runs(*arguments: dict[str, Any], steps: int = 1000) -> Runs:
         ),
         ("lion-learning-rate", [{"optimizer_type": "PagedLion8bit"}], {"learning_rate": "0.0001"}),
         ("v2-flag", [{"v2": True}], {"v2": "false"}),
+        ("noise-flag", [{}], {"v_parameterization": "false"}),
+        ("steps-ignored", [{"max_train_epochs": 10}], {"max_train_epochs": "none"}),
+        (
+            "rates-differ",
+            [{"optimizer_type": "Prodigy", "unet_lr": 1.0, "text_encoder_lr": 0.5}],
+            {"learning_rate": "1", "unet_lr": "none", "text_encoder_lr": "none"},
+        ),
+        ("rates-differ", [{"optimizer_type": "Prodigy", "network_args": ["loraplus_lr_ratio=4"]}], {}),
         ("v2-flag", [{"v2": True}, {}], {}),
         ("no-such-finding", [{}], {}),
     ],
@@ -60,4 +68,5 @@ def test_epochs_for_enough_steps() -> None:
 
 def test_every_fix_belongs_to_a_check() -> None:
     of_captions = {"captions-other-ending", "nothing-to-shuffle"}
-    assert set(FIXES) <= {check.id for check in CHECKS} | of_captions
+    # What is said of the steps is found before there is a run to check.
+    assert set(FIXES) <= {check.id for check in CHECKS} | of_captions | {"steps-ignored"}

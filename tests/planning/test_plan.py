@@ -12,6 +12,8 @@ from PIL import Image
 
 from train_tools.engines import registry
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.execution.train import refuse_impossible
+from train_tools.families.interface import Found
 from train_tools.planning.images import read_dataset
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.workspace import settings as version_settings
@@ -164,8 +166,10 @@ def test_what_cant_be_planned_is_said(
         plan_for(version, tmp_path, pack_size="1,2")
     usage = type("usage", (), {"free": 1000})
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    plan = plan_for(version, tmp_path)  # it is shown; only its start is refused
+    assert len(plan.runs_to_train) == 1
     with pytest.raises(UsageError, match=r"need 0\.0 MB.* has 0\.0 MB free"):
-        plan_for(version, tmp_path)
+        refuse_impossible(plan)
 
 
 def test_a_missing_or_damaged_dataset_is_said(version: Version, tmp_path: Path) -> None:
@@ -241,7 +245,7 @@ def test_a_base_model_that_the_engine_cant_train_is_named_before_it_starts(
     write_safetensors(base, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
     model = {"pretrained_model_name_or_path": str(base), "no_half_vae": "false"}
     (run,) = plan_for(version, tmp_path, **model).runs
-    assert any("sdxl" in reason and "Stable Diffusion 1" in reason for reason in run.reasons)
+    assert any("XL" in reason and "Stable Diffusion 1" in reason for reason in run.reasons)
     assert not run.is_to_train
 
 
@@ -280,11 +284,8 @@ def test_the_disk_must_hold_what_a_run_needs_to_go_on_too(
     checkpoints = sum(run.disk_bytes for run in runs)
     for free, is_enough in ((checkpoints + adamw, True), (checkpoints + adamw - 1, False)):
         monkeypatch.setattr("shutil.disk_usage", lambda path, free=free: type("usage", (), {"free": free}))
-        if is_enough:
-            plan_for(version, tmp_path, **changes)
-        else:
-            with pytest.raises(UsageError, match="make room"):
-                plan_for(version, tmp_path, **changes)
+        plan = plan_for(version, tmp_path, **changes)
+        assert any(f.id == "disk-short" and "make room" in f.fix for f in plan.findings) != is_enough
 
 
 class Everything:
@@ -296,7 +297,7 @@ class Everything:
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return []
 
-    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
+    def unsupported_base(self, base: Found) -> list[str]:
         return []
 
     def pack_key(self, arguments: Mapping[str, Any]) -> str:

@@ -190,7 +190,7 @@ def test_a_runs_own_vae_draws_its_pictures(version: Version, base: BaseModel, tm
     damaged = tmp_path / "none.safetensors"
     save_file({"x": torch.zeros(1)}, damaged)
     for vae, told in (
-        (damaged, "is none for this base model"),
+        (damaged, "is no VAE"),
         (tmp_path / "gone.safetensors", "is missing"),
     ):
         chosen = settings(prompts=PROMPTS[:1], weights=(0.0,), vae=str(vae))

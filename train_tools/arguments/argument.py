@@ -11,6 +11,23 @@ Kind = Literal["int", "float", "str", "bool", "list", "int_or_ratio", "size"]
 Importance = Literal["beginner", "usual", "expert"]
 CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")  # pytorch_optimizer.CAME
 SAME = object()  # "our default is sd-scripts' own"
+# Why a grid doesn't vary them: the same LoRA comes out.
+SAME_RESULT = "it doesn't change what is trained"
+MEASURES = "it only measures"
+# What sd-scripts does with a text.
+#     plain     read as numbers or words, or looked up among what there is
+#     prose     words for a person or a model
+#     reads     a model's file or folder
+#     pictures  a folder of pictures
+#     further   a file that names further files
+#     pickle    what can hold code
+#     writes    a place that is written to
+#     part      a part of a path or of a file's name
+#     code      a module or class that is run
+#     account   sent to, or taken from, somebody's account
+Opens = Literal[
+    "", "plain", "prose", "reads", "pictures", "further", "pickle", "writes", "part", "code", "account"
+]
 
 # Kinds whose one value may hold commas or blanks; several values of theirs are separated by `;`.
 WITH_COMMAS: tuple[Kind, ...] = ("list", "size")
@@ -46,6 +63,8 @@ class Argument:
     be several numbers. `are_numbers`: a list's items are numbers. `is_path`: it names a file or folder, or a
     list of them. `not_an_axis` says why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives
     it. `instead` is the argument, and its value, that an old name stands for; None takes over the given one.
+    `opens` is what sd-scripts does with the text. `same_result`: whatever its value, the same LoRA comes out, so
+    that no run's name or identity says it. `is_required`: none isn't a value.
     """
 
     name: str
@@ -70,6 +89,9 @@ class Argument:
     are_numbers: bool = False
     is_path: bool = False
     is_secret: bool = False
+    opens: Opens = ""
+    same_result: bool = False
+    is_required: bool = False
     not_an_axis: str = ""
     chosen_by_us: str = ""
     instead: tuple[str, Any] | None = None
@@ -83,7 +105,12 @@ class Argument:
 
     @property
     def allows_none(self) -> bool:
-        return self.sd_default is None
+        return self.sd_default is None and not self.is_required
+
+    @property
+    def must_exist(self) -> bool:
+        """Whether it names what must be there before the training."""
+        return self.opens in ("reads", "pictures", "further", "pickle")
 
     @property
     def is_axis(self) -> bool:
@@ -144,6 +171,9 @@ def row(
     default = sd_default if ours is SAME else ours
     if kind == "float" and default is not None:
         default, sd_default = float(default), None if sd_default is None else float(sd_default)
+    more.setdefault("same_result", more.get("not_an_axis") in (SAME_RESULT, MEASURES))
+    if is_text:
+        more.setdefault("opens", "prose")
     return Argument(
         name, kind, sd_default, default, reason, choices, minimum, maximum, help, help_zh, short or name,
         importance, is_text, **more,
@@ -156,8 +186,8 @@ def flag(name: str, help: str, help_zh: str = "", **more: Any) -> Argument:
 
 
 def path(name: str, help: str, help_zh: str = "", **more: Any) -> Argument:
-    """A row that names a file or folder; none unless given."""
-    return row(name, "str", None, help, help_zh, is_path=True, **more)
+    """A row that names a file or folder, a model's where nothing else is said; none unless given."""
+    return row(name, "str", None, help, help_zh, is_path=True, **{"opens": "reads", **more})
 
 
 def depends(other: str, *values: Any, because: str, **more: Any) -> tuple[Dependency, ...]:

@@ -133,9 +133,10 @@ def _wrong_module(values: Mapping[str, Any], family: Family) -> Iterator[Problem
 
 
 def _wrong_buckets(values: Mapping[str, Any], family: Family) -> Iterator[Problem]:
+    """The limits count as sd-scripts rounds them: the lower one down, the upper one up to multiples of the step."""
     if not values.get("enable_bucket") or "dataset_config" in values:
         return
-    step = values.get("bucket_reso_steps", 64)
+    step = max(1, values.get("bucket_reso_steps", 64))
     if step % family.bucket_step:
         yield Problem(
             "bucket_reso_steps",
@@ -143,9 +144,9 @@ def _wrong_buckets(values: Mapping[str, Any], family: Family) -> Iterator[Proble
         )
     sides = [int(side) for side in str(values.get("resolution", "")).split(",") if side.strip().isdigit()]
     least, most = values.get("min_bucket_reso", 256), values.get("max_bucket_reso", 1024)
-    if sides and min(sides) < least:
+    if sides and min(sides) < least - least % step:
         yield Problem("min_bucket_reso", f"min_bucket_reso {least} is above the resolution; lower it")
-    if sides and max(sides) > most:
+    if sides and max(sides) > most + -most % step:
         yield Problem("max_bucket_reso", f"max_bucket_reso {most} is below the resolution; raise it")
 
 

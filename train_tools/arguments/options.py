@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from train_tools.arguments.argument import Argument, row
+from train_tools.families.registry import FAMILIES
 
 OPTIONS: tuple[Argument, ...] = (
     row("engine", "str", "auto",
@@ -10,6 +11,10 @@ OPTIONS: tuple[Argument, ...] = (
         "that can.",
         "训练引擎:packed 可同时训练多个任务,sd-scripts 负责 packed 不支持的设置;auto 自动选择。",
         choices=("auto", "packed", "sd-scripts")),
+    row("family", "str", "auto",
+        "What the base model is, where its file doesn't say it; auto reads the file.",
+        "底模的种类，仅在无法从文件判断时需要；auto 由文件判断。",
+        choices=("auto", *(family.name for family in FAMILIES))),
     row("pack_size", "int", 8,
         "Most runs that are trained at once in one process.", "一个进程中同时训练的最多任务数。", minimum=1,
         maximum=64),
@@ -32,11 +37,11 @@ RULES = frozenset({"links", "overrides", "exclude"})
 SOURCES: tuple[Argument, ...] = (
     row("dataset_version", "str", "",
         "Versions of this project whose images are trained on; empty: this version's own.",
-        "使用本项目哪些版本的图片训练;留空为当前版本。", short="data"),
+        "使用本项目哪些版本的图片训练;留空为当前版本。", short="data", opens="plain"),
     row("use_reg_images", "bool", True,
         "Train with the regularisation images in dataset/reg, where there are any; steps double.",
         "使用 dataset/reg 中的正则化图片(若有);步数会加倍。", short="reg"),
     row("preset", "str", "",
         "Starting values under what is set; several are combined by +: style+vram-8gb.",
-        "作为基础的预设值,可用 + 组合:style+vram-8gb。"),
+        "作为基础的预设值,可用 + 组合:style+vram-8gb。", opens="plain"),
 )  # fmt: skip

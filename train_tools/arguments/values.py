@@ -31,6 +31,7 @@ RANGE = re.compile(
 LOG_DIGITS = 4  # of the values between; enough to aim, short enough to name a run
 SIZE = re.compile(r"(\d+)(?:\s*[,xX]\s*(\d+))?")
 MOST_VALUES = 10_000
+LARGEST_SIDE = 65_536  # pixels
 
 
 def parse_values(argument: Argument, given: Any) -> list[Any]:
@@ -49,7 +50,8 @@ def parse_values(argument: Argument, given: Any) -> list[Any]:
 
 def parse_one(argument: Argument, given: Any) -> Any:
     """One value from text or from a typed value."""
-    if given is None or (isinstance(given, str) and given.strip().lower() == "none" and argument.allows_none):
+    is_none = isinstance(given, str) and given.strip().lower() == "none"
+    if given is None or (is_none and (argument.allows_none or argument.is_required)):
         if not argument.allows_none:
             raise _refusal(argument, given)
         return None
@@ -193,7 +195,7 @@ def _size(given: Any) -> str | None:
     if not found:
         return None
     width, height = int(found[1]), int(found[2] or found[1])
-    return f"{width},{height}" if min(width, height) >= 8 else None
+    return f"{width},{height}" if min(width, height) >= 8 and max(width, height) <= LARGEST_SIDE else None
 
 
 def _words(argument: Argument, given: Any) -> list[str] | None:

@@ -46,12 +46,11 @@ def of_original(
     Raises UsageError where the checkpoint is no Stable Diffusion 1 model.
     """
     refuse_other_kinds(shapes)
-    unet, vae, text = layout.UNET_PREFIX, layout.VAE_PREFIX, layout.TEXT_PREFIX
+    unet, text = layout.UNET_PREFIX, layout.TEXT_PREFIX
     embedding = shapes[f"{text}text_model.embeddings.token_embedding.weight"]
     layers = 1 + max(
         int(k.split(".layers.")[1].split(".")[0]) for k in shapes if k.startswith(text) and ".layers." in k
     )
-    vae_blocks = sum(f"{vae}encoder.down.0.block.{i}.conv1.weight" in shapes for i in range(8))
     return Architecture(
         unet={
             "in_channels": 4,
@@ -70,20 +69,7 @@ def of_original(
             # Diffusers' name for the number of heads in Stable Diffusion 1.
             "attention_head_dim": heads,
         },
-        vae={
-            "in_channels": 3,
-            "out_channels": 3,
-            "down_block_types": ["DownEncoderBlock2D"] * layout.LEVELS,
-            "up_block_types": ["UpDecoderBlock2D"] * layout.LEVELS,
-            "block_out_channels": [
-                shapes[f"{vae}decoder.up.{i}.block.0.conv2.weight"][0] for i in range(layout.LEVELS)
-            ],
-            "layers_per_block": vae_blocks,
-            "latent_channels": 4,
-            "norm_num_groups": 32,
-            "sample_size": 512,
-            "scaling_factor": LATENT_SCALE,
-        },
+        vae=vae_sizes(shapes),
         text={
             "vocab_size": embedding[0],
             "hidden_size": embedding[1],
@@ -98,6 +84,25 @@ def of_original(
             "pad_token_id": embedding[0] - 1,
         },
     )
+
+
+def vae_sizes(shapes: Mapping[str, Shape]) -> dict[str, Any]:
+    """Of the VAE in a checkpoint with original names. Raises KeyError where there is none."""
+    vae = layout.VAE_PREFIX
+    return {
+        "in_channels": 3,
+        "out_channels": 3,
+        "down_block_types": ["DownEncoderBlock2D"] * layout.LEVELS,
+        "up_block_types": ["UpDecoderBlock2D"] * layout.LEVELS,
+        "block_out_channels": [
+            shapes[f"{vae}decoder.up.{i}.block.0.conv2.weight"][0] for i in range(layout.LEVELS)
+        ],
+        "layers_per_block": sum(f"{vae}encoder.down.0.block.{i}.conv1.weight" in shapes for i in range(8)),
+        "latent_channels": 4,
+        "norm_num_groups": 32,
+        "sample_size": 512,
+        "scaling_factor": LATENT_SCALE,
+    }
 
 
 def refuse_other_kinds(shapes: Mapping[str, Shape]) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 
 UNET_PREFIX = "model.diffusion_model."
 VAE_PREFIX = "first_stage_model."
-DIFFUSERS_VAE = "decoder.mid_block.resnets.0.conv1.weight"  # only a VAE with diffusers' names has it
 TEXT_PREFIX = "cond_stage_model.transformer."
 LEVELS = 4  # resolutions in the UNet and the VAE
 BLOCKS = 2  # residual blocks on each of the UNet's levels

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from train_tools.errors import UsageError
+from train_tools.families.detect import detect
+from train_tools.families.folder import weights_of
 
 from . import architecture, layout, tokenizer
+from .files import read_checkpoint, vae_tensors, with_vae
 
 
 @dataclass(frozen=True)
@@ -36,35 +38,26 @@ class BaseModel:
         return self
 
 
-def load(path: Path) -> BaseModel:
-    """The model at `path`, in fp32 on the CPU.
+def load(path: Path, vae: Path | None = None) -> BaseModel:
+    """The model at `path`, in fp32 on the CPU, with the VAE of another file where `vae` is given.
 
     Raises UsageError where the file is missing, damaged or no Stable Diffusion 1 model.
     """
     if path.is_dir():
-        return _load_folder(path)
-    weights = read_checkpoint(path)
+        return _load_folder(path, vae)
+    weights = with_vae(read_checkpoint(path), vae)
     heads, text_heads = architecture.heads_beside(path)
     shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    sizes = architecture.of_original(shapes, heads, text_heads)
-    unet, vae, text = empty_modules(sizes)
-    for module, names in original_names(unet, vae, text):
-        _fill(module, {ours: weights.get(theirs) for ours, theirs in names.items()}, path)
-    return _frozen(path.stem, unet, vae, text, tokenizer.shared())
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """The tensors of a `.safetensors` or `.ckpt` file; pickled code in the latter is refused."""
-    if not path.is_file():
-        raise UsageError(f"the base model {path} is missing; choose a checkpoint file or a diffusers folder")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, OSError, ValueError, EOFError) as error:
-        raise UsageError(f"the base model {path} can't be read ({error}); download it again") from error
-    state: dict[str, Tensor] = content.get("state_dict", content)
-    return state
+        sizes = architecture.of_original(shapes, heads, text_heads)
+    except KeyError as error:
+        raise UsageError(
+            f"the base model {path} lacks {error.args[0]}; get the whole checkpoint, or give its VAE as vae"
+        ) from error
+    unet, own_vae, text = empty_modules(sizes)
+    for module, names in original_names(unet, own_vae, text):
+        _fill(module, {ours: weights.get(theirs) for ours, theirs in names.items()}, path)
+    return _frozen(path.stem, unet, own_vae, text, tokenizer.shared())
 
 
 def empty_modules(
@@ -105,49 +98,46 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor | None], path: Path) -
     module.load_state_dict(state, strict=False)
 
 
-def _load_folder(path: Path) -> BaseModel:
+def _load_folder(path: Path, vae: Path | None) -> BaseModel:
+    """Whole, or not at all: what is missing would be filled with random numbers, and words with nothing."""
+    if (fault := detect(path).fault) is not None:
+        raise UsageError(f"the base model {path} is {fault.what}; {fault.instead}")
+    unet = _part(UNet2DConditionModel, path / "unet")
+    own_vae = _vae_of(path, vae)
+    text = _part(CLIPTextModel, path / "text_encoder")
+    words = tokenizer.shared()
+    if (path / "tokenizer").is_dir():
+        words = CLIPTokenizer.from_pretrained(str(path / "tokenizer"), local_files_only=True)
+    if len(words) < text.config.vocab_size:
+        raise UsageError(
+            f"the tokenizer in {path} has {len(words)} words, and the text encoder knows {text.config.vocab_size}; "
+            "download the folder again"
+        )
+    return _frozen(path.name, unet.float(), own_vae.float(), text.float(), words)
+
+
+def _part(kind: Any, folder: Path) -> Any:
+    """One model of a diffusers folder. Raises UsageError where a tensor is missing."""
+    _, variant, _ = weights_of(folder)
     try:
-        unet = UNet2DConditionModel.from_pretrained(path, subfolder="unet", local_files_only=True)
-        vae = AutoencoderKL.from_pretrained(path, subfolder="vae", local_files_only=True)
-        text = CLIPTextModel.from_pretrained(path / "text_encoder", local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path} is no complete diffusers folder ({error})") from error
-    words = (
-        CLIPTokenizer.from_pretrained(str(path / "tokenizer"))
-        if (path / "tokenizer").is_dir()
-        else tokenizer.shared()
-    )
-    return _frozen(path.name, unet.float(), vae.float(), text.float(), words)
+        model, told = kind.from_pretrained(
+            folder, local_files_only=True, variant=variant or None, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise UsageError(f"{folder} can't be loaded ({error}); download the folder again") from error
+    if missing := sorted(name for name in told["missing_keys"] if not name.endswith("position_ids")):
+        raise UsageError(f"{folder} lacks {len(missing)} tensors ({missing[0]} …); download the folder again")
+    return model
 
 
-def with_vae(base: BaseModel, path: Path) -> BaseModel:
-    """The same model with another VAE of its build, a file or a diffusers folder; in fp32 on the CPU.
-
-    Raises UsageError where it is missing, damaged or of another build.
-    """
-    if not path.exists():
-        raise UsageError(f"the VAE {path} is missing; choose another one")
-    try:
-        if path.is_dir():
-            vae = AutoencoderKL.from_pretrained(path, local_files_only=True)
-        else:
-            vae = AutoencoderKL(**base.vae.config)
-            vae.load_state_dict(_vae_tensors(vae, read_checkpoint(path)))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(f"the VAE {path} is none for this base model; choose another one") from error
-    return replace(base, vae=vae.float().eval().requires_grad_(False))
-
-
-def _vae_tensors(vae: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Of a file of its own, where names have no prefix, with original or with diffusers' names."""
-    if layout.DIFFUSERS_VAE in weights:
-        return {name: tensor.float() for name, tensor in weights.items()}
-    current = vae.state_dict()
-    theirs = {name: layout.vae_name(name).removeprefix(layout.VAE_PREFIX) for name in current}
-    missing = [name for name in theirs.values() if name not in weights]
-    if missing:
-        raise ValueError(missing[0])
-    return {ours: weights[name].float().reshape(current[ours].shape) for ours, name in theirs.items()}
+def _vae_of(path: Path, vae: Path | None) -> AutoencoderKL:
+    if vae is None:
+        return cast("AutoencoderKL", _part(AutoencoderKL, path / "vae"))
+    weights = vae_tensors(vae)
+    module = AutoencoderKL(**architecture.vae_sizes({n: tuple(t.shape) for n, t in weights.items()}))
+    names = {name: layout.vae_name(name) for name in module.state_dict()}
+    _fill(module, {ours: weights.get(theirs) for ours, theirs in names.items()}, vae)
+    return module
 
 
 def _frozen(name: str, unet: Any, vae: Any, text: Any, words: CLIPTokenizer) -> BaseModel:

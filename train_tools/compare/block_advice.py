@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.base_family import base_family
+from train_tools.families.detect import detect
 from train_tools.preview.block_weights import COUNT, IN, MID, OUT, parse
 
 MODULE = "networks.lora"
@@ -22,8 +22,8 @@ def block_changes(text: str, arguments: Mapping[str, Any]) -> tuple[dict[str, st
     blocks = parse(text)
     if all(weight == 1 for weight in blocks[IN:]):
         return {}, []
-    family = base_family(Path(str(arguments.get("pretrained_model_name_or_path", ""))))
-    if arguments.get("network_module", MODULE) != MODULE or family.name != "sd":
+    base = detect(Path(str(arguments.get("pretrained_model_name_or_path", ""))))
+    if arguments.get("network_module", MODULE) != MODULE or base.trainer != "sd":
         english = (
             "Blocks can be trained at rates of their own only with networks.lora on Stable Diffusion 1 and 2; "
             "keep the block weights for the prompt."

@@ -50,11 +50,18 @@ class BucketRule:
 def bucket_resolutions(resolution: Size, minimum: int, maximum: int, step: int) -> list[Size]:
     """All bucket sizes of at most the area of `resolution`, sorted.
 
+    As sd-scripts does, `minimum` is rounded down and `maximum` up to multiples of `step` first.
+
     Raises UsageError where the limits leave no room for `resolution`.
     """
     if step < 1 or minimum < 1:
         raise UsageError(f"bucket_reso_steps {step} and min_bucket_reso {minimum} must be at least 1")
-    if min(resolution) < minimum or max(resolution) > maximum:
+    least, most = minimum - minimum % step, maximum + -maximum % step
+    if least < 1:
+        raise UsageError(
+            f"min_bucket_reso {minimum} is below bucket_reso_steps {step}, of which buckets are multiples; raise it"
+        )
+    if min(resolution) < least or max(resolution) > most:
         raise UsageError(
             f"resolution {resolution[0]},{resolution[1]} isn't between min_bucket_reso {minimum} and "
             f"max_bucket_reso {maximum}; change one of them"
@@ -66,9 +73,9 @@ def bucket_resolutions(resolution: Size, minimum: int, maximum: int, step: int) 
             f"bucket_reso_steps {step} is larger than resolution {resolution[0]},{resolution[1]}"
         )
     found = {(square, square)}
-    for width in range(minimum, maximum + 1, step):
-        height = min(maximum, area // width // step * step)
-        if height >= minimum:
+    for width in range(least, min(most, area // least) + 1, step):  # no side is shorter than `least`
+        height = min(most, area // width // step * step)
+        if height >= least:
             found |= {(width, height), (height, width)}
     return sorted(found)
 

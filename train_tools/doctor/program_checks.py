@@ -7,16 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.base_family import base_family
-from train_tools.arguments.families import FAMILIES
 from train_tools.doctor.finding import FAIL, OK, WARN, Finding
 from train_tools.environment import gpus, host_record, record, self_check
 from train_tools.environment.machine import TURING, Machine
 from train_tools.environment.program import AUTO, ProgramSettings
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder, sd_scripts_python
 from train_tools.environment.status import ABSENT, MAKING, READY, EnvironmentStatus
-from train_tools.errors import TrainToolsError, UsageError
-from train_tools.lora.safetensors_header import read_header
+from train_tools.errors import UsageError
+from train_tools.families.detect import detect
 from train_tools.workspace import toml
 
 HOSTS_TRIED = {"webui": (1, 10), "forge": (0, 0)}
@@ -176,22 +174,17 @@ def base_model(path: Path, version: str = "") -> Finding:
         return Finding(
             name, FAIL, f"{path} isn't there{of}", f"give its whole path as {BASE}, or `model download` it"
         )
+    found = detect(path)
+    if found.fault:
+        state = WARN if found.fault.kind == "unknown" else FAIL
+        return Finding(name, state, f"the base model {path} is {found.fault.what}{of}", found.fault.instead)
     if path.is_file() and path.suffix != ".safetensors":
         return Finding(
             name, WARN, f"{path} is no safetensors file{of}", "such a file may run code when it is loaded"
         )
-    try:
-        if path.is_file():
-            read_header(path)
-    except TrainToolsError as error:
-        return Finding(name, FAIL, f"{error}{of}", "download it again: `model download` checks it")
-    family = base_family(path)
-    if not family.name:
-        return Finding(
-            name, WARN, f"{path}: its kind isn't known{of}", "check that it is a base model and no LoRA"
-        )
-    kind = "Stable Diffusion 2" if family.is_v2 else FAMILIES[family.name].title
-    return Finding(name, OK, f"{path}: {kind}{', v-prediction' if family.predicts_velocity else ''}{of}")
+    return Finding(
+        name, OK, f"{path}: {found.title}{', v-prediction' if found.predicts_velocity else ''}{of}"
+    )
 
 
 def _training(file: Path) -> dict[str, Any]:

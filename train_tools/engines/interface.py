@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from train_tools.families.interface import Found
+
 PAUSE_FILE = (
     "pause"  # in the folder of any of its runs: finish the step, save the state, say `paused`, end with 3
 )
@@ -33,8 +35,8 @@ class Engine(Protocol):
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         """One reason for each argument that it can't honour; empty where it can train the run."""
 
-    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
-        """Why it can't train on a base model of this family of arguments.families; "" is one that is unknown."""
+    def unsupported_base(self, base: Found) -> list[str]:
+        """Why it can't train on this base model, though others may."""
 
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
         """Equal for runs that one process may train at once; different for all runs where it takes one at a time."""

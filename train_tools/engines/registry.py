@@ -11,6 +11,7 @@ from train_tools.engines.interface import Engine
 from train_tools.engines.packed import support
 from train_tools.engines.sd_scripts.engine import SdScriptsEngine
 from train_tools.errors import UsageError
+from train_tools.families.interface import Found
 
 
 class PackedEngine:
@@ -22,8 +23,8 @@ class PackedEngine:
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return support.unsupported(arguments)
 
-    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:
-        return support.unsupported_base(family, is_v2)
+    def unsupported_base(self, base: Found) -> list[str]:
+        return support.unsupported_base(base)
 
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
         return support.pack_key(arguments)

@@ -48,7 +48,7 @@ def refuse_impossible(plan: Plan) -> None:
             f"{len(refused)} of {len(plan.runs)} runs can't be trained; {refused[0].name}: "
             f"{'; '.join(refused[0].reasons)}"
         )
-    errors = [finding.sentence for finding in plan.findings if finding.severity == "error"]
+    errors = [f"{f.sentence}: {f.fix}" for f in plan.findings if f.severity == "error"]
     if errors and plan.packs:
         raise UsageError(f"these settings would fail: {'; '.join(errors)}")
 

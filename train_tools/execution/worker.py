@@ -54,7 +54,7 @@ class JobEngine:
     def unsupported(self, _arguments: object) -> list[str]:
         return []
 
-    def unsupported_base(self, _family: str, is_v2: bool) -> list[str]:  # noqa: ARG002
+    def unsupported_base(self, _base: object) -> list[str]:
         return []
 
     def pack_key(self, _arguments: object) -> str:

@@ -5,18 +5,15 @@ A function looks at one run and returns what is odd about it in a sentence, or N
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from train_tools.arguments.base_family import UNKNOWN, BaseFamily
 from train_tools.arguments.dependencies import broken
-from train_tools.arguments.families import FAMILIES
+from train_tools.planning import base_checks, rate_checks, word_checks
+from train_tools.planning.facts import CHECKS, SD_SCRIPTS, Facts, check
 from train_tools.planning.findings import Finding, Findings, Severity
-from train_tools.planning.images import Dataset, bucket_counts, bucket_rule
+from train_tools.planning.images import bucket_counts, bucket_rule
+
+__all__ = ["CHECKS", "Facts", "check", "check_run"]
 
 GUIDE = "the LoRA training guide, https://rentry.org/59xed3"
-SD_SCRIPTS = "sd-scripts"
 LION = "Chen et al. 2023, https://arxiv.org/abs/2302.06675"
 MIN_SNR = "Hang et al. 2023, https://arxiv.org/abs/2303.09556"
 D_ADAPTATION = "Defazio and Mishchenko 2023, https://arxiv.org/abs/2301.07733"
@@ -26,74 +23,15 @@ LARGEST_RANK = 128
 LARGEST_LION_RATE = 3e-4  # a third to a tenth of AdamW's, which is rarely above 1e-3 for a LoRA
 LARGEST_NOISE_OFFSET = 0.1
 FEWEST_IMAGES = 10
-
-
-@dataclass(frozen=True)
-class Facts:
-    """`values` are a run's complete arguments, `steps` all its optimizer steps."""
-
-    values: Mapping[str, Any]
-    steps: int
-    dataset: Dataset
-    base: BaseFamily
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values.get(name)
-
-    @property
-    def optimizer(self) -> str:
-        return str(self["optimizer_type"] or "").lower()
-
-    @property
-    def is_adaptive(self) -> bool:
-        """Optimizers that find their own step size: D-Adaptation and Prodigy."""
-        return self.optimizer.startswith(("dadapt", "prodigy"))
-
-    @property
-    def rates(self) -> list[float]:
-        """The learning rates of the parts that are trained."""
-        given = [self["learning_rate"], self["unet_lr"], self["text_encoder_lr"]]
-        return [float(rate) for rate in given if rate is not None]
-
-    def trains(self, algorithm: str) -> bool:
-        """Whether the network is this one of LyCORIS."""
-        words = self["network_args"] or ()
-        return f"algo={algorithm}" in [str(word).replace(" ", "") for word in words]
-
-    def optimizer_arguments(self) -> dict[str, str]:
-        words = self["optimizer_args"] or ()
-        return {name: value for name, _, value in (str(word).partition("=") for word in words)}
-
-
-@dataclass(frozen=True)
-class Check:
-    id: str
-    severity: Severity
-    fix: str
-    source: str
-    look: Callable[[Facts], str | None]
-
-
-CHECKS: list[Check] = []
-
-
-def check(
-    identity: str, fix: str, source: str, severity: Severity = "warning"
-) -> Callable[[Callable[[Facts], str | None]], Callable[[Facts], str | None]]:
-    def keep(look: Callable[[Facts], str | None]) -> Callable[[Facts], str | None]:
-        CHECKS.append(Check(identity, severity, fix, source, look))
-        return look
-
-    return keep
+OTHERS = (base_checks, rate_checks, word_checks)  # they add theirs to CHECKS
 
 
 def check_run(facts: Facts, findings: Findings) -> None:
     """Adds what is odd about one run."""
     for one in CHECKS:
-        sentence = one.look(facts)
-        if sentence:
-            findings.add(Finding(one.id, one.severity, sentence, one.fix, one.source))
-    for problem in broken(facts.values, facts.base.name or "sd"):
+        for said in one.said(facts):
+            findings.add(Finding(one.id, one.severity, said.sentence, said.fix, one.source))
+    for problem in broken(facts.values, facts.base.trainer or "sd"):
         severity: Severity = "error" if problem.is_fatal else "warning"
         findings.add(Finding(f"{problem.argument}-alone", severity, problem.sentence, "", SD_SCRIPTS))
 
@@ -101,7 +39,7 @@ def check_run(facts: Facts, findings: Findings) -> None:
 @check("alpha-above-dim", "take half the rank, at most the rank", GUIDE)
 def alpha_above_dim(run: Facts) -> str | None:
     alpha, rank = run["network_alpha"], run["network_dim"]
-    if alpha > rank:
+    if alpha and rank and alpha > rank:
         return f"network_alpha {alpha:g} is above network_dim {rank}: it learns faster than its learning rate says"
     return None
 
@@ -176,34 +114,11 @@ def warmup_too_long(run: Facts) -> str | None:
 @check("sdxl-fp16-vae", "set vae to sdxl-vae-fp16-fix, no_half_vae true, or mixed_precision bf16", GUIDE)
 def sdxl_fp16_vae(run: Facts) -> str | None:
     if (
-        run.base.name == "sdxl"
+        run.base.trainer == "sdxl"
         and run["mixed_precision"] == "fp16"
         and not (run["vae"] or run["no_half_vae"])
     ):
         return "SDXL's own VAE makes black or broken latents in fp16"
-    return None
-
-
-@check("v2-flag", "set v2 as the base model needs it", SD_SCRIPTS)
-def v2_flag(run: Facts) -> str | None:
-    if run.base.name == "sd" and run.base.is_v2 and not run["v2"]:
-        return "the base model is Stable Diffusion 2, and v2 is not set"
-    if run.base.name == "sd" and not run.base.is_v2 and run["v2"]:
-        return "v2 is set, and the base model is Stable Diffusion 1"
-    return None
-
-
-@check("velocity-flag", "set v_parameterization true", "the base model's own metadata")
-def velocity_flag(run: Facts) -> str | None:
-    if run.base.predicts_velocity and not run["v_parameterization"]:
-        return "the base model says that it predicts velocity, and v_parameterization is not set"
-    return None
-
-
-@check("clip-skip-ignored", "leave clip_skip out", SD_SCRIPTS, "advice")
-def clip_skip_ignored(run: Facts) -> str | None:
-    if run["clip_skip"] and run.base.name not in ("sd", UNKNOWN):
-        return f"clip_skip does nothing on {FAMILIES[run.base.name].title}"
     return None
 
 
@@ -222,7 +137,7 @@ def few_images(run: Facts) -> str | None:
 
 @check("large-rank", "64 holds most subjects; on SDXL a quarter of that", GUIDE, "advice")
 def large_rank(run: Facts) -> str | None:
-    limit = LARGEST_RANK // 4 if run.base.name == "sdxl" else LARGEST_RANK
+    limit = LARGEST_RANK // 4 if run.base.trainer == "sdxl" else LARGEST_RANK
     rank = run["network_dim"]
     return f"network_dim {rank} is more than nearly any subject needs" if rank > limit else None
 

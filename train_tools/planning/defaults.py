@@ -25,6 +25,7 @@ ALWAYS_WRITTEN = frozenset({
     "train_batch_size", "max_train_epochs", "learning_rate", "optimizer_type", "lr_scheduler", "network_dim",
     "network_alpha", "mixed_precision", "resolution", "seed",
 })  # fmt: skip
+RANK_OF_NONE = 4  # what sd-scripts' networks take where no rank is given
 # Read ten thousand times in one plan.
 PATHS = tuple(name for name, row in KNOWN.items() if row.is_path and name != "pretrained_model_name_or_path")
 ROWS = tuple(ARGUMENTS[name] for name in KNOWN if name in ARGUMENTS)
@@ -55,6 +56,8 @@ def base_model_of(given: Mapping[str, Any]) -> str:
 def complete(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """`given` over `defaults` (of its base model), with absolute paths."""
     values = {**defaults, **given, "pretrained_model_name_or_path": defaults["pretrained_model_name_or_path"]}
+    if values["network_dim"] is None:
+        values["network_dim"] = RANK_OF_NONE
     for name in PATHS:
         if values[name]:
             values[name] = _absolute_all(values[name])

@@ -43,7 +43,9 @@ class ExistingRuns:
                 self._records[record.digest] = (folder.name, record)
                 self._ids[record.run_id] = record.digest
 
-    def place(self, name: str, content: str, fingerprint: str, *recorded: Mapping[str, Any]) -> Place:
+    def place(
+        self, name: str, content: str, fingerprint: str, recorded: Sequence[Mapping[str, Any]]
+    ) -> Place:
         """That of the run whose digest is `content`; a new one gets a free name.
 
         `recorded` are the arguments by which it may have been recorded, those of `content` first. What is trained

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.base_family import BaseFamily, base_family
 from train_tools.arguments.checkpoints import checkpoint_names
 from train_tools.arguments.table import argument_named
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
+from train_tools.families.detect import detect, told
+from train_tools.families.interface import Found
 from train_tools.planning.caption_checks import check_captions, read_captions
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import (
@@ -29,13 +30,15 @@ from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.findings import Findings
 from train_tools.planning.grid import Grid
 from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
+from train_tools.planning.length import in_epochs, over
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.models import Models
-from train_tools.planning.names import FILES, digest, run_name, value_text
+from train_tools.planning.names import FILES, decides, digest, run_name, value_text
 from train_tools.planning.presets import all_presets, combined, own_folder
 from train_tools.planning.rules import Rule
 from train_tools.workspace.workspace import Version, folders_in, missing
 
+MOST_CHECKPOINTS = 100_000  # of one run
 TRAINED_ALREADY = ("finished", "running", "queued")
 
 
@@ -86,19 +89,21 @@ class Source:
 class Expansion:
     """Expands grids of one version; what many runs share is looked up once. The first of `engines` that can trains."""
 
-    def __init__(self, version: Version, engines: Sequence[Engine], findings: Findings) -> None:
+    def __init__(
+        self, version: Version, engines: Sequence[Engine], findings: Findings, family: str = ""
+    ) -> None:
+        """`family` is what a person says of base models that aren't known, one of families.registry; "" nothing."""
         self._version = version
+        self._told = family
         self._engines = engines
         self._findings = findings
         self._models = Models(version)
         self._existing = ExistingRuns(version, self._models)
         self._defaults = functools.cache(
-            lambda base_model: defaults_for(base_model, self._family(base_model).name)
+            lambda base_model: defaults_for(base_model, self._family(base_model).trainer)
         )
-        self.shape = functools.cache(
-            lambda base_model: lora_shape(Path(base_model), self._family(base_model).name)
-        )
-        self._family = functools.cache(lambda base_model: base_family(Path(base_model)))
+        self.shape = functools.cache(lambda base_model: lora_shape(self._family(base_model)))
+        self._family = functools.cache(lambda base_model: told(detect(Path(base_model)), family))
         self._presets = all_presets(own_folder(version))
         self._trains = str(version.trains.absolute())
         self._base = functools.cache(_checked_base)
@@ -110,16 +115,25 @@ class Expansion:
         axes = list(grid.axes)
         self._models.expect(str(value) for name in FILES for value in grid.axes.get(name, ()) if value)
         found: dict[str, PlannedRun] = {}
-        for values, source, preset in self._combinations(grid, overrides, exclusions):
-            arguments = written(values, self._family(values["pretrained_model_name_or_path"]).name)
-            content = digest(arguments, source.dataset.fingerprint, self._models.token)
+        for whole, source, preset in self._combinations(grid, overrides, exclusions):
+            count = functools.partial(self._steps_per_epoch, source.dataset, whole)
+            values = in_epochs(whole, count, self._findings)
+            arguments = self._written(values)
+            fingerprint = source.dataset.fingerprint
+            deciding = {name: value for name, value in arguments.items() if name in axes or decides(name)}
+            content = digest(deciding, fingerprint, self._models.token)
             if content in found:
                 if not overrides:
                     self._findings.say(
                         "same-run", f"two combinations mean the same run ({found[content].name})"
                     )
                 continue
-            found[content] = self._run({**values, "preset": preset}, arguments, axes, content, source)
+            # By all arguments, too: so runs were recorded of which only some came to count.
+            recorded = [deciding] if len(deciding) == len(arguments) else [deciding, arguments]
+            place = functools.partial(
+                self._existing.place, content=content, fingerprint=fingerprint, recorded=recorded
+            )
+            found[content] = self._run({**values, "preset": preset}, arguments, axes, place, source)
         for path in self._models.doubtful:
             self._findings.say(
                 "model-unread",
@@ -137,35 +151,55 @@ class Expansion:
             name = given.pop("dataset_version", None) or self._version.name
             with_reg = given.pop("use_reg_images", True)
             preset = given.pop("preset", "")
-            combination = {**self._preset_for(preset, base_model_of(given)), **given}
+            combination = over(self._preset_for(preset, base_model_of(given)), given)
             values = self._complete(combination)
             for rule in overrides:
                 if rule.holds(values):
-                    combination.update(rule.changes)
+                    combination = over(combination, rule.changes)
                     values = self._complete(combination)
             if not any(rule.holds(values) for rule in exclusions):
                 yield values, self._source(name, values["reg_data_dir"], with_reg), preset
 
     def _preset_for(self, preset: str, base_model: str) -> Mapping[str, Any]:
-        return combined(preset, self._presets, self._family(self._base(base_model)).name) if preset else {}
+        return combined(preset, self._presets, self._family(self._base(base_model)).trainer) if preset else {}
 
     def _complete(self, combination: Mapping[str, Any]) -> dict[str, Any]:
-        return complete(combination, self._defaults(self._base(base_model_of(combination))))
+        defaults = self._defaults(self._base(base_model_of(combination)))
+        return complete(over(defaults, combination), defaults)
+
+    def _written(self, values: dict[str, Any]) -> dict[str, Any]:
+        """What run.toml holds of the arguments; the family only where the base model's file doesn't say it."""
+        base_model = values["pretrained_model_name_or_path"]
+        arguments = written(values, self._family(base_model).trainer)
+        is_said = self._told and detect(Path(base_model)).family != self._family(base_model).family
+        return {**arguments, "family": self._told} if is_said else arguments
+
+    def _steps_per_epoch(self, dataset: Dataset, values: Mapping[str, Any]) -> int:
+        """With the processes of the engine that trains all but what no engine can."""
+        base = self._family(values["pretrained_model_name_or_path"])
+        engine, _ = self._engine_for(self._written({**values, "max_train_epochs": 1}), base)
+        return steps_per_epoch(dataset, values, engine.processes)
 
     def _run(
-        self, values: dict[str, Any], arguments: dict[str, Any], axes: list[str], content: str, source: Source
+        self,
+        values: dict[str, Any],
+        arguments: dict[str, Any],
+        axes: list[str],
+        place_of: Callable[[str], Place],
+        source: Source,
     ) -> PlannedRun:
         base_model = values["pretrained_model_name_or_path"]
         shown = {**values, "dataset_version": source.version.name, "use_reg_images": bool(source.reg)}
-        further = [*axes, *(n for n in differing(values, self._defaults(base_model)) if n not in axes)]
-        place = self._existing.place(run_name(shown, further), content, source.dataset.fingerprint, arguments)
+        others = differing(values, self._defaults(base_model))
+        further = [*axes, *(name for name in others if name not in axes and decides(name))]
+        place = place_of(run_name(shown, further))
         arguments = self._with_places(arguments, source, place)
         shape = self.shape(base_model)
         epochs = values["max_train_epochs"]
         base = self._family(base_model)
         engine, reasons = self._engine_for(arguments, base)
         steps = steps_per_epoch(source.dataset, values, engine.processes) * epochs
-        if not shape.is_measured:
+        if not shape.is_measured and not base.fault:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
         if is_shipped(base_model):
             self._findings.say(
@@ -175,6 +209,7 @@ class Expansion:
         check_run(Facts(values, steps, source.dataset, base), self._findings)
         captions = self._captions(source.version, source.reg, str(values["caption_extension"]))
         check_captions(values, engine.name, captions, self._findings)
+        _check_count(values, steps)
         names = checkpoint_names(arguments, steps)
         return PlannedRun(
             name=place.folder_name,
@@ -196,11 +231,14 @@ class Expansion:
             dataset_fingerprint=source.dataset.fingerprint,
         )
 
-    def _engine_for(self, arguments: Mapping[str, Any], base: BaseFamily) -> tuple[Engine, tuple[str, ...]]:
+    def _engine_for(self, arguments: Mapping[str, Any], base: Found) -> tuple[Engine, tuple[str, ...]]:
         """With the reasons why it can't train the run after all, which then are those of every engine."""
+        if base.fault:
+            return self._engines[0], (f"the base model is {base.fault.what}; {base.fault.instead}",)
         refusals: list[str] = []
         for engine in self._engines:
-            reasons = [*engine.unsupported_base(base.name, base.is_v2), *engine.unsupported(arguments)]
+            # What is wrong with the base alone says more than what then doesn't fit it.
+            reasons = engine.unsupported_base(base) or engine.unsupported(arguments)
             if not reasons:
                 return engine, ()
             refusals += (
@@ -233,6 +271,14 @@ class Expansion:
             version,
             read_dataset(version.processed, folder if has_reg else None),
             str(folder) if has_reg else "",
+        )
+
+
+def _check_count(values: Mapping[str, Any], steps: int) -> None:
+    every = values["save_every_n_steps"]
+    if every and steps // every > MOST_CHECKPOINTS:
+        raise UsageError(
+            f"save_every_n_steps {every} would write {steps // every:,} checkpoints; save fewer of them"
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from train_tools.arguments.argument import Argument
+from train_tools.arguments.argument import Argument, Opens
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.arguments.text import split
 from train_tools.arguments.values import parse_values
@@ -21,21 +21,14 @@ from train_tools.planning.rules import parse_override
 from train_tools.small_models import base_model_file
 
 CODE = "it names Python code that would be run"
-OTHER_FILE = "it is a file that names further files"
 PICKLE = "what is read there can hold code"
-WRITES = "it says where on this machine is written"
-SENDS = "it sends files to, or takes them from, somebody's account"
-
-# Not even one value of these.
-REFUSED: Mapping[str, str] = MappingProxyType({
-    "lr_scheduler_type": CODE, "dataset_class": CODE,
-    "dataset_config": OTHER_FILE, "in_json": OTHER_FILE, "log_tracker_config": OTHER_FILE,
-    "resume": PICKLE,
-    "tokenizer_cache_dir": WRITES, "offload_optimizer_nvme_path": WRITES, "offload_param_nvme_path": WRITES,
-    "console_log_file": WRITES,
-    "huggingface_repo_id": SENDS, "huggingface_repo_type": SENDS, "huggingface_repo_visibility": SENDS,
-    "huggingface_path_in_repo": SENDS, "huggingface_token": SENDS, "save_state_to_huggingface": SENDS,
-    "resume_from_huggingface": SENDS, "async_upload": SENDS, "wandb_api_key": SENDS,
+# What an argument means, and why others may not set it: not even one value.
+REFUSED: Mapping[Opens, str] = MappingProxyType({
+    "code": CODE,
+    "further": "it is a file that names further files, or whose words are printed",
+    "pickle": PICKLE,
+    "writes": "it says where on this machine is written",
+    "account": "it sends files to, or takes them from, somebody's account",
 })  # fmt: skip
 # Only these values.
 ALLOWED: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -46,21 +39,9 @@ ALLOWED: Mapping[str, tuple[str, ...]] = MappingProxyType({
     ),
     "log_with": ("tensorboard",),
 })  # fmt: skip
-# Folders of pictures, which may lie anywhere below the root.
-PICTURES = frozenset({"reg_data_dir", "conditioning_data_dir"})
-# Text that becomes a part of a path or file name.
-NAMES = frozenset({
-    "caption_extension", "caption_extention", "log_prefix", "log_tracker_name", "wandb_run_name", "metadata_thumbnail",
-    "network_args", "t5xxl_device", "t5xxl_dtype",
-})  # fmt: skip
 # Settings of other parts that name a model by folder or hub id.
 OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "captioning": ("model", "wd_model"), "score": ("scorer",), "preview": ("base_models", "vae"),
-})  # fmt: skip
-# Read as plain numbers and words (ast.literal_eval), or looked up among what is there.
-HARMLESS = frozenset({
-    "optimizer_args", "lr_scheduler_args", "base_weights_multiplier", "metadata_is_negative_embedding",
-    "dataset_version", "preset",
 })  # fmt: skip
 
 
@@ -101,23 +82,23 @@ def reason(name: str, value: Any, folders: Folders) -> str | None:
     argument = ARGUMENTS.get(name)
     if argument is None or argument.chosen_by_us or value in (None, "", False, [], ()):
         return None
-    if name in REFUSED:
-        return REFUSED[name]
     if name in ALLOWED:
         return None if value in ALLOWED[name] else f"only {', '.join(ALLOWED[name])} can be chosen"
-    if argument.takes_class(value):
-        return CODE
-    if name in NAMES and any(mark in str(value) for mark in ("/", "\\", "..")):
+    if argument.choices and not argument.takes_class(value):
+        return None
+    if argument.opens in REFUSED:
+        return REFUSED[argument.opens]
+    if argument.opens == "part" and any(mark in str(value) for mark in ("/", "\\", "..")):
         return "it may not hold a path"
-    if argument.is_path:
+    if argument.opens in ("reads", "pictures"):
         values = value if isinstance(value, (list, tuple)) else [value]
-        return next((why for one in values if (why := _path_reason(name, str(one), folders))), None)
+        return next((why for one in values if (why := _path_reason(argument, str(one), folders))), None)
     return None
 
 
-def _path_reason(name: str, text: str, folders: Folders) -> str | None:
+def _path_reason(argument: Argument, text: str, folders: Folders) -> str | None:
     path = Path(text).expanduser().resolve()
-    if name in PICTURES:
+    if argument.opens == "pictures":
         return (
             None
             if path.is_relative_to(folders.root.resolve())

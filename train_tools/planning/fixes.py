@@ -151,6 +151,47 @@ def predict_velocity(_runs: Runs) -> dict[str, str]:
     return {"v_parameterization": "true"}
 
 
+@fixes("noise-flag")
+def predict_noise(_runs: Runs) -> dict[str, str]:
+    return {"v_parameterization": "false"}
+
+
+@fixes("zero-snr-flag")
+def down_to_pure_noise(_runs: Runs) -> dict[str, str]:
+    return {"zero_terminal_snr": "true"}
+
+
+@fixes("steps-ignored")
+def count_steps(_runs: Runs) -> dict[str, str]:
+    return {"max_train_epochs": "none"}
+
+
+@fixes("rates-differ")
+def one_rate(runs: Runs) -> dict[str, str]:
+    """Only where the parts' own rates are all that differs."""
+    words = [str(word) for word in (runs.only("network_args") or "").split()]
+    if any("_lr_" in word for word in words):
+        return {}
+    return _for_optimizers(
+        runs, ADAPTIVE, {"learning_rate": "1", "unet_lr": "none", "text_encoder_lr": "none"}
+    )
+
+
+@fixes("nothing-learns")
+def some_rate(_runs: Runs) -> dict[str, str]:
+    return {"learning_rate": "1e-4", "unet_lr": "", "text_encoder_lr": ""}
+
+
+@fixes("alpha-zero")
+def half_of_the_rank(runs: Runs) -> dict[str, str]:
+    return half_the_rank(runs)
+
+
+@fixes("words-of-lycoris")
+def take_lycoris(_runs: Runs) -> dict[str, str]:
+    return {"network_module": "lycoris.kohya"}
+
+
 @fixes("clip-skip-ignored")
 def no_clip_skip(_runs: Runs) -> dict[str, str]:
     return {"clip_skip": ""}

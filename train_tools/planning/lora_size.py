@@ -6,14 +6,13 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from train_tools.errors import TrainToolsError
-from train_tools.lora.safetensors_header import TensorPlace, read_header
+from train_tools.families.detect import shapes_of
+from train_tools.families.interface import Found
 from train_tools.planning.lora_layers import Layers, Targets, targets_of
 
-FOLDER_PARTS = ("unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors")
 BYTES = {"fp16": 2, "bf16": 2, "float": 4, None: 4}
 HEAD_BYTES_PER_LAYER = 400  # three entries with long names
 METADATA_BYTES = 6_000
@@ -42,17 +41,13 @@ SD15 = LoraShape(
 )
 
 
-def lora_shape(base_model: Path, family: str = "") -> LoraShape:
-    """Of a checkpoint file or diffusers folder; Stable Diffusion 1.5's where its heads can't be read."""
-    files = [base_model / part for part in FOLDER_PARTS] if base_model.is_dir() else [base_model]
-    tensors: dict[str, TensorPlace] = {}
+def lora_shape(base: Found) -> LoraShape:
+    """Of a base model; Stable Diffusion 1.5's where its heads can't be read, or say nothing of layers."""
     try:
-        for file in files:
-            tensors.update(read_header(file).tensors)
+        shapes = shapes_of(base)
     except TrainToolsError:
         return SD15
-    shapes = {name: tensor.shape for name, tensor in tensors.items()}
-    targets = targets_of(shapes, family)
+    targets = targets_of(shapes, base.trainer)
     if not targets.unet.count:
         return SD15
     return LoraShape(targets, sum(math.prod(shape) for shape in shapes.values()))

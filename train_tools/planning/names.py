@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from train_tools.arguments.table import KNOWN
+from train_tools.arguments.table import ARGUMENTS, KNOWN
 
 # Always in the name, in this order, as users of sd-webui-train-tools know it.
 IN_EVERY_NAME = (
@@ -30,6 +30,11 @@ MOST_BYTES = 150
 HASH_LENGTH = 8
 ID_LENGTH = 8
 ID_SOURCE_BYTES = 20  # of a hash: more than will ever be needed, without padding
+
+
+def decides(name: str) -> bool:
+    """Whether the argument changes what comes out of a run, or only how fast and where it is made."""
+    return name not in ARGUMENTS or not ARGUMENTS[name].same_result
 
 
 def run_name(arguments: Mapping[str, Any], further: Collection[str]) -> str:

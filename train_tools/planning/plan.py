@@ -70,7 +70,7 @@ def make_plan(
     kept with the earlier attempts. `at_once` packs will be trained at the same time, and are made for that.
     Writes nothing.
 
-    Raises UsageError for wrong settings, more than `most_runs`, no dataset or base model, or too small a disk.
+    Raises UsageError for wrong settings, more than `most_runs`, and no dataset or base model.
     """
     findings = Findings()
     given, options = _settings(version, overrides, findings)
@@ -80,7 +80,7 @@ def make_plan(
     for text in grid.warnings:
         findings.say("same-value", text)
     engines = engines_named(engine_name or options["engine"])
-    expansion = Expansion(version, engines, findings)
+    expansion = Expansion(version, engines, findings, options["family"].removeprefix("auto"))
     runs = expansion.runs(grid, rules, exclusions)
     if again:
         runs = [dataclasses.replace(r, state=AGAIN) if r.state == "finished" else r for r in runs]
@@ -95,7 +95,7 @@ def make_plan(
         findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]
     by_id = {run.run_id: run for run in runs}
-    _check_disk(version, packs)
+    _look_at_disk(version, packs, findings)
     return Plan(
         runs=tuple(runs),
         axes=grid.axes,
@@ -179,15 +179,19 @@ def _memory(packs: list[list[PlannedRun]], shape: Callable[[str], LoraShape]) ->
     )
 
 
-def _check_disk(version: Version, packs: list[list[PlannedRun]]) -> None:
-    """All checkpoints, and the states of the pack that needs most: they go when it has finished."""
+def _look_at_disk(version: Version, packs: list[list[PlannedRun]], findings: Findings) -> None:
+    """All checkpoints, and the states of the pack that needs most: they go when it has finished.
+
+    An error, so that nothing is started; the plan is shown all the same.
+    """
     runs = [run for pack in packs for run in pack]
     states = max((sum(run.state_bytes for run in pack) for pack in packs), default=0)
     needed = sum(run.disk_bytes for run in runs) + states
     free = shutil.disk_usage(version.folder).free
     if needed > free:
-        raise UsageError(
+        sentence = (
             f"these {len(runs)} runs need {needed / 1e6:,.1f} MB, and {version.folder} has "
-            f"{free / 1e6:,.1f} MB free; "
-            "make room, plan fewer runs, or save fewer checkpoints (save_every_n_epochs)"
+            f"{free / 1e6:,.1f} MB free"
         )
+        fix = "make room, plan fewer runs, or save fewer checkpoints (save_every_n_epochs)"
+        findings.add(Finding("disk-short", "error", sentence, fix, ""))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_tools.arguments.base_family import base_family
 from train_tools.dataset.buckets import BucketRule
+from train_tools.families.detect import detect
 from train_tools.planning.defaults import base_model_of, complete, defaults_for
 from train_tools.planning.grid import make_grid
 from train_tools.planning.images import bucket_rule
@@ -36,7 +36,7 @@ def shapes_of(version: Version) -> list[Shape]:
     found: dict[Shape, None] = {}
     for combination in make_grid(given).combinations():
         base_model = base_model_of(combination)
-        values = complete(combination, defaults_for(base_model, base_family(Path(base_model)).name))
+        values = complete(combination, defaults_for(base_model, detect(Path(base_model)).trainer))
         found[
             Shape(bucket_rule(values), int(values["train_batch_size"]), int(values["max_token_length"] or 75))
         ] = None

@@ -14,7 +14,7 @@ import psutil
 import torch
 from PIL import Image
 
-from train_tools.base_model.load import BaseModel, load, with_vae
+from train_tools.base_model.load import BaseModel, load
 from train_tools.errors import TrainToolsError
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
@@ -45,7 +45,7 @@ class PackedRenderer:
         for (path, vae), of_model in groupby(ordered, key=lambda cell: (cell.base_model, cell.drawn.vae)):
             group = list(of_model)
             try:
-                base = with_vae(load(path), Path(vae)) if vae else load(path)
+                base = load(path, Path(vae) if vae else None)
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
                 continue

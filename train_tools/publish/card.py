@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from train_tools.arguments.base_family import BaseFamily
 from train_tools.dataset.census import Census
+from train_tools.families.interface import Found
 from train_tools.publish.settings import PublishSettings
 
 # What the webui's card offers as "sd version"; others it shows as written.
@@ -33,7 +33,7 @@ class Subject:
     epoch: int
     step: int
     base_model: str
-    family: BaseFamily
+    family: Found
     triggers: tuple[str, ...]
     arguments: Mapping[str, Any]
 
@@ -42,9 +42,9 @@ def activation_text(subject: Subject, settings: PublishSettings) -> str:
     return settings.activation_text or ", ".join(subject.triggers)
 
 
-def sd_version(family: BaseFamily) -> str:
+def sd_version(family: Found) -> str:
     """`Unknown` where the base model is gone or of a kind that the webui has no word for."""
-    return "SD2" if family.is_v2 else SD_VERSIONS.get(family.name, "Unknown")
+    return "SD2" if family.is_v2 else SD_VERSIONS.get(family.trainer, "Unknown")
 
 
 def description(subject: Subject, settings: PublishSettings) -> str:

@@ -6,13 +6,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from train_tools.arguments.base_family import UNKNOWN, BaseFamily, base_family
 from train_tools.compare import history
 from train_tools.compare.board import Board, read_board
 from train_tools.compare.checkpoints import Checkpoint
 from train_tools.compare.place import PUBLISHED, picture_path
 from train_tools.dataset.census import take_census
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.families.detect import detect
+from train_tools.families.interface import Found
 from train_tools.preview.index import CellEntry
 from train_tools.publish import card
 from train_tools.publish.files import NewFiles, taken
@@ -135,9 +136,9 @@ def _subject(version: Version, request: Request) -> tuple[card.Subject, list[str
     board = read_board(version)
     arguments = next((run.arguments for run in board.runs if run.name == request.checkpoint.run), {})
     base = str(arguments.get("pretrained_model_name_or_path") or "")
-    family = base_family(Path(base)) if base else BaseFamily(UNKNOWN)
+    family = detect(Path(base)) if base else Found()
     notes = []
-    if family.name == UNKNOWN:
+    if not family.trainer:
         notes.append("the base model can't be looked into, so the card says nothing of its kind")
     triggers = tuple(dict.fromkeys(c.concept for c in take_census(version).concepts))
     subject = card.Subject(

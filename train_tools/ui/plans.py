@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.base_family import BaseFamily, base_family
-from train_tools.arguments.families import BASE, FAMILIES
+from train_tools.arguments.families import BASE
 from train_tools.arguments.table import KNOWN
 from train_tools.errors import UsageError
+from train_tools.families.detect import detect
 from train_tools.planning.defaults import defaults_for
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.findings import Finding
@@ -122,23 +122,17 @@ def axis_text(name: str, value: Any) -> str:
 
 def _bases(plan: Plan) -> list[dict[str, str]]:
     files = dict.fromkeys(str(run.arguments[BASE]) for run in plan.runs)
-    families = {file: base_family(Path(file)) for file in files}
+    families = {file: detect(Path(file)) for file in files}
     return [
-        {"name": base_name(file), "id": family.name, "family": _title(family)}
+        {"name": base_name(file), "id": family.trainer, "family": family.title}
         for file, family in families.items()
     ]
-
-
-def _title(family: BaseFamily) -> str:
-    if family.name == "sd":
-        return "Stable Diffusion 2" if family.is_v2 else "Stable Diffusion 1"
-    return FAMILIES[family.name].title if family.name else ""
 
 
 def _defaults(kept: Kept) -> dict[str, str]:
     """What an empty field means, where that isn't the table's default: by the base model, and by the preset."""
     base = str(kept.plan.runs[0].arguments[BASE])
-    family = base_family(Path(base)).name
+    family = detect(Path(base)).trainer
     values = defaults_for(base, family)
     with contextlib.suppress(UsageError):  # several presets are compared
         values |= combined(kept.given["preset"], kept.presets, family) if kept.given.get("preset") else {}

@@ -23,6 +23,8 @@ from train_tools.engines.sd_scripts.failure import exit_code_of_trainer, reason
 from train_tools.engines.sd_scripts.family import family_of
 from train_tools.engines.sd_scripts.process import Process
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
+from train_tools.errors import UsageError
+from train_tools.families import registry
 from train_tools.workspace import toml
 
 RUN: dict[str, Any] = {
@@ -39,9 +41,11 @@ def test_every_family_has_its_script_and_a_valid_file(family: Family, tmp_path: 
         **RUN, **{name: f"/models/{name}.safetensors" for name in family.required},
         "network_module": family.network_modules[0], "min_bucket_reso": 64, **family.defaults,
     }  # fmt: skip
-    if family.name == "sdxl":  # which shares its network modules with Stable Diffusion 1
-        arguments["pretrained_model_name_or_path"] = str(tmp_path / "base.safetensors")
-        write_safetensors(tmp_path / "base.safetensors", {"conditioner.embedders.1.model.x": (1, 1)})
+    arguments["pretrained_model_name_or_path"] = str(tmp_path / "base.safetensors")
+    write_safetensors(tmp_path / "base.safetensors", {"something.else": (1, 1)})
+    with pytest.raises(UsageError, match="of no family that is known"):
+        family_of(arguments)
+    arguments["family"] = next(found.name for found in registry.FAMILIES if found.trainer == family.name)
     assert family_of(arguments) == family
     text = dumps(staged(arguments, PLACES), family)
     assert text.startswith(f"# {family.script}\n")
@@ -294,6 +298,11 @@ def test_tokenizers_need_no_hub(tmp_path: Path) -> None:
     assert tokenizers_for({**RUN, "tokenizer_cache_dir": "/own"}, "sd", tmp_path) is None
 
 
-def test_the_base_model_tells_the_family_before_the_network_module() -> None:
-    assert family_of({**RUN, "network_module": "lycoris.kohya"}) == FAMILIES["sd"]
-    assert family_of({**RUN, "network_module": "networks.lora_sd3"}) == FAMILIES["sd3"]
+def test_the_base_model_tells_the_family_whatever_the_network_module(tmp_path: Path) -> None:
+    base = tmp_path / "base.safetensors"
+    write_safetensors(base, {"conditioner.embedders.1.model.x": (1, 1)})
+    for module in ("lycoris.kohya", "networks.lora_sd3"):
+        run = {**RUN, "pretrained_model_name_or_path": str(base), "network_module": module}
+        assert family_of(run) == FAMILIES["sdxl"]
+    with pytest.raises(UsageError, match="is not there"):
+        family_of(RUN)

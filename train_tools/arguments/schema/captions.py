@@ -7,9 +7,10 @@ from train_tools.arguments.argument import Argument, flag, row
 ROWS: tuple[Argument, ...] = (
     row("caption_extension", "str", ".caption",
         "Ending of the caption files.", "描述文件的扩展名。", ours=".txt",
-        reason="what taggers and caption editors write", short="ext"),
+        reason="what taggers and caption editors write", short="ext", opens="part"),
     row("caption_extention", "str", None,
-        "An old spelling of caption_extension.", importance="expert", instead=("caption_extension", None)),
+        "An old spelling of caption_extension.", importance="expert", instead=("caption_extension", None),
+        opens="part"),
     row("caption_separator", "str", ",",
         "What stands between a caption's parts.", "描述中各部分之间的分隔符。", short="sep", importance="expert",
         is_text=True),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from train_tools.arguments.argument import Argument, depends, flag, path, row
+from train_tools.arguments.argument import SAME_RESULT, Argument, depends, flag, path, row
 
 PRECISIONS = ("float", "fp16", "bf16")
 OURS = "Train Tools keeps each run's files in a folder of its own"
-NOT_TRAINED = "it doesn't change what is trained"
+NOT_TRAINED = SAME_RESULT
 EPOCHS = depends(
     "save_every_n_epochs", is_fatal=False, because="no checkpoints are written between without it"
 )
@@ -55,12 +55,12 @@ ROWS: tuple[Argument, ...] = (
         importance="expert", not_an_axis=NOT_TRAINED, needs=depends("save_state", is_fatal=False,
                                                                    because="no states are written without it")),
     path("resume",
-         "Folder of a saved state to go on from.", "从此状态文件夹继续训练。", importance="expert"),
+         "Folder of a saved state to go on from.", "从此状态文件夹继续训练。", importance="expert", opens="pickle"),
     # Places, which Train Tools chooses
-    path("output_dir", "Folder for checkpoints.", "检查点的保存文件夹。", chosen_by_us=OURS),
-    row("output_name", "str", None, "Name of the checkpoints.", "检查点的名称。", chosen_by_us=OURS),
+    path("output_dir", "Folder for checkpoints.", "检查点的保存文件夹。", chosen_by_us=OURS, opens="writes"),
+    row("output_name", "str", None, "Name of the checkpoints.", "检查点的名称。", chosen_by_us=OURS, opens="part"),
     path("config_file", "TOML file with the arguments.", "存放参数的 TOML 文件。",
-         chosen_by_us="it is written for each run"),
+         chosen_by_us="it is written for each run", opens="writes"),
     flag("output_config", "Write the arguments into a file instead of training.", importance="expert",
          chosen_by_us="nothing would be trained"),
     flag("save_t5xxl", "Would save T5-XXL with SD3's LoRA; sd-scripts can't yet.", families=("sd3",),
@@ -83,27 +83,28 @@ ROWS: tuple[Argument, ...] = (
     row("metadata_usage_hint", "str", None, "Advice on use, in the metadata.", is_text=True, importance="expert",
         not_an_axis=NOT_TRAINED),
     row("metadata_thumbnail", "str", None, "A picture's address, in the metadata.", importance="expert",
-        not_an_axis=NOT_TRAINED),
+        not_an_axis=NOT_TRAINED, opens="part"),
     row("metadata_merged_from", "str", None, "From which models it was merged, in the metadata.", is_text=True,
         importance="expert", not_an_axis=NOT_TRAINED),
     row("metadata_preprocessor", "str", None, "How images must be prepared for it, in the metadata.", is_text=True,
         importance="expert", not_an_axis=NOT_TRAINED),
     row("metadata_is_negative_embedding", "str", None, "Whether it is a negative embedding, in the metadata.",
-        importance="expert", not_an_axis=NOT_TRAINED),
+        importance="expert", not_an_axis=NOT_TRAINED, opens="plain"),
     # Upload
     row("huggingface_repo_id", "str", None, "Repository on Hugging Face that files are uploaded to.",
-        "上传到的 Hugging Face 仓库。", importance="expert", not_an_axis=NOT_TRAINED),
+        "上传到的 Hugging Face 仓库。", importance="expert", not_an_axis=NOT_TRAINED, opens="account"),
     row("huggingface_repo_type", "str", None, "Kind of that repository: model, dataset or space.",
-        importance="expert", not_an_axis=NOT_TRAINED, needs=REPOSITORY),
+        importance="expert", not_an_axis=NOT_TRAINED, needs=REPOSITORY, opens="account"),
     row("huggingface_repo_visibility", "str", None, "Whether that repository is public or private.",
-        importance="expert", not_an_axis=NOT_TRAINED, needs=REPOSITORY),
+        importance="expert", not_an_axis=NOT_TRAINED, needs=REPOSITORY, opens="account"),
     row("huggingface_path_in_repo", "str", None, "Folder in that repository.", importance="expert",
-        not_an_axis=NOT_TRAINED, needs=REPOSITORY),
+        not_an_axis=NOT_TRAINED, needs=REPOSITORY, opens="account"),
     row("huggingface_token", "str", None, "Token for uploads.", importance="expert", is_secret=True,
-        not_an_axis=NOT_TRAINED),
-    flag("async_upload", "Upload while the training goes on.", importance="expert", not_an_axis=NOT_TRAINED),
+        not_an_axis=NOT_TRAINED, opens="account"),
+    flag("async_upload", "Upload while the training goes on.", importance="expert", not_an_axis=NOT_TRAINED,
+         opens="account"),
     flag("save_state_to_huggingface", "Upload states too.", importance="expert", not_an_axis=NOT_TRAINED,
-         needs=REPOSITORY),
+         needs=REPOSITORY, opens="account"),
     flag("resume_from_huggingface", "Read resume as a place on Hugging Face.", importance="expert",
-         not_an_axis=NOT_TRAINED),
+         not_an_axis=NOT_TRAINED, opens="account"),
 )  # fmt: skip

@@ -54,6 +54,7 @@ class RunConfig:
     seed: int = 0
     min_snr_gamma: float = 0
     prior_loss_weight: float = 1.0  # of regularisation images
+    vae: Path | None = None  # instead of the base model's own
     max_grad_norm: float = 1.0
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)  # as they stand in run.toml
 
@@ -80,10 +81,10 @@ def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
     if reasons := unsupported(arguments):
         raise UsageError(f"{folder.name}: {'; '.join(reasons)}")
     get = arguments.get
-    rate = float(get("learning_rate") or 1e-4)
+    rate = _first_number(get("learning_rate"), 1e-4)
     text_rates = get("text_encoder_lr")
     if isinstance(text_rates, list):
-        text_rates = text_rates[0]
+        text_rates = text_rates[0] if text_rates else None
     unet_only = bool(get("network_train_unet_only"))
     text_only = bool(get("network_train_text_encoder_only"))
     if unet_only and text_only:
@@ -91,6 +92,7 @@ def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
             f"{folder.name}: network_train_unet_only and network_train_text_encoder_only leave nothing to train"
         )
     seed = get("seed")
+    rank = int(get("network_dim") or 4)
     return RunConfig(
         folder=folder,
         output_name=str(get("output_name") or folder.name),
@@ -121,13 +123,15 @@ def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
         optimizer_args=_optimizer_args(get("optimizer_args") or []),
         lr_scheduler=str(get("lr_scheduler") or "constant"),
         lr_warmup_steps=float(get("lr_warmup_steps") or 0),
-        network_dim=int(get("network_dim") or 4),
-        network_alpha=float(get("network_alpha") or 1),
+        network_dim=rank,
+        network_alpha=_first_number(get("network_alpha"), 1)
+        or rank,  # 0 is the rank, as in sd-scripts' LoRAModule
         # sd-scripts draws a seed where none is given; a run must be repeatable, so 0 it is.
         seed=int(seed) if seed is not None else 0,
         min_snr_gamma=float(get("min_snr_gamma") or 0),
         prior_loss_weight=_first_number(get("prior_loss_weight"), 1.0),
         max_grad_norm=_first_number(get("max_grad_norm"), 1.0),
+        vae=Path(str(get("vae"))) if get("vae") else None,
         arguments=dict(arguments),
     )
 

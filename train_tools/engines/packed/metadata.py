@@ -33,6 +33,8 @@ class Shared:
     model_name: str
     model_hash: str
     started_at: float
+    vae_name: str = ""
+    vae_hash: str = ""
 
 
 def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str, str]:
@@ -86,6 +88,8 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "modelspec.prediction_type": "epsilon",
         "modelspec.date": time.strftime("%Y-%m-%dT%H:%M:%S"),
     }
+    if shared.vae_name:
+        values |= {"ss_vae_name": shared.vae_name, "ss_new_vae_hash": shared.vae_hash}
     return {name: str(value) for name, value in values.items()}
 
 

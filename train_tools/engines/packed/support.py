@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.families.interface import Found
+
 OPTIMIZERS = ("adamw", "lion")
 SCHEDULERS = ("constant", "constant_with_warmup", "cosine")
 PRECISIONS = ("no", "bf16")
@@ -22,7 +24,7 @@ SHARED = frozenset({
     "pretrained_model_name_or_path", "train_data_dir", "reg_data_dir", "caption_extension", "resolution",
     "enable_bucket", "min_bucket_reso", "max_bucket_reso", "bucket_reso_steps", "bucket_no_upscale",
     "flip_aug", "train_batch_size", "max_train_epochs", "mixed_precision", "clip_skip",
-    "network_train_unet_only", "network_train_text_encoder_only",
+    "network_train_unet_only", "network_train_text_encoder_only", "vae", "family",
 })  # fmt: skip
 # Arguments that change speed, memory or logs but not the result: accepted, and nothing to do.
 WITHOUT_EFFECT = frozenset({
@@ -70,12 +72,10 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
     return reasons + _wrong_choices(arguments)
 
 
-def unsupported_base(family: str, is_v2: bool) -> list[str]:
-    """A base model whose file doesn't say what it is gets the benefit of the doubt."""
-    if family in ("", "sd") and not is_v2:
+def unsupported_base(base: Found) -> list[str]:
+    if base.trainer == "sd" and not base.is_v2:
         return []
-    found = "Stable Diffusion 2" if is_v2 else family
-    return [f"the base model is {found}, and the packed engine trains Stable Diffusion 1"]
+    return [f"the base model is {base.title}, and the packed engine trains Stable Diffusion 1"]
 
 
 def pack_key(arguments: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from functools import partial
+from pathlib import Path
 
 import torch
 
@@ -22,7 +23,7 @@ from .support import WITHOUT_EFFECT, pack_key
 
 ENCODE_BATCH = 4
 PLACES = frozenset(
-    {"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path"}
+    {"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path", "vae"}
 )  # may move meanwhile
 
 
@@ -40,13 +41,18 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     # Read first: a dataset that can't be read must not cost the loading of the model.
     items = read_items(first)
     base = _load(first, device)
-    model_hash = file_hash(first.base_model) if first.base_model.is_file() else "IsADirectory"
+    model_hash = _hash_of(first.base_model)
+    vae_hash = _hash_of(first.vae) if first.vae else ""
     _tell(logs, "caching")
     buckets = encode(items, base, first.flip_aug, ENCODE_BATCH, lambda done, of: say(f"latents {done}/{of}"))
     base.vae.to("cpu")
-    shared = metadata.Shared(items, buckets, first.base_model.name, model_hash, started_at)
+    vae_name = first.vae.name if first.vae else ""
+    shared = metadata.Shared(
+        items, buckets, first.base_model.name, model_hash, started_at, vae_name, vae_hash
+    )
     steps = steps_per_epoch(buckets, first.batch_size) * first.epochs
-    identities = [_identity(config, items, model_hash) for config in configs]
+    models = [model_hash, vae_hash] if vae_hash else [model_hash]
+    identities = [_identity(config, items, models) for config in configs]
     found = [
         state.places(config.folder, identity, partial(_warn, log))
         for config, identity, log in zip(configs, identities, logs, strict=True)
@@ -65,7 +71,11 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     return outcomes
 
 
-def _identity(config: RunConfig, items: list[Item], model_hash: str) -> str:
+def _hash_of(model: Path) -> str:
+    return file_hash(model) if model.is_file() else "IsADirectory"
+
+
+def _identity(config: RunConfig, items: list[Item], models: list[str]) -> str:
     """Over all that a run's result depends on, wherever its files lie."""
     arguments = {
         name: value
@@ -84,7 +94,7 @@ def _identity(config: RunConfig, items: list[Item], model_hash: str) -> str:
         ]
         for i in items
     ]
-    return hashlib.sha256(json.dumps([arguments, images, model_hash], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([arguments, images, *models], sort_keys=True).encode()).hexdigest()
 
 
 def _tell(logs: list[EventLog], stage: str) -> None:
@@ -110,7 +120,7 @@ def _check(configs: list[RunConfig]) -> None:
 
 def _load(config: RunConfig, device: torch.device) -> BaseModel:
     dtype = torch.bfloat16 if config.mixed_precision == "bf16" else torch.float32
-    base = load(config.base_model).to(device, dtype)
+    base = load(config.base_model, config.vae).to(device, dtype)
     # The VAE runs once over the dataset: exactness is worth more than speed.
     base.vae.float()
     return base

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.engines.sd_scripts.caches import Cache
+from train_tools.engines.sd_scripts.family import FAMILY
 
 FEW_CORES = 4
 WRITTEN_BESIDE_IMAGES = ("cache_latents", "cache_text_encoder_outputs", "cache_info")
@@ -36,7 +37,7 @@ def needs_cache(arguments: Mapping[str, Any]) -> bool:
 def staged(arguments: Mapping[str, Any], places: Places, cores: int | None = None) -> dict[str, Any]:
     """What run.toml says, as sd-scripts is to do it here."""
     return {
-        **arguments,
+        **{name: value for name, value in arguments.items() if name != FAMILY},
         "output_dir": str(places.output),
         "console_log_simple": True,  # whole lines
         "console_log_level": None,

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.config_file import faults
-from train_tools.engines.sd_scripts.family import family_of
+from train_tools.arguments.families import UNETS
+from train_tools.engines.sd_scripts.family import FAMILY, family_of
 from train_tools.environment.gpus import PER_RUN_VARIABLE
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder
+from train_tools.families.interface import Found
+from train_tools.small_models import base_model_file
 
 HOW_TO_GET_IT = (
-    f"make it with `python -m train_tools env create`, or name a checkout in {SD_SCRIPTS_VARIABLE}"
+    f"make it with `python -m train_tools env create --sd-scripts`, or name one in {SD_SCRIPTS_VARIABLE}"
 )
 # The plan counts the steps of the version's own images from the first one on; with these they would be others.
 NOT_COUNTED: Mapping[str, str] = {
@@ -46,16 +49,30 @@ class SdScriptsEngine:
             for name, why in NOT_COUNTED.items()
             if arguments.get(name)
         ]
-        return [*_absent(), *uncounted, *faults(arguments, family_of(arguments))]
+        return [*_absent(), *uncounted, *faults(_without_ours(arguments), family_of(arguments))]
 
-    def unsupported_base(self, family: str, is_v2: bool) -> list[str]:  # noqa: ARG002
-        return []  # it has a script for each family; what a script needs besides is asked with the arguments
+    def unsupported_base(self, base: Found) -> list[str]:
+        """It has a script for each family; what a script needs besides is asked with the arguments."""
+        if base.files == (base_model_file(),):
+            return ["the small model that ships is trained by packed alone; choose another base model"]
+        if base.trainer == "sd" and base.variant:
+            held = (
+                f"the base model's folder holds only {base.variant} files, which sd-scripts doesn't look for"
+            )
+            return [f"{held}; rename them without .{base.variant}"]
+        if base.trainer in UNETS and base.missing:
+            return ["the base model has no VAE of its own, which sd-scripts needs even where vae is given"]
+        return []
 
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
         return str(arguments.get("output_dir", id(arguments)))  # every run's own
 
     def command(self, run_folders: Sequence[Path]) -> list[str]:
         return [sys.executable, "-m", "train_tools.engines.sd_scripts", *map(str, run_folders)]
+
+
+def _without_ours(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name != FAMILY}
 
 
 def _absent() -> list[str]:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.argument import Argument, Dependency
-from train_tools.arguments.base_family import base_family
 from train_tools.arguments.config_file import check
 from train_tools.arguments.families import FAMILIES, family_of_script
 from train_tools.arguments.options import SOURCES
 from train_tools.arguments.table import ARGUMENTS, KNOWN, SUBJECTS
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.families.detect import detect
 from train_tools.hosts.interface import HostError
 from train_tools.planning import page
 from train_tools.planning.catalogue import training_entries
@@ -154,7 +154,7 @@ def _model(title: str, file: Path) -> dict[str, Any]:
     return {
         "title": title,
         "file": str(file),
-        "family": base_family(file).name,
+        "family": detect(file).trainer,
         "bytes": size,
         "is_shipped": False,
     }

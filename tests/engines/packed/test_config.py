@@ -1,0 +1,45 @@
+"""Values that are easily read otherwise than sd-scripts (48d368fa) reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from train_tools.engines.packed.config import RunConfig, from_arguments
+
+
+def read(**changes: Any) -> RunConfig:
+    arguments = {
+        "pretrained_model_name_or_path": "base.safetensors", "train_data_dir": "data", "max_train_epochs": 1,
+        "network_dim": 16, **changes,
+    }  # fmt: skip
+    return from_arguments(Path("run"), arguments)
+
+
+@pytest.mark.parametrize(("given", "alpha"), [(0, 16), (0.0, 16), (None, 1), (1, 1), (8, 8)])
+def test_alpha(given: float | None, alpha: float) -> None:
+    """networks/lora.py: 0 is the rank; create_network: none is 1."""
+    assert read(network_alpha=given).network_alpha == alpha
+
+
+@pytest.mark.parametrize(
+    ("rates", "unet", "text"),
+    [
+        ({"learning_rate": 1e-3}, 1e-3, 1e-3),
+        ({"learning_rate": 0.0, "unet_lr": 1e-4}, 1e-4, 0.0),
+        ({"learning_rate": 0.0, "text_encoder_lr": [1e-5]}, 0.0, 1e-5),
+        ({"learning_rate": 1e-3, "unet_lr": 0.0}, 0.0, 1e-3),
+        ({"learning_rate": 1e-3, "text_encoder_lr": []}, 1e-3, 1e-3),
+        ({"learning_rate": 1e-3, "text_encoder_lr": 0.0}, 1e-3, 0.0),
+    ],
+)
+def test_a_rate_of_zero_is_a_rate(rates: dict[str, Any], unet: float, text: float) -> None:
+    found = read(**rates)
+    assert (found.unet_lr, found.text_encoder_lr) == (unet, text)
+
+
+def test_a_vae_of_its_own() -> None:
+    assert read().vae is None
+    assert read(vae="vae.safetensors").vae == Path("vae.safetensors")

@@ -1,0 +1,158 @@
+"""What a family says of itself, and what was found out about a file or folder. Read without torch.
+
+A family is one kind of base model. Its folder here holds what is true of it and of no other; so far that is how it is
+told from others (`marks.py`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Shape = tuple[int, ...]
+Prediction = Literal["", "epsilon", "v"]
+FaultKind = Literal["damaged", "foreign", "not-trained", "unknown"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands in a model file besides the weights: its tensors' names with their shapes, and its metadata.
+
+    `code` names what a pickle holds besides tensors.
+    """
+
+    shapes: Mapping[str, Shape]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    code: tuple[str, ...] = ()
+    is_pickle: bool = False
+
+    @functools.cached_property
+    def text(self) -> str:
+        """All names, each in a line: quick to look for a piece of one."""
+        return "\n" + "\n".join(self.shapes) + "\n"
+
+    def has(self, piece: str) -> bool:
+        """Whether a tensor's name holds it; `^` stands for a name's start, `$` for its end."""
+        return piece.replace("^", "\n").replace("$", "\n") in self.text
+
+    def sides(self, end: str, axis: int) -> set[int]:
+        """The lengths of that side of all tensors whose names end so, or are so where `^` stands before."""
+        found = [shape for name, shape in self.shapes.items() if f"^{name}".endswith(end)]
+        return {shape[axis] for shape in found if len(shape) > axis}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Holds where all of `has` stand in names, none of `lacks` does, and each side has one of its lengths.
+
+    `sides`: the end of a tensor's name, which side, the lengths.
+    """
+
+    has: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    sides: tuple[tuple[str, int, tuple[int, ...]], ...] = ()
+
+    def holds(self, head: Head) -> bool:
+        return (
+            all(map(head.has, self.has))
+            and not any(map(head.has, self.lacks))
+            and all(head.sides(end, axis) & set(lengths) for end, axis, lengths in self.sides)
+        )
+
+
+def any_of(*pieces: str, lacks: tuple[str, ...] = ()) -> tuple[Mark, ...]:
+    """Marks of which each piece is one."""
+    return tuple(Mark((piece,), lacks) for piece in pieces)
+
+
+def is_marked(marks: Sequence[Mark], head: Head) -> bool:
+    return any(mark.holds(head) for mark in marks)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a base model needs besides its UNet or transformer. `argument` names a file that can stand in."""
+
+    name: str
+    marks: tuple[str, ...]
+    argument: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """`trainer` is its name in arguments.families.
+
+    `versions` are looked at in their order. `parts` are what its file is expected to hold; where that is none, they lie
+    in files of their own. `channels`: the end of the first layer's name, and how many a model for drawing has there.
+    `classes` are diffusers' pipelines and models. `folder` says what trains from a diffusers folder: "any" layout,
+    "three shards" of the transformer alone, or none (""). `prefixes` are what may stand before the names that `marks`
+    tell of, empty: anything; others aren't found by whoever trains it.
+    """
+
+    name: str
+    title: str
+    trainer: str
+    marks: tuple[Mark, ...]
+    versions: tuple[tuple[str, Mark], ...] = ()
+    parts: tuple[Part, ...] = ()
+    channels: tuple[tuple[str, int], ...] = ()
+    classes: tuple[str, ...] = ()
+    folder: Literal["", "any", "three shards"] = ""
+    prefixes: tuple[str, ...] = ()
+
+    @property
+    def takes_pickles(self) -> bool:
+        return self.folder == "any"  # the old ones, of which both still go round
+
+    def version(self, head: Head) -> str:
+        return next((name for name, mark in self.versions if mark.holds(head)), "")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why nobody here trains on it: what it is, as in "… is a LoRA, not a base model", and what to do instead."""
+
+    kind: FaultKind
+    what: str
+    instead: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a base model's file or folder is; `family` is None where it is none of ours.
+
+    `prediction` and `zero_snr` (zero terminal SNR) only where the file says so itself. `missing` are parts that it
+    should hold and that can be given. `files` hold the weights of UNet or transformer and text encoders; `variant` is
+    the word in all their names, as fp16. `code` is as in Head.
+    """
+
+    family: Family | None = None
+    version: str = ""
+    prediction: Prediction = ""
+    zero_snr: bool = False
+    missing: tuple[Part, ...] = ()
+    files: tuple[Path, ...] = ()
+    variant: str = ""
+    code: tuple[str, ...] = ()
+    fault: Fault | None = None
+
+    @property
+    def trainer(self) -> str:
+        """Its name in arguments.families; "" where it is none of them."""
+        return self.family.trainer if self.family else ""
+
+    @property
+    def is_v2(self) -> bool:
+        """Stable Diffusion 2, which shares a trainer with 1."""
+        return self.family is not None and self.family.name == "sd2"
+
+    @property
+    def predicts_velocity(self) -> bool:
+        return self.prediction == "v"
+
+    @property
+    def title(self) -> str:
+        return f"{self.family.title}{f' {self.version}' if self.version else ''}" if self.family else ""

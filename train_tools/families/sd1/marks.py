@@ -1,0 +1,24 @@
+"""Stable Diffusion 1, NovelAI's among them. Narrow models of the same build count, too."""
+
+from __future__ import annotations
+
+from train_tools.families.interface import Family, Mark, Part
+from train_tools.families.unets import FILE_FIRST, FIRST_LAYER, FOLDER_FIRST, TO_TEXT, UNET, VAE
+
+# Those of 2 are 1024 wide (OpenCLIP ViT-H), XL's UNet looks at texts from its second level on.
+WIDTH = 768  # of CLIP ViT-L
+OTHERS = ("label_emb.", "add_embedding.", "conditioner.embedders.", "cond_stage_model.model.")
+
+FAMILY = Family(
+    "sd1", "Stable Diffusion 1", "sd",
+    marks=(
+        Mark((FILE_FIRST,), OTHERS),
+        Mark((FOLDER_FIRST,), OTHERS),
+        *(Mark((blocks,), OTHERS, ((TO_TEXT, 1, (WIDTH,)),)) for blocks in UNET),
+        Mark(("diffusion_model.input_blocks.", "^cond_stage_model.transformer."), OTHERS),
+    ),
+    parts=(Part("text encoder", ("^cond_stage_model.transformer.",)), VAE),
+    channels=FIRST_LAYER,
+    classes=("StableDiffusionPipeline",),
+    folder="any",
+)  # fmt: skip
