@@ -256,6 +256,18 @@ def test_base_models_are_chosen_from_a_list_or_by_path(page: Page, served: Serve
     expect(page.locator(".plan-aside").get_by_role("alert")).to_contain_text("is missing")
 
 
+def test_a_vae_is_offered_from_the_webuis_files(page: Page, served: Served, version: Version) -> None:
+    file = served.root / "models" / "VAE" / "sdxl_vae.safetensors"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    opened(page, served)
+    page.get_by_role("searchbox").fill("vae")
+    field = page.locator('[data-name="vae"] input')
+    field.focus()
+    expect(page.locator("#plan-parts-vae option")).to_have_attribute("value", str(file))
+    assert field.get_attribute("list") == "plan-parts-vae"
+
+
 def test_the_other_browser_sees_what_is_saved_and_nothing_is_lost(
     page: Page, browser: Browser, served: Served, version: Version
 ) -> None:

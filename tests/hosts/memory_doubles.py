@@ -4,7 +4,7 @@
   send_model_to_cpu(m), send_model_to_device(m), send_model_to_trash(m); checkpoints_loaded.
 - Forge dfdcbab6: modules/sd_models.py: SdModelData(sd_model=FakeInitialModel(), forge_loading_parameters, forge_hash),
   send_model_to_*(m) are `pass`; backend/memory_management.py: current_loaded_models, unload_all_models(),
-  soft_empty_cache(force=False).
+  soft_empty_cache(force=False), get_torch_device(); LoadedModel.device.
 - Neo 2.26 (exo101/sd-webui-forge-neo-v3 5692d2d, webui/): as Forge without send_model_to_* and checkpoints_loaded;
   `shared.sd_model` is an attribute of its own.
 - reForge 3b56b26: modules/sd_models.py: SdModelData as AUTOMATIC1111's, send_model_to_*(m) are `pass`,
@@ -40,6 +40,16 @@ class Model:
         return [SimpleNamespace(device=SimpleNamespace(type=self.place))]
 
 
+class LoadedModel:
+    """Of Forge's management and those after it; Forge has no `is_dead`."""
+
+    def __init__(self, model: Model, device: str = "cuda:0", *, dead: bool = False) -> None:
+        self.model, self.device, self._dead = model, device, dead
+
+    def is_dead(self) -> bool:
+        return self._dead
+
+
 class FakeInitialModel:
     pass
 
@@ -72,7 +82,7 @@ class Webui:
         self.kind = kind
         self.lock = threading.Lock()
         self.model = Model()
-        self.loaded: list[Any] = [] if kind == "a1111" else [SimpleNamespace(model=self.model)]
+        self.loaded: list[Any] = [] if kind == "a1111" else [LoadedModel(self.model)]
         self.caches_emptied = 0
         self.sd_models = ModuleType("modules.sd_models")
         self.shared = ModuleType("modules.shared")
@@ -107,6 +117,7 @@ class Webui:
             parts[management] = _module(
                 management,
                 current_loaded_models=self.loaded,
+                get_torch_device=lambda: "cuda:0",
                 unload_all_models=self._unload_all_models,
                 soft_empty_cache=self._soft_empty_cache,
             )
@@ -138,7 +149,7 @@ class Webui:
         """What a picture does to the memory."""
         self.model.to("cuda")
         if not self.loaded:
-            self.loaded.append(SimpleNamespace(model=self.model))
+            self.loaded.append(LoadedModel(self.model))
 
 
 def _module(name: str, **names: Any) -> ModuleType:

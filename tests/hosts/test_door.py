@@ -95,6 +95,29 @@ def test_without_an_environment(webui: Webui) -> None:
     webui.unload()
 
 
+def test_the_notices_buttons(webui: Webui) -> None:
+    page = webui.load()
+    answer = page.post("/train_tools/_door/pause")
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "no training runs beside this webui just now"},
+    )
+    client = find(webui.root)
+    assert client is not None
+    training = {"id": "a", "state": "training", "first": 1, "last": 2, "total": 4, "percent": 12.5}
+    assert client.tell(training) is False
+    state = page.post("/train_tools/_door/pause").json()
+    assert (state["trainings"], state["wishes_pause"], state["is_paused"]) == (1, True, False)
+    assert (state["first"], state["last"], state["total"], state["percent"]) == (1, 2, 4, 12.5)
+    assert client.tell({**training, "state": "paused"}) is True
+    assert page.get("/train_tools/_door/state").json()["is_paused"] is True
+    page.post("/train_tools/_door/go_on")
+    assert client.tell({**training, "state": "paused"}) is False
+    other = page.post("/train_tools/_door/pause", headers={"Sec-Fetch-Site": "cross-site"})
+    assert other.status_code == 403
+    webui.unload()
+
+
 def test_loading_again_leaves_one_of_everything(webui: Webui) -> None:
     webui.load()
     first = bridge_file.read(webui.root)

@@ -9,7 +9,7 @@ import weakref
 from types import SimpleNamespace
 
 import pytest
-from hosts.memory_doubles import KINDS, Webui
+from hosts.memory_doubles import KINDS, LoadedModel, Model, Webui
 
 from train_tools.hosts.interface import KEEP, PAUSE, SHARE, WAIT, HostError, MemorySeen
 from train_tools.hosts.webui_memory import memory_lent, memory_of
@@ -68,6 +68,15 @@ def test_one_that_keeps_its_models_is_seen(webui: Webui, monkeypatch: pytest.Mon
     with memory_lent(WAIT) as lent:
         assert lent.look().models == 1
         assert "it kept 1 of its models in the GPU's memory" in lent.look().trouble
+
+
+@pytest.mark.parametrize("kind", ["forge", "neo", "reforge"])
+def test_what_is_on_the_cpu_or_gone_is_in_nobodys_way(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    webui = Webui(kind, monkeypatch)
+    with memory_lent(WAIT) as lent:
+        webui.loaded.append(LoadedModel(Model("cpu"), "cpu"))
+        webui.loaded.append(LoadedModel(Model(), dead=True))
+        assert lent.look().trouble == ""
 
 
 def test_memory_that_stays_taken_is_seen() -> None:

@@ -22,7 +22,7 @@ from train_tools.environment.stamps import fingerprint
 from train_tools.environment.start import base_python, say
 
 VARIABLE = "TRAIN_TOOLS_HOST_PYTHONS"  # {name: interpreter} as JSON, for the tests
-TESTS = ("tests/browser/test_hosts.py", "--no-header")
+TESTS = ("tests/browser/test_hosts.py", "tests/browser/test_hosts_gpu.py", "--no-header")
 ASK = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
 
 

@@ -40,22 +40,27 @@ class Address:
 
 
 def folders(environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
-    """Where the file may lie, best first. Writer and reader may see different ones, as a desktop and a service do."""
+    """Where the file may lie, best first.
+
+    The runtime folder comes after the home's: it goes with the user's last session, while a webui that was started
+    over the network stays; and a service has no such folder.
+    """
     if chosen := environ.get(FOLDER_VARIABLE):
         yield Path(chosen)
         return
     if sys.platform == "win32":
         if local := environ.get("LOCALAPPDATA"):
             yield Path(local) / NAME
-    else:
-        runtime = environ.get("XDG_RUNTIME_DIR")
-        if runtime and is_own(Path(runtime)):
-            yield Path(runtime) / NAME
+        yield Path(tempfile.gettempdir()) / NAME
+        return
     with contextlib.suppress(RuntimeError):  # a user without a home
         home = Path.home()
         yield Path(environ.get("XDG_STATE_HOME") or home / ".local" / "state") / NAME
         yield Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / NAME
-    yield Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid() if sys.platform != 'win32' else 'user'}"
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    if runtime and is_own(Path(runtime)):
+        yield Path(runtime) / NAME
+    yield Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}"
 
 
 def is_own(folder: Path) -> bool:

@@ -104,7 +104,17 @@ class Managed:
 
     def on_gpu(self) -> int | None:
         loaded = getattr(self._management, "current_loaded_models", None)
-        return None if loaded is None else len(loaded)
+        if loaded is None:
+            return None
+        device = getattr(self._management, "get_torch_device", lambda: None)()
+        return sum(1 for model in list(loaded) if is_on(model, device))
+
+
+def is_on(model: Any, device: Any) -> bool:
+    """Whether a LoadedModel of the webui's management is there; some stay on the CPU, and some are gone already."""
+    is_dead = getattr(model, "is_dead", None)
+    place = getattr(model, "device", device)
+    return (device is None or place is None or place == device) and not (callable(is_dead) and is_dead())
 
 
 def forget(sd_models: Any) -> None:

@@ -5,6 +5,7 @@ import { fill, h, icon } from "../../kit/dom.js";
 import { field } from "../../kit/field.js";
 import { t } from "../../kit/texts.js";
 import { chooseModels } from "./models.js";
+import { offerParts } from "./parts.js";
 import { openPresets } from "./presets.js";
 
 const BASE = "pretrained_model_name_or_path";
@@ -24,6 +25,7 @@ export function argumentField(store, entry) {
   made.name = entry.name;
   made.node.dataset.name = entry.name;
   breakable(made.node.querySelector(".label"), label);
+  offerParts(entry.name, made.input);
   const chooser = chooserOf(store, entry, label);
   if (chooser) {
     const row = h("div", { class: "with-chooser" });
