@@ -361,6 +361,7 @@ def test_a_model_that_a_person_chooses_meanwhile_is_loaded_next(
 def test_a_vae_for_the_picture(webui: Any, lora: Path, before: AsBefore) -> None:
     vae = str(webui.add_vae("other-vae.safetensors"))
     own = colour(render(asked(webui, lora, vae="")))
+    webui.own_picture()
     png = render(asked(webui, lora, vae=vae))
     assert made(png)["vae"] == "other-vae.safetensors"
     assert colour(png) != own

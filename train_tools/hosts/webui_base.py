@@ -17,6 +17,7 @@ from typing import Any
 from train_tools.errors import TrainToolsError
 from train_tools.hosts import modules
 from train_tools.hosts.interface import HostError, ModelRefusedError
+from train_tools.hosts.webui_options import ABSENT
 
 MODEL, MODEL_HASH = "sd_model_checkpoint", "sd_checkpoint_hash"
 MODULES, VAE = "forge_additional_modules", "sd_vae"
@@ -118,7 +119,7 @@ class Base:
         try:
             self._models.reload_model_weights()
             if VAE in self.options:
-                modules.part("sd_vae", "reload_vae_weights")()
+                _load_vae()
         except Exception as error:  # the webui's own code raises anything
             raise self._unloadable(error) from error
         yield
@@ -170,6 +171,14 @@ class Base:
             return ", ".join(Path(file).name for file in vae), sorted(Path(file).name for file in text)
         name = modules.part("sd_vae", "get_loaded_vae_name")
         return str((name() if callable(name) else None) or ""), _text_encoder()
+
+
+def _load_vae() -> None:
+    """By the options. reForge takes the model's own for kept where none is, and could never put it back."""
+    sd_vae: Any = modules.module("sd_vae")
+    if all(getattr(sd_vae, name, ABSENT) is None for name in ("base_vae", "loaded_vae_file")):
+        sd_vae.checkpoint_info = None
+    sd_vae.reload_vae_weights()
 
 
 def _text_encoder() -> list[str]:
