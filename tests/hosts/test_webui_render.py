@@ -401,6 +401,10 @@ def test_text_encoders_for_the_picture(
     before.check()
     webui.opts.data["forge_additional_modules"] = [str(vae), str(encoder)]
     webui.refresh_model_loading_parameters()
+    elsewhere = tmp_path / "anywhere.safetensors"  # not in a webui's folder, and its head doesn't tell
+    elsewhere.write_text("x", encoding="utf-8")
+    png = render(asked(webui, lora, vae=str(elsewhere), modules=[str(encoder)]))
+    assert (made(png)["vae"], made(png)["modules"]) == ("anywhere.safetensors", ["clip_l.safetensors"])
     kept = made(render(asked(webui, lora, vae="")))
     assert (kept["vae"], kept["modules"]) == ("", ["clip_l.safetensors"])
     assert webui.opts.data["forge_additional_modules"] == [str(vae), str(encoder)]
