@@ -361,6 +361,7 @@ def test_a_model_that_a_person_chooses_meanwhile_is_loaded_next(
 def test_a_vae_for_the_picture(webui: Any, lora: Path, before: AsBefore) -> None:
     vae = str(webui.add_vae("other-vae.safetensors"))
     own = colour(render(asked(webui, lora, vae="")))
+    webui.own_picture()
     png = render(asked(webui, lora, vae=vae))
     assert made(png)["vae"] == "other-vae.safetensors"
     assert colour(png) != own
@@ -400,6 +401,10 @@ def test_text_encoders_for_the_picture(
     before.check()
     webui.opts.data["forge_additional_modules"] = [str(vae), str(encoder)]
     webui.refresh_model_loading_parameters()
+    elsewhere = tmp_path / "anywhere.safetensors"  # not in a webui's folder, and its head doesn't tell
+    elsewhere.write_text("x", encoding="utf-8")
+    png = render(asked(webui, lora, vae=str(elsewhere), modules=[str(encoder)]))
+    assert (made(png)["vae"], made(png)["modules"]) == ("anywhere.safetensors", ["clip_l.safetensors"])
     kept = made(render(asked(webui, lora, vae="")))
     assert (kept["vae"], kept["modules"]) == ("", ["clip_l.safetensors"])
     assert webui.opts.data["forge_additional_modules"] == [str(vae), str(encoder)]

@@ -17,6 +17,7 @@ from typing import Any
 from train_tools.errors import TrainToolsError
 from train_tools.hosts import modules
 from train_tools.hosts.interface import HostError, ModelRefusedError
+from train_tools.hosts.webui_options import ABSENT
 
 MODEL, MODEL_HASH = "sd_model_checkpoint", "sd_checkpoint_hash"
 MODULES, VAE = "forge_additional_modules", "sd_vae"
@@ -30,6 +31,7 @@ class Base:
     def __init__(self, base_model: str, vae: str | None, text_encoders: Sequence[str] | None) -> None:
         self._models: Any = modules.module("sd_models")
         self._file = base_model
+        self._vae_file = vae
         self._chosen_meanwhile = False
         self.info = self._find(base_model)
         self.options: dict[str, Any] = {MODEL: self.info.title}
@@ -118,7 +120,7 @@ class Base:
         try:
             self._models.reload_model_weights()
             if VAE in self.options:
-                modules.part("sd_vae", "reload_vae_weights")()
+                _load_vae()
         except Exception as error:  # the webui's own code raises anything
             raise self._unloadable(error) from error
         yield
@@ -166,10 +168,18 @@ class Base:
     def in_force(self) -> tuple[str, list[str]]:
         """The names of VAE and text encoders, empty where they are the model's own; asked while the picture is made."""
         if self.is_forge:
-            vae, text = split_modules(modules.option(MODULES) or [])
+            vae, text = split_modules(modules.option(MODULES) or [], self._vae_file)
             return ", ".join(Path(file).name for file in vae), sorted(Path(file).name for file in text)
         name = modules.part("sd_vae", "get_loaded_vae_name")
         return str((name() if callable(name) else None) or ""), _text_encoder()
+
+
+def _load_vae() -> None:
+    """By the options. reForge takes the model's own for kept where none is, and could never put it back."""
+    sd_vae: Any = modules.module("sd_vae")
+    if all(getattr(sd_vae, name, ABSENT) is None for name in ("base_vae", "loaded_vae_file")):
+        sd_vae.checkpoint_info = None
+    sd_vae.reload_vae_weights()
 
 
 def _text_encoder() -> list[str]:
@@ -207,9 +217,9 @@ def reload_own_vae() -> None:
             print(f"Train Tools: the webui couldn't load its own VAE again ({modules.line_of(error)})")
 
 
-def split_modules(files: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Forge's one list -> VAEs, text encoders: by the file's head, else by the folder it lies in."""
-    vaes = [file for file in files if _is_vae(Path(file))]
+def split_modules(files: Sequence[str], vae: str | None = None) -> tuple[list[str], list[str]]:
+    """Forge's one list -> VAEs, text encoders: what is known as a VAE, else by the file's head or its folder."""
+    vaes = [file for file in files if file == vae or _is_vae(Path(file))]
     return vaes, [file for file in files if file not in vaes]
 
 

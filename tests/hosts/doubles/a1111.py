@@ -3,8 +3,7 @@
 - modules/sd_models.py: SdModelData.sd_model, loaded_sd_models; send_model_to_cpu(m), send_model_to_device(m),
   send_model_to_trash(m); checkpoints_loaded; reload_model_weights(sd_model=None, info=None): loads what the settings
   name, and writes its title and hash into opts.data
-- modules/sd_vae.py: vae_dict {name: path}, refresh_vae_list(), reload_vae_weights(): by opts.sd_vae
-  ("Automatic", "None", a name); get_loaded_vae_name()
+- modules/sd_vae.py: see `vaes`
 - extensions-builtin/Lora/networks.py: load_network(name, network_on_disk) matches a file's layers with
   sd_model.network_layer_mapping, drops those it doesn't find, and raises AssertionError for a kind that it doesn't
   know; load_networks puts it into loaded_networks; networks_in_memory keeps it by name; network_apply_weights: a layer
@@ -22,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 from hosts.doubles.common import Double
 from hosts.doubles.nets import TEXT, UNET, Weight, delta, read, seed_of
+from hosts.doubles.vaes import WithSdVae
 
 
 class Model:
@@ -56,7 +56,7 @@ class Layer:
         self.network_weights_backup: Any = None
 
 
-class Automatic1111(Double):
+class Automatic1111(WithSdVae):
     NAME = "AUTOMATIC1111"
     DEFAULTS: ClassVar[dict[str, Any]] = {
         **Double.DEFAULTS, "sd_vae": "Automatic", "sd_vae_overrides_per_model_preferences": True,
@@ -67,18 +67,9 @@ class Automatic1111(Double):
         self.data = SimpleNamespace(sd_model=None, loaded_sd_models=[])
         self.errors: dict[str, int] = {}
         self.not_found: list[str] = []
-        self.loaded_vae_file: str | None = None
-        self.vae_dict: dict[str, str] = {}
         self.networks.networks_in_memory = {}  # type: ignore[attr-defined]
         self.networks.load_network = self.load_network  # type: ignore[attr-defined]
         self.networks.network_restore_weights_from_backup = restore  # type: ignore[attr-defined]
-
-    def contents(self) -> dict[str, dict[str, Any]]:
-        vae = {
-            "vae_dict": self.vae_dict, "refresh_vae_list": self.refresh_vae_list,
-            "reload_vae_weights": self.reload_vae_weights, "get_loaded_vae_name": self.get_loaded_vae_name,
-        }  # fmt: skip
-        return {**super().contents(), "modules.sd_vae": vae}
 
     def sd_models(self) -> dict[str, Any]:
         def send(place: str) -> Any:
@@ -102,22 +93,7 @@ class Automatic1111(Double):
         self.data.sd_model = Model(info, self.text, self.unet)
         self.data.loaded_sd_models[:] = [self.data.sd_model]
         self.opts.data |= {"sd_model_checkpoint": info.title, "sd_checkpoint_hash": info.sha256}
-        self.reload_vae_weights()
-
-    # VAE
-
-    def refresh_vae_list(self) -> None:
-        self.vae_dict.clear()
-        self.vae_dict.update({file.name: str(file) for file in (self.models / "VAE").glob("*.safetensors")})
-
-    def reload_vae_weights(self, sd_model: Any = None) -> None:
-        self.loaded_vae_file = self.vae_dict.get(self.opts.sd_vae)
-
-    def get_loaded_vae_name(self) -> str | None:
-        return Path(self.loaded_vae_file).name if self.loaded_vae_file else None
-
-    def vae(self) -> str:
-        return str(self.loaded_vae_file)
+        self.model_is_new()
 
     # LoRA
 

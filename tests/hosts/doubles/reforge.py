@@ -20,9 +20,10 @@ from hosts.doubles.comfy import Patcher
 from hosts.doubles.common import Double
 from hosts.doubles.nets import Part
 from hosts.doubles.patched import Patched, SdModel
+from hosts.doubles.vaes import WithSdVae
 
 
-class ReForge(Patched):
+class ReForge(WithSdVae, Patched):
     NAME = "reForge"
     DEFAULTS: ClassVar[dict[str, Any]] = {
         **Double.DEFAULTS, "sd_vae": "Automatic", "sd_vae_overrides_per_model_preferences": True,
@@ -32,8 +33,6 @@ class ReForge(Patched):
     def __init__(self, folder: Path, **how: Any) -> None:
         super().__init__(folder, **how)
         self.data = SimpleNamespace(sd_model=None, loaded_sd_models=[])
-        self.loaded_vae_file: str | None = None
-        self.vae_dict: dict[str, str] = {}
         self.resident: list[Any] = [object()]
         self.patchers: list[Patcher] = []
 
@@ -47,10 +46,6 @@ class ReForge(Patched):
         return {
             **super().contents(),
             "modules_forge": {"__path__": []},
-            "modules.sd_vae": {
-                "vae_dict": self.vae_dict, "refresh_vae_list": self.refresh_vae_list,
-                "reload_vae_weights": self.reload_vae_weights, "get_loaded_vae_name": self.get_loaded_vae_name,
-            },
             "ldm_patched": {"__path__": []},
             "ldm_patched.modules": {"__path__": []},
             "ldm_patched.modules.lora": patched.KEY_MAPS,
@@ -74,6 +69,7 @@ class ReForge(Patched):
     def load_chosen(self) -> None:
         info = self.select_checkpoint()
         if self.data.sd_model is not None and self.data.sd_model.filename == info.filename:
+            self.model_is_taken_again()
             return
         if "broken" in info.name:
             raise RuntimeError("ERROR: Could not detect model type of: broken")
@@ -81,20 +77,7 @@ class ReForge(Patched):
         self.data.sd_model = SdModel(info, self.make_patcher)
         self.data.loaded_sd_models[:] = [self.data.sd_model]
         self.opts.data["sd_checkpoint_hash"] = info.sha256
-        self.reload_vae_weights()
-
-    def refresh_vae_list(self) -> None:
-        self.vae_dict.clear()
-        self.vae_dict.update({file.name: str(file) for file in (self.models / "VAE").glob("*.safetensors")})
-
-    def reload_vae_weights(self, sd_model: Any = None) -> None:
-        self.loaded_vae_file = self.vae_dict.get(self.opts.sd_vae)
-
-    def get_loaded_vae_name(self) -> str | None:
-        return Path(self.loaded_vae_file).name if self.loaded_vae_file else None
-
-    def vae(self) -> str:
-        return str(self.loaded_vae_file)
+        self.model_is_new()
 
     def inner(self, p: Any) -> Any:
         next((script for script in p.scripts.alwayson_scripts if script.name == "advanced"), None)
