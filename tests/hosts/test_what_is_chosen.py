@@ -9,11 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from hosts.double import install
 
 from train_tools.hosts.bridge_client import BridgeClient, find
 from train_tools.hosts.bridge_server import Bridge
@@ -21,11 +20,34 @@ from train_tools.hosts.interface import WAIT, HostError, HostGoneError, ModelRef
 from train_tools.hosts.webui import Webui
 from train_tools.planning.host_model import chosen_in_webui
 
+TITLES = {"a.safetensors [12ab]": "a.safetensors", "b.ckpt": "b.ckpt"}
 OPTIONS = {
     "sd_vae": ("Automatic", "VAE"), "randn_source": ("GPU", "RNG"), "eta_noise_seed_delta": (0, "ENSD"),
     "emphasis": ("Original", "Emphasis"), "pad_cond_uncond": (False, "Pad conds"), "save_txt": (False, None),
     "CLIP_stop_at_last_layers": (1, "Clip skip"),
 }  # fmt: skip
+
+
+def install(monkeypatch: pytest.MonkeyPatch, folder: Path, **data: Any) -> None:
+    """The modules that are asked; `data` are options that a person has set."""
+    infos = [SimpleNamespace(filename=str(folder / name), title=title) for title, name in TITLES.items()]
+    found = {info.title: info for info in infos}
+    # The webui's Options.data holds every option; what was never set is at its default.
+    options = {name: default for name, (default, _) in OPTIONS.items()} | data
+    labels = {n: SimpleNamespace(default=value, infotext=label) for n, (value, label) in OPTIONS.items()}
+    contents: dict[str, dict[str, Any]] = {
+        "modules": {"__path__": []},
+        "modules.shared": {"opts": SimpleNamespace(data=options, data_labels=labels)},
+        "modules.sd_models": {
+            "checkpoints_list": found, "model_data": SimpleNamespace(sd_model=None),
+            "get_closet_checkpoint_match": found.get,
+        },
+        "modules.launch_utils": {"git_tag": lambda: "v1.10.1"},
+    }  # fmt: skip
+    for name, names in contents.items():
+        module = ModuleType(name)
+        module.__dict__.update(names)
+        monkeypatch.setitem(sys.modules, name, module)
 
 
 def opened(root: Path) -> tuple[Bridge, BridgeClient]:
@@ -53,17 +75,14 @@ def opened(root: Path) -> tuple[Bridge, BridgeClient]:
 def test_what_decides_pictures_is_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data: Mapping[str, Any], told: Mapping[str, Any]
 ) -> None:
-    double = install(monkeypatch, folder=tmp_path)
-    # The webui's Options.data holds every option; what was never set is at its default.
-    double.opts.data.update({name: default for name, (default, _) in OPTIONS.items()} | data)
-    labels = {n: SimpleNamespace(default=value, infotext=label) for n, (value, label) in OPTIONS.items()}
-    double.opts.data_labels = labels
+    install(monkeypatch, tmp_path, **data)
     bridge, client = opened(tmp_path)
     try:
         found = client.picture_settings()
     finally:
         bridge.close()
-    assert found["host"] == "AUTOMATIC1111's webui v1.10.1"
+    assert found["host"] == f"{client.name} {client.version}"
+    assert client.version == "v1.10.1"
     assert {name: found[name] for name in told} == told
 
 
@@ -71,12 +90,7 @@ def test_what_decides_pictures_is_told(
 def test_new_versions_start_with_the_webuis_model(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: str
 ) -> None:
-    double = install(monkeypatch, folder=tmp_path)
-    sd_models: Any = sys.modules["modules.sd_models"]
-    monkeypatch.setattr(
-        sd_models, "get_closet_checkpoint_match", sd_models.checkpoints_list.get, raising=False
-    )
-    double.opts.data["sd_model_checkpoint"] = chosen
+    install(monkeypatch, tmp_path, sd_model_checkpoint=chosen)
     file = tmp_path / chosen.split(" ", maxsplit=1)[0]
     bridge, client = opened(tmp_path)
     try:
@@ -90,7 +104,7 @@ def test_new_versions_start_with_the_webuis_model(
 
 
 def test_a_refusal_a_failure_and_a_host_that_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    install(monkeypatch, folder=tmp_path)
+    install(monkeypatch, tmp_path)
     bridge, client = opened(tmp_path)
 
     def raising(error: Exception) -> None:
