@@ -47,7 +47,8 @@ class HostRenderer:
         try:
             png = self._asked(cell, request_of(cell, file_of, is_last=is_last))
             with Image.open(io.BytesIO(png)) as image:
-                text = f"{named(str(image.info.get('parameters', '')), cell)}{layers_field(image.info.get('train-tools', ''))}"
+                theirs, told = (str(image.info.get(key, "")) for key in ("parameters", "train-tools"))
+                text = named(theirs, cell) + layers_field(told)
                 outcome = Outcome(cell, image.convert("RGB"), text)
         except HostGoneError:
             raise
