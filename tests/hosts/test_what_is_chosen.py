@@ -23,7 +23,7 @@ from train_tools.planning.host_model import chosen_in_webui
 OPTIONS = {
     "sd_vae": ("Automatic", "VAE"), "randn_source": ("GPU", "RNG"), "eta_noise_seed_delta": (0, "ENSD"),
     "emphasis": ("Original", "Emphasis"), "pad_cond_uncond": (False, "Pad conds"), "save_txt": (False, None),
-    "CLIP_stop_at_last_layers": (1, "Clip skip"),
+    "CLIP_stop_at_last_layers": (1, "Clip skip"), "forge_unet_storage_dtype": ("Automatic", None),
 }  # fmt: skip
 
 
@@ -46,6 +46,7 @@ def opened(root: Path) -> tuple[Bridge, BridgeClient]:
         ({"sd_vae": "x.pt", "save_txt": True, "CLIP_stop_at_last_layers": 2}, {"vae": "x.pt", "options": {}}),
         ({"forge_additional_modules": ["/m/VAE/ae.safetensors", "/m/text/t5.safetensors"]},
          {"vae": "", "modules": ["ae.safetensors", "t5.safetensors"]}),
+        ({"forge_unet_storage_dtype": "bnb-nf4"}, {"options": {"Diffusion in Low Bits": "bnb-nf4"}}),
         ({"pad_cond_uncond": False}, {"options": {}}),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from hosts.doubles import install
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from preview.hosts import Bridge
 from preview.samples import PROMPTS, settings
 
@@ -165,3 +167,30 @@ def test_a_webui_in_another_process_renders(
     found = {cell.key for cell in read_index(version).cells if cell.image}
     assert len(found) == 4
     assert renderer_of(version.root) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        ('{"layers": [260, 264]}', "260 of 264"),
+        ('{"layers": [264, 264]}', None),
+        ('{"layers": null}', None),
+        ("", None),
+    ],
+)
+def test_a_lora_of_which_a_part_was_applied_says_so(
+    version: Version, base_file: Path, told: str, field: str | None
+) -> None:
+    """As a webui of Forge's kind tells it beside its infotext."""
+
+    class Partly(Bridge):
+        def render(self, request: Mapping[str, Any]) -> bytes:
+            with Image.open(io.BytesIO(super().render(request))) as image:
+                info, file = PngInfo(), io.BytesIO()
+                info.add_itxt("parameters", image.info["parameters"])
+                info.add_itxt("train-tools", told)
+                image.save(file, "PNG", pnginfo=info)
+            return file.getvalue()
+
+    render(version, Partly([base_file]), weights=(1.0,), runs=("run-AdamW",))
+    assert infotexts(version)["zorb-v1-1.safetensors 1.0"][2].get("LoRA layers") == field

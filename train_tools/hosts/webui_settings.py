@@ -17,6 +17,8 @@ SET_BY_REQUEST = frozenset({
     "inpainting_mask_weight", "initial_noise_multiplier", "img2img_extra_noise", "token_merging_ratio_hr",
     "refiner_switch_by_sample_steps",
 })  # fmt: skip
+# What decides a picture without that mark, by what an infotext calls it (modules/processing.py of Forge and Neo).
+UNMARKED = {"forge_unet_storage_dtype": "Diffusion in Low Bits"}
 MODULES = "forge_additional_modules"
 
 
@@ -36,7 +38,7 @@ def _others() -> dict[str, Any]:
     labels = getattr(modules.part("shared", "opts"), "data_labels", None)
     found = {}
     for name, info in (labels if isinstance(labels, dict) else {}).items():
-        label = getattr(info, "infotext", None)
+        label = UNMARKED.get(name) or getattr(info, "infotext", None)
         if label and name not in SET_BY_REQUEST:
             value = modules.option(name, getattr(info, "default", None))
             if value != getattr(info, "default", None) and isinstance(value, (str, int, float, bool)):

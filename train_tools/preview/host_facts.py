@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from train_tools.base_model.identity import Look
 from train_tools.hosts.interface import BaseModel, HostError, HostGoneError
 
 from .renderer import Bridge
 from .schedules import AUTOMATIC
+
+Answer = TypeVar("Answer")
 
 
 class HostFacts:
@@ -21,16 +23,18 @@ class HostFacts:
         self._bridge = bridge
         self.is_gone = False  # then it is what it was, as far as that is known
 
-    @cached_property
-    def _settings(self) -> dict[str, Any]:
+    def _asked(self, ask: Callable[[], Answer], nothing: Answer) -> Answer:
+        """`nothing` where it can't tell: it is gone, or was started with an earlier Train Tools."""
         try:
-            return dict(self._bridge.picture_settings())
+            return nothing if self.is_gone else ask()
         except HostGoneError:
-            if self.is_gone:
-                return {}
             raise
-        except HostError:  # a webui that was started with an earlier Train Tools
-            return {}
+        except HostError:
+            return nothing
+
+    @cached_property
+    def _settings(self) -> Mapping[str, Any]:
+        return self._asked(self._bridge.picture_settings, {})
 
     @property
     def name(self) -> str:
@@ -53,11 +57,11 @@ class HostFacts:
 
     @cached_property
     def _models(self) -> list[BaseModel]:
-        return [] if self.is_gone else self._bridge.base_models()
+        return self._asked(self._bridge.base_models, [])
 
     @cached_property
     def _folder(self) -> Path | None:
-        return None if self.is_gone else self._bridge.folders().models
+        return self._asked(lambda: self._bridge.folders().models, None)
 
     def file_of(self, base_model: Path, look: Look, look_at: Callable[[Path], Look]) -> Path | None:
         """The webui's own file of this content; None where it has none."""
@@ -82,14 +86,16 @@ class HostFacts:
 
     @cached_property
     def _samplers(self) -> list[str]:
-        return self._bridge.samplers()
+        return self._asked(self._bridge.samplers, [])
 
     @cached_property
     def _schedulers(self) -> list[str]:
-        return self._bridge.schedulers()
+        return self._asked(self._bridge.schedulers, [])
 
     def lacks(self, sampler: str, scheduler: str) -> str:
-        """In a sentence; "" where it has both."""
+        """In a sentence; "" where it has both, or can't tell."""
+        if not self._samplers:
+            return ""
         if not self._schedulers and scheduler != AUTOMATIC:  # before version 1.9 a sampler's name held it
             sampler = f"{sampler} {scheduler}"
         if sampler not in self._samplers:

@@ -73,6 +73,15 @@ def quoted(value: object) -> str:
     return json.dumps(text, ensure_ascii=False) if set(text) & set(",:\n") else text
 
 
+def layers_field(told: str) -> str:
+    """A further field, where the webui applied only some of the LoRA's layers; `told` is what it said beside."""
+    try:
+        applied, of = json.loads(told)["layers"]
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return f", LoRA layers: {applied} of {of}" if applied != of else ""
+
+
 def is_hash(identity: str) -> bool:
     return len(identity) == 64
 

@@ -71,4 +71,3 @@ class Bridge(Protocol):
 
 
 Connect = Callable[[], Bridge | None]  # a webui that runs now
-Reading = Callable[[str], None]  # hears what is being read, in a few words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from train_tools.hosts.interface import HostGoneError, ModelRefusedError
 
 from . import block_weights
 from .cells import Cell
-from .infotext import TO_KEEP, infotext, pairs_of
+from .infotext import TO_KEEP, infotext, layers_field, pairs_of
 from .renderer import HOST, Bridge, Finished, Outcome, RefusedBaseError
 
 
@@ -48,7 +47,8 @@ class HostRenderer:
         try:
             png = self._asked(cell, request_of(cell, file_of, is_last=is_last))
             with Image.open(io.BytesIO(png)) as image:
-                text = f"{named(str(image.info.get('parameters', '')), cell)}{_layers(image)}"
+                theirs, told = (str(image.info.get(key, "")) for key in ("parameters", "train-tools"))
+                text = named(theirs, cell) + layers_field(told)
                 outcome = Outcome(cell, image.convert("RGB"), text)
         except HostGoneError:
             raise
@@ -109,15 +109,6 @@ def named(text: str, cell: Cell) -> str:
     last = [pair for pair in pairs_of(theirs[-1]) if not pair.startswith(("Lora hashes:", "TI hashes:"))]
     more = [pair for pair in pairs_of(own[-1]) if pair.startswith(("Lora hashes:", f"{TO_KEEP}:"))]
     return "\n".join([*own[:-1], ", ".join([*last, *more])])
-
-
-def _layers(image: Image.Image) -> str:
-    """A further field of the generation parameters, where the webui applied only some of the LoRA's layers."""
-    try:
-        applied, of = json.loads(image.info["train-tools"])["layers"]
-    except (KeyError, TypeError, ValueError):
-        return ""
-    return f", LoRA layers: {applied} of {of}" if applied != of else ""
 
 
 class _Weighted:
