@@ -72,7 +72,7 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         options = {"train_tools_environment": sys.executable, **given.pop("options", {})}
-        forge = "4." in request.param.partition("-")[2][:2]
+        forge = not request.param.startswith("gradio-3.")
         settings = {"port": port, "options": options, "forge": forge, **given}
         variables = {**os.environ, **OFFLINE}
         for name in ("PYTHONPATH", "TRAIN_TOOLS_ENV", "VIRTUAL_ENV", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
