@@ -10,31 +10,35 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from hosts.real import checks, models, training_checks
+from hosts.real import memory_checks as memory
+from hosts.real import models
+from hosts.real import page_checks as page
+from hosts.real import picture_checks as pictures
+from hosts.real import training_checks as training
 from hosts.real.situation import Check, FailedError, LeftOutError, Situation
 from hosts.real.webui import Installation, RealWebui, installation
 
 PASSED, FAILED, LEFT = "passed", "FAILED", "left out"
-SAME = [checks.same_picture, checks.same_picture_with_lora]
-REFUSALS = [
-    checks.refused(name)
+REFUSALS = tuple(
+    pictures.refused(name)
     for name in ("of SDXL", "of other widths", "half of it fits", "4 layers don't fit", "damaged")
-]
+)
 # What the webui is started with, and what is looked at then.
 PHASES: tuple[tuple[tuple[str, ...], tuple[Check, ...]], ...] = (
     (
         (),
         (
-            checks.recognised, checks.tab, checks.page, checks.tab_in_browser, checks.models_listed, *SAME, *REFUSALS,
-            checks.missing_things, checks.other_settings_stay, checks.options_unchanged, checks.lora_folder_clean,
-            checks.memory_waiting, checks.memory_shared, checks.captioners, checks.broken_requests,
-            training_checks.begins, checks.secrets_not_served, training_checks.picture_waits, training_checks.goes_on,
-            training_checks.reloads, training_checks.restarts, training_checks.ends, training_checks.drawn_without_it,
-            training_checks.published, checks.kill_in_preview,
+            page.recognised, page.tab, page.page, page.tab_in_browser, page.models_listed,
+            pictures.same_picture, pictures.same_picture_with_lora, *REFUSALS, pictures.missing_things,
+            pictures.other_settings_stay, pictures.options_unchanged, pictures.lora_folder_clean,
+            memory.memory_waiting, memory.memory_shared, memory.captioners, page.broken_requests,
+            training.begins, page.secrets_not_served, training.picture_waits, training.goes_on, training.reloads,
+            training.restarts, training.ends, training.drawn_without_it, training.published,
+            pictures.kill_in_preview,
         ),
     ),
-    (("--gradio-auth", "anna:secret"), (checks.swept_after_kill, checks.gradio_login)),
-    (("--api-auth", "bot:key"), (checks.api_login, checks.packages_unchanged)),
+    (("--gradio-auth", "anna:secret"), (pictures.swept_after_kill, page.gradio_login)),
+    (("--api-auth", "bot:key"), (page.api_login, page.packages_unchanged)),
 )  # fmt: skip
 
 

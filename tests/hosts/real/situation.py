@@ -105,6 +105,7 @@ class Situation:
         if self._training is None:
             self._training = Training(self.webui.root, self.folder)
             self._training.begin()
+        expect(self._training.has_begun, "there is no batch")
         return self._training
 
     def end(self) -> None:
@@ -129,10 +130,10 @@ class Situation:
         damaged.write_bytes(self.loras["fits"].read_bytes()[:-1000])
         shutil.copy2(self.loras["fits"], self.webui.loras / f"{OWN_LORA}.safetensors")
 
-    def ours(self, lora: str = "", **other: Any) -> Picture:
-        """Through the bridge, as a preview is made."""
+    def ours(self, kind: str = "", **other: Any) -> Picture:
+        """Through the bridge, as a preview is made; `kind` is one of `loras`."""
         request = {
-            "base_model": str(self.webui.checkpoint), "lora": str(self.loras[lora]) if lora else None,
+            "base_model": str(self.webui.checkpoint), "lora": str(self.loras[kind]) if kind else None,
             "weight_unet": 1.0, "weight_te": 0.5, "prompt": PROMPT, "negative_prompt": "", "seed": SEED,
             "steps": STEPS, "cfg_scale": 7.0, "sampler": "Euler", "scheduler": "Automatic",
             "clip_skip": int(self.webui.options().get("CLIP_stop_at_last_layers") or 1),
@@ -179,7 +180,7 @@ class Situation:
             started.close()
 
 
-Check = Callable[[Situation], str]  # see checks.py
+Check = Callable[[Situation], str]  # its first line is the row's title; it returns what is worth telling
 
 
 class WaitingPicture:
@@ -216,6 +217,7 @@ class Training:
     def __init__(self, root: Path, folder: Path) -> None:
         self.root = root
         self._folder = folder / "pictures"
+        self.has_begun = False
 
     def command(self, *words: str, may_fail: bool = False) -> str:
         environ = {**os.environ, "TRAIN_TOOLS_ENV": "current"}
@@ -229,16 +231,17 @@ class Training:
 
     def begin(self) -> None:
         self._folder.mkdir()
-        pictures = [path for path in zorb.write_images(self._folder) if path.suffix == ".png"][:4]
+        folders = zorb.write_images(self._folder)
         self.command("project", "create", PROJECT)
         self.command("version", "create", PROJECT, VERSION)
-        self.command("dataset", "add", PROJECT, VERSION, *map(str, pictures), may_fail=True)
+        self.command("dataset", "add", PROJECT, VERSION, *map(str, folders), may_fail=True)  # one is damaged
         self.command("dataset", "process", PROJECT, VERSION, *_set("repeats=2", "width=64", "height=64"))
         self.command("dataset", "caption", PROJECT, VERSION)
         base = f"pretrained_model_name_or_path={base_model_file()}"
         self.command("settings", "set", PROJECT, VERSION, "preview.automatic=off")  # they come when asked for
         self.command("queue", "add", PROJECT, VERSION, *_set(base, *TRAINING))
         expect(eventually(lambda: self.step() > 0, 300), "the training doesn't begin")
+        self.has_begun = True
 
     def events(self) -> list[dict[str, Any]]:
         files = sorted(self.root.glob("train_tools/projects/*/versions/*/trains/*/events.jsonl"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from hosts.real.checks import expect_same
+from hosts.real.picture_checks import expect_same
 from hosts.real.situation import (
     OWN_LORA,
     PROJECT,
