@@ -28,13 +28,13 @@ PHASES: tuple[tuple[tuple[str, ...], tuple[Check, ...]], ...] = (
     (
         (),
         (
-            page.recognised, page.tab, page.page, page.tab_in_browser, page.models_listed,
+            page.recognised, page.tab, page.page, page.page_names_host, page.tab_in_browser, page.models_listed,
             pictures.same_picture, pictures.same_picture_with_lora, *REFUSALS, pictures.missing_things,
-            pictures.other_settings_stay, pictures.options_unchanged, pictures.lora_folder_clean,
-            memory.memory_waiting, memory.memory_shared, memory.captioners, page.broken_requests,
-            training.begins, page.secrets_not_served, training.picture_waits, training.goes_on, training.reloads,
-            training.restarts, training.ends, training.drawn_without_it, training.published,
-            pictures.kill_in_preview,
+            pictures.other_settings_stay, pictures.other_base_model, pictures.options_unchanged,
+            pictures.lora_folder_clean, memory.memory_waiting, memory.memory_shared, memory.captioners,
+            page.broken_requests, training.begins, page.secrets_not_served, training.picture_waits,
+            training.goes_on, training.reloads, training.restarts, training.ends,
+            training.drawn_without_it, training.published, pictures.kill_in_preview,
         ),
     ),
     (("--gradio-auth", "anna:secret"), (pictures.swept_after_kill, page.gradio_login)),
@@ -46,9 +46,8 @@ def main(arguments: Sequence[str]) -> int:
     chosen = _parser().parse_args(arguments)
     installed = installation(chosen.webui, chosen.python)
     with tempfile.TemporaryDirectory(prefix="train-tools-webui-", ignore_cleanup_errors=True) as folder:
-        return go_through(
-            Situation(_webui(installed, chosen.checkpoint, Path(folder)), Path(folder)), chosen.only
-        )
+        webui = _webui(installed, chosen.checkpoint, Path(folder))
+        return go_through(Situation(webui, Path(folder)), chosen.only)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,7 +77,7 @@ def go_through(s: Situation, only: str) -> int:
     """1 where a check failed or the webui didn't start."""
     print(f"{s.webui.installed.folder} ({s.webui.installed.kind}), {s.webui.checkpoint.name}", flush=True)
     s.packages = s.webui.installed.packages()
-    s.make_loras()
+    s.make_models()
     if trouble := s.webui.installed.install_extension(s.webui.extension):
         print(f"its install.py says: {trouble}")
     results = []
@@ -98,8 +97,6 @@ def _phase(s: Situation, flags: Sequence[str], chosen: Sequence[Check]) -> list[
         s.webui.start(*flags)
     except RuntimeError as error:
         return [_tell(FAILED, f"It starts {' '.join(flags)}", str(error), 0)]
-    if not s.options:
-        s.options = s.webui.options()
     results = [_look(s, check) for check in chosen]
     s.webui.end()
     return results
@@ -115,15 +112,14 @@ def _look(s: Situation, check: Check) -> str:
         result, detail = FAILED, str(failure)
     except Exception as error:  # whatever a webui does, the list goes on
         where = traceback.extract_tb(error.__traceback__)[-1]
-        result, detail = (
-            FAILED,
-            f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})",
-        )
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        result, detail = FAILED, f"{type(error).__name__}: {error} ({place})"
     return _tell(result, title(check), detail, time.monotonic() - started)
 
 
 def _tell(result: str, what: str, detail: str, seconds: float) -> str:
-    print(f"{result:8} {seconds:4.0f} s  {what}\n{'':18}{' '.join(detail.split())[:400]}", flush=True)
+    words = " ".join(detail.split())
+    print(f"{result:8} {seconds:4.0f} s  {what}" + (f"\n{'':17}{words[:400]}" if words else ""), flush=True)
     return result
 
 

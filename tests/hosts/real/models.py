@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from train_tools.base_model import architecture, layout
@@ -39,9 +39,8 @@ TEXT = {
 
 def narrow(folder: Path) -> Path:
     """The model that ships, as `model convert` writes it for AUTOMATIC1111."""
-    diffusers, file = folder / "scenes", folder / "scenes-narrow.safetensors"
-    convert(base_model_file(), diffusers)
-    convert(diffusers, file)
+    file = folder / "scenes-narrow.safetensors"
+    convert(base_model_file(), file)
     return file
 
 
@@ -70,6 +69,18 @@ def _random(name: str, shape: torch.Size, random: torch.Generator) -> Tensor:
     elif "embedding" not in name:
         values /= shape[1:].numel() ** 0.5
     return values.half()
+
+
+def other(checkpoint: Path, file: Path) -> Path:
+    """A model of the same sizes that makes other pictures."""
+    state = load_file(checkpoint)
+    for name in ("weight", "bias"):
+        state[f"{layout.UNET_PREFIX}out.2.{name}"] *= 0.5
+    save_file(state, file, metadata={"format": "pt"})
+    settings = checkpoint.with_suffix(".yaml")
+    if settings.exists():
+        file.with_suffix(".yaml").write_bytes(settings.read_bytes())
+    return file
 
 
 def targets_of(checkpoint: Path) -> list[Target]:

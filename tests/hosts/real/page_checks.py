@@ -6,7 +6,7 @@ import re
 import socket
 
 import httpx
-from hosts.real.situation import FailedError, Situation, expect
+from hosts.real.situation import FailedError, Situation, eventually, expect
 from hosts.real.webui import config_of
 
 from train_tools.hosts import bridge_file
@@ -52,6 +52,16 @@ def page(s: Situation) -> str:
         f"/train_tools/api/session answers {session.status_code}: {session.text[:200]}",
     )
     return ""
+
+
+def page_names_host(s: Situation) -> str:
+    """Our page says in which webui it is, with its version"""
+    client = s.webui.bridge()
+    task = s.webui.get("/train_tools/api/tools/about").json()
+    said = eventually(lambda: s.webui.get(f"/train_tools/api/tasks/{task['task']}").json().get("result"))
+    name = f"{client.name} {client.version}".strip()
+    expect(said and said.get("host") == name, f"it says {said and said.get('host')!r}")
+    return name
 
 
 def tab_in_browser(s: Situation) -> str:

@@ -81,7 +81,7 @@ class Picture:
 
 @dataclass
 class Situation:
-    """`options` and `packages` are the webui's before anything was asked of it."""
+    """`packages` and `options` are the webui's before we ask for anything."""
 
     webui: RealWebui
     folder: Path  # for what is made for the occasion
@@ -92,8 +92,10 @@ class Situation:
 
     @cached_property
     def clean(self) -> Picture:
-        """The webui's own picture before we ask for any."""
-        return self.theirs()
+        """The webui's own picture before we ask for any; it may write down which model it loads for it."""
+        picture = self.theirs()
+        self.options = self.webui.options()
+        return picture
 
     @cached_property
     def with_lora(self) -> Picture:
@@ -114,8 +116,13 @@ class Situation:
             self._training.cancel()
         self.webui.end()
 
-    def make_loras(self) -> None:
-        """Where the webui doesn't see them, as checkpoints of a run lie."""
+    @property
+    def other_checkpoint(self) -> Path:
+        return self.webui.checkpoint.with_name("other.safetensors")
+
+    def make_models(self) -> None:
+        """Another base model, and LoRAs where the webui doesn't see them, as checkpoints of a run lie."""
+        models.other(self.webui.checkpoint, self.other_checkpoint)
         targets = models.targets_of(self.webui.checkpoint)
         kinds = {
             "fits": targets,

@@ -122,42 +122,28 @@ class RealWebui:
     def _lay_out(self, checkpoint: Path) -> None:
         for folder in (self.loras, self.checkpoint.parent, self.extension.parent):
             folder.mkdir(parents=True)
-        for path in (
-            checkpoint,
-            checkpoint.with_suffix(".yaml"),
-            checkpoint.with_name(f"{checkpoint.stem}-text"),
-        ):
-            if path.exists():
-                _linked(path, self.checkpoint.with_name(path.name))
+        for path in beside(checkpoint):
+            _linked(path, self.checkpoint.with_name(path.name))
         _linked(ROOT, self.extension)
-        if self.installed.kind in (
-            "reForge",
-            "Classic",
-        ):  # theirs comes from the network with the first picture
-            (self.data / "config.json").write_text('{"show_progress_type": "Approx cheap"}', encoding="utf-8")
+        if self.installed.kind in ("reForge", "Classic"):
+            # The model of their live previews would come from the network with the first picture.
+            settings = {"show_progress_type": "Approx cheap"}
+            (self.data / "config.json").write_text(json.dumps(settings), encoding="utf-8")
 
     def start(self, *flags: str) -> None:
         """Returns when it answers. Raises RuntimeError with its last lines where it ends before."""
         port = _free_port()
         known = [flag for flag in FLAGS if f'"{flag}"' in self.installed.arguments]
-        if '"--use-cpu"' in self.installed.arguments and self.installed.kind == "AUTOMATIC1111":
+        if self.installed.kind == "AUTOMATIC1111":
             known += ["--use-cpu", "all"]
-        command = [
-            str(self.installed.python),
-            "launch.py",
-            *known,
-            "--api",
-            "--port",
-            str(port),
-            "--data-dir",
-            str(self.data),
-        ]
+        given = ["--api", "--port", str(port), "--data-dir", str(self.data), *flags]
+        command = [str(self.installed.python), "launch.py", *known, *given]
         environ = _environ({**OFFLINE, "TRAIN_TOOLS_ENV": sys.prefix})
         self.url = f"http://127.0.0.1:{port}"
         started = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *flags], cwd=self.installed.folder, env=environ, stdout=log, stderr=log
+                command, cwd=self.installed.folder, env=environ, stdout=log, stderr=log
             )
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() - started > START_S:
@@ -173,9 +159,8 @@ class RealWebui:
         except httpx.HTTPError:
             return False
 
-    def last_lines(self, count: int = 3) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return " / ".join(line.strip() for line in lines if line.strip())[-200 * count :]
+    def last_lines(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[-300:].strip()
 
     def end(self, how: int = signal.SIGTERM) -> None:
         """With SIGKILL as a crash would."""
@@ -222,6 +207,12 @@ class RealWebui:
         client = bridge_client.find(self.root)
         assert client is not None, f"no bridge was found for {self.root}"
         return client
+
+
+def beside(checkpoint: Path) -> list[Path]:
+    """The file and what belongs to it."""
+    more = checkpoint.with_suffix(".yaml"), checkpoint.with_name(f"{checkpoint.stem}-text")
+    return [checkpoint, *(path for path in more if path.exists())]
 
 
 def _environ(more: dict[str, str]) -> dict[str, str]:
