@@ -36,7 +36,7 @@ PROJECT, VERSION = "real", "v1"
 # Long enough for every check that needs a training; it is cancelled after them.
 TRAINING = (
     "optimizer_type=AdamW", "learning_rate=1e-3", "network_dim=4", "network_alpha=4", "train_batch_size=2",
-    "max_train_epochs=2000", "save_every_n_epochs=10",
+    "max_train_epochs=4000", "save_every_n_epochs=4",
 )  # fmt: skip
 SOON_S = 60.0
 
@@ -242,7 +242,7 @@ class Training:
         self.command("project", "create", PROJECT)
         self.command("version", "create", PROJECT, VERSION)
         self.command("dataset", "add", PROJECT, VERSION, *map(str, folders), may_fail=True)  # one is damaged
-        self.command("dataset", "process", PROJECT, VERSION, *_set("repeats=2", "width=64", "height=64"))
+        self.command("dataset", "process", PROJECT, VERSION, *_set("repeats=1", "width=64", "height=64"))
         self.command("dataset", "caption", PROJECT, VERSION)
         base = f"pretrained_model_name_or_path={base_model_file()}"
         self.command("settings", "set", PROJECT, VERSION, "preview.automatic=off")  # they come when asked for
