@@ -73,8 +73,8 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         options = {"train_tools_environment": sys.executable, **given.pop("options", {})}
-        forge = "4." in request.param.partition("-")[2][:2]
-        settings = {"port": port, "options": options, "host": "forge" if forge else "a1111", **given}
+        host = "a1111" if request.param.startswith("gradio-3.") else "forge"
+        settings = {"port": port, "options": options, "host": host, **given}
         variables = {**os.environ, **OFFLINE}
         for name in ("PYTHONPATH", "TRAIN_TOOLS_ENV", "VIRTUAL_ENV", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
             variables.pop(name, None)

@@ -1,4 +1,7 @@
-"""`test`: the linter, the formatter, the type checker and the tests, one after another; `--hosts`: the webuis' tab."""
+"""`test`: the linter, the formatter, the type checker and the tests, one after another.
+
+`--hosts`: the webuis' tab under each gradio; `--webui FOLDER`: a real webui, whole.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from train_tools.environment import host_environments
 
 HOSTS = "--hosts"  # what takes environments of its own and some minutes
+WEBUI = "--webui"
 CORES = os.cpu_count() or 1
 AT_ONCE = min(4, CORES)  # tests: each process that imports torch takes half a gigabyte and more
 CHECKS = {
@@ -26,6 +30,8 @@ def run(pytest_arguments: list[str]) -> int:
     if HOSTS in pytest_arguments:
         return host_environments.run([argument for argument in pytest_arguments if argument != HOSTS])
     root = Path(__file__).resolve().parents[2]
+    if any(argument.partition("=")[0] == WEBUI for argument in pytest_arguments):
+        return in_webui(root, pytest_arguments)
     # With more threads than cores torch waits for itself: two tests at once took longer than one after the other.
     environ = {"OMP_NUM_THREADS": str(CORES // AT_ONCE), **os.environ}
     passed = []
@@ -37,3 +43,10 @@ def run(pytest_arguments: list[str]) -> int:
         print(f"{name}: {outcome}, {time.monotonic() - started:.0f} s", flush=True)
         passed.append(code == 0)
     return 0 if all(passed) else 1
+
+
+def in_webui(root: Path, arguments: list[str]) -> int:
+    """What `tests/hosts/real` looks at in the webui that is named."""
+    path = os.pathsep.join(str(folder) for folder in (root, root / "tests"))
+    command = [sys.executable, "-m", "hosts.real", *arguments]
+    return subprocess.call(command, env={**os.environ, "PYTHONPATH": path})

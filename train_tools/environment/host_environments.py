@@ -29,7 +29,7 @@ ASK = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
 @dataclass(frozen=True)
 class HostPackages:
     """`packages` are those that the webui pins and that the tab meets, with what must not be newer than they were;
-    `pythons` are the versions for which all of them were built.
+    `pythons` are the versions for which all of them were built, oldest first.
     """
 
     name: str
@@ -55,6 +55,21 @@ HOSTS = (
             "anyio==3.7.1",
         ),
         ("3.10", "3.11", "3.12"),
+    ),
+    # requirements.txt and launch_utils.py of Forge Neo 2.26
+    HostPackages(
+        "gradio-4.40.0-neo",
+        (
+            "gradio==4.40.0", "fastapi==0.127.1", "pydantic==2.10.6", "httpx==0.24.1", "numpy==2.3.5",
+            "huggingface_hub==0.36.2", "audioop-lts==0.2.2; python_version >= '3.13'",
+        ),
+        ("3.11", "3.12", "3.13"),
+    ),
+    # what some who derive from Neo have moved on to
+    HostPackages(
+        "gradio-5.49.1",
+        ("gradio==5.49.1", "fastapi==0.127.1", "pydantic==2.10.6"),
+        ("3.10", "3.11", "3.12", "3.13"),
     ),
 )  # fmt: skip
 
@@ -99,7 +114,7 @@ def made(root: Path, folder: Path, host: HostPackages) -> Place:
 
 
 def interpreter(versions: tuple[str, ...]) -> str:
-    """One of the machine's, newest first; empty where there is none."""
+    """Of the newest of `versions` that the machine has; empty where it has none."""
     candidates = [base_python(), *(shutil.which(f"python{version}") or "" for version in reversed(versions))]
     if uv := shutil.which("uv"):
         candidates += [asked([uv, "python", "find", version]) for version in reversed(versions)]
@@ -107,11 +122,11 @@ def interpreter(versions: tuple[str, ...]) -> str:
     candidates += [
         str(path) for path in sorted(Path.home().glob(".pyenv/versions/*/bin/python"), reverse=True)
     ]
+    found: dict[str, str] = {}
     for candidate in filter(None, candidates):
         version, _, path = asked([candidate, "-c", ASK]).partition(" ")
-        if version in versions:
-            return path
-    return ""
+        found.setdefault(version, path)
+    return next((found[version] for version in reversed(versions) if version in found), "")
 
 
 def asked(command: list[str]) -> str:
