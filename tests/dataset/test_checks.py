@@ -11,6 +11,7 @@ from PIL import Image
 from train_tools.dataset.bucket_chart import BucketCount, bucket_chart
 from train_tools.dataset.checks import Finding, check_images, read_sizes
 from train_tools.dataset.training import training_images
+from train_tools.dataset.triggers import bears
 from train_tools.workspace.settings import update
 from train_tools.workspace.workspace import Version, Workspace
 
@@ -146,3 +147,17 @@ def test_the_trigger_word_is_what_captioning_puts_first(version: Version) -> Non
     assert "reg-trigger" not in found(version)
     update(version, "captioning", {"prefix": "mira, {x}"})
     assert found(version)["reg-trigger"].where == ("1_mira",)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("person", False),
+        ("a person", False),
+        ("zorb", True),
+        ("Zorb Person", True),
+        ("one zorb person", True),
+    ],
+)
+def test_which_class_bears_the_trigger_word_of_a_trainer_s_folder(name: str, told: bool) -> None:
+    assert bears(name, ["zorb person"]) == told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -158,7 +158,7 @@ def _trigger(concept: str, candidates: Sequence[Candidate], roles: Sequence[Role
     firsts = [_first_tag(one) for one in captioned[:MOST_CAPTIONS]]
     if len(firsts) < 2 or len({tag.casefold() for tag in firsts}) > 1 or not firsts[0]:
         return []
-    if firsts[0].casefold() == concept.casefold() or not bears(concept, firsts[:1]):
+    if firsts[0].casefold() == concept.casefold() or not bears(concept, [firsts[0]]):
         return []
     words = f"all captions begin with {firsts[0]!r}, so that is the trigger word"
     return [SettingChange("captioning", "prefix", firsts[0], words)]
@@ -199,7 +199,7 @@ def _told(
     candidates: Sequence[Candidate], roles: Sequence[Role], own: str = "", only: str = ""
 ) -> list[Decision]:
     """A decision for each folder and role, in their order."""
-    words = {role.name for role in roles if role.kind == CONCEPT} | {own}
+    words = {word for word in (own, *(role.name for role in roles if role.kind == CONCEPT)) if word}
     groups: Counter[tuple[str, Role]] = Counter()
     masks: Counter[str] = Counter()
     for one, role in zip(candidates, roles, strict=True):
@@ -217,11 +217,11 @@ def _told(
     ]
 
 
-def _sentence(role: Role, count: int, own: str, triggers: Iterable[str]) -> str:
+def _sentence(role: Role, count: int, own: str, triggers: Collection[str]) -> str:
     if role.kind == CONCEPT:
         return f"{count} image(s) of the concept {role.name!r}, each shown {role.repeats} time(s) an epoch"
     if role.kind == REG:
-        if bears(role.name, filter(None, triggers)):
+        if bears(role.name, triggers):
             return (
                 f"{count} regularisation image(s) of the class {role.name!r}, {role.repeats} repeat(s): that is the "
                 "trigger word, which images without captions would unlearn; call the class otherwise"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.training import TrainingImage
@@ -13,9 +13,15 @@ from train_tools.workspace.workspace import Version
 CONCEPT = "{concept}"  # in captioning's prefix
 
 
-def bears(name: str, triggers: Iterable[str]) -> bool:
-    """Whether a class's name is a word by which the LoRA is called, or holds one."""
-    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", name, re.IGNORECASE) for word in triggers)
+def bears(name: str, triggers: Collection[str]) -> bool:
+    """Whether a class's name is a word by which the LoRA is called, or holds one.
+
+    Of `zorb person`, as trainers' folders are called, that is the whole and zorb: person is the class.
+    """
+    firsts = {word.split()[0].casefold() for word in triggers if word.split()}
+    return name.casefold() in firsts or any(
+        re.search(rf"(?<!\w){re.escape(word)}(?!\w)", name, re.IGNORECASE) for word in triggers
+    )
 
 
 def triggers_of(version: Version, images: Iterable[TrainingImage]) -> list[str]:
