@@ -415,6 +415,28 @@ def test_velocity_in_a_folder(folder: Path) -> None:
     assert (detect(folder).prediction, detect(folder).zero_snr) == ("v", True)
 
 
+def test_an_sdxl_folder_needs_both_text_encoders(folder: Path) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.unlink()
+    block = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight"
+    write_safetensors(weights, {block: (8, 2048), "add_embedding.linear_1.weight": (8, 2816)}, {})
+    assert detect(folder).trainer == "sdxl"
+    assert "its part text_encoder_2 is missing" in str(detect(folder).fault)
+
+
+def test_edm_and_code_in_a_folder(folder: Path) -> None:
+    schedule = folder / "scheduler" / "scheduler_config.json"
+    config = json.loads(schedule.read_text())
+    schedule.unlink()
+    schedule.write_text(json.dumps({**config, "_class_name": "EDMDPMSolverMultistepScheduler"}))
+    assert "Playground" in str(detect(folder).fault)
+    (folder / "vae" / "diffusion_pytorch_model.safetensors").unlink()
+    torch.save(
+        {"x": torch.zeros(1), "hook": Runs(folder / "run")}, folder / "vae" / "diffusion_pytorch_model.bin"
+    )
+    assert "would run Python code" in str(detect(folder).fault)
+
+
 def test_folders_of_other_pipelines(tmp_path: Path) -> None:
     def of_class(name: str) -> str:
         (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
