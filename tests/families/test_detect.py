@@ -421,7 +421,7 @@ def test_an_sdxl_folder_needs_both_text_encoders(folder: Path) -> None:
     block = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight"
     write_safetensors(weights, {block: (8, 2048), "add_embedding.linear_1.weight": (8, 2816)}, {})
     assert detect(folder).trainer == "sdxl"
-    assert "its part text_encoder_2 is missing" in str(detect(folder).fault)
+    assert "its part text_encoder_2" in str(detect(folder).fault)
 
 
 def test_edm_and_code_in_a_folder(folder: Path) -> None:
