@@ -169,6 +169,7 @@ def test_what_nobody_knows_is_said_unless_a_person_does(tmp_path: Path) -> None:
 def test_a_vae_that_is_missing_is_told(tmp_path: Path) -> None:
     found = of(tmp_path, {name: shape for name, shape in SD1.items() if name not in VAE})
     assert (found.fault, [part.argument for part in found.missing]) == (None, ["vae"])
+    assert told(found, "sd1") == found
 
 
 def test_novelais_names_are_those_of_a_whole_model(tmp_path: Path) -> None:

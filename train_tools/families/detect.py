@@ -76,6 +76,8 @@ def told(found: Found, name: str) -> Found:
     """What is found where a person says the family: it is believed, but for files that can't be read."""
     if not name or (found.fault is not None and found.fault.kind == "damaged"):
         return found
+    if found.family is not None and found.family.name == name:
+        return dataclasses.replace(found, fault=None)  # what it lacks, it still lacks
     return dataclasses.replace(found, family=family_named(name), version="", missing=(), fault=None)
 
 
