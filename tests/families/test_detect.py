@@ -169,6 +169,7 @@ def test_what_nobody_knows_is_said_unless_a_person_does(tmp_path: Path) -> None:
 def test_a_vae_that_is_missing_is_told(tmp_path: Path) -> None:
     found = of(tmp_path, {name: shape for name, shape in SD1.items() if name not in VAE})
     assert (found.fault, [part.argument for part in found.missing]) == (None, ["vae"])
+    assert told(found, "sd1") == found
 
 
 def test_novelais_names_are_those_of_a_whole_model(tmp_path: Path) -> None:
@@ -413,6 +414,28 @@ def test_velocity_in_a_folder(folder: Path) -> None:
     file.unlink()
     file.write_text(json.dumps({**config, "prediction_type": "v_prediction", "rescale_betas_zero_snr": True}))
     assert (detect(folder).prediction, detect(folder).zero_snr) == ("v", True)
+
+
+def test_an_sdxl_folder_needs_both_text_encoders(folder: Path) -> None:
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.unlink()
+    block = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight"
+    write_safetensors(weights, {block: (8, 2048), "add_embedding.linear_1.weight": (8, 2816)}, {})
+    assert detect(folder).trainer == "sdxl"
+    assert "its part text_encoder_2" in str(detect(folder).fault)
+
+
+def test_edm_and_code_in_a_folder(folder: Path) -> None:
+    schedule = folder / "scheduler" / "scheduler_config.json"
+    config = json.loads(schedule.read_text())
+    schedule.unlink()
+    schedule.write_text(json.dumps({**config, "_class_name": "EDMDPMSolverMultistepScheduler"}))
+    assert "Playground" in str(detect(folder).fault)
+    (folder / "vae" / "diffusion_pytorch_model.safetensors").unlink()
+    torch.save(
+        {"x": torch.zeros(1), "hook": Runs(folder / "run")}, folder / "vae" / "diffusion_pytorch_model.bin"
+    )
+    assert "would run Python code" in str(detect(folder).fault)
 
 
 def test_folders_of_other_pipelines(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_model_without_vae(version: Version) -> None:
 def test_further_files_that_a_family_needs(version: Version) -> None:
     flux = {"double_blocks.0.img_attn.qkv.weight": (8, 8), "time_in.in_layer.weight": (8, 8)}
     plan = plan_on(version, header(version.root / "flux.safetensors", flux), mixed_precision="bf16")
-    needed = {error.sentence.partition(":")[0]: error.fix for error in errors(plan)}
+    needed = {error.sentence.partition(",")[0]: error.fix for error in errors(plan)}
     assert set(needed) == {"FLUX.1 needs clip_l", "FLUX.1 needs t5xxl", "FLUX.1 needs ae"}
     assert "t5xxl_fp16.safetensors" in needed["FLUX.1 needs t5xxl"]
     assert "models/text_encoders" in needed["FLUX.1 needs t5xxl"]

@@ -32,9 +32,9 @@ PREDICTIONS: Mapping[str, Prediction] = {
     "v": "v", "v_prediction": "v", "epsilon": "epsilon", "eps": "epsilon",
 }  # fmt: skip
 THREE_SHARDS = tuple(f"diffusion_pytorch_model-0000{number}-of-00003.safetensors" for number in (1, 2, 3))
-UNET_FOLDER = ("unet", "vae", "text_encoder")
 # What a webui's `.yaml` beside a checkpoint says of a model that predicts velocity.
 VELOCITY_IN_YAML = ('parameterization: "v"', "parameterization: 'v'", "parameterization: v\n")
+EDM = "EDM"  # a noise that no trainer here knows; its schedulers' names begin so
 # Objects beside the tensors that sd-scripts and our own loader know how to pass over.
 KNOWN_CODE = ("pytorch_lightning.", "lightning.", "numpy.", "_codecs.encode")
 
@@ -76,6 +76,8 @@ def told(found: Found, name: str) -> Found:
     """What is found where a person says the family: it is believed, but for files that can't be read."""
     if not name or (found.fault is not None and found.fault.kind == "damaged"):
         return found
+    if found.family is not None and found.family.name == name:
+        return dataclasses.replace(found, fault=None)  # what it lacks, it still lacks
     return dataclasses.replace(found, family=family_named(name), version="", missing=(), fault=None)
 
 
@@ -98,7 +100,6 @@ def _of_file(path: Path) -> Found:
         files=(path,),
         prediction=_prediction(path, head),
         zero_snr=head.has("^ztsnr$"),
-        code=head.code,
     )
     if not head.shapes:
         return dataclasses.replace(
@@ -214,23 +215,26 @@ def _of_folder(path: Path) -> Found:
         return dataclasses.replace(found, fault=fault)
     try:
         head = _head_of(folder.weights.get(folder.main, ()))
-        for files in folder.weights.values():
-            _head_of(files)
+        codes = [_code_fault(_head_of(files)) for files in folder.weights.values()]
     except NoModelError as error:
         fault = Fault(error.fault.kind, f"a folder with a file that is {error.fault.what}", AGAIN)
         return dataclasses.replace(found, fault=fault)
+    if any(codes):
+        return dataclasses.replace(found, fault=next(filter(None, codes)))
     return _of_its_family(path, found, folder, head)
 
 
 def _of_its_family(path: Path, found: Found, folder: Folder, head: Head) -> Found:
     marked = [one for one in FAMILIES if is_marked(one.marks, head)]
     named = [one for one in FAMILIES if folder.pipeline in one.classes or folder.model in one.classes]
-    family = next((one for one in marked if not named or one in named), next(iter(named or marked), None))
+    family = next((one for one in marked if not named or one in named), next(iter(marked or named), None))
     if family is None:
         return dataclasses.replace(found, fault=_not_ours(head) or _incomplete(folder) or UNKNOWN)
-    if family.folder == "any":
-        folder = read_folder(path, UNET_FOLDER)
+    if family.folder_parts:
+        folder = read_folder(path, family.folder_parts)
     fault = _not_ours(head) or _folder_fault(family, folder) or _channel_fault(family, head)
+    if folder.scheduler.startswith(EDM):
+        fault = fault or next(one.fault for one in KNOWN if EDM in one.title)
     return dataclasses.replace(found, family=family, version=family.version(head), fault=fault)
 
 
@@ -282,6 +286,9 @@ def _files(folder: Folder) -> Iterator[Path]:
 
 def _head_of(files: tuple[Path, ...]) -> Head:
     shapes: dict[str, Shape] = {}
+    code: list[str] = []
     for file in files:
-        shapes.update(read_head(file).shapes)
-    return Head(shapes)
+        head = read_head(file)
+        shapes.update(head.shapes)
+        code += head.code
+    return Head(shapes, code=tuple(code))

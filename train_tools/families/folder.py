@@ -53,6 +53,7 @@ class Folder:
     variant: str = ""
     prediction: str = ""
     zero_snr: bool = False
+    scheduler: str = ""
     faults: tuple[str, ...] = ()
 
 
@@ -85,6 +86,7 @@ def read_folder(path: Path, needs: tuple[str, ...] = ()) -> Folder:
         variant=variants.get(main, ""),
         prediction=str(schedule.get("prediction_type", "")),
         zero_snr=bool(schedule.get("rescale_betas_zero_snr")),
+        scheduler=str(schedule.get("_class_name", "")),
         faults=(*lost, *faults),
     )
 

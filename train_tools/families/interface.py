@@ -88,8 +88,8 @@ class Family:
     `versions` are looked at in their order. `parts` are what its file is expected to hold; where that is none, they lie
     in files of their own. `channels`: the end of the first layer's name, and how many a model for drawing has there.
     `classes` are diffusers' pipelines and models. `folder` says what trains from a diffusers folder: "any" layout,
-    "three shards" of the transformer alone, or none (""). `prefixes` are what may stand before the names that `marks`
-    tell of, empty: anything; others aren't found by whoever trains it.
+    "three shards" of the transformer alone, or none (""); `folder_parts` must be there. `prefixes` are what may stand
+    before the names that `marks` tell of, empty: anything; others aren't found by whoever trains it.
     """
 
     name: str
@@ -101,6 +101,7 @@ class Family:
     channels: tuple[tuple[str, int], ...] = ()
     classes: tuple[str, ...] = ()
     folder: Literal["", "any", "three shards"] = ""
+    folder_parts: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
 
     @property
@@ -126,7 +127,7 @@ class Found:
 
     `prediction` and `zero_snr` (zero terminal SNR) only where the file says so itself. `missing` are parts that it
     should hold and that can be given. `files` hold the weights of UNet or transformer and text encoders; `variant` is
-    the word in all their names, as fp16. `code` is as in Head.
+    the word in all their names, as fp16.
     """
 
     family: Family | None = None
@@ -136,7 +137,6 @@ class Found:
     missing: tuple[Part, ...] = ()
     files: tuple[Path, ...] = ()
     variant: str = ""
-    code: tuple[str, ...] = ()
     fault: Fault | None = None
 
     @property

@@ -88,7 +88,7 @@ KNOWN: tuple[Known, ...] = (
           (Mark(("^conditioner.embedders.0.model.",), ("^conditioner.embedders.1.",)),
            Mark(sides=(("label_emb.0.0.weight", 1, (2560,)),)),
            Mark(sides=(("add_embedding.linear_1.weight", 1, (2560,)),)))),
-    Known("SSD-1B, a smaller SDXL", (SIMPLE, OWN),
+    Known("SSD-1B, a smaller SDXL", (SIMPLE,),
           (Mark((".7.1.transformer_blocks.3.",), (".7.1.transformer_blocks.4.",)),
            Mark(("down_blocks.2.attentions.0.transformer_blocks.3.",),
                 ("down_blocks.2.attentions.0.transformer_blocks.4.",)))),

@@ -52,15 +52,10 @@ def further_files(run: Facts) -> list[Said]:
     family = FAMILIES[run.base.trainer]
     missing = [name for name in family.required if name != BASE and not run[name]]
     return [
-        Said(f"{family.title} needs {name}: {_what(name)}", how_to_give(name))
+        Said(f"{family.title} needs {name}, which isn't set", how_to_give(name))
         for name in missing
         if name in KEPT
     ]
-
-
-def _what(name: str) -> str:
-    """The argument's help without its full stop and what comes behind a semicolon."""
-    return ARGUMENTS[name].help.rstrip(".").partition(";")[0]
 
 
 @check("missing-file", "mend the path, or leave it out", "the disk", "error")

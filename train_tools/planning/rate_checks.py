@@ -21,13 +21,14 @@ def rates_of(run: Facts) -> dict[str, float]:
     usual = run["learning_rate"]
     found: dict[str, float] = {}
     if not run["network_train_text_encoder_only"]:
-        found["the UNet"] = _first(run["unet_lr"], usual)
+        found["unet_lr"] = _first(run["unet_lr"], usual)
     if not run["network_train_unet_only"]:
         given = run["text_encoder_lr"]
         several = given if isinstance(given, (list, tuple)) and given else [given]
         for number, rate in enumerate(several, start=1):
-            name = "the text encoder" if len(several) == 1 else f"text encoder {number}"
-            found[name] = _first(rate, usual)
+            found["text_encoder_lr" if len(several) == 1 else f"text_encoder_lr[{number}]"] = _first(
+                rate, usual
+            )
     return found
 
 
@@ -56,7 +57,7 @@ def rates_differ(run: Facts) -> str | None:
 def _apart(run: Facts) -> Iterator[str]:
     rates = {name: rate for name, rate in rates_of(run).items() if rate}
     if len(set(rates.values())) > 1:
-        yield " and ".join(f"{name} has {rate:g}" for name, rate in rates.items())
+        yield f"{', '.join(f'{name} {rate:g}' for name, rate in rates.items())} differ"
     for name in LORA_PLUS:
         ratio = network_arg(run.values, name)
         if ratio and ratio not in ("1", "1.0"):
@@ -82,7 +83,7 @@ def part_without_rate(run: Facts) -> str | None:
     rates = rates_of(run)
     still = [name for name, rate in rates.items() if not rate]
     if still and len(still) < len(rates):
-        return f"{' and '.join(still)} has a learning rate of 0 and isn't trained"
+        return f"the rate of {', '.join(still)} is 0, and what it belongs to isn't trained"
     return None
 
 

@@ -18,4 +18,5 @@ FAMILY = Family(
     channels=FIRST_LAYER,
     classes=("StableDiffusionPipeline",),
     folder="any",
+    folder_parts=("unet", "vae", "text_encoder"),
 )  # fmt: skip

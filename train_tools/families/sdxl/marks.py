@@ -20,4 +20,5 @@ FAMILY = Family(
     channels=FIRST_LAYER,
     classes=("StableDiffusionXLPipeline",),
     folder="any",
+    folder_parts=("unet", "vae", "text_encoder", "text_encoder_2"),
 )  # fmt: skip
