@@ -164,7 +164,10 @@ def test_a_model_that_nothing_draws_says_both_reasons(version: Version, tmp_path
     result, _ = render(version, Bridge(), base_models=(str(xl),), weights=(0.0,))
     (told,) = result.failed
     assert "the webui doesn't have xl.safetensors" in told
-    assert "xl.safetensors is Stable Diffusion XL, which our own renderer doesn't draw; start the webui for it" in told
+    assert (
+        "xl.safetensors is Stable Diffusion XL, which our own renderer doesn't draw; start the webui for it"
+        in told
+    )
 
 
 @pytest.mark.parametrize("given", ["", "file", "host"])
