@@ -47,8 +47,14 @@ def find_masks(pictures: Sequence[Entry]) -> Masks:
     for entry in pictures:
         if place := _mask_folder(entry):
             folders[place].append(entry)
+    if not folders:
+        return found
+    images: dict[str, list[Entry]] = defaultdict(list)
+    for entry in pictures:
+        if not _mask_folder(entry):
+            images[entry.path.stem].append(entry)
     for place, masks in folders.items():
-        _in_folder(place, masks, [one for one in pictures if _mask_folder(one) != place], found)
+        _in_folder(place, masks, images, found)
     return found
 
 
@@ -69,13 +75,8 @@ def _mask_folder(entry: Entry) -> str:
     return ""
 
 
-def _in_folder(place: str, masks: Sequence[Entry], others: Sequence[Entry], found: Masks) -> None:
-    """Pictures called masks are taken for such where half of them and more have an image."""
-    base = str(PurePosixPath(place).parent)
-    images: dict[str, list[Entry]] = defaultdict(list)
-    for one in others:
-        if one.folder == base or one.folder.startswith(f"{base.rstrip('/')}/"):
-            images[one.path.stem].append(one)
+def _in_folder(place: str, masks: Sequence[Entry], images: dict[str, list[Entry]], found: Masks) -> None:
+    """Pictures called masks are taken for such where half of them and more have an image. `images` go by stem."""
     pairs = [(mask, _image_of(mask, place, images)) for mask in masks]
     if 2 * sum(image is not None for _, image in pairs) < len(pairs):
         return
@@ -84,8 +85,9 @@ def _in_folder(place: str, masks: Sequence[Entry], others: Sequence[Entry], foun
 
 
 def _image_of(mask: Entry, place: str, images: dict[str, list[Entry]]) -> Entry | None:
-    """The one image of its stem; of several, that in a folder of the same name."""
-    found = images.get(mask.path.stem, [])
+    """The one image of its stem in or beside the masks' folder; of several, that in a folder of the same name."""
+    base = place.rpartition("/")[0]
+    found = [one for one in images.get(mask.path.stem, []) if f"{one.folder}/".startswith(f"{base}/")]
     if len(found) > 1:
         rest = mask.folder.removeprefix(place)
         found = [one for one in found if rest and one.folder.endswith(rest)] or found
