@@ -39,7 +39,7 @@ def memory_shared(s: Situation) -> str:
 def _lent(s: Situation, mode: str) -> tuple[int, int, int, str]:
     """Bytes of the webui's process before, meanwhile and after the next picture; what the bridge says of it."""
     words = {mode: words for words, mode in MODES.items()}
-    chosen = s.webui.options()[OPTION]
+    chosen = s.webui.options().get(OPTION, words[WAIT])
     s.webui.set_option(OPTION, words[mode])
     try:
         client = s.webui.bridge()

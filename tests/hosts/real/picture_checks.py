@@ -85,8 +85,7 @@ def missing_things(s: Situation) -> str:
 
 def other_settings_stay(s: Situation) -> str:
     """A picture with another CLIP skip leaves the webui's next picture as it was"""
-    skip = int(s.webui.options().get("CLIP_stop_at_last_layers") or 1)
-    other = s.ours(clip_skip=3 - skip)
+    other = s.ours(clip_skip=3 - s.clip_skip)
     expect(other.levels_from(s.clean) > 0, "CLIP skip changed nothing")
     expect_same(s.theirs(), s.clean, "its picture before")
     return ""

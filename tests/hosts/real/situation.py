@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,7 @@ TRAINING = (
     "max_train_epochs=4000", "save_every_n_epochs=4",
 )  # fmt: skip
 SOON_S = 60.0
+ELSEWHERE = re.compile(r"^https?://(?!127\.0\.0\.1)")  # gradio asks for fonts and scripts there
 
 
 class FailedError(Exception):
@@ -97,6 +99,12 @@ class Situation:
         self.options = self.webui.options()
         return picture
 
+    @property
+    def clip_skip(self) -> int:
+        """The webui's own; its settings don't tell where it is the default."""
+        found = re.search(r"Clip skip: (\d+)", self.clean.infotext)
+        return int(found[1]) if found else 1
+
     @cached_property
     def with_lora(self) -> Picture:
         return self.theirs(OWN_TAG)
@@ -118,7 +126,8 @@ class Situation:
 
     @property
     def other_checkpoint(self) -> Path:
-        return self.webui.checkpoint.with_name("other.safetensors")
+        """Last in the webui's list: it takes the first for its own."""
+        return self.webui.checkpoint.with_name("zz-other.safetensors")
 
     def make_models(self) -> None:
         """Another base model, and LoRAs where the webui doesn't see them, as checkpoints of a run lie."""
@@ -143,7 +152,7 @@ class Situation:
             "base_model": str(self.webui.checkpoint), "lora": str(self.loras[kind]) if kind else None,
             "weight_unet": 1.0, "weight_te": 0.5, "prompt": PROMPT, "negative_prompt": "", "seed": SEED,
             "steps": STEPS, "cfg_scale": 7.0, "sampler": "Euler", "scheduler": "Automatic",
-            "clip_skip": int(self.webui.options().get("CLIP_stop_at_last_layers") or 1),
+            "clip_skip": self.clip_skip,
             "width": SIDE, "height": SIDE, "last": True, **other,
         }  # fmt: skip
         return Picture.of(self.webui.bridge().render(request))
@@ -178,9 +187,7 @@ class Situation:
             started = playwright.chromium.launch(executable_path=program, args=flags)
             page = started.new_page(locale="en-GB", viewport={"width": 1280, "height": 800})
             page.set_default_timeout(SOON_S * 1000)
-            page.route(
-                "**/*", lambda route: route.continue_() if "127.0.0.1" in route.request.url else route.abort()
-            )
+            page.route(ELSEWHERE, lambda route: route.abort())
             page.goto(self.webui.url)
             page.wait_for_selector("#txt2img_prompt")
             yield page
