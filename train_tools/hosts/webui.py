@@ -1,6 +1,6 @@
 """AUTOMATIC1111's webui and what is built like it (Forge and those after it), from inside its process.
 
-Every call was read off v1.10.1 and Forge dfdcbab6 and is written down with its source in tests/hosts/double.py.
+Every call was read off v1.10.1 and Forge dfdcbab6 and is written down with its source in tests/hosts/doubles.
 What is there is used, what isn't is switched off with a reason; SD.Next alone is asked for by name, as what it has
 under the same names takes other arguments.
 """
