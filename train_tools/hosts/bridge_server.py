@@ -1,4 +1,4 @@
-"""The host's side of the bridge: our own processes ask it here, on 127.0.0.1, with the token of host.json.
+"""The host's side of the bridge: our own processes ask it here, on 127.0.0.1, with the token of bridge_file.
 
 It is a listener of its own, apart from the webui's: that one may be reachable from outside, behind a login, TLS or a
 path of its own, and long calls would take its threads.
