@@ -7,12 +7,12 @@ from train_tools.doctor.known.rule import AGAIN, ONLINE, Rule, program
 NETWORK = (
     Rule(
         "webui-gone",
-        "the webui that was asked for pictures doesn't answer any more: it was closed or fell",
-        "负责出图的 webui 已无响应：被关闭或已崩溃",
-        "start the webui again and try once more; what was rendered is kept",
-        "重新启动 webui 后重试；已生成的图片会保留",
+        "the webui that does this work doesn't answer any more: it was closed or fell",
+        "承担此任务的 webui 已无响应：被关闭或已崩溃",
+        "start the webui again and try once more; what was done is kept",
+        "重新启动 webui 后重试；已完成的部分会保留",
         error=r"doesn't answer .*webui|webui doesn't answer|webui (?:went away|is gone|ended)|ended meanwhile|"
-        r"HostError",
+        r"HostGoneError",
         line=r"doesn't answer .*is the webui still running|the webui doesn't answer|webui (?:went away|is gone)|"
         r"ended meanwhile$",
         offers=(AGAIN,),
