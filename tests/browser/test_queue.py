@@ -112,7 +112,9 @@ def test_a_failure_says_what_helps(page: Page, served: Served, bench: Bench) -> 
     page.get_by_role("dialog").get_by_role("button", name="Set gradient_checkpointing=true").click()
     expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_visible()
     assert settings.read(bench.version)["training"]["gradient_checkpointing"] == "true"
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("dialog").get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_hidden()
+    assert "gradient_checkpointing" not in settings.read(bench.version)["training"]
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="切换到中文").click()
     row(page, 1).get_by_role("button", name="如何解决?").click()

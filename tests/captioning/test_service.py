@@ -211,7 +211,7 @@ def test_a_full_disk_keeps_the_captions_before(processed: Version, monkeypatch: 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("train_tools.captioning.service.write_text", full)
-    with pytest.raises(TrainToolsError, match="No space left"):
+    with pytest.raises(TrainToolsError, match="disk is full"):
         caption(processed, CaptioningSettings(existing="ignore"))
     assert captions(processed) == {"a": "zorb, mine"}
 

@@ -149,7 +149,7 @@ def test_a_full_disk_in_the_middle_leaves_the_old_revision(
         real(path, data)
 
     monkeypatch.setattr(files, "write_bytes", full)
-    with pytest.raises(TrainToolsError, match=r"No space left.*untouched"):
+    with pytest.raises(TrainToolsError, match=r"untouched: .*disk is full"):
         process(filled, DatasetSettings(flip=True))
     monkeypatch.undo()
     assert tree(filled.folder) == before

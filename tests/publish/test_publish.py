@@ -236,7 +236,7 @@ def test_a_failed_write_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(service, "write_with_metadata", full)
-    with pytest.raises(TrainToolsError, match="No space left"):
+    with pytest.raises(OSError, match="No space left"):
         keep(version, lora_folder)
     assert list(lora_folder.iterdir()) == []
 

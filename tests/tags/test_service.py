@@ -145,7 +145,7 @@ def test_a_full_disk_leaves_all_as_it_was(make: Make, monkeypatch: pytest.Monkey
         path.write_bytes(text.encode())
 
     monkeypatch.setattr("train_tools.tags.files.write_text", full)
-    with pytest.raises(TrainToolsError, match="No space left"):
+    with pytest.raises(OSError, match="No space left"):
         apply_edit(version, "add", edits.add("new"))
     assert bytes_of(version) == before
 

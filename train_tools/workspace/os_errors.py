@@ -93,7 +93,7 @@ SQLITE = (
     ("a database", "damaged"),
 )
 NETWORK_MODULES = ("socket", "ssl", "urllib.error", "http.client", "requests.exceptions", "httpx")
-RUST = re.compile(r"\bOs \{ code: (\d+)")  # as in safetensors' errors, which are no OSError
+RUST = re.compile(r"\b[Oo]s (?:\{ code:|error) (\d+)")  # as in safetensors' errors, which are no OSError
 BY_NUMBER = {
     getattr(errno, name): kind for kind, names in ERRNOS.items() for name in names if hasattr(errno, name)
 }
@@ -124,6 +124,15 @@ def with_name(error: OSError, path: Path) -> OSError:
     """The error about `path` that people know, in place of a temporary file's or no name."""
     error.filename, error.filename2 = str(path), None
     return error
+
+
+def os_error_of(error: Exception, path: Path) -> OSError:
+    """The system's error that a library in Rust passes on in its own words."""
+    found = RUST.search(str(error))
+    number = int(found[1]) if found else errno.EIO
+    if os.name == "nt":
+        return OSError(0, str(error), str(path), number)
+    return OSError(number, os.strerror(number), str(path))
 
 
 def _by_number(number: int, where: str, said: str) -> str:

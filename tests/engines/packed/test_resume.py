@@ -306,7 +306,7 @@ def test_a_full_disk_leaves_the_older_state(
     with monkeypatch.context() as patch:
         patch.setattr(state, "save_file", full)
         assert engine(folders) == 1
-    assert "No space left" in events(folders[0], "failed")[0]["error"]
+    assert "disk is full" in events(folders[0], "failed")[0]["error"]
     assert not [path for folder in folders for path in (folder / "state").glob(".tmp-*")]
     assert engine(folders) == 0
     assert events(folders[0], "resumed")[0]["step"] == 2

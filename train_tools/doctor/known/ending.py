@@ -44,7 +44,7 @@ OF_LAUNCHERS = (
     "SignalException",
 )
 BAR = re.compile(r"^(.*?):?\s*\d+%\|.*?\|?\s*(\d+)/(\d+)\b")
-BAR_WITHOUT_TOTAL = re.compile(r"\b\d+%\|")
+PERCENT = re.compile(r"\b\d+%\|")
 # Steps that a program says it takes: what stood before didn't end it.
 GOES_ON = re.compile(
     r"^(?:saving (?:checkpoint|state|model)|model saved|epoch \d+/\d+|running training|caching latents|"
@@ -121,6 +121,7 @@ def read(text: str) -> Ending:
     chain = _chain(lines, [one for one in kept if not one.is_of_launcher and not one.aside])
     others = [one for one in kept if one.aside] if not chain else []
     frames = _inside_tracebacks(lines)
+    last_bar = max((number for number, line in enumerate(lines) if PERCENT.search(line)), default=-1)
     plain = [
         Line(line.strip(), words, level, number)
         for number, line in enumerate(lines)
@@ -128,7 +129,7 @@ def read(text: str) -> Ending:
         for level, words in [_levelled(line)]
         if level not in ("WARNING", "WARN", "DEBUG") and not WARNS.search(words)
         if number not in over or _is_launchers(found, number)
-        if number > gone_on or BAR_WITHOUT_TOTAL.search(line)
+        if number > gone_on or number == last_bar
     ]
     return Ending((*chain, *reversed(others)), tuple(reversed(plain)), "\n".join(lines))
 

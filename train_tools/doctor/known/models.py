@@ -146,7 +146,8 @@ MODELS = (
         r"middle_block|lora_unet|time_text_embed|img_in|txt_in|joint_blocks|x_embedder|encoder\.|decoder\.|"
         r"(?:clip_[lg]|text_encoders?|down_blocks|up_blocks|mid_block|embeddings|logit_scale|add_embedding)\b)|"
         r"Given groups=\d+, (?:weight|expected)|must specify y if|Cannot load <class|keys are missing:|"
-        r"expected shape torch\.Size|expanded size of the tensor|text_embeds|time_ids|(?:is|seems) (?:not|"
+        r"expected shape torch\.Size|recognize model type|expanded size of the tensor|text_embeds|time_ids|(?:is|"
+        r"seems) (?:not|"
         r"no) (?:an? )?(?:SDXL|SD|FLUX)\w* "
         r"(?:model|checkpoint)|Only SDXL|for SDXL|not a (?:base model|checkpoint)|is a LoRA",
         source="F7",

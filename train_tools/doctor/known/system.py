@@ -126,7 +126,8 @@ SYSTEM = (
         r"\[Errno (?:2|17|20|21)\]|No such file or directory|系统找不到指定的|code: [23], kind: NotFound|"
         r"kind: NotFound|"
         r"(?:isn't there|is in the way); |does not exist|cannot find the (?:path|file)|Parent directory",
-        line=r"isn't there; look whether it was moved|is in the way: another|"
+        line=r"isn't there; look whether it was moved|is not a valid (?:directory|path|file)\b|"
+        r"is in the way: another|"
         r"^(?:ls|cp|mv|cd|cat|bash): .*No such file|系统找不到指定的(?:路径|文件)",
         weak=True,
         offers=(AGAIN,),

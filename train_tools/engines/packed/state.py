@@ -7,6 +7,7 @@ all have it, it takes the place of the old one: whenever the process is killed, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from torch import Tensor, uint8
 
 from train_tools.engines.interface import STATE_FOLDER
 from train_tools.workspace.files import replace, temporary_sibling
+from train_tools.workspace.os_errors import os_error_of
 
 CURRENT = "state.safetensors"
 NEXT = "next.safetensors"
@@ -140,6 +142,7 @@ def _write(path: Path, state: RunState) -> None:
             os.fsync(file.fileno())
         replace(temporary, path)
     except SafetensorError as error:  # how the library passes on a full disk
-        raise OSError(f"the run's state can't be saved: {error}") from error
+        raise os_error_of(error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,18 +1,19 @@
 // What an error means, what helps, and buttons for what this program does about it by itself.
 
 import * as api from "../../kit/api.js";
-import { h } from "../../kit/dom.js";
-import { watched } from "../../kit/task.js";
+import { fill, h } from "../../kit/dom.js";
+import { finished } from "../../kit/task.js";
 import { t } from "../../kit/texts.js";
-import { attempt, toast } from "../../kit/toast.js";
+import { attempt } from "../../kit/toast.js";
 import { act } from "./actions.js";
 
 export function remedyOf(remedy, entry, panel) {
+  const said = h("div", { class: "small", role: "status" }); // a toast would lie behind the dialog
   const buttons = remedy.offers.filter((offer) => fits(offer, entry)).map((offer) => h("button",
-    { type: "button", title: `python -m train_tools ${offer.command}`, onclick: (event) => doIt(event.currentTarget, offer, entry, panel) },
+    { type: "button", title: `python -m train_tools ${offer.command}`, onclick: (event) => doIt(event.currentTarget, offer, { entry, panel, said }) },
     labelOf(offer)));
   return h("div", { class: "remedy" }, h("strong", null, remedy.means), h("div", null, t("queue.do", { what: remedy.do })),
-    buttons.length ? h("div", { class: "row tight offers" }, buttons) : null);
+    buttons.length ? h("div", { class: "row tight offers" }, buttons) : null, said);
 }
 
 const fits = ({ kind }, entry) => (kind === "training" ? entry.kind === "train" : kind !== "retry" || entry.state === "failed");
@@ -22,23 +23,26 @@ function labelOf({ kind, what }) {
   return kind === "retry" ? t("queue.retry") : t("queue.offer_set", { what });
 }
 
-function doIt(button, offer, entry, panel) {
+function doIt(button, { kind, what }, where) {
   button.disabled = true;
-  return attempt(() => WAYS[offer.kind](offer.what, entry, panel)).finally(() => (button.disabled = false));
+  fill(where.said);
+  return attempt(() => WAYS[kind](what, where)).finally(() => (button.disabled = false));
 }
 
 const WAYS = {
-  retry: (_what, entry, panel) => act(panel, "retry", [entry.id]),
-  async environment(what) {
-    if ((await watched(t(`queue.offer_${what}`), await api.post(`api/tools/environment/${what}`), () => "")) !== null) toast(t("queue.offer_done"));
+  retry: (_what, { entry, panel }) => act(panel, "retry", [entry.id]),
+  async environment(what, { said }) {
+    const answer = await api.post(`api/tools/environment/${what}`);
+    await finished(answer, { progress: ({ name }) => fill(said, name) });
+    fill(said, t("queue.offer_done"));
   },
-  async program(what) {
+  async program(what, { said }) {
     const [name, text] = split(what);
     await api.post("api/tools/program", { name, text });
-    toast(t("queue.offer_is_set", { what }));
+    fill(said, t("queue.offer_is_set", { what }));
   },
   /** The version's setting; the entry that failed stays as it was. */
-  async training(what, entry) {
+  async training(what, { entry, said }) {
     const [name, text] = split(what);
     const path = api.versionPath(entry.project, entry.version, "plan/settings");
     const before = (await api.get(path)).values[name] ?? "";
@@ -47,7 +51,9 @@ const WAYS = {
       if (saved.errors[name]) throw new api.ApiError(saved.errors[name], 400);
     };
     await save(before, text);
-    toast(t("queue.offer_start_again", { what }), { action: [t("queue.offer_undo"), () => attempt(() => save(text, before))] });
+    const takeBack = () => attempt(async () => fill(said, (await save(text, before)) ?? ""));
+    fill(said, t("queue.offer_start_again", { what }), " ",
+      h("button", { type: "button", class: "link", onclick: takeBack }, t("queue.offer_undo")));
   },
 };
 
