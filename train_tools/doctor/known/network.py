@@ -9,8 +9,8 @@ NETWORK = (
         "webui-gone",
         "the webui that was to do this was closed, restarted or ran out of memory",
         "承担此任务的 WebUI 已关闭、重启，或因内存不足退出",
-        "start the webui and try again: what is done is kept. For pictures, renderer=auto draws what it can without the "
-        "webui, and wait_for_host says how long it waits for it; if it ends by itself, look into its own console",
+        "start the webui and try again: what is done is kept. For pictures, renderer=auto draws what it can without "
+        "the webui, and wait_for_host says how long it waits for it; if it ends by itself, look into its own console",
         "启动 WebUI 后重试，已完成的部分会保留。出图时，renderer=auto 会在没有 WebUI 时自行渲染能渲染的部分，"
         "wait_for_host 为等待 WebUI 恢复的秒数；若 WebUI 自行退出，请查看其控制台",
         error=r"doesn't answer .*webui|webui doesn't answer|webui (?:went away|is gone|ended)|ended meanwhile|"
