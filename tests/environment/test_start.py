@@ -36,7 +36,9 @@ def clone(tmp_path: Path) -> Place:
     environment = root / "train_tools" / "environment"
     environment.mkdir(parents=True)
     (root / "train_tools" / "workspace").mkdir()
-    workspace = [PACKAGE / "workspace" / f"{name}.py" for name in ("__init__", "fields", "files", "toml")]
+    workspace = [
+        PACKAGE / "workspace" / f"{name}.py" for name in ("__init__", "fields", "files", "os_errors", "toml")
+    ]
     top = [PACKAGE / f"{name}.py" for name in ("__init__", "__main__", "errors")]
     for file in [*(PACKAGE / "environment").glob("*.py"), *workspace, *top]:
         (root / file.relative_to(CLONE)).write_bytes(file.read_bytes())
