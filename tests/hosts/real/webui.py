@@ -136,7 +136,9 @@ class RealWebui:
         known = [flag for flag in FLAGS if f'"{flag}"' in self.installed.arguments]
         if self.installed.kind == "AUTOMATIC1111":
             known += ["--use-cpu", "all"]
-        given = ["--api", "--port", str(port), "--data-dir", str(self.data), *flags]
+        # gradio 4 doesn't serve the webui's own scripts where its data lies elsewhere.
+        served = ["--gradio-allowed-path", str(self.installed.folder)]
+        given = ["--api", "--port", str(port), "--data-dir", str(self.data), *served, *flags]
         command = [str(self.installed.python), "launch.py", *known, *given]
         environ = _environ({**OFFLINE, "TRAIN_TOOLS_ENV": sys.prefix})
         self.url = f"http://127.0.0.1:{port}"
