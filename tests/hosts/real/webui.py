@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import psutil
 
-from train_tools.hosts import bridge_client
+from train_tools.hosts import bridge_client, bridge_file
 from train_tools.hosts.bridge_client import BridgeClient
 
 ROOT = Path(__file__).resolve().parents[3]  # of this Train Tools
@@ -116,6 +116,7 @@ class RealWebui:
         self.seconds = 0.0  # that the last start took
         self.log = data / "webui.log"
         self.url = ""
+        self._since = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._lay_out(checkpoint)
 
@@ -142,7 +143,7 @@ class RealWebui:
         command = [str(self.installed.python), "launch.py", *known, *given]
         environ = _environ({**OFFLINE, "TRAIN_TOOLS_ENV": sys.prefix})
         self.url = f"http://127.0.0.1:{port}"
-        started = time.monotonic()
+        started, self._since = time.monotonic(), time.time()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=self.installed.folder, env=environ, stdout=log, stderr=log
@@ -155,7 +156,12 @@ class RealWebui:
         self.seconds = time.monotonic() - started
 
     def _answers(self) -> bool:
-        """The door opens after everything else."""
+        """The door opens after everything else. Who asks before makes AUTOMATIC1111 fail now and then: it takes its
+        middlewares out and puts them in again while it already answers.
+        """
+        address = bridge_file.read(self.root)
+        if address is None or address.started < self._since:
+            return False
         try:
             return self.get("/train_tools/_door/state").status_code != 404
         except httpx.HTTPError:
