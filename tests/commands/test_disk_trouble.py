@@ -55,6 +55,7 @@ WRITING = {
     "captions merge": f"{V} red=crimson",
     "captions first": f"{V} circle",
     "captions set": f"{V} sky --image *",
+    "captions fix": V,
     "captions undo": V,
     "captions redo": V,
     "presets save": f"mine {V} --set seed=3",

@@ -101,7 +101,7 @@ def test_export_and_import(
         ("version export 花 v1", "exists already"),
         ("version export 花 v1 --output nowhere/x.zip", "isn't there"),
         ("version import 花 p.zip", "project import"),
-        ("project import nothing.zip", "can't be read"),
+        ("project import nothing.zip", "isn't there"),
     ):
         assert cli.main([*command.split(), *root]) == 2, command
         error = capsys.readouterr().err

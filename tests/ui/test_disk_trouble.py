@@ -109,6 +109,7 @@ READING = {
     "POST /api/exports/delete", "POST /api/v/{project}/{version}/data/jobs/cancel",
     "POST /api/v/{project}/{version}/data/jobs/retry", "POST /api/v/{project}/{version}/data/uploads/{batch}/take",
     "POST /api/v/{project}/{version}/data/uploads/{batch}/discard",
+    "POST /api/v/{project}/{version}/data/uploads/{batch}/proposal",
     "POST /api/v/{project}/{version}/data/originals/undo", "POST /api/v/{project}/{version}/data/preview",
     "POST /api/v/{project}/{version}/captions/find", "POST /api/v/{project}/{version}/captions/preview",
     "POST /api/v/{project}/{version}/plan", "POST /api/v/{project}/{version}/plan/run",

@@ -157,7 +157,7 @@ def test_who_may_not_ask(page: TestClient) -> None:
             "packed: loss_type = 'huber' is not known to the packed engine",
             "packed：打包引擎不支持 loss_type = 'huber'",
         ),
-        ("a.json isn't JSON: Expecting value: line 1", "a.json 不是有效的 JSON：Expecting value: line 1"),
+        ("a.json is no JSON; take it back", "a.json 不是 JSON，请移除"),
         (
             "there is no training argument 'a'; did you mean ae or vae?",
             "没有训练参数 'a'，是否指 ae 或 vae？",

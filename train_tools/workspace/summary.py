@@ -24,7 +24,11 @@ from train_tools.workspace.workspace import Project, Version, Workspace
 
 ORIGIN = "dataset/origin"
 PRELOAD = "dataset/origin/preload"  # flattened copies that sd-webui-train-tools keeps there
-IMAGES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"])
+# At least those of dataset.formats, whether they can be read here or not.
+IMAGES = frozenset([
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".webp", ".bmp", ".dib", ".tif", ".tiff",
+    ".gif", ".avif", ".heic", ".heif", ".hif",
+])  # fmt: skip
 CAPTIONS = frozenset([".txt", ".caption"])
 CHECKPOINTS = frozenset([".safetensors", ".ckpt", ".pt"])
 FILE = ".counts.json"

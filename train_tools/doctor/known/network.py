@@ -79,6 +79,7 @@ NETWORK = (
         r"RPC failed; curl|fetch-pack|early EOF|gnutls_handshake|schannel|OpenSSL SSL_|error sending request for url|"
         r"Temporary failure in name resolution|Could not resolve proxy|We couldn't connect to 'https?|"
         r"^curl: \(\d+\)|Connection timed out|NewConnectionError|ConnectTimeoutError|Network is unreachable",
+        weak=True,  # the hub says so, too, where it was reached and refused
         offers=(ONLINE, program("hugging_face=auto"), AGAIN),
         source="F19",
     ),
