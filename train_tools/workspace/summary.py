@@ -26,8 +26,8 @@ ORIGIN = "dataset/origin"
 PRELOAD = "dataset/origin/preload"  # flattened copies that sd-webui-train-tools keeps there
 # At least those of dataset.formats, whether they can be read here or not.
 IMAGES = frozenset([
-    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".webp", ".bmp", ".dib", ".tif", ".tiff",
-    ".gif", ".avif", ".heic", ".heif", ".hif",
+    ".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".webp", ".bmp", ".dib", ".tif",
+    ".tiff", ".gif", ".avif", ".heic", ".heif", ".hif",
 ])  # fmt: skip
 CAPTIONS = frozenset([".txt", ".caption"])
 CHECKPOINTS = frozenset([".safetensors", ".ckpt", ".pt"])
