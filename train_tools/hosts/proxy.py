@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 import anyio
@@ -37,15 +39,6 @@ class Proxy:
     def __init__(self, page: PageServer, is_exposed: Callable[[], bool]) -> None:
         self._page = page
         self._is_exposed = is_exposed
-        # Connections to this machine, past any proxy that is set; a poll may last as long as it likes.
-        self._client = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=16)
-            ),
-            timeout=httpx.Timeout(None, connect=5.0),
-            trust_env=False,
-            follow_redirects=False,
-        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         """`path` is that of the page server, decoded, without a slash before it."""
@@ -56,17 +49,18 @@ class Proxy:
             return
         sends_body = has_body(scope["headers"])
         body = Body(receive)
-        request = self._client.build_request(
-            scope["method"],
-            address(answering, path, scope.get("query_string", b"")),
-            headers=self._headers(scope["headers"], answering.token),
-            content=body.blocks() if sends_body else None,
-        )
         started = Started(send)
-        async with anyio.create_task_group() as group:
-            group.start_soon(end_with_client, body, sends_body, group.cancel_scope)
-            await self._answer(request, scope, receive, started)
-            group.cancel_scope.cancel()
+        async with connection() as client:
+            request = client.build_request(
+                scope["method"],
+                address(answering, path, scope.get("query_string", b"")),
+                headers=self._headers(scope["headers"], answering.token),
+                content=body.blocks() if sends_body else None,
+            )
+            async with anyio.create_task_group() as group:
+                group.start_soon(end_with_client, body, sends_body, group.cancel_scope)
+                await answer(client, request, scope, receive, started)
+                group.cancel_scope.cancel()
         if not started.is_started:
             # The browser is gone; but layers of the webui's around us take no answer at all for a fault of ours.
             await refused(499, "The browser went away.")(scope, receive, send)
@@ -86,23 +80,51 @@ class Proxy:
             kept.append((EXPOSED_HEADER, b"1"))
         return kept
 
-    async def _answer(self, request: httpx.Request, scope: Scope, receive: Receive, send: Started) -> None:
+
+@asynccontextmanager
+async def connection() -> AsyncIterator[httpx.AsyncClient]:
+    """To this machine, past any proxy that is set; a poll may last as long as it likes.
+
+    Each request has its own: the pools of the httpx that the webuis pin (httpcore 0.15) lose count where requests are
+    broken off, and then let later ones wait for ever.
+    """
+    client = httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(
+            verify=False
+        ),  # no TLS here, and its certificates take long to read
+        timeout=httpx.Timeout(None, connect=5.0),
+        trust_env=False,
+        follow_redirects=False,
+    )
+    try:
+        yield client
+    finally:
+        with (
+            anyio.CancelScope(shield=True),
+            contextlib.suppress(RuntimeError),
+        ):  # what was broken off is open still
+            await client.aclose()
+
+
+async def answer(
+    client: httpx.AsyncClient, request: httpx.Request, scope: Scope, receive: Receive, send: Started
+) -> None:
+    try:
+        response = await client.send(request, stream=True)
         try:
-            response = await self._client.send(request, stream=True)
-            try:
-                await send(start_of(response, scope))
-                async for block in response.aiter_raw():
-                    await send({"type": "http.response.body", "body": block, "more_body": True})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-            finally:
-                await response.aclose()
-        except ClientGoneError:
-            pass
-        except httpx.HTTPError as error:
-            if send.is_started:
-                raise  # the server cuts the answer off, so that nobody takes it for whole
-            sentence = f"The page's server doesn't answer ({type(error).__name__}); try again."
-            await refused(502, sentence)(scope, receive, send)
+            await send(start_of(response, scope))
+            async for block in response.aiter_raw():
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            await response.aclose()
+    except ClientGoneError:
+        pass
+    except httpx.HTTPError as error:
+        if send.is_started:
+            raise  # the server cuts the answer off, so that nobody takes it for whole
+        sentence = f"The page's server doesn't answer ({type(error).__name__}); try again."
+        await refused(502, sentence)(scope, receive, send)
 
 
 class Started:
