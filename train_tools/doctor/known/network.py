@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from train_tools.doctor.known.rule import AGAIN, ONLINE, Rule, program
 
+TOO_MANY = Rule(
+    "too-many-requests",
+    "the server was asked too often and wants a pause",
+    "请求过于频繁，服务器要求稍后再试",
+    "wait some minutes and start again; a login (HF_TOKEN) is allowed more; or choose another mirror with "
+    "`env settings --set hugging_face=…`",
+    "等待几分钟后重试；登录（HF_TOKEN）后限额更高；或用 `env settings --set hugging_face=…` 更换镜像",
+    error=r"\b429\b|Too Many Requests|rate limit",
+    line=r"429 Client Error|Too Many Requests|rate limit",
+    offers=(program("hugging_face=off"), AGAIN),
+)
 NETWORK = (
     Rule(
         "webui-gone",
@@ -35,17 +48,9 @@ NETWORK = (
         line=r"Access to model .* is restricted|Cannot access gated repo|Invalid username or password|"
         r"Authentication failed for",
     ),
-    Rule(
-        "too-many-requests",
-        "the server was asked too often and wants a pause",
-        "请求过于频繁，服务器要求稍后再试",
-        "wait some minutes and start again; a login (HF_TOKEN) is allowed more; or choose another mirror with "
-        "`env settings --set hugging_face=…`",
-        "等待几分钟后重试；登录（HF_TOKEN）后限额更高；或用 `env settings --set hugging_face=…` 更换镜像",
-        error=r"\b429\b|Too Many Requests|rate limit",
-        line=r"429 Client Error|Too Many Requests|rate limit",
-        offers=(program("hugging_face=off"), AGAIN),
-    ),
+    TOO_MANY,
+    # The hub's client ends so, whatever the hub had answered it.
+    replace(TOO_MANY, error="LocalEntryNotFound", line="", near=TOO_MANY.error),
     Rule(
         "localhost-proxy",
         "a proxy stands between this machine and its own page",
@@ -79,7 +84,6 @@ NETWORK = (
         r"RPC failed; curl|fetch-pack|early EOF|gnutls_handshake|schannel|OpenSSL SSL_|error sending request for url|"
         r"Temporary failure in name resolution|Could not resolve proxy|We couldn't connect to 'https?|"
         r"^curl: \(\d+\)|Connection timed out|NewConnectionError|ConnectTimeoutError|Network is unreachable",
-        weak=True,  # the hub says so, too, where it was reached and refused
         offers=(ONLINE, program("hugging_face=auto"), AGAIN),
         source="F19",
     ),
