@@ -89,9 +89,8 @@ async def connection() -> AsyncIterator[httpx.AsyncClient]:
     broken off, and then let later ones wait for ever.
     """
     client = httpx.AsyncClient(
-        transport=httpx.AsyncHTTPTransport(
-            verify=False
-        ),  # no TLS here, and its certificates take long to read
+        # No TLS here, and its certificates take long to read.
+        transport=httpx.AsyncHTTPTransport(verify=False),
         timeout=httpx.Timeout(None, connect=5.0),
         trust_env=False,
         follow_redirects=False,
@@ -99,10 +98,8 @@ async def connection() -> AsyncIterator[httpx.AsyncClient]:
     try:
         yield client
     finally:
-        with (
-            anyio.CancelScope(shield=True),
-            contextlib.suppress(RuntimeError),
-        ):  # what was broken off is open still
+        # The pool complains where what was broken off is open still.
+        with anyio.CancelScope(shield=True), contextlib.suppress(RuntimeError):
             await client.aclose()
 
 

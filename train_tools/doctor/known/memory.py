@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from train_tools.doctor.known.rule import AGAIN, UPGRADE, Rule, training
 
+LOADER_PROCESS = Rule(
+    "loader-process-gone",
+    "a process that loads images fell or couldn't be started, mostly for want of memory",
+    "数据加载进程被终止或无法启动，多因内存不足",
+    "set max_data_loader_n_workers=0 and persistent_data_loader_workers=false",
+    "设置 max_data_loader_n_workers=0、persistent_data_loader_workers=false",
+    error=r"DataLoader worker \(pid.*\) (?:is killed by signal|exited unexpectedly)|"
+    r"before the\s+current process has finished its bootstrapping phase|Can't pickle|cannot pickle|"
+    r"Can't get attribute '\w+' on <module '__mp_main__'",
+    offers=(
+        training("max_data_loader_n_workers=0"),
+        training("persistent_data_loader_workers=false"),
+        AGAIN,
+    ),
+)
 MEMORY = (
     Rule(
         "mps-memory",
@@ -62,34 +79,11 @@ MEMORY = (
             AGAIN,
         ),
     ),
-    Rule(
-        "loader-process-gone",
-        "a process that loads images fell or couldn't be started, mostly for want of memory",
-        "数据加载进程被终止或无法启动，多因内存不足",
-        "set max_data_loader_n_workers=0 and persistent_data_loader_workers=false",
-        "设置 max_data_loader_n_workers=0、persistent_data_loader_workers=false",
-        error=r"DataLoader worker \(pid.*\) (?:is killed by signal|exited unexpectedly)|"
-        r"before the\s+current process has finished its bootstrapping phase|Can't pickle|cannot pickle|"
-        r"Can't get attribute '\w+' on <module '__mp_main__'",
-        offers=(
-            training("max_data_loader_n_workers=0"),
-            training("persistent_data_loader_workers=false"),
-            AGAIN,
-        ),
-    ),
-    Rule(
-        "loader-process-gone",
-        "a process that loads images fell or couldn't be started, mostly for want of memory",
-        "数据加载进程被终止或无法启动，多因内存不足",
-        "set max_data_loader_n_workers=0 and persistent_data_loader_workers=false",
-        "设置 max_data_loader_n_workers=0、persistent_data_loader_workers=false",
+    LOADER_PROCESS,
+    replace(
+        LOADER_PROCESS,
         error=r"EOFError: Ran out of input|BrokenPipeError|EOFError$|ConnectionResetError",
         frames=r"multiprocessing",
-        offers=(
-            training("max_data_loader_n_workers=0"),
-            training("persistent_data_loader_workers=false"),
-            AGAIN,
-        ),
     ),
     Rule(
         "out-of-memory",

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from train_tools.doctor.known.rule import AGAIN, SD_SCRIPTS, Rule, training
 
+NETWORK_MODULE = Rule(
+    "network-module",
+    "network_module isn't given or isn't there, or sd-scripts runs in another program's environment",
+    "未填写 network_module 或找不到该模块，或 sd-scripts 运行在其他程序的环境中",
+    "set network_module=networks.lora (check its spelling); make sd-scripts' own environment with "
+    "`env create --sd-scripts`",
+    "设置 network_module=networks.lora（检查拼写）；用 `env create --sd-scripts` 创建独立环境",
+    error=r"No module named '(?:networks|lycoris|library)(?:\.\w+)*'|network_module",
+    line=r"^network module: None",
+    offers=(training("network_module=networks.lora"), SD_SCRIPTS, AGAIN),
+    source="sd-scripts",
+)
 # Before packages: their names look like those of packages.
 NETWORKS = (
-    Rule(
-        "network-module",
-        "network_module isn't given or isn't there, or sd-scripts runs in another program's environment",
-        "未填写 network_module 或找不到该模块，或 sd-scripts 运行在其他程序的环境中",
-        "set network_module=networks.lora (check its spelling); make sd-scripts' own environment with "
-        "`env create --sd-scripts`",
-        "设置 network_module=networks.lora（检查拼写）；用 `env create --sd-scripts` 创建独立环境",
-        error=r"No module named '(?:networks|lycoris|library)(?:\.\w+)*'|network_module",
-        line=r"^network module: None",
-        offers=(training("network_module=networks.lora"), SD_SCRIPTS, AGAIN),
-        source="sd-scripts",
-    ),
-    Rule(
-        "network-module",
-        "network_module isn't given or isn't there, or sd-scripts runs in another program's environment",
-        "未填写 network_module 或找不到该模块，或 sd-scripts 运行在其他程序的环境中",
-        "set network_module=networks.lora (check its spelling); make sd-scripts' own environment with "
-        "`env create --sd-scripts`",
-        "设置 network_module=networks.lora（检查拼写）；用 `env create --sd-scripts` 创建独立环境",
+    NETWORK_MODULE,
+    replace(
+        NETWORK_MODULE,
         error=r"'NoneType' object has no attribute '(?:startswith|split|rpartition)'",
+        line="",
         near=r"network module: None|network_module|import_module",
-        offers=(training("network_module=networks.lora"), SD_SCRIPTS, AGAIN),
-        source="sd-scripts",
     ),
     Rule(
         "lycoris-kind",
