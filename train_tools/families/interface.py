@@ -82,6 +82,27 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """How pictures of a base model are made well, under the webui's names.
+
+    `side` is the usual length of a square picture's side and `step` what sides are multiples of, both in pixels.
+    `guidance` is what a distilled model is told (FLUX.1 dev), None: it is told none. `shift` moves the noise levels of
+    a flow; None: the model's own way. `rescale` is the guidance rescale (https://arxiv.org/abs/2305.08891), 0: none.
+    """
+
+    side: int = 1024
+    step: int = 16
+    sampler: str = "Euler"
+    scheduler: str = "Simple"
+    steps: int = 30
+    cfg_scale: float = 1.0
+    clip_skip: int = 1
+    guidance: float | None = None
+    shift: float | None = None
+    rescale: float = 0.0
+
+
+@dataclass(frozen=True)
 class Family:
     """`trainer` is its name in arguments.families.
 
@@ -89,7 +110,8 @@ class Family:
     in files of their own. `channels`: the end of the first layer's name, and how many a model for drawing has there.
     `classes` are diffusers' pipelines and models. `folder` says what trains from a diffusers folder: "any" layout,
     "three shards" of the transformer alone, or none (""); `folder_parts` must be there. `prefixes` are what may stand
-    before the names that `marks` tell of, empty: anything; others aren't found by whoever trains it.
+    before the names that `marks` tell of, empty: anything; others aren't found by whoever trains it. `pictures` says
+    how its pictures are made well, `version_pictures` those of a version or, under "v", of those that predict velocity.
     """
 
     name: str
@@ -103,6 +125,8 @@ class Family:
     folder: Literal["", "any", "three shards"] = ""
     folder_parts: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
+    pictures: Pictures = Pictures()
+    version_pictures: Mapping[str, Pictures] = field(default_factory=dict)
 
     @property
     def takes_pickles(self) -> bool:
@@ -152,6 +176,14 @@ class Found:
     @property
     def predicts_velocity(self) -> bool:
         return self.prediction == "v"
+
+    @property
+    def pictures(self) -> Pictures:
+        """How its pictures are made well."""
+        if self.family is None:
+            return Pictures()
+        told = self.family.version_pictures
+        return told.get(self.prediction) or told.get(self.version) or self.family.pictures
 
     @property
     def title(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Family, any_of
+from train_tools.families.interface import Family, Pictures, any_of
 
 FAMILY = Family(
     "anima",
@@ -11,4 +11,5 @@ FAMILY = Family(
     marks=any_of("llm_adapter.blocks.0."),
     prefixes=("", "net."),
     classes=("AnimaPipeline", "AnimaTransformer3DModel"),
+    pictures=Pictures(steps=30, cfg_scale=4.5, shift=5.0),
 )

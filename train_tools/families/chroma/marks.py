@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Family, any_of
+from train_tools.families.interface import Family, Pictures, any_of
 
 FAMILY = Family(
     "chroma",
@@ -10,4 +10,5 @@ FAMILY = Family(
     "chroma",
     marks=any_of("distilled_guidance_layer."),
     classes=("ChromaPipeline", "ChromaTransformer2DModel"),
+    pictures=Pictures(steps=30, cfg_scale=4.0),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Family, Mark
+from train_tools.families.interface import Family, Mark, Pictures
 
 WHOLE = ("time_in.in_layer.", "time_text_embed.timestep_embedder.")  # more than a piece of it
 
@@ -22,4 +22,6 @@ FAMILY = Family(
     channels=(("img_in.weight", 64), ("^x_embedder.weight", 64)),
     classes=("FluxPipeline", "FluxKontextPipeline", "FluxImg2ImgPipeline", "FluxTransformer2DModel"),
     folder="three shards",
+    pictures=Pictures(steps=20, guidance=3.5),
+    version_pictures={"schnell": Pictures(steps=4)},
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Family, Mark, Part
+from train_tools.families.interface import Family, Mark, Part, Pictures
 from train_tools.families.unets import FILE_FIRST, FIRST_LAYER, FOLDER_FIRST, TO_TEXT, UNET, VAE
 
 # Those of 2 are 1024 wide (OpenCLIP ViT-H), XL's UNet looks at texts from its second level on.
@@ -22,4 +22,5 @@ FAMILY = Family(
     classes=("StableDiffusionPipeline",),
     folder="any",
     folder_parts=("unet", "vae", "text_encoder"),
+    pictures=Pictures(512, 8, "DDIM", "Automatic", 20, 5.0),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Family, Mark, Part
+from train_tools.families.interface import Family, Mark, Part, Pictures
 from train_tools.families.unets import FIRST_LAYER, TO_TEXT, UNET, VAE
 
 WIDTH = 1024  # of OpenCLIP ViT-H
@@ -19,4 +19,6 @@ FAMILY = Family(
     classes=("StableDiffusionPipeline",),
     folder="any",
     folder_parts=("unet", "vae", "text_encoder"),
+    pictures=Pictures(768, 8, "DDIM", "Automatic", 20, 7.0),
+    version_pictures={"v": Pictures(768, 8, "DDIM", "Automatic", 20, 7.0, rescale=0.7)},
 )  # fmt: skip

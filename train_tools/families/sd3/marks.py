@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Family, Mark, Part, any_of
+from train_tools.families.interface import Family, Mark, Part, Pictures, any_of
 
 FAMILY = Family(
     "sd3", "Stable Diffusion 3", "sd3",
@@ -20,4 +20,5 @@ FAMILY = Family(
     ),
     prefixes=("model.diffusion_model.",),
     classes=("StableDiffusion3Pipeline", "SD3Transformer2DModel"),
+    pictures=Pictures(steps=28, cfg_scale=4.5, shift=3.0),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Family, Mark, Part
+from train_tools.families.interface import Family, Mark, Part, Pictures
 from train_tools.families.unets import FIRST_LAYER, TO_TEXT, UNET, VAE
 
 WIDTH = 2048  # CLIP ViT-L's 768 and OpenCLIP ViT-bigG's 1280
@@ -21,4 +21,6 @@ FAMILY = Family(
     classes=("StableDiffusionXLPipeline",),
     folder="any",
     folder_parts=("unet", "vae", "text_encoder", "text_encoder_2"),
+    pictures=Pictures(1024, 8, "Euler a", "Automatic", 28, 5.5),
+    version_pictures={"v": Pictures(1024, 8, "Euler", "Automatic", 28, 5.0, rescale=0.7)},
 )  # fmt: skip
