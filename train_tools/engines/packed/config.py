@@ -1,19 +1,87 @@
-"""A run's TOML (sd-scripts' argument names) as the packed engine's typed settings."""
+"""A run's TOML (sd-scripts' argument names) as the packed engine's typed settings: one row for each argument.
+
+What the engine knows of sd-scripts' arguments stands here alone: planning asks `support`, which reads these rows, as
+does `from_arguments`. Imports no torch: planning asks often.
+"""
 
 from __future__ import annotations
 
 import ast
+import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from train_tools.dataset.buckets import BucketRule
 from train_tools.errors import UsageError
 from train_tools.workspace import toml
 
-from .support import unsupported
+RUN = "each run"  # its own value
+PACK = "the pack"  # one value for all runs of a pack, as they share the batch that runs through the base
+Scope = Literal["each run", "the pack"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One argument: `read` makes the setting of a value that is given. `only`: the values that mean what is done."""
+
+    argument: str
+    scope: Scope
+    read: Callable[[Any], Any]
+    only: tuple[Any, ...] = ()
+
+
+def row(
+    default: Any,
+    read: Callable[[Any], Any],
+    argument: str = "",
+    *,
+    scope: Scope = RUN,
+    only: tuple[Any, ...] = (),
+) -> Any:
+    """A setting; `default` is sd-scripts', `argument` its name there where it is another than the field's."""
+    return field(default=default, metadata={"row": Row(argument, scope, read, only)})
+
+
+def shared(
+    default: Any, read: Callable[[Any], Any], argument: str = "", *, only: tuple[Any, ...] = ()
+) -> Any:
+    """One that all runs of a pack share."""
+    return row(default, read, argument, scope=PACK, only=only)
+
+
+def _optional_path(value: Any) -> Path | None:
+    return Path(str(value)) if value else None
+
+
+def _rates(value: Any) -> tuple[float, ...]:
+    return tuple(float(one) for one in (value if isinstance(value, list) else [value]))
+
+
+def _resolution(value: Any) -> tuple[int, int]:
+    sizes = [int(part) for part in str(value).split(",")]
+    return (sizes[0], sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])
+
+
+def _words(value: Any) -> dict[str, Any]:
+    """`["betas=0.9,0.99", "weight_decay=0.1"]` as keyword arguments, read as Python literals."""
+    found = {}
+    for item in value:
+        name, _, text = str(item).partition("=")
+        try:
+            found[name.strip()] = ast.literal_eval(text)
+        except (ValueError, SyntaxError) as error:
+            raise UsageError(
+                f"optimizer_args {item!r} is no name=value with a number, pair or True/False"
+            ) from error
+    return found
+
+
+def _steps(value: Any) -> float:
+    """Steps, or below 1 a share of all steps."""
+    return float(value)
 
 
 @dataclass(frozen=True)
@@ -21,42 +89,103 @@ class RunConfig:
     """One run. Learning rates are per step, sizes in pixels; 0 means off where sd-scripts has None."""
 
     folder: Path
-    output_name: str
-    base_model: Path
-    train_data_dir: Path
-    epochs: int
-    batch_size: int = 1
-    reg_data_dir: Path | None = None
-    resolution: tuple[int, int] = (512, 512)  # width, height
-    enable_bucket: bool = False
-    min_bucket_reso: int = 256
-    max_bucket_reso: int = 1024
-    bucket_reso_steps: int = 64
-    bucket_no_upscale: bool = False
-    flip_aug: bool = False
-    caption_extension: str = ".caption"
-    shuffle_caption: bool = False
-    keep_tokens: int = 0
-    save_every_n_epochs: int = 0
-    save_precision: str = "float"
-    mixed_precision: str = "no"
-    clip_skip: int = 1
-    train_unet: bool = True
-    train_text_encoder: bool = True
-    unet_lr: float = 1e-4
-    text_encoder_lr: float = 1e-4
-    optimizer: str = "AdamW"
-    optimizer_args: Mapping[str, Any] = field(default_factory=dict)
-    lr_scheduler: str = "constant"
-    lr_warmup_steps: float = 0  # steps; below 1 a share of all steps
-    network_dim: int = 4
-    network_alpha: float = 1
-    seed: int = 0
-    min_snr_gamma: float = 0
-    prior_loss_weight: float = 1.0  # of regularisation images
-    vae: Path | None = None  # instead of the base model's own
-    max_grad_norm: float = 1.0
-    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)  # as they stand in run.toml
+    output_name: str = row("", str)
+    # What it is made from
+    base_model: Path = shared(Path(), Path, "pretrained_model_name_or_path")
+    vae: Path | None = shared(None, _optional_path)  # instead of the base model's own
+    family: str = shared("", str)
+    train_data_dir: Path = shared(Path(), Path)
+    reg_data_dir: Path | None = shared(None, _optional_path)
+    caption_extension: str = shared(".caption", lambda value: str(value or ".caption"))
+    resolution: tuple[int, int] = shared((512, 512), _resolution)  # width, height
+    enable_bucket: bool = shared(False, bool)
+    min_bucket_reso: int = shared(256, int)
+    max_bucket_reso: int = shared(1024, int)
+    bucket_reso_steps: int = shared(64, int)
+    bucket_no_upscale: bool = shared(False, bool)
+    flip_aug: bool = shared(False, bool)
+    # How long, and how much at once
+    epochs: int = shared(1, int, "max_train_epochs")
+    batch_size: int = shared(1, int, "train_batch_size")
+    gradient_accumulation_steps: int = shared(1, int, only=(None, 1))
+    gradient_checkpointing: bool = shared(False, bool)
+    mixed_precision: str = shared("no", lambda value: str(value or "no"), only=(None, "no", "bf16"))
+    seed: int = row(0, int)  # sd-scripts draws one where none is given; a run must be repeatable
+    # Captions
+    clip_skip: int = shared(1, int)
+    max_token_length: int = shared(75, int, only=(None, 75))
+    shuffle_caption: bool = row(False, bool)
+    keep_tokens: int = row(0, int)
+    keep_tokens_separator: str = row("", str)
+    secondary_separator: str = row("", str)
+    caption_separator: str = row(",", str)
+    enable_wildcard: bool = row(False, bool)
+    caption_prefix: str = row("", str)
+    caption_suffix: str = row("", str)
+    caption_dropout_rate: float = row(0.0, float)
+    caption_dropout_every_n_epochs: int = row(0, int)
+    caption_tag_dropout_rate: float = row(0.0, float)
+    token_warmup_min: int = row(1, int)
+    token_warmup_step: float = row(0.0, _steps)
+    # Noise
+    noise_offset: float = row(0.0, float)
+    noise_offset_random_strength: bool = row(False, bool)
+    adaptive_noise_scale: float | None = row(None, float)
+    multires_noise_iterations: int = row(0, int)
+    multires_noise_discount: float = row(0.3, float)
+    ip_noise_gamma: float = row(0.0, float)
+    ip_noise_gamma_random_strength: bool = row(False, bool)
+    min_timestep: int = row(0, int)
+    max_timestep: int = row(1000, int)
+    zero_terminal_snr: bool = shared(False, bool)
+    # Loss
+    loss_type: str = row("l2", str, only=(None, "l1", "l2", "huber", "smooth_l1"))
+    huber_schedule: str = row("snr", str)
+    huber_c: float = row(0.1, float)
+    huber_scale: float = row(1.0, float)
+    min_snr_gamma: float = row(0.0, float)
+    debiased_estimation_loss: bool = row(False, bool)
+    v_parameterization: bool = row(False, bool)
+    scale_v_pred_loss_like_noise_pred: bool = row(False, bool)
+    v_pred_like_loss: float = row(0.0, float)
+    prior_loss_weight: float = row(1.0, float)  # of regularisation images
+    # Steps
+    train_unet_only: bool = shared(False, bool, "network_train_unet_only")
+    train_text_only: bool = shared(False, bool, "network_train_text_encoder_only")
+    learning_rate: float = row(1e-4, float)
+    unet_rate: float | None = row(None, float, "unet_lr")
+    text_rates: tuple[float, ...] = row((), _rates, "text_encoder_lr")
+    optimizer: str = row("AdamW", lambda value: str(value or "AdamW"), "optimizer_type")
+    optimizer_args: Mapping[str, Any] = field(
+        default_factory=dict, metadata={"row": Row("", RUN, _words)}
+    )
+    max_grad_norm: float = row(1.0, float)
+    lr_scheduler: str = row("constant", lambda value: str(value or "constant"))
+    lr_scheduler_type: str = row("", str)
+    lr_scheduler_args: Mapping[str, Any] = field(
+        default_factory=dict, metadata={"row": Row("", RUN, _words)}
+    )
+    lr_warmup_steps: float = row(0.0, _steps)
+    lr_decay_steps: float = row(0.0, _steps)
+    lr_scheduler_num_cycles: float = row(1, float)
+    lr_scheduler_power: float = row(1.0, float)
+    lr_scheduler_timescale: int | None = row(None, int)
+    lr_scheduler_min_lr_ratio: float | None = row(None, float)
+    # The network
+    network_module: str = row("networks.lora", str, only=("networks.lora",))
+    network_dim: int = row(4, lambda value: int(value or 4))
+    network_alpha: float = row(1.0, float)
+    # Files
+    save_precision: str = row("float", lambda value: str(value or "float"))
+    save_model_as: str = row("safetensors", str, only=(None, "safetensors"))
+    save_every_n_epochs: int = row(0, int)
+    save_every_n_steps: int = row(0, int)
+    save_n_epoch_ratio: int = row(0, int)
+    save_last_n_epochs: int = row(0, int)
+    save_last_n_steps: int = row(0, int)
+    training_comment: str = row("", str)
+    # All, as they stand in run.toml
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @functools.cached_property
     def bucket_rule(self) -> BucketRule:
@@ -64,6 +193,34 @@ class RunConfig:
             self.resolution, self.enable_bucket, self.min_bucket_reso, self.max_bucket_reso,
             self.bucket_reso_steps, self.bucket_no_upscale,
         )  # fmt: skip
+
+    @property
+    def train_unet(self) -> bool:
+        return not self.train_text_only
+
+    @property
+    def train_text_encoder(self) -> bool:
+        return not self.train_unet_only
+
+    @property
+    def unet_lr(self) -> float:
+        return self.learning_rate if self.unet_rate is None else self.unet_rate
+
+    @property
+    def text_encoder_lr(self) -> float:
+        return self.text_rates[0] if self.text_rates else self.learning_rate
+
+    @property
+    def alpha(self) -> float:
+        """0 is the rank, as in sd-scripts' LoRAModule."""
+        return self.network_alpha or self.network_dim
+
+
+ROWS: Mapping[str, tuple[str, Row]] = {
+    (known.argument or one.name): (one.name, known)
+    for one in dataclasses.fields(RunConfig)
+    if (known := one.metadata.get("row")) is not None
+}  # argument -> the field that holds it, and its row
 
 
 def read(folder: Path) -> RunConfig:
@@ -78,83 +235,18 @@ def read(folder: Path) -> RunConfig:
 
 
 def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
+    from .support import unsupported  # which reads the rows above
+
     if reasons := unsupported(arguments):
         raise UsageError(f"{folder.name}: {'; '.join(reasons)}")
-    get = arguments.get
-    rate = _first_number(get("learning_rate"), 1e-4)
-    text_rates = get("text_encoder_lr")
-    if isinstance(text_rates, list):
-        text_rates = text_rates[0] if text_rates else None
-    unet_only = bool(get("network_train_unet_only"))
-    text_only = bool(get("network_train_text_encoder_only"))
-    if unet_only and text_only:
+    given = {
+        name: known.read(arguments[argument])
+        for argument, (name, known) in ROWS.items()
+        if arguments.get(argument) is not None
+    }
+    config = RunConfig(folder=folder, arguments=dict(arguments), **given)
+    if config.train_unet_only and config.train_text_only:
         raise UsageError(
             f"{folder.name}: network_train_unet_only and network_train_text_encoder_only leave nothing to train"
         )
-    seed = get("seed")
-    rank = int(get("network_dim") or 4)
-    return RunConfig(
-        folder=folder,
-        output_name=str(get("output_name") or folder.name),
-        base_model=Path(str(get("pretrained_model_name_or_path"))),
-        train_data_dir=Path(str(get("train_data_dir"))),
-        reg_data_dir=Path(str(get("reg_data_dir"))) if get("reg_data_dir") else None,
-        epochs=int(arguments["max_train_epochs"]),
-        batch_size=int(get("train_batch_size") or 1),
-        resolution=_resolution(get("resolution")),
-        enable_bucket=bool(get("enable_bucket")),
-        min_bucket_reso=int(get("min_bucket_reso") or 256),
-        max_bucket_reso=int(get("max_bucket_reso") or 1024),
-        bucket_reso_steps=int(get("bucket_reso_steps") or 64),
-        bucket_no_upscale=bool(get("bucket_no_upscale")),
-        flip_aug=bool(get("flip_aug")),
-        caption_extension=str(get("caption_extension") or ".caption"),
-        shuffle_caption=bool(get("shuffle_caption")),
-        keep_tokens=int(get("keep_tokens") or 0),
-        save_every_n_epochs=int(get("save_every_n_epochs") or 0),
-        save_precision=str(get("save_precision") or "float"),
-        mixed_precision=str(get("mixed_precision") or "no"),
-        clip_skip=int(get("clip_skip") or 1),
-        train_unet=not text_only,
-        train_text_encoder=not unet_only,
-        unet_lr=_first_number(get("unet_lr"), rate),
-        text_encoder_lr=_first_number(text_rates, rate),
-        optimizer=str(get("optimizer_type") or "AdamW"),
-        optimizer_args=_optimizer_args(get("optimizer_args") or []),
-        lr_scheduler=str(get("lr_scheduler") or "constant"),
-        lr_warmup_steps=float(get("lr_warmup_steps") or 0),
-        network_dim=rank,
-        network_alpha=_first_number(get("network_alpha"), 1)
-        or rank,  # 0 is the rank, as in sd-scripts' LoRAModule
-        # sd-scripts draws a seed where none is given; a run must be repeatable, so 0 it is.
-        seed=int(seed) if seed is not None else 0,
-        min_snr_gamma=float(get("min_snr_gamma") or 0),
-        prior_loss_weight=_first_number(get("prior_loss_weight"), 1.0),
-        max_grad_norm=_first_number(get("max_grad_norm"), 1.0),
-        vae=Path(str(get("vae"))) if get("vae") else None,
-        arguments=dict(arguments),
-    )
-
-
-def _first_number(value: Any, otherwise: float) -> float:
-    # Zero is a value: it freezes a part or switches clipping off.
-    return otherwise if value is None else float(value)
-
-
-def _resolution(value: Any) -> tuple[int, int]:
-    sizes = [int(part) for part in str(value or 512).split(",")]
-    return (sizes[0], sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])
-
-
-def _optimizer_args(items: list[str]) -> dict[str, Any]:
-    """`["betas=0.9,0.99", "weight_decay=0.1"]` as keyword arguments, read as Python literals."""
-    found = {}
-    for item in items:
-        name, _, text = item.partition("=")
-        try:
-            found[name.strip()] = ast.literal_eval(text)
-        except (ValueError, SyntaxError) as error:
-            raise UsageError(
-                f"optimizer_args {item!r} is no name=value with a number, pair or True/False"
-            ) from error
-    return found
+    return config if config.output_name else dataclasses.replace(config, output_name=folder.name)

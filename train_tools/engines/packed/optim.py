@@ -2,107 +2,310 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
-from diffusers.optimization import get_scheduler
-from lion_pytorch import Lion
 from torch import Tensor, nn
 
 from train_tools.errors import UsageError
+from train_tools.lora.stack import Delta, LoraStack
 
+from . import schedules
 from .config import RunConfig
+from .optimizers import Optimizer, find
+
+
+class Weights(Protocol):
+    """What one run learns, as the parameters of its optimizer: in groups, the text encoder's first."""
+
+    @property
+    def groups(self) -> Sequence[tuple[float, list[nn.Parameter]]]:
+        """Learning rate and parameters of each part that is trained."""
+        ...
+
+    def take_gradients(self) -> None:
+        """Before a step of the optimizer."""
+        ...
+
+    def give_back(self) -> None:
+        """After the parameters were changed."""
+        ...
+
+    def cut(self, parameter: nn.Parameter, value: Tensor) -> Tensor:
+        """Of an optimizer's numbers those that are this run's, whatever pack it is in."""
+        ...
+
+    def widen(self, parameter: nn.Parameter, value: Tensor) -> Tensor:
+        """The counterpart of `cut`."""
+        ...
+
+
+class FlatWeights:
+    """All matrices of a part as one parameter, which is the pack's buffer itself; a rank's padding is zero."""
+
+    def __init__(self, stack: LoraStack, gradients: Tensor, index: int, rates: tuple[float, float]) -> None:
+        own = own_numbers(stack, index)
+        parts = (slice(0, stack.text_size), slice(stack.text_size, None))
+        self.groups: list[tuple[float, list[nn.Parameter]]] = []
+        self._masks: dict[int, Tensor] = {}
+        for part, rate in zip(parts, rates, strict=True):
+            if stack.flat[index][part].numel():
+                parameter = nn.Parameter(stack.flat[index][part])
+                parameter.grad = gradients[index][part]
+                self.groups.append((rate, [parameter]))
+                self._masks[id(parameter)] = own[part]
+
+    def take_gradients(self) -> None:
+        pass
+
+    def give_back(self) -> None:
+        pass
+
+    def cut(self, parameter: nn.Parameter, value: Tensor) -> Tensor:
+        return value[self._masks[id(parameter)]] if value.shape == parameter.shape else value
+
+    def widen(self, parameter: nn.Parameter, value: Tensor) -> Tensor:
+        mask = self._masks[id(parameter)]
+        if value.shape != (int(mask.sum()),) or value.ndim != 1:
+            return value
+        full = torch.zeros_like(parameter.detach(), dtype=value.dtype)
+        full[mask] = value.to(full)
+        return full
+
+
+@dataclass
+class _Matrix:
+    parameter: nn.Parameter
+    view: Tensor  # into the pack's buffer, and its gradient's
+    gradient: Tensor
+
+
+class MatrixWeights:
+    """Each matrix as sd-scripts' network has it, for optimizers that look at rows, columns or blocks of one."""
+
+    def __init__(self, stack: LoraStack, index: int, rates: tuple[float, float]) -> None:
+        self._matrices: list[_Matrix] = []
+        self.groups: list[tuple[float, list[nn.Parameter]]] = []
+        for is_text, rate in zip((True, False), rates, strict=True):
+            made = [
+                matrix
+                for delta in stack.deltas
+                if delta.target.is_text == is_text
+                for matrix in _matrices(delta, index)
+            ]
+            if made:
+                self._matrices += made
+                self.groups.append((rate, [matrix.parameter for matrix in made]))
+
+    @torch.no_grad()
+    def take_gradients(self) -> None:
+        for matrix in self._matrices:
+            matrix.parameter.grad = matrix.gradient.reshape(matrix.parameter.shape).contiguous()
+
+    @torch.no_grad()
+    def give_back(self) -> None:
+        for matrix in self._matrices:
+            matrix.view.copy_(matrix.parameter.reshape(matrix.view.shape))
+
+    @torch.no_grad()
+    def read(self) -> None:
+        """The buffer's numbers into the parameters, after the former were restored."""
+        for matrix in self._matrices:
+            matrix.parameter.copy_(matrix.view.reshape(matrix.parameter.shape))
+
+    def cut(self, _parameter: nn.Parameter, value: Tensor) -> Tensor:
+        return value
+
+    def widen(self, _parameter: nn.Parameter, value: Tensor) -> Tensor:
+        return value
+
+
+def _matrices(delta: Delta, index: int) -> list[_Matrix]:
+    rank = delta.ranks[index]
+    if not rank:
+        return []
+    assert delta.down.grad is not None
+    assert delta.up.grad is not None
+    layer = delta.target.layer
+    is_kernel = isinstance(layer, nn.Conv2d)
+    down_shape = (rank, *layer.weight.shape[1:]) if is_kernel else (rank, delta.down.shape[2])
+    up_shape = (delta.up.shape[1], rank, 1, 1) if is_kernel else (delta.up.shape[1], rank)
+    with torch.no_grad():
+        down, up = delta.down[index, :rank], delta.up[index, :, :rank]
+    return [
+        _Matrix(nn.Parameter(view.reshape(shape).clone()), view, gradient)
+        for view, gradient, shape in (
+            (down, delta.down.grad[index, :rank], down_shape),
+            (up, delta.up.grad[index, :, :rank], up_shape),
+        )
+    ]
+
+
+def own_numbers(stack: LoraStack, index: int) -> Tensor:
+    """(P,) true where a number is a factor of this run, false where it pads its rank to the pack's."""
+    masks = []
+    for delta in stack.deltas:
+        down = torch.zeros(delta.down.shape[1:], dtype=torch.bool, device=stack.flat.device)
+        up = torch.zeros(delta.up.shape[1:], dtype=torch.bool, device=stack.flat.device)
+        down[: delta.ranks[index]] = True
+        up[:, : delta.ranks[index]] = True
+        masks += [down.flatten(), up.flatten()]
+    return torch.cat(masks)
 
 
 class RunOptimizer:
-    """AdamW or Lion over one run's parameters (P,), the text encoder's first.
-
-    `parameters` and `gradients` are slices of the pack's buffers and are changed in place.
-    """
+    """The optimizer of run `index` of a pack: its own instance, whatever the others have."""
 
     def __init__(
-        self, config: RunConfig, parameters: Tensor, gradients: Tensor, text_size: int, steps: int
+        self, config: RunConfig, stack: LoraStack, gradients: Tensor, index: int, steps: int
     ) -> None:
-        self._gradients = gradients
+        self._config = config
+        self._all_gradients = gradients[index]
         self._limit = config.max_grad_norm
-        self._parts: list[tuple[slice, nn.Parameter]] = []
-        groups = []
-        for part, rate in (
-            (slice(0, text_size), config.text_encoder_lr),
-            (slice(text_size, None), config.unet_lr),
-        ):
-            if parameters[part].numel():
-                parameter = nn.Parameter(parameters[part])
-                parameter.grad = gradients[part]
-                groups.append({"params": [parameter], "lr": rate})
-                self._parts.append((part, parameter))
-        self.optimizer = _optimizer(config, groups)
-        self.scheduler = _scheduler(config, self.optimizer, steps)
+        self._done = 0
+        self._steps = steps
+        row = find(config.optimizer)
+        assert row is not None  # `support` has seen to it
+        self._is_free = row.is_free
+        rates = (config.text_encoder_lr, config.unet_lr)
+        self._matrices = None if row.is_flat else MatrixWeights(stack, index, rates)
+        self._weights: Weights = self._matrices or FlatWeights(stack, gradients, index, rates)
+        self.optimizer = self._make(row)
+        self.scheduler = self._make_schedule()
+        if self._is_free:
+            self.optimizer.train()
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the part that comes last: the UNet's, where it is trained."""
-        return float(self.optimizer.param_groups[-1]["lr"])
-
-    def tensors(self, own: Tensor) -> dict[str, Tensor]:
-        """The optimizer's numbers, on the CPU; of those for each parameter only where `own` (P,) is true."""
-        found = {}
-        for index, (part, parameter) in enumerate(self._parts):
-            mask = own[part]
-            for name, value in self.optimizer.state[parameter].items():
-                kept = value[mask] if value.shape == parameter.shape else value
-                found[f"{index}.{name}"] = kept.detach().to("cpu", copy=True)
-        return found
-
-    def restore(self, tensors: Mapping[str, Tensor], own: Tensor, schedule: Mapping[str, Any]) -> None:
-        """The counterpart of `tensors` and `schedule`; parameters that aren't `own` start at zero."""
-        for name, value in tensors.items():
-            index, _, key = name.partition(".")
-            part, parameter = self._parts[int(index)]
-            mask, full = own[part], value.to(parameter.device)
-            if value.shape == (int(mask.sum()),):
-                full = torch.zeros_like(parameter.detach(), dtype=value.dtype)
-                full[mask] = value.to(full)
-            self.optimizer.state[parameter][key] = full
-        self.scheduler.load_state_dict(dict(schedule["scheduler"]))
-        for group, rate in zip(self.optimizer.param_groups, schedule["rates"], strict=True):
-            group["lr"] = rate
-
-    @property
-    def schedule(self) -> dict[str, Any]:
-        """Where the learning rates stand, as JSON holds it."""
-        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
-        return {"scheduler": self.scheduler.state_dict(), "rates": rates}
+        """The rate of the part that comes last: the UNet's, where it is trained; times the optimizer's own estimate."""
+        group = self.optimizer.param_groups[-1]
+        if group["lr"] is None:  # Adafactor finds it at each step
+            return float(getattr(self.scheduler, "get_lr", lambda: [0.0])()[0]) if self._done else 0.0
+        return float(group["lr"]) * float(group.get("d", 1.0))
 
     def step(self) -> None:
         if self._limit > 0:
-            norm = torch.linalg.vector_norm(self._gradients)
+            norm = torch.linalg.vector_norm(self._all_gradients)
             # The formula and its epsilon are torch.nn.utils.clip_grad_norm_'s.
-            self._gradients.mul_((self._limit / (norm + 1e-6)).clamp(max=1.0))
+            self._all_gradients.mul_((self._limit / (norm + 1e-6)).clamp(max=1.0))
+        self._weights.take_gradients()
         self.optimizer.step()
         self.scheduler.step()
+        self._weights.give_back()
+        self._done += 1
+
+    def to_be_saved(self, is_so: bool) -> None:
+        """Puts the weights that are to be kept into the buffer, or those that are trained on again."""
+        if self._is_free:
+            (self.optimizer.eval if is_so else self.optimizer.train)()
+            self._weights.give_back()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The optimizer's numbers, on the CPU, without what pads a rank."""
+        found = {}
+        for index, parameter in enumerate(self._parameters()):
+            for name, value in self.optimizer.state[parameter].items():
+                if isinstance(value, Tensor):
+                    kept = self._weights.cut(parameter, value)
+                    found[f"{index}.{name}"] = kept.detach().to("cpu", copy=True).contiguous()
+        return found
+
+    @property
+    def schedule(self) -> dict[str, Any]:
+        """Where the learning rates and the optimizer's single numbers stand, as JSON holds it."""
+        groups = [
+            {name: _plain(value) for name, value in group.items() if name != "params" and _is_plain(value)}
+            for group in self.optimizer.param_groups
+        ]
+        states = [
+            {
+                name: _plain(value)
+                for name, value in self.optimizer.state[parameter].items()
+                if _is_plain(value) and not isinstance(value, Tensor)
+            }
+            for parameter in self._parameters()
+        ]
+        return {"done": self._done, "groups": groups, "states": states, "scheduler": self._schedule_state()}
+
+    def restore(self, tensors: Mapping[str, Tensor], schedule: Mapping[str, Any]) -> None:
+        """The counterpart of `tensors` and `schedule`; the factors are in the pack's buffer already."""
+        if self._matrices is not None:
+            self._matrices.read()
+        parameters = self._parameters()
+        for name, value in tensors.items():
+            index, _, key = name.partition(".")
+            parameter = parameters[int(index)]
+            self.optimizer.state[parameter][key] = self._weights.widen(parameter, value.to(parameter.device))
+        for parameter, values in zip(parameters, schedule["states"], strict=True):
+            self.optimizer.state[parameter].update(values)
+        self._done = schedule["done"]
+        if schedule["scheduler"] is None:
+            self.scheduler = schedules.replay(self._make_schedule, self._done)
+        elif schedule["scheduler"]:
+            self.scheduler.load_state_dict(dict(schedule["scheduler"]))
+        for group, values in zip(self.optimizer.param_groups, schedule["groups"], strict=True):
+            group.update({name: _like(group.get(name), value) for name, value in values.items()})
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [parameter for _, parameters in self._weights.groups for parameter in parameters]
+
+    def _make(self, row: Optimizer) -> Any:
+        config = self._config
+        options = row.options(config.optimizer_args)
+        groups = [{"params": parameters, "lr": rate} for rate, parameters in self._weights.groups]
+        rate: float | None = config.learning_rate
+        try:
+            kind = row.load()
+            if options.get("warmup_init"):
+                options["relative_step"] = True  # as sd-scripts sees to
+            if options.get("relative_step"):  # Adafactor finds its rate, and refuses another
+                rate, groups = None, [{"params": group["params"]} for group in groups]
+            return kind(groups, lr=rate, **options)
+        except (TypeError, ValueError, AssertionError, ImportError, AttributeError) as error:
+            raise UsageError(
+                f"{config.output_name}: {config.optimizer} refuses its learning rate or optimizer_args ({error})"
+            ) from error
+
+    def _make_schedule(self) -> Any:
+        if self._is_free:
+            return schedules.NoSchedule()
+        if self.optimizer.param_groups[0].get("relative_step"):
+            from transformers.optimization import AdafactorSchedule
+
+            return AdafactorSchedule(self.optimizer, self._config.learning_rate)
+        return schedules.make(self._config, self.optimizer, self._steps)
+
+    def _schedule_state(self) -> dict[str, Any] | None:
+        """None where it is no plain text; then it is made anew and stepped as often."""
+        if isinstance(self.scheduler, schedules.NoSchedule):
+            return {}
+        state = dict(self.scheduler.state_dict())
+        try:
+            json.dumps(state, allow_nan=False)
+        except (TypeError, ValueError):
+            return None
+        return state
 
 
-def _optimizer(config: RunConfig, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    name = config.optimizer.lower()
-    try:
-        if name == "adamw":
-            return torch.optim.AdamW(groups, lr=config.unet_lr, fused=True, **config.optimizer_args)
-        return Lion(groups, lr=config.unet_lr, **config.optimizer_args)
-    except (TypeError, ValueError, AssertionError) as error:
-        raise UsageError(
-            f"{config.output_name}: {config.optimizer} refuses its learning rate or optimizer_args ({error})"
-        ) from error
+def _is_plain(value: Any) -> bool:
+    """What JSON holds and gives back; a single number may be a tensor or NumPy's."""
+    if isinstance(value, Tensor):
+        return value.numel() == 1
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str)) or hasattr(value, "item")
 
 
-def _scheduler(config: RunConfig, optimizer: torch.optim.Optimizer, steps: int) -> Any:
-    warmup = config.lr_warmup_steps
-    warmup_steps = int(warmup * steps) if 0 < warmup < 1 else int(warmup)
-    if config.lr_scheduler == "constant" and warmup_steps:
-        raise UsageError(
-            f"{config.output_name}: lr_scheduler constant knows no lr_warmup_steps; choose constant_with_warmup"
-        )
-    return get_scheduler(
-        config.lr_scheduler, optimizer, num_warmup_steps=warmup_steps, num_training_steps=steps
-    )
+def _plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def _like(old: Any, value: Any) -> Any:
+    if isinstance(old, Tensor):
+        return torch.full_like(old, value)
+    return tuple(value) if isinstance(old, tuple) and isinstance(value, list) else value
