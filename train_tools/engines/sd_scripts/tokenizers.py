@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.base_model import tokenizer
+from train_tools.families.stable_diffusion import tokenizer
 from train_tools.workspace.files import replace, temporary_sibling
 
 CLIP_L = "openai_clip-vit-large-patch14"
