@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +43,11 @@ class Fitted:
         return all(low_rank.is_plain(module.parts) for module in self.modules)
 
 
+def is_plain(names: Iterable[str]) -> bool:
+    """Of a file, by its tensors' names."""
+    return all(name.partition(".")[2] in low_rank.PLAIN for name in names)
+
+
 def fit(file: LoraFile, layers: Mapping[str, Target]) -> Fitted:
     """`layers` by all their names. Raises TrainToolsError where the file's kind is unknown or it doesn't fit."""
     return Fitted(file, tuple(_module(file, name, parts, layers) for name, parts in file.modules.items()))
@@ -66,12 +71,16 @@ def _module(file: LoraFile, name: str, parts: Parts, layers: Mapping[str, Target
 def _fits(target: Target, kind: Kind, parts: Parts) -> bool:
     """Computed with shapes alone."""
     own = _weights(target.layer)
-    layer = Weights(own.weight.to("meta"), None if own.bias is None else own.bias.to("meta"))
+    layer = Weights(_shape(own.weight), None if own.bias is None else _shape(own.bias))
     try:
-        changed = kind.changed(layer, {n: t.to("meta") if t.dim() else t for n, t in parts.items()}, 1.0)
+        changed = kind.changed(layer, {n: _shape(t) if t.dim() else t for n, t in parts.items()}, 1.0)
     except (KeyError, ValueError, RuntimeError, IndexError):
         return False
     return changed.weight.shape == own.weight.shape
+
+
+def _shape(tensor: Tensor) -> Tensor:
+    return torch.empty(tensor.shape, device="meta")
 
 
 def stack_of(

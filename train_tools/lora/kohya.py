@@ -20,7 +20,7 @@ from .stack import LoraStack
 
 @dataclass(frozen=True)
 class LoraFile:
-    """A LoRA on disk, of whatever kind: its tensors (fp32) by name, and its metadata."""
+    """A LoRA on disk, of whatever kind: its tensors (fp32, or as they are stored) by name, and its metadata."""
 
     path: Path
     tensors: dict[str, Tensor]
@@ -36,12 +36,17 @@ class LoraFile:
         return found
 
 
-def read(path: Path) -> LoraFile:
-    """Raises TrainToolsError where the file is missing or damaged."""
+def read(path: Path, as_stored: bool = False) -> LoraFile:
+    """In fp32, or in the file's own precision, as it may be as large as a base model.
+
+    Raises TrainToolsError where the file is missing or damaged.
+    """
     try:
         with safe_open(path, "pt") as file:
             # Copied, so that the file isn't kept mapped: it may be replaced or moved meanwhile.
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
+            if not as_stored:
+                tensors = {key: tensor.float() for key, tensor in tensors.items()}
             return LoraFile(path, tensors, dict(file.metadata() or {}))
     except (OSError, SafetensorError) as error:
         raise TrainToolsError(f"the LoRA {path} can't be read ({error}); train or copy it again") from error

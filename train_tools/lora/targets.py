@@ -13,7 +13,7 @@ from .names import UNET, Names
 UNET_BLOCKS = ("Transformer2DModel",)
 KERNEL_BLOCKS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")  # besides, with conv_dim (C3Lier)
 TEXT_BLOCKS = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
-NORMS = (nn.LayerNorm, nn.GroupNorm)
+LAYERS = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
 SD1 = Names()
 
 
@@ -63,7 +63,7 @@ def unet_targets(unet: nn.Module, names: Names = SD1, kernels: bool = False) -> 
 
     With `kernels` (conv_dim) those of the residual blocks and of what makes pictures larger and smaller, too.
     """
-    paths = names.unet([path for path, _ in unet.named_modules()])
+    paths = _paths(unet, names)
     return [
         Target(_name(UNET, paths[path]), layer)
         for path, layer in _inside(unet, UNET_BLOCKS + (KERNEL_BLOCKS if kernels else ()))
@@ -83,17 +83,21 @@ def layers_of(base: Model, names: Names) -> Mapping[str, Target]:
     for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
         before = _before(encoder)
         found |= {_name(prefix, before + path): layer for path, layer in _all(encoder, prefix, before)}
-    paths = names.unet([path for path, _ in base.unet.named_modules()])
+    paths = _paths(base.unet, names)
     for path, target in _all(base.unet, UNET, "", paths):
         found[_name(UNET, path)] = found[target.name] = target
     return found
+
+
+def _paths(unet: nn.Module, names: Names) -> Mapping[str, str]:
+    return names.unet([path for path, layer in unet.named_modules() if isinstance(layer, LAYERS)])
 
 
 def _all(
     root: nn.Module, prefix: str, before: str, paths: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, Target]]:
     for path, layer in root.named_modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d, *NORMS)):
+        if isinstance(layer, LAYERS):
             named = paths[path] if paths else before + path
             yield path, Target(_name(prefix, named), layer)  # type: ignore[arg-type]
 
