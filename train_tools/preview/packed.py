@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 
 from train_tools.errors import TrainToolsError
-from train_tools.families.lora_files import family_of, of_family
 from train_tools.families.interface import Head
 from train_tools.families.loading import load
+from train_tools.families.lora_files import family_of, of_family
 from train_tools.families.registry import FAMILIES
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya

@@ -19,6 +19,7 @@ from train_tools.engines.packed.data import (
     read_items,
     steps_per_epoch,
 )
+from train_tools.engines.packed.wording import At
 from train_tools.errors import UsageError
 from train_tools.families.stable_diffusion.base import BaseModel
 
@@ -91,12 +92,12 @@ def test_an_epoch_shows_each_image_as_often_as_it_is_repeated(
     run = read(arguments)
     buckets = encode(read_items(run), base, False, 4, lambda *_: None)
     schedule = epoch_schedule(buckets, 2, epoch=1)
-    batches = list(RunData(run, buckets).epoch(schedule))
+    batches = list(RunData(run, buckets, 100).epoch(schedule, At(1, 0)))
     captions = [c for batch in batches for c in batch.captions]
     assert len(captions) == 11
     assert captions.count("one, two, three, four") == 3
     # Another seed: other images, but the same shapes at the same steps.
-    others = list(RunData(dataclasses.replace(run, seed=6), buckets).epoch(schedule))
+    others = list(RunData(dataclasses.replace(run, seed=6), buckets, 100).epoch(schedule, At(1, 0)))
     assert [b.latents.shape for b in others] == [b.latents.shape for b in batches]
     assert any(not torch.equal(a.latents, b.latents) for a, b in zip(batches, others, strict=True))
 
@@ -113,7 +114,7 @@ def test_regularisation_images_are_as_many_and_weigh_what_is_said(
     reg = [item for item in items if item.is_reg]
     assert [item.repeats for item in reg] == [4, 4, 3]  # 2 each, then 5 more to make 11
     buckets = encode(items, base, False, 4, lambda *_: None)
-    batches = list(RunData(run, buckets).epoch(epoch_schedule(buckets, 2, epoch=1)))
+    batches = list(RunData(run, buckets, 100).epoch(epoch_schedule(buckets, 2, epoch=1), At(1, 0)))
     told = [(c, w) for batch in batches for c, w in zip(batch.captions, batch.weights, strict=True)]
     assert len(told) == 22
     assert all((caption == "ball") == (weight == 0.25) for caption, weight in told)
@@ -122,9 +123,12 @@ def test_regularisation_images_are_as_many_and_weigh_what_is_said(
 def test_shuffling_keeps_the_first_tags(arguments: dict[str, object], base: BaseModel) -> None:
     run = read(arguments, shuffle_caption=True, keep_tokens=1)
     buckets = encode(read_items(run), base, False, 4, lambda *_: None)
-    data = RunData(run, buckets)
+    data = RunData(run, buckets, 100)
     found = {
-        c for epoch in range(1, 9) for b in data.epoch(epoch_schedule(buckets, 2, epoch)) for c in b.captions
+        c
+        for epoch in range(1, 9)
+        for b in data.epoch(epoch_schedule(buckets, 2, epoch), At(epoch, 0))
+        for c in b.captions
     }
     shuffled = {c for c in found if c.startswith("one")}
     assert len(shuffled) > 2

@@ -18,9 +18,11 @@ from train_tools.dataset.buckets import BucketRule
 from train_tools.errors import UsageError
 from train_tools.workspace import toml
 
-RUN = "each run"  # its own value
-PACK = "the pack"  # one value for all runs of a pack, as they share the batch that runs through the base
 Scope = Literal["each run", "the pack"]
+RUN: Scope = "each run"  # its own value
+PACK: Scope = (
+    "the pack"  # one value for all runs of a pack, as they share the batch that runs through the base
+)
 
 
 @dataclass(frozen=True)
@@ -156,18 +158,14 @@ class RunConfig:
     unet_rate: float | None = row(None, float, "unet_lr")
     text_rates: tuple[float, ...] = row((), _rates, "text_encoder_lr")
     optimizer: str = row("AdamW", lambda value: str(value or "AdamW"), "optimizer_type")
-    optimizer_args: Mapping[str, Any] = field(
-        default_factory=dict, metadata={"row": Row("", RUN, _words)}
-    )
+    optimizer_args: Mapping[str, Any] = field(default_factory=dict, metadata={"row": Row("", RUN, _words)})
     max_grad_norm: float = row(1.0, float)
     lr_scheduler: str = row("constant", lambda value: str(value or "constant"))
     lr_scheduler_type: str = row("", str)
-    lr_scheduler_args: Mapping[str, Any] = field(
-        default_factory=dict, metadata={"row": Row("", RUN, _words)}
-    )
+    lr_scheduler_args: Mapping[str, Any] = field(default_factory=dict, metadata={"row": Row("", RUN, _words)})
     lr_warmup_steps: float = row(0.0, _steps)
     lr_decay_steps: float = row(0.0, _steps)
-    lr_scheduler_num_cycles: float = row(1, float)
+    lr_scheduler_num_cycles: int = row(1, int)
     lr_scheduler_power: float = row(1.0, float)
     lr_scheduler_timescale: int | None = row(None, int)
     lr_scheduler_min_lr_ratio: float | None = row(None, float)

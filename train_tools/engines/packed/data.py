@@ -26,11 +26,12 @@ from train_tools.errors import UsageError
 from train_tools.families.stable_diffusion.base import BaseModel
 
 from .config import RunConfig
+from .wording import At, Wording
 
 
 @dataclass(frozen=True)
 class Item:
-    """One training image. Sizes are (width, height) in pixels."""
+    """One training image. Sizes are (width, height) in pixels. `lines` are its caption's, blank ones left out."""
 
     path: Path
     folder: str
@@ -39,6 +40,7 @@ class Item:
     resized: tuple[int, int]
     bucket: tuple[int, int]
     is_reg: bool = False
+    lines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,24 @@ def read_items(config: RunConfig) -> list[Item]:
 
 def _item(image: TrainingImage, config: RunConfig) -> Item:
     placed = config.bucket_rule.bucket_of(image.size())
-    caption = _caption(image.path, config.caption_extension, image.concept)
+    lines = _lines(image.path, config.caption_extension, image.concept)
     folder = image.path.parent.name
-    return Item(image.path, folder, caption, image.repeats, placed.resized, placed.size, image.is_reg)
+    return Item(
+        image.path, folder, lines[0], image.repeats, placed.resized, placed.size, image.is_reg,
+        tuple(line for line in lines if line) or ("",),
+    )  # fmt: skip
 
 
-def _caption(image: Path, extension: str, concept: str) -> str:
-    """The caption file's first line, as sd-scripts reads it; the concept where there is none."""
+def _lines(image: Path, extension: str, concept: str) -> list[str]:
+    """The caption file's lines, of which sd-scripts reads the first one; the concept where there is no file."""
     file = image.with_suffix(extension)
     if not file.is_file():
-        return concept
+        return [concept]
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise UsageError(f"the caption {file} is not UTF-8 text; save it as UTF-8") from error
-    return lines[0].strip() if lines else ""
+    return [line.strip() for line in lines] or [""]
 
 
 def pixels(item: Item) -> Tensor:
@@ -142,10 +147,11 @@ def epoch_schedule(buckets: list[Bucket], batch_size: int, epoch: int) -> list[t
 class RunData:
     """One run's way through the shared buckets: its order, its mirrored images, its shuffled captions."""
 
-    def __init__(self, config: RunConfig, buckets: list[Bucket]) -> None:
+    def __init__(self, config: RunConfig, buckets: list[Bucket], steps: int) -> None:
         self._config = config
         self._buckets = buckets
         self._random = random.Random(config.seed)
+        self._wording = Wording(config, self._random, steps)
 
     @property
     def random_state(self) -> list[Any]:
@@ -157,23 +163,21 @@ class RunData:
     def random_state(self, state: list[Any]) -> None:
         self._random.setstate((state[0], tuple(state[1]), state[2]))
 
-    def epoch(self, schedule: list[tuple[int, int]]) -> Iterator[Batch]:
+    def epoch(self, schedule: list[tuple[int, int]], first: At) -> Iterator[Batch]:
+        """The batches of an epoch, of which `first` is the first step."""
         orders = [self._random.sample(bucket.order, len(bucket.order)) for bucket in self._buckets]
         size = self._config.batch_size
-        for bucket, number in schedule:
-            yield self._batch(self._buckets[bucket], orders[bucket][number * size : (number + 1) * size])
+        for step, (bucket, number) in enumerate(schedule, start=first.step):
+            indices = orders[bucket][number * size : (number + 1) * size]
+            yield self._batch(self._buckets[bucket], indices, At(first.epoch, step))
 
-    def _batch(self, bucket: Bucket, indices: list[int]) -> Batch:
+    def _batch(self, bucket: Bucket, indices: list[int], at: At) -> Batch:
         flips = [int(self._config.flip_aug and self._random.random() < 0.5) for _ in indices]
-        captions = [self._shuffled(bucket.items[i].caption) for i in indices]
+        captions = [self._caption(bucket.items[i], at) for i in indices]
         prior = self._config.prior_loss_weight
         weights = [prior if bucket.items[i].is_reg else 1.0 for i in indices]
         return Batch(bucket.latents[indices, flips], captions, weights)
 
-    def _shuffled(self, caption: str) -> str:
-        if not self._config.shuffle_caption:
-            return caption
-        tags = [tag.strip() for tag in caption.split(",")]
-        kept, rest = tags[: self._config.keep_tokens], tags[self._config.keep_tokens :]
-        self._random.shuffle(rest)
-        return ", ".join(kept + rest)
+    def _caption(self, item: Item, at: At) -> str:
+        lines = item.lines if self._config.enable_wildcard else (item.caption,)
+        return self._wording.word(lines, at)

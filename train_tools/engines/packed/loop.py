@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,9 @@ from train_tools.lora import kohya
 from . import metadata, state
 from .data import RunData, epoch_schedule
 from .pack import Pack
+from .saving import Due, after_epoch, after_step
 from .state import Place, RunState
+from .wording import At
 
 PRECISIONS = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 RATE_STEPS = 20  # it/s is that of the last steps
@@ -36,7 +37,7 @@ class Loop:
         self._identities = identities
         self._steps = steps
         self._start = Place()
-        self._runs = [RunData(config, shared.buckets) for config in pack.configs]
+        self._runs = [RunData(config, shared.buckets, steps) for config in pack.configs]
         self._sums = [0.0] * len(logs)  # of the epoch's losses
         self._times: deque[float] = deque(maxlen=RATE_STEPS + 1)
         self._saved_at = self._saving_took = 0.0
@@ -58,7 +59,8 @@ class Loop:
             # A state within an epoch goes back to the epoch's start and draws again what is done.
             randoms = [run.random_state for run in self._runs]
             schedule = epoch_schedule(self._shared.buckets, self._pack.configs[0].batch_size, epoch)
-            streams = zip(*(run.epoch(schedule) for run in self._runs), strict=True)
+            first = At(epoch, step - done)
+            streams = zip(*(run.epoch(schedule, first) for run in self._runs), strict=True)
             for number, batches in enumerate(islice(streams, done, None), start=done + 1):
                 if self._is_asked_to_pause():
                     return self._pause(Place(epoch, number - 1, step), randoms)
@@ -68,8 +70,10 @@ class Loop:
                 self._log_step(losses, living, Place(epoch, number, step))
                 if not any(self._pack.alive):
                     return self._outcomes()
+                # sd-scripts counts the epoch that isn't over yet from 0.
+                self._save_due([after_step(config, step) for config in self._pack.configs], epoch - 1, step)
             self._give_up_deleted_runs()
-            self._save_checkpoints(epoch, step)
+            self._save_due([after_epoch(config, epoch) for config in self._pack.configs], epoch, step)
             if epoch < epochs:
                 self._sums, done = [0.0] * len(self._runs), 0
                 randoms = [run.random_state for run in self._runs]
@@ -145,22 +149,21 @@ class Loop:
         self._saved_at = time.monotonic()
         self._saving_took = self._saved_at - began
 
-    def _save_checkpoints(self, epoch: int, step: int) -> None:
-        for index, config in enumerate(self._pack.configs):
-            due = config.save_every_n_epochs and epoch % config.save_every_n_epochs == 0
-            if self._pack.alive[index] and (due or epoch == config.epochs):
-                name = self._save_checkpoint(index, epoch, step)
-                self._logs[index].write("checkpoint", file=name, epoch=epoch, step=step)
-                say(f"saving checkpoint: {config.folder / name}")
+    def _save_due(self, dues: list[Due], epoch: int, step: int) -> None:
+        for index, due in enumerate(dues):
+            if self._pack.alive[index] and due.file:
+                folder = self._pack.configs[index].folder
+                self._save_checkpoint(index, due.file, epoch, step)
+                self._logs[index].write("checkpoint", file=due.file, epoch=epoch, step=step)
+                say(f"saving checkpoint: {folder / due.file}")
+                if due.instead_of:
+                    (folder / due.instead_of).unlink(missing_ok=True)
 
-    def _save_checkpoint(self, index: int, epoch: int, step: int) -> str:
-        """Writes a checkpoint under sd-scripts' names: the last epoch's has no number."""
+    def _save_checkpoint(self, index: int, name: str, epoch: int, step: int) -> None:
         config = self._pack.configs[index]
-        number = "" if epoch == config.epochs else f"-{epoch:06d}"
-        path = Path(config.folder) / f"{config.output_name}{number}.safetensors"
-        tensors = kohya.tensors_of(self._pack.stack, index, PRECISIONS[config.save_precision])
-        kohya.write(path, tensors, metadata.build(config, self._shared, epoch, step))
-        return path.name
+        with self._pack.to_be_saved(index):
+            tensors = kohya.tensors_of(self._pack.stack, index, PRECISIONS[config.save_precision])
+        kohya.write(config.folder / name, tensors, metadata.build(config, self._shared, epoch, step))
 
 
 def say(text: str) -> None:

@@ -68,7 +68,9 @@ class Objective:
         noise, added, timesteps = (torch.cat(part).to(self._device) for part in zip(*drawn, strict=True))
         return Draws(noise, added, timesteps)
 
-    def _draw(self, config: RunConfig, latents: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _draw(
+        self, config: RunConfig, latents: Tensor, generator: Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
         noise = torch.randn(latents.shape, generator=generator)
         if config.noise_offset:
             noise = _with_offset(noise, latents, config, generator)
@@ -189,7 +191,9 @@ def _multires(noise: Tensor, config: RunConfig, generator: Generator) -> Tensor:
         factor = (float(torch.rand(1, generator=generator)) * span + FACTOR_LEAST) ** number
         size = max(1, int(height / factor)), max(1, int(width / factor))
         coarse = torch.randn((*noise.shape[:2], *size), generator=generator)
-        total += F.interpolate(coarse, (height, width), mode="bilinear") * config.multires_noise_discount**number
+        total += (
+            F.interpolate(coarse, (height, width), mode="bilinear") * config.multires_noise_discount**number
+        )
         if 1 in size:
             break
     return total / total.std()

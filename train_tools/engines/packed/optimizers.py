@@ -54,7 +54,9 @@ EIGHT = "bitsandbytes.optim."
 # By sd-scripts' names, in lower case.
 TABLE: Mapping[str, Optimizer] = {
     "adamw": Optimizer("torch.optim.AdamW", True, ADAM, usual={"fused": True}),
-    "lion": Optimizer("lion_pytorch.Lion", True, ("betas", "weight_decay", "decoupled_weight_decay", "cautious_factor")),
+    "lion": Optimizer(
+        "lion_pytorch.Lion", True, ("betas", "weight_decay", "decoupled_weight_decay", "cautious_factor")
+    ),
     "sgdnesterov": Optimizer(
         "torch.optim.SGD", True, ("momentum", "dampening", "weight_decay"), NESTEROV, MOMENTUM
     ),
@@ -95,10 +97,14 @@ def why_not(arguments: Mapping[str, Any]) -> list[str]:
     if found is None:
         return [f"optimizer_type = {name!r} is not known to the packed engine"]
     if not _is_there(found.package):
-        return [f"optimizer_type {name} needs the Python package {found.package}, which isn't in the environment"]
+        return [
+            f"optimizer_type {name} needs the Python package {found.package}, which isn't in the environment"
+        ]
     words = [str(item).split("=")[0].strip() for item in arguments.get("optimizer_args") or []]
     return [
-        f"optimizer_args {word} is not known for {name}" for word in words if found.words and word not in found.words
+        f"optimizer_args {word} is not known for {name}"
+        for word in words
+        if found.words and word not in found.words
     ]
 
 

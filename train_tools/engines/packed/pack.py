@@ -8,30 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from diffusers import DDPMScheduler
 from torch import Tensor
 
+from train_tools.families.lora_files import of_family
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.stack import LoraStack
-from train_tools.lora.targets import text_targets, unet_targets
+from train_tools.lora.targets import Target, text_targets, unet_targets
 
 from .captions import CaptionCache
 from .config import RunConfig
 from .data import Batch
-from .optim import RunOptimizer
+from .objective import Draws, Objective
+from .optim import RunOptimizer, own_numbers
 
-
-@dataclass(frozen=True)
-class Draws:
-    """A step's chances: noise (K*B, 4, h, w) and timesteps (K*B,)."""
-
-    noise: Tensor
-    timesteps: Tensor
+OF_TRANSFORMERS = "gradient_checkpointing_enable"
 
 
 class Pack:
@@ -44,10 +38,10 @@ class Pack:
         self.device = base.device
         self._clip_skip = first.clip_skip
         self._trains_text = first.train_text_encoder
-        targets = unet_targets(base.unet) if first.train_unet else []
-        if first.train_text_encoder:
-            targets += [target for encoder in base.text_encoders for target in text_targets(encoder)]
-        ranks, alphas = [c.network_dim for c in configs], [c.network_alpha for c in configs]
+        if first.gradient_checkpointing:
+            _checkpoint(base, texts=self._trains_text)
+        targets = _targets(base, first)
+        ranks, alphas = [c.network_dim for c in configs], [c.alpha for c in configs]
         # fp32 also over a base in half precision; more where the base has more.
         self._dtype = torch.promote_types(base.dtype, torch.float32)
         self.stack = LoraStack(targets, ranks, alphas, self.device, self._dtype)
@@ -55,47 +49,32 @@ class Pack:
             self.stack.initialise(index, config.seed)
         self.gradients = self.stack.train_into()
         self.optimizers = [
-            RunOptimizer(config, self.stack.flat[k], self.gradients[k], self.stack.text_size, steps)
-            for k, config in enumerate(configs)
+            RunOptimizer(config, self.stack, self.gradients, k, steps) for k, config in enumerate(configs)
         ]
         self.alive = [True] * len(configs)
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
-        alphas_cumprod = DDPMScheduler(
-            **{k: v for k, v in base.noise.items() if k.startswith(("num", "beta"))}
-        ).alphas_cumprod.to(self.device)
-        self._signal = alphas_cumprod
-        self._snr = alphas_cumprod / (1 - alphas_cumprod)
-        self._gammas = torch.tensor(
-            [c.min_snr_gamma or float("inf") for c in configs], device=self.device
-        ).unsqueeze(1)
+        betas = {name: value for name, value in base.noise.items() if name.startswith(("num", "beta"))}
+        self._objective = Objective(configs, betas, self.device)
         self._cache = CaptionCache(base, first.clip_skip)
         self._autocast = first.mixed_precision == "bf16"
 
-    def draw(self, shape: torch.Size) -> Draws:
-        """Each run's noise and timesteps for latents (B, 4, h, w), from its own seed."""
-        noise, timesteps = [], []
-        for generator in self._generators:
-            noise.append(torch.randn(shape, generator=generator))
-            timesteps.append(torch.randint(0, len(self._signal), shape[:1], generator=generator))
-        return Draws(torch.cat(noise).to(self.device), torch.cat(timesteps).to(self.device))
+    def draw(self, batches: list[Batch]) -> Draws:
+        """Each run's noise and timesteps for its latents, from its own seed."""
+        return self._objective.draw([batch.latents for batch in batches], self._generators)
 
     def losses(self, batches: list[Batch], draws: Draws) -> Tensor:
-        """The loss of each run (K,): mean squared error of the predicted noise, weighted by min-SNR and by sample."""
+        """The loss of each run (K,)."""
         clean = torch.cat([batch.latents for batch in batches]).to(self.device)
         captions = [caption for batch in batches for caption in batch.captions]
-        signal = self._signal[draws.timesteps].view(-1, 1, 1, 1)
-        noisy = signal.sqrt() * clean + (1 - signal).sqrt() * draws.noise
+        noisy = self._objective.noisy(clean, draws)
         with self._precision():
             if self._trains_text:
                 conditioning = self.base.embed(self.base.tokens(captions), self._clip_skip)
             else:
                 conditioning = self._cache.embed(captions)
             predicted = self.base.predict(noisy, draws.timesteps, conditioning)
-        errors = (predicted.to(self._dtype) - draws.noise).pow(2).mean((1, 2, 3)).view(len(batches), -1)
-        snr = self._snr[draws.timesteps].view_as(errors)
-        # Hang et al. 2023, https://arxiv.org/abs/2303.09556, for a model that predicts noise.
-        weights = errors.new_tensor([batch.weights for batch in batches])
-        return (errors * weights * torch.minimum(self._gammas / snr, torch.ones_like(snr))).mean(1)
+        weights = torch.tensor([batch.weights for batch in batches], dtype=self._dtype, device=self.device)
+        return self._objective.losses(predicted.to(self._dtype), clean, draws, weights)
 
     def backward(self, losses: Tensor) -> None:
         """Adds up the gradients of the living runs; a dead run's slice stays zero."""
@@ -113,7 +92,7 @@ class Pack:
         A run whose loss is not finite dies here: its factors are set to zero, so that its share of
         the batch stays finite for the rest of the pack's life.
         """
-        losses = self.losses(batches, self.draw(batches[0].latents.shape))
+        losses = self.losses(batches, self.draw(batches))
         values = [float(v) for v in losses.detach().cpu()]
         for index, value in enumerate(values):
             self.alive[index] = self.alive[index] and math.isfinite(value)
@@ -127,36 +106,55 @@ class Pack:
 
     def tensors(self, index: int) -> dict[str, Tensor]:
         """What run `index` has learned so far and where its chances stand, whatever pack it is in."""
-        own = self._own(index)
-        optimizer = self.optimizers[index].tensors(own)
+        own = own_numbers(self.stack, index)
         return {
             "factors": self.stack.flat[index][own].detach().to("cpu", copy=True),
             "generator": self._generators[index].get_state(),
-            **{f"optimizer.{name}": tensor for name, tensor in optimizer.items()},
+            **{f"optimizer.{name}": tensor for name, tensor in self.optimizers[index].tensors().items()},
         }
 
     @torch.no_grad()
     def restore(self, index: int, tensors: Mapping[str, Tensor], schedule: Mapping[str, Any]) -> None:
         """The counterpart of `tensors` and of the optimizer's `schedule`."""
-        own = self._own(index)
+        own = own_numbers(self.stack, index)
         self.stack.flat[index][own] = tensors["factors"].to(self.stack.flat)
         self._generators[index].set_state(tensors["generator"])
         start = "optimizer."
         kept = {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
-        self.optimizers[index].restore(kept, own, schedule)
+        self.optimizers[index].restore(kept, schedule)
 
-    def _own(self, index: int) -> Tensor:
-        """(P,) true where a number is a factor of this run, false where it pads its rank to the pack's."""
-        rank, masks = self.stack.ranks[index], []
-        for delta in self.stack.deltas:
-            down = torch.zeros(delta.down.shape[1:], dtype=torch.bool, device=self.device)
-            up = torch.zeros(delta.up.shape[1:], dtype=torch.bool, device=self.device)
-            down[:rank] = True
-            up[:, :rank] = True
-            masks += [down.flatten(), up.flatten()]
-        return torch.cat(masks)
+    @contextlib.contextmanager
+    def to_be_saved(self, index: int) -> Iterator[None]:
+        """Within this context the stack holds what is worth keeping of a run, as schedule-free optimizers tell it."""
+        self.optimizers[index].to_be_saved(True)
+        try:
+            yield
+        finally:
+            self.optimizers[index].to_be_saved(False)
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         if self._autocast:
             return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
+
+
+def _targets(base: BaseModel, config: RunConfig) -> list[Target]:
+    """What networks.lora trains of it, under the names of the family's files."""
+    names = of_family(base.family).names
+    assert names is not None  # every family that we load has them
+    targets = unet_targets(base.unet, names) if config.train_unet else []
+    if config.train_text_encoder:
+        for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
+            targets += text_targets(encoder, prefix)
+    return targets
+
+
+def _checkpoint(base: BaseModel, *, texts: bool) -> None:
+    """Activations are computed again for the gradients, instead of kept."""
+    for module in (base.unet, *(base.text_encoders if texts else ())):
+        # Only a module in training mode does so; none of these has a dropout that would wake up.
+        module.train()
+        if hasattr(module, OF_TRANSFORMERS):
+            module.gradient_checkpointing_enable()
+        else:
+            module.enable_gradient_checkpointing()
