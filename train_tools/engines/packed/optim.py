@@ -17,6 +17,8 @@ from . import schedules
 from .config import RunConfig
 from .optimizers import Optimizer, find
 
+SEVERAL = "several"  # in a kept state: tensors and other values under one name
+
 
 class Weights(Protocol):
     """What one run learns, as the parameters of its optimizer: in groups, the text encoder's first."""
@@ -208,9 +210,11 @@ class RunOptimizer:
         found = {}
         for index, parameter in enumerate(self._parameters()):
             for name, value in self.optimizer.state[parameter].items():
-                if isinstance(value, Tensor):
-                    kept = self._weights.cut(parameter, value)
-                    found[f"{index}.{name}"] = kept.detach().to("cpu", copy=True).contiguous()
+                several = value if _is_of_tensors(value) else [value]
+                for number, one in enumerate(several):
+                    if isinstance(one, Tensor):
+                        kept = self._weights.cut(parameter, one).detach().to("cpu", copy=True)
+                        found[f"{index}.{name}.{number}"] = kept.contiguous()
         return found
 
     @property
@@ -222,9 +226,11 @@ class RunOptimizer:
         ]
         states = [
             {
-                name: _plain(value)
+                name: {SEVERAL: [None if isinstance(one, Tensor) else _plain(one) for one in value]}
+                if _is_of_tensors(value)
+                else _plain(value)
                 for name, value in self.optimizer.state[parameter].items()
-                if _is_plain(value) and not isinstance(value, Tensor)
+                if _is_of_tensors(value) or (_is_plain(value) and not isinstance(value, Tensor))
             }
             for parameter in self._parameters()
         ]
@@ -235,12 +241,21 @@ class RunOptimizer:
         if self._matrices is not None:
             self._matrices.read()
         parameters = self._parameters()
-        for name, value in tensors.items():
-            index, _, key = name.partition(".")
-            parameter = parameters[int(index)]
-            self.optimizer.state[parameter][key] = self._weights.widen(parameter, value.to(parameter.device))
         for parameter, values in zip(parameters, schedule["states"], strict=True):
-            self.optimizer.state[parameter].update(values)
+            empty = {n: list(v[SEVERAL]) if isinstance(v, dict) else v for n, v in values.items()}
+            self.optimizer.state[parameter].update(empty)
+        for name, value in tensors.items():
+            index, _, rest = name.partition(".")
+            key, _, number = rest.rpartition(".")
+            parameter = parameters[int(index)]
+            state, full = (
+                self.optimizer.state[parameter],
+                self._weights.widen(parameter, value.to(parameter.device)),
+            )
+            if isinstance(state.get(key), list):
+                state[key][int(number)] = full
+            else:
+                state[key] = full
         self._done = schedule["done"]
         if schedule["scheduler"] is None:
             self.scheduler = schedules.replay(self._make_schedule, self._done)
@@ -284,10 +299,14 @@ class RunOptimizer:
             return {}
         state = dict(self.scheduler.state_dict())
         try:
-            json.dumps(state, allow_nan=False)
+            is_plain = json.loads(json.dumps(state, allow_nan=False)) == state
         except (TypeError, ValueError):
-            return None
-        return state
+            is_plain = False
+        return state if is_plain else None
+
+
+def _is_of_tensors(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and any(isinstance(one, Tensor) for one in value)
 
 
 def _is_plain(value: Any) -> bool:
