@@ -37,7 +37,7 @@ def test_alpha(given: float | None, alpha: float) -> None:
 )
 def test_a_rate_of_zero_is_a_rate(rates: dict[str, Any], unet: float, text: float) -> None:
     found = read(**rates)
-    assert (found.unet_lr, found.text_encoder_lr) == (unet, text)
+    assert (found.unet_lr, found.text_encoder_lr()) == (unet, text)
 
 
 def test_a_vae_of_its_own() -> None:

@@ -151,7 +151,7 @@ def test_no_images_and_foreign_encodings_are_told(arguments: dict[str, object], 
         ({"mixed_precision": "fp16"}, "mixed_precision = 'fp16'"),
         ({"color_aug": True}, "color_aug"),
         ({"network_module": "lycoris.kohya"}, "lycoris.kohya"),
-        ({"optimizer_args": ["decouple=True"]}, "decouple=True"),
+        ({"optimizer_type": "AdamW", "optimizer_args": ["decouple=True"]}, "decouple"),
         ({"max_train_epochs": None}, "max_train_epochs is missing"),
         ({"made_up": 1}, "made_up"),
     ],
@@ -167,7 +167,7 @@ def test_what_it_doesnt_know_is_refused_by_name(
 
 def test_zero_is_a_value(arguments: dict[str, object]) -> None:
     run = read(arguments, text_encoder_lr=0.0, learning_rate=1e-3, max_grad_norm=0.0, seed=0, noise_offset=0)
-    assert (run.text_encoder_lr, run.unet_lr, run.max_grad_norm, run.seed) == (0.0, 1e-3, 0.0, 0)
+    assert (run.text_encoder_lr(), run.unet_lr, run.max_grad_norm, run.seed) == (0.0, 1e-3, 0.0, 0)
 
 
 def test_runs_share_a_pack_where_they_differ_only_in_their_own(arguments: dict[str, object]) -> None:

@@ -112,7 +112,7 @@ def as_sd_scripts_does(run: RunConfig, seed: int) -> list[Tensor]:
         is_kernel = isinstance(delta.target.layer, nn.Conv2d)
         parameters += [nn.Parameter(one[..., None, None] if is_kernel else one) for one in (down, up)]
     groups: list[dict[str, Any]] = [
-        {"params": parameters[:2], "lr": run.text_encoder_lr}, {"params": parameters[2:], "lr": run.unet_lr},
+        {"params": parameters[:2], "lr": run.text_encoder_lr()}, {"params": parameters[2:], "lr": run.unet_lr},
     ]  # fmt: skip
     options = {**row.usual, **run.optimizer_args, **row.forced}
     rate: float | None = run.learning_rate

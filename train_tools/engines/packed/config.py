@@ -204,9 +204,11 @@ class RunConfig:
     def unet_lr(self) -> float:
         return self.learning_rate if self.unet_rate is None else self.unet_rate
 
-    @property
-    def text_encoder_lr(self) -> float:
-        return self.text_rates[0] if self.text_rates else self.learning_rate
+    def text_encoder_lr(self, encoder: int = 0) -> float:
+        """Of the first text encoder, the second …; the last rate that is given goes on."""
+        if not self.text_rates:
+            return self.learning_rate
+        return self.text_rates[min(encoder, len(self.text_rates) - 1)]
 
     @property
     def alpha(self) -> float:

@@ -31,7 +31,10 @@ from .wording import At, Wording
 
 @dataclass(frozen=True)
 class Item:
-    """One training image. Sizes are (width, height) in pixels. `lines` are its caption's, blank ones left out."""
+    """One training image. Sizes are (width, height) in pixels. `lines` are its caption's, blank ones left out.
+
+    `original` is the image's own size.
+    """
 
     path: Path
     folder: str
@@ -41,6 +44,7 @@ class Item:
     bucket: tuple[int, int]
     is_reg: bool = False
     lines: tuple[str, ...] = ()
+    original: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,16 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Batch:
-    """One run's share of a step: latents (B, 4, h, w), B captions, B weights of their losses."""
+    """One run's share of a step: latents (B, 4, h, w), B captions, B weights of their losses.
+
+    `sizes` (B, 6) are each picture's original height and width, the crop's top and left, the height and width that it
+    is trained at, in pixels.
+    """
 
     latents: Tensor
     captions: list[str]
     weights: list[float]
+    sizes: list[tuple[int, ...]]
 
 
 def read_items(config: RunConfig) -> list[Item]:
@@ -78,12 +87,13 @@ def read_items(config: RunConfig) -> list[Item]:
 
 
 def _item(image: TrainingImage, config: RunConfig) -> Item:
-    placed = config.bucket_rule.bucket_of(image.size())
+    size = image.size()
+    placed = config.bucket_rule.bucket_of(size)
     lines = _lines(image.path, config.caption_extension, image.concept)
     folder = image.path.parent.name
     return Item(
         image.path, folder, lines[0], image.repeats, placed.resized, placed.size, image.is_reg,
-        tuple(line for line in lines if line) or ("",),
+        tuple(line for line in lines if line) or ("",), size,
     )  # fmt: skip
 
 
@@ -144,6 +154,22 @@ def epoch_schedule(buckets: list[Bucket], batch_size: int, epoch: int) -> list[t
     return schedule
 
 
+def _sizes(item: Item, flipped: bool) -> tuple[int, ...]:
+    """As Stable Diffusion XL is told them (https://arxiv.org/abs/2307.01952, 2.2), by sd-scripts' get_crop_ltrb.
+
+    There the picture is fitted into the bucket without filling it, so that a crop's side is below zero; a mirrored
+    picture tells of its right side.
+    """
+    width, height = item.bucket
+    aspect = item.original[0] / item.original[1]
+    is_wider = width / height > aspect
+    fitted = (height * aspect, float(height)) if is_wider else (float(width), width / aspect)
+    left, top = (width - fitted[0]) // 2, (height - fitted[1]) // 2
+    if flipped:
+        left = width - (left + fitted[0])
+    return (item.original[1], item.original[0], int(top), int(left), height, width)
+
+
 class RunData:
     """One run's way through the shared buckets: its order, its mirrored images, its shuffled captions."""
 
@@ -176,7 +202,8 @@ class RunData:
         captions = [self._caption(bucket.items[i], at) for i in indices]
         prior = self._config.prior_loss_weight
         weights = [prior if bucket.items[i].is_reg else 1.0 for i in indices]
-        return Batch(bucket.latents[indices, flips], captions, weights)
+        sizes = [_sizes(bucket.items[i], bool(flip)) for i, flip in zip(indices, flips, strict=True)]
+        return Batch(bucket.latents[indices, flips], captions, weights, sizes)
 
     def _caption(self, item: Item, at: At) -> str:
         lines = item.lines if self._config.enable_wildcard else (item.caption,)

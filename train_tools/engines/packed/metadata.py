@@ -10,23 +10,41 @@ from dataclasses import dataclass
 from typing import Any
 
 from train_tools import __version__
+from train_tools.arguments.table import ARGUMENTS
+from train_tools.families.interface import Family
+from train_tools.families.registry import USUAL
 
 from .config import RunConfig
 from .data import Bucket, Item, steps_per_epoch
+from .optimizers import find
 
-# Keys that stand for an argument of the same name; sd-scripts writes "None" where none is given.
+# Keys that stand for the argument of the same name; where none is given, sd-scripts writes its default.
 SAME_NAME = (
     "learning_rate", "text_encoder_lr", "unet_lr", "lr_scheduler", "lr_warmup_steps", "network_module",
-    "network_dim", "network_alpha", "mixed_precision", "seed", "min_snr_gamma", "max_grad_norm", "clip_skip",
-    "max_token_length", "cache_latents", "training_comment",
+    "network_dim", "network_alpha", "network_dropout", "mixed_precision", "seed", "min_snr_gamma", "max_grad_norm",
+    "clip_skip", "max_token_length", "training_comment", "lowram", "noise_offset", "noise_offset_random_strength",
+    "multires_noise_iterations", "multires_noise_discount", "adaptive_noise_scale", "zero_terminal_snr",
+    "caption_dropout_rate", "caption_dropout_every_n_epochs", "caption_tag_dropout_rate", "face_crop_aug_range",
+    "prior_loss_weight", "scale_weight_norms", "ip_noise_gamma", "ip_noise_gamma_random_strength", "loss_type",
+    "huber_schedule", "huber_scale", "huber_c", "validation_seed", "validation_split", "max_validation_steps",
+    "validate_every_n_epochs", "validate_every_n_steps", "resize_interpolation", "keep_tokens",
+    "gradient_checkpointing", "gradient_accumulation_steps",
 )  # fmt: skip
-DATASET_SWITCHES = ("flip_aug", "enable_bucket", "shuffle_caption")
-OPTIMIZER_CLASSES = {"adamw": "torch.optim.adamw.AdamW", "lion": "lion_pytorch.lion_pytorch.Lion"}
+SWITCHES = (
+    "flip_aug", "enable_bucket", "shuffle_caption", "color_aug", "random_crop", "full_fp16", "fp8_base",
+    "fp8_base_unet", "cache_latents", "v2",
+)  # fmt: skip
+NO_REVISION = (
+    "(unknown)"  # what sd-scripts writes where it isn't a checkout: none of its own code trained this
+)
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What all checkpoints of all runs of a pack say alike."""
+    """What all checkpoints of all runs of a pack say alike. The legacy hashes are of a piece of the file.
+
+    `reg_images` counts those that are there, with their folders' repeats.
+    """
 
     items: list[Item]
     buckets: list[Bucket]
@@ -35,6 +53,10 @@ class Shared:
     started_at: float
     vae_name: str = ""
     vae_hash: str = ""
+    model_legacy_hash: str = ""
+    vae_legacy_hash: str = ""
+    reg_images: int = 0
+    family: Family = USUAL
 
 
 def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str, str]:
@@ -43,9 +65,10 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
     train = [item for item in shared.items if not item.is_reg]
     reg = [item for item in shared.items if item.is_reg]
     batches = steps_per_epoch(shared.buckets, config.batch_size)
+    words = shared.family.words
     resolution = f"{config.resolution[0]}x{config.resolution[1]}"
-    values: dict[str, Any] = {f"ss_{name}": arguments.get(name) for name in SAME_NAME}
-    values |= {f"ss_{name}": bool(arguments.get(name)) for name in DATASET_SWITCHES}
+    values: dict[str, Any] = {f"ss_{name}": _given(arguments, name) for name in SAME_NAME}
+    values |= {f"ss_{name}": bool(arguments.get(name)) for name in SWITCHES}
     values |= {
         "ss_output_name": config.output_name,
         "ss_session_id": str(int(shared.started_at * 1000) % 2**32),
@@ -53,49 +76,61 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "ss_training_finished_at": time.time(),
         "ss_sd_model_name": shared.model_name,
         "ss_new_sd_model_hash": shared.model_hash,
-        "ss_base_model_version": "sd_v1",
-        "ss_v2": False,
-        "ss_keep_tokens": config.keep_tokens,
+        "ss_sd_model_hash": shared.model_legacy_hash,
+        "ss_sd_scripts_commit_hash": NO_REVISION,
+        "ss_base_model_version": words.version_in_files.format(
+            v="_768_v" if config.v_parameterization else ""
+        ),
+        "ss_debiased_estimation": config.debiased_estimation_loss,
+        "ss_num_validation_images": 0,
         # Without buckets sd-scripts has no limits.
         "ss_min_bucket_reso": config.min_bucket_reso if config.enable_bucket else None,
         "ss_max_bucket_reso": config.max_bucket_reso if config.enable_bucket else None,
         "ss_bucket_no_upscale": bool(config.enable_bucket and arguments.get("bucket_no_upscale")),
-        "ss_optimizer": OPTIMIZER_CLASSES[config.optimizer.lower()] + _options(config.optimizer_args),
-        "ss_loss_type": "l2",
+        "ss_optimizer": _optimizer(config),
         "ss_num_epochs": config.epochs,
         "ss_epoch": epoch,
         "ss_steps": step,
         "ss_max_train_steps": config.epochs * batches,
         "ss_num_train_images": sum(item.repeats for item in train),
-        "ss_num_reg_images": sum(item.repeats for item in reg),
-        "ss_prior_loss_weight": config.prior_loss_weight,
+        "ss_num_reg_images": shared.reg_images,
         "ss_num_batches_per_epoch": batches,
         "ss_batch_size_per_device": config.batch_size,
         "ss_total_batch_size": config.batch_size,
-        "ss_gradient_accumulation_steps": 1,
-        "ss_gradient_checkpointing": False,
         "ss_resolution": str(config.resolution),
         "ss_dataset_dirs": json.dumps(_folders(train), ensure_ascii=False),
         "ss_reg_dataset_dirs": json.dumps(_folders(reg), ensure_ascii=False),
         "ss_tag_frequency": json.dumps(_tags(train), ensure_ascii=False),
-        "ss_bucket_info": json.dumps(_buckets(shared.buckets)) if config.enable_bucket else "null",
+        "ss_bucket_info": json.dumps(_buckets(shared.buckets, train)) if config.enable_bucket else "null",
         "modelspec.sai_model_spec": "1.0.1",
-        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.architecture": f"{words.architecture}/lora",
         "modelspec.implementation": "diffusers",
         "modelspec.implementation_version": f"train-tools/{__version__}",
         "modelspec.title": config.output_name,
         "modelspec.resolution": resolution,
-        "modelspec.prediction_type": "epsilon",
+        "modelspec.prediction_type": "v" if config.v_parameterization else "epsilon",
         "modelspec.date": time.strftime("%Y-%m-%dT%H:%M:%S"),
     }
     if shared.vae_name:
-        values |= {"ss_vae_name": shared.vae_name, "ss_new_vae_hash": shared.vae_hash}
+        values |= {
+            "ss_vae_name": shared.vae_name, "ss_new_vae_hash": shared.vae_hash, "ss_vae_hash": shared.vae_legacy_hash,
+        }  # fmt: skip
     return {name: str(value) for name, value in values.items()}
 
 
-def _options(options: Mapping[str, Any]) -> str:
-    """`(weight_decay=0.01,betas=(0.9, 0.99))`, as sd-scripts writes them behind the class."""
-    return f"({','.join(f'{k}={v}' for k, v in options.items())})" if options else ""
+def _given(arguments: Mapping[str, Any], name: str) -> Any:
+    value = arguments.get(name)
+    return ARGUMENTS[name].sd_default if value is None else value
+
+
+def _optimizer(config: RunConfig) -> str:
+    """`torch.optim.adamw.AdamW(weight_decay=0.01,betas=(0.9, 0.99))`, as sd-scripts writes it."""
+    row = find(config.optimizer)
+    assert row is not None  # `support` has seen to it
+    kind = row.load()
+    options = {**config.optimizer_args, **row.forced}
+    said = f"({','.join(f'{name}={value}' for name, value in options.items())})" if options else ""
+    return f"{kind.__module__}.{kind.__name__}{said}"
 
 
 def _folders(items: list[Item]) -> dict[str, dict[str, int]]:
@@ -112,5 +147,9 @@ def _tags(items: list[Item]) -> dict[str, dict[str, int]]:
     return {folder: dict(counts) for folder, counts in found.items()}
 
 
-def _buckets(buckets: list[Bucket]) -> dict[str, Any]:
-    return {"buckets": {str(i): {"resolution": b.size, "count": len(b.order)} for i, b in enumerate(buckets)}}
+def _buckets(buckets: list[Bucket], items: list[Item]) -> dict[str, Any]:
+    errors = [abs(i.bucket[0] / i.bucket[1] - i.original[0] / i.original[1]) for i in items if i.original[1]]
+    return {
+        "buckets": {str(i): {"resolution": b.size, "count": len(b.order)} for i, b in enumerate(buckets)},
+        "mean_img_ar_error": sum(errors) / len(errors) if errors else 0.0,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +19,29 @@ from .config import RunConfig
 from .optimizers import Optimizer, find
 
 SEVERAL = "several"  # in a kept state: tensors and other values under one name
+
+
+@dataclass(frozen=True)
+class Part:
+    """What has a learning rate of its own: a text encoder, or the UNet. `place` is where it lies in the buffer."""
+
+    rate: float
+    place: slice
+    deltas: tuple[Delta, ...]
+
+
+def parts_of(stack: LoraStack, config: RunConfig) -> list[Part]:
+    """In the buffer's order, as that of sd-scripts' parameter groups: the text encoders, then the UNet."""
+    found, start, encoder = [], 0, 0
+    for _, group in groupby(stack.deltas, key=lambda delta: delta.target.name.split("_")[:2]):
+        deltas = tuple(group)
+        size = sum(delta.down[0].numel() + delta.up[0].numel() for delta in deltas)
+        is_text = deltas[0].target.is_text
+        rate = config.text_encoder_lr(encoder) if is_text else config.unet_lr
+        encoder += is_text
+        found.append(Part(rate, slice(start, start + size), deltas))
+        start += size
+    return found
 
 
 class Weights(Protocol):
@@ -48,17 +72,15 @@ class Weights(Protocol):
 class FlatWeights:
     """All matrices of a part as one parameter, which is the pack's buffer itself; a rank's padding is zero."""
 
-    def __init__(self, stack: LoraStack, gradients: Tensor, index: int, rates: tuple[float, float]) -> None:
+    def __init__(self, parts: Sequence[Part], stack: LoraStack, gradients: Tensor, index: int) -> None:
         own = own_numbers(stack, index)
-        parts = (slice(0, stack.text_size), slice(stack.text_size, None))
         self.groups: list[tuple[float, list[nn.Parameter]]] = []
         self._masks: dict[int, Tensor] = {}
-        for part, rate in zip(parts, rates, strict=True):
-            if stack.flat[index][part].numel():
-                parameter = nn.Parameter(stack.flat[index][part])
-                parameter.grad = gradients[index][part]
-                self.groups.append((rate, [parameter]))
-                self._masks[id(parameter)] = own[part]
+        for part in parts:
+            parameter = nn.Parameter(stack.flat[index][part.place])
+            parameter.grad = gradients[index][part.place]
+            self.groups.append((part.rate, [parameter]))
+            self._masks[id(parameter)] = own[part.place]
 
     def take_gradients(self) -> None:
         pass
@@ -88,19 +110,13 @@ class _Matrix:
 class MatrixWeights:
     """Each matrix as sd-scripts' network has it, for optimizers that look at rows, columns or blocks of one."""
 
-    def __init__(self, stack: LoraStack, index: int, rates: tuple[float, float]) -> None:
+    def __init__(self, parts: Sequence[Part], index: int) -> None:
         self._matrices: list[_Matrix] = []
         self.groups: list[tuple[float, list[nn.Parameter]]] = []
-        for is_text, rate in zip((True, False), rates, strict=True):
-            made = [
-                matrix
-                for delta in stack.deltas
-                if delta.target.is_text == is_text
-                for matrix in _matrices(delta, index)
-            ]
-            if made:
-                self._matrices += made
-                self.groups.append((rate, [matrix.parameter for matrix in made]))
+        for part in parts:
+            made = [matrix for delta in part.deltas for matrix in _matrices(delta, index)]
+            self._matrices += made
+            self.groups.append((part.rate, [matrix.parameter for matrix in made]))
 
     @torch.no_grad()
     def take_gradients(self) -> None:
@@ -172,9 +188,9 @@ class RunOptimizer:
         row = find(config.optimizer)
         assert row is not None  # `support` has seen to it
         self._is_free = row.is_free
-        rates = (config.text_encoder_lr, config.unet_lr)
-        self._matrices = None if row.is_flat else MatrixWeights(stack, index, rates)
-        self._weights: Weights = self._matrices or FlatWeights(stack, gradients, index, rates)
+        parts = parts_of(stack, config)
+        self._matrices = None if row.is_flat else MatrixWeights(parts, index)
+        self._weights: Weights = self._matrices or FlatWeights(parts, stack, gradients, index)
         self.optimizer = self._make(row)
         self.scheduler = self._make_schedule()
         if self._is_free:

@@ -72,7 +72,8 @@ class Pack:
                 conditioning = self.base.embed(self.base.tokens(captions), self._clip_skip)
             else:
                 conditioning = self._cache.embed(captions)
-            predicted = self.base.predict(noisy, draws.timesteps, conditioning)
+            sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
+            predicted = self.base.predict(noisy, draws.timesteps, conditioning, sizes)
         weights = torch.tensor([batch.weights for batch in batches], dtype=self._dtype, device=self.device)
         return self._objective.losses(predicted.to(self._dtype), clean, draws, weights)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.families.interface import Found
+from train_tools.families.registry import FAMILIES
 
 from .config import PACK, ROWS
 from .optimizers import why_not as no_optimizer
@@ -17,19 +18,20 @@ WITHOUT_EFFECT = frozenset({
     "cache_latents", "cache_latents_to_disk", "vae_batch_size", "xformers", "sdpa", "mem_eff_attn",
     "max_data_loader_n_workers", "persistent_data_loader_workers", "console_log_simple",
     "console_log_level", "console_log_file", "logging_dir", "log_prefix", "no_metadata",
-    "tokenizer_cache_dir", "lowram", "highvram", "skip_cache_check", "cache_info", "output_dir", "no_half_vae",
+    "tokenizer_cache_dir", "lowram", "highvram", "skip_cache_check", "cache_info", "output_dir", "no_half_vae", "v2",
     # What tunes something that this engine refuses or never does.
     "max_train_steps", "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
     "sample_sampler", "dynamo_backend", "wandb_run_name", "log_tracker_name",
 })  # fmt: skip
 # Where only these values of what isn't known mean nothing to do.
-ONLY: Mapping[str, tuple[Any, ...]] = {"v2": (None, False), "log_with": (None, "tensorboard")}
+ONLY: Mapping[str, tuple[Any, ...]] = {"log_with": (None, "tensorboard")}
 # Unknown ones that are on where nothing is said, so that 0 changes something.
 ON_BY_DEFAULT = frozenset({
     "dataset_repeats", "zero_stage", "guidance_scale", "qwen3_max_token_length",
     "t5_max_token_length", "sigmoid_scale", "discrete_flow_shift", "training_shift", "logit_std", "mode_scale",
 })  # fmt: skip
 OFF: tuple[Any, ...] = (None, False, "", 0, [])
+PACKED = ", ".join(family.title for family in FAMILIES if family.is_packed)
 # All runs of a pack must agree in them.
 SHARED = tuple(argument for argument, (_, known) in ROWS.items() if known.scope == PACK)
 
@@ -64,7 +66,7 @@ def _not_among(name: str, value: Any, only: tuple[Any, ...]) -> str:
 def unsupported_base(base: Found) -> list[str]:
     if base.family is not None and base.family.is_packed:
         return []
-    return [f"the base model is {base.title}, and the packed engine trains Stable Diffusion 1"]
+    return [f"the base model is {base.title}, and the packed engine trains {PACKED}"]
 
 
 def pack_key(arguments: Mapping[str, Any]) -> str:

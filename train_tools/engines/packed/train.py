@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from train_tools.base_model.identity import file_hash
+from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
 from train_tools.families.loading import load
@@ -49,9 +50,12 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     buckets = encode(items, base, first.flip_aug, ENCODE_BATCH, lambda done, of: say(f"latents {done}/{of}"))
     base.vae.to("cpu")
     vae_name = first.vae.name if first.vae else ""
+    reg = training_images(first.reg_data_dir) if first.reg_data_dir else []
     shared = metadata.Shared(
-        items, buckets, first.base_model.name, model_hash, started_at, vae_name, vae_hash
-    )
+        items, buckets, first.base_model.name, model_hash, started_at, vae_name, vae_hash,
+        legacy_hash(first.base_model), legacy_hash(first.vae) if first.vae else "",
+        sum(image.repeats for image in reg), base.family,
+    )  # fmt: skip
     steps = steps_per_epoch(buckets, first.batch_size) * first.epochs
     models = [model_hash, vae_hash] if vae_hash else [model_hash]
     identities = [_identity(config, items, models) for config in configs]
@@ -71,6 +75,15 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
                 outcomes[index] = outcome
         del pack, loop  # the next one needs the memory
     return outcomes
+
+
+def legacy_hash(model: Path) -> str:
+    """The webui's first hash of a model: of 64 KiB in it."""
+    if not model.is_file():
+        return "IsADirectory"
+    with model.open("rb") as file:
+        file.seek(0x100000)
+        return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
 
 
 def _hash_of(model: Path) -> str:

@@ -47,6 +47,9 @@ FAMILY = Family(
             AI_TOOLKIT: ("sd2", "is_v2"),
         },
         card="SD2",
+        version_in_files="sd_v2{v}",
+        architecture="stable-diffusion-v2-512",
     ),
     is_loaded=True,
+    is_packed=True,
 )  # fmt: skip

@@ -61,6 +61,9 @@ FAMILY = Family(
             KOHYA_SS: ("sdxl",), KOHYA_SS_FIELDS: ("sdxl_",),
         },
         card="SDXL",
+        version_in_files="sdxl_base_v1-0",
+        architecture="stable-diffusion-xl-v1-base",
     ),
     is_loaded=True,
+    is_packed=True,
 )  # fmt: skip
