@@ -89,7 +89,7 @@ def fill(fillings: Sequence[Filling], place: Place, vae: nn.Module) -> None:
         dtype = place.vae_dtype if one.module is vae else place.dtype
         _put(one, name, stored.read(), place.device, dtype)
     for one in fillings:
-        _count_positions(one.module, place.device)
+        count_positions(one.module, place.device)
 
 
 def _put(one: Filling, name: str, tensor: Tensor, device: torch.device, dtype: torch.dtype) -> None:
@@ -106,7 +106,7 @@ def _put(one: Filling, name: str, tensor: Tensor, device: torch.device, dtype: t
     setattr(owner, leaf, nn.Parameter(tensor, requires_grad=False))
 
 
-def _count_positions(module: nn.Module, device: torch.device) -> None:
+def count_positions(module: nn.Module, device: torch.device) -> None:
     """A text encoder's only buffer: it is in no file, and made without memory it counts nothing."""
     for name, buffer in list(module.named_buffers()):
         owner = module.get_submodule(name.rpartition(".")[0])
