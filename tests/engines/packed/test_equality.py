@@ -58,7 +58,10 @@ def batches_of(seed: int, steps: int) -> Iterator[Batch]:
     generator = torch.Generator().manual_seed(seed)
     for step in range(steps):
         yield Batch(
-            torch.randn(1, 4, 8, 8, generator=generator), [CAPTIONS[(step + seed) % len(CAPTIONS)]], [1.0]
+            torch.randn(1, 4, 8, 8, generator=generator),
+            [CAPTIONS[(step + seed) % len(CAPTIONS)]],
+            [1.0],
+            [(64, 64, 0, 0, 64, 64)],
         )
 
 

@@ -111,11 +111,11 @@ class RunConfig:
     batch_size: int = shared(1, int, "train_batch_size")
     gradient_accumulation_steps: int = shared(1, int, only=(None, 1))
     gradient_checkpointing: bool = shared(False, bool)
-    mixed_precision: str = shared("no", lambda value: str(value or "no"), only=(None, "no", "bf16"))
+    mixed_precision: str = shared("no", lambda value: str(value or "no"), only=(None, "no", "bf16", "fp16"))
     seed: int = row(0, int)  # sd-scripts draws one where none is given; a run must be repeatable
     # Captions
     clip_skip: int = shared(1, int)
-    max_token_length: int = shared(75, int, only=(None, 75))
+    max_token_length: int = shared(75, int, only=(None, 75, 150, 225))
     shuffle_caption: bool = row(False, bool)
     keep_tokens: int = row(0, int)
     keep_tokens_separator: str = row("", str)

@@ -20,7 +20,7 @@ from .saving import Due, after_epoch, after_step
 from .state import Place, RunState
 from .wording import At
 
-PRECISIONS = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+SAVED = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 RATE_STEPS = 20  # it/s is that of the last steps
 STATE_SHARE = 0.05  # saving states takes at most this share of the time, from the second one on
 
@@ -47,6 +47,8 @@ class Loop:
         self._start = states[0].place
         for index, saved in enumerate(states):
             self._pack.restore(index, saved.tensors, saved.values["schedule"])
+            if (scale := self._pack.scale(index)) is not None:
+                scale.restore(saved.values["scale"])
             self._runs[index].random_state = saved.values["random"]
             self._sums[index] = saved.values["sum"]
             self._logs[index].write("resumed", epoch=self._start.epoch, step=self._start.step)
@@ -142,6 +144,7 @@ class Loop:
                     "schedule": self._pack.optimizers[index].schedule,
                     "random": randoms[index],
                     "sum": self._sums[index],
+                    **({"scale": scale.state} if (scale := self._pack.scale(index)) is not None else {}),
                 }
                 tensors = self._pack.tensors(index)
                 states[config.folder] = RunState(place, self._identities[index], tensors, values)
@@ -162,7 +165,7 @@ class Loop:
     def _save_checkpoint(self, index: int, name: str, epoch: int, step: int) -> None:
         config = self._pack.configs[index]
         with self._pack.to_be_saved(index):
-            tensors = kohya.tensors_of(self._pack.stack, index, PRECISIONS[config.save_precision])
+            tensors = kohya.tensors_of(self._pack.stack, index, SAVED[config.save_precision])
         kohya.write(config.folder / name, tensors, metadata.build(config, self._shared, epoch, step))
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from train_tools.families.lora_files import of_family
+from train_tools.families.stable_diffusion import long_texts
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import Target, text_targets, unet_targets
@@ -24,7 +25,9 @@ from .config import RunConfig
 from .data import Batch
 from .objective import Draws, Objective
 from .optim import RunOptimizer, own_numbers
+from .scaling import LossScale
 
+PRECISIONS = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 OF_TRANSFORMERS = "gradient_checkpointing_enable"
 
 
@@ -55,8 +58,9 @@ class Pack:
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
         betas = {name: value for name, value in base.noise.items() if name.startswith(("num", "beta"))}
         self._objective = Objective(configs, betas, self.device)
-        self._cache = CaptionCache(base, first.clip_skip)
-        self._autocast = first.mixed_precision == "bf16"
+        self._cache = CaptionCache(base, first.clip_skip, first.max_token_length)
+        self._autocast = PRECISIONS[first.mixed_precision]
+        self._scales = [LossScale() for _ in configs] if first.mixed_precision == "fp16" else []
 
     def draw(self, batches: list[Batch]) -> Draws:
         """Each run's noise and timesteps for its latents, from its own seed."""
@@ -69,7 +73,8 @@ class Pack:
         noisy = self._objective.noisy(clean, draws)
         with self._precision():
             if self._trains_text:
-                conditioning = self.base.embed(self.base.tokens(captions), self._clip_skip)
+                ids = long_texts.tokens(self.base, captions, self.configs[0].max_token_length)
+                conditioning = long_texts.embed(self.base, ids, self._clip_skip)
             else:
                 conditioning = self._cache.embed(captions)
             sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
@@ -81,7 +86,10 @@ class Pack:
         """Adds up the gradients of the living runs; a dead run's slice stays zero."""
         self.gradients.zero_()
         alive = torch.tensor(self.alive, device=self.device)
-        torch.where(alive, losses, torch.zeros_like(losses)).sum().backward()
+        scaled = (
+            losses * losses.new_tensor([scale.value for scale in self._scales]) if self._scales else losses
+        )
+        torch.where(alive, scaled, torch.zeros_like(losses)).sum().backward()
         for index, living in enumerate(self.alive):
             if not living:
                 # Whatever a dead run's slice got (0 x nan) must not reach its buffers again.
@@ -100,10 +108,25 @@ class Pack:
         self.backward(losses)
         for index, optimizer in enumerate(self.optimizers):
             if self.alive[index]:
-                optimizer.step()
+                if self._is_whole(index):
+                    optimizer.step()
             else:
                 self.stack.flat[index].zero_()
         return values
+
+    def _is_whole(self, index: int) -> bool:
+        """Whether a run's gradients can be used; in half precision they are brought back to their size first."""
+        if not self._scales:
+            return True
+        scale = self._scales[index]
+        self.gradients[index].mul_(1 / scale.value)
+        is_finite = bool(torch.isfinite(self.gradients[index].sum()))
+        scale.heard(is_finite)
+        return is_finite
+
+    def scale(self, index: int) -> LossScale | None:
+        """Of a run's losses, where there is one: it is a part of the run's state."""
+        return self._scales[index] if self._scales else None
 
     def tensors(self, index: int) -> dict[str, Tensor]:
         """What run `index` has learned so far and where its chances stand, whatever pack it is in."""
@@ -134,8 +157,8 @@ class Pack:
             self.optimizers[index].to_be_saved(False)
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
-        if self._autocast:
-            return torch.autocast(self.device.type, torch.bfloat16)
+        if self._autocast is not None:
+            return torch.autocast(self.device.type, self._autocast)
         return contextlib.nullcontext()
 
 

@@ -20,8 +20,8 @@ from train_tools.families.stable_diffusion.base import BaseModel
 from . import metadata, state
 from .config import RunConfig
 from .data import Item, encode, read_items, steps_per_epoch
-from .loop import PRECISIONS, Loop, say
-from .pack import Pack
+from .loop import SAVED, Loop, say
+from .pack import PRECISIONS, Pack
 from .support import WITHOUT_EFFECT, pack_key
 
 ENCODE_BATCH = 4
@@ -128,12 +128,12 @@ def _check(configs: list[RunConfig]) -> None:
     files = [config.folder / config.output_name for config in configs]
     if len(set(files)) != len(files):
         raise UsageError("two of these runs would write the same files; give each its own output_name")
-    unknown = {config.save_precision for config in configs} - PRECISIONS.keys()
+    unknown = {config.save_precision for config in configs} - SAVED.keys()
     if unknown:
-        raise UsageError(f"save_precision {unknown.pop()} is not one of {', '.join(PRECISIONS)}")
+        raise UsageError(f"save_precision {unknown.pop()} is not one of {', '.join(SAVED)}")
 
 
 def _load(config: RunConfig, device: torch.device) -> BaseModel:
-    dtype = torch.bfloat16 if config.mixed_precision == "bf16" else torch.float32
+    dtype = PRECISIONS[config.mixed_precision] or torch.float32
     # The VAE runs once over the dataset: exactness is worth more than speed.
     return load(config.base_model, vae=config.vae, device=device, dtype=dtype, vae_dtype=torch.float32)
