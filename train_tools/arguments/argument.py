@@ -25,8 +25,20 @@ MEASURES = "it only measures"
 #     part      a part of a path or of a file's name
 #     code      a module or class that is run
 #     account   sent to, or taken from, somebody's account
+#     unknown   only the installed version knows
 Opens = Literal[
-    "", "plain", "prose", "reads", "pictures", "further", "pickle", "writes", "part", "code", "account"
+    "",
+    "plain",
+    "prose",
+    "reads",
+    "pictures",
+    "further",
+    "pickle",
+    "writes",
+    "part",
+    "code",
+    "account",
+    "unknown",
 ]
 
 # Kinds whose one value may hold commas or blanks; several values of theirs are separated by `;`.
@@ -60,11 +72,12 @@ class Argument:
 
     `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs
     in a family. `is_open`: besides its choices it takes a class by its module. `is_several`: one value may
-    be several numbers. `are_numbers`: a list's items are numbers. `is_path`: it names a file or folder, or a
-    list of them. `not_an_axis` says why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives
-    it. `instead` is the argument, and its value, that an old name stands for; None takes over the given one.
-    `opens` is what sd-scripts does with the text. `same_result`: whatever its value, the same LoRA comes out, so
-    that no run's name or identity says it. `is_required`: none isn't a value.
+    be several numbers. `are_numbers`: a list's items are numbers, and whole ones where they `are_whole`. `is_path`: it
+    names a file or folder, or a list of them. `not_an_axis` says why a grid can't vary it. `chosen_by_us`: what Train
+    Tools itself gives it. `instead` is the argument, and its value, that an old name stands for; None takes over the
+    given one. `opens` is what sd-scripts does with the text. `same_result`: whatever its value, the same LoRA comes
+    out, so that no run's name or identity says it. `is_required`: none isn't a value. `is_installed`: the installed
+    sd-scripts has it, and the table doesn't.
     """
 
     name: str
@@ -87,6 +100,7 @@ class Argument:
     is_open: bool = False
     is_several: bool = False
     are_numbers: bool = False
+    are_whole: bool = False
     is_path: bool = False
     is_secret: bool = False
     opens: Opens = ""
@@ -97,6 +111,7 @@ class Argument:
     instead: tuple[str, Any] | None = None
     needs: tuple[Dependency, ...] = ()
     excludes: tuple[Dependency, ...] = ()
+    is_installed: bool = False
 
     @property
     def separator(self) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 from train_tools.arguments.argument import Argument
 from train_tools.arguments.config_file import check
+from train_tools.arguments.current import argument_named, current
 from train_tools.arguments.families import FAMILIES, Family, family_named, family_of_script
-from train_tools.arguments.table import ARGUMENTS, argument_named
+from train_tools.commands.asking import ask_where_due
 from train_tools.commands.changes import add_pasted, say_overridden
 from train_tools.commands.options import add_common
 from train_tools.commands.output import Output, table
@@ -77,6 +78,8 @@ def _add_version(parser: argparse.ArgumentParser, help_text: str) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     actions = {"list": list_arguments, "show": show, "parse": parse, "import": import_file}
+    if not getattr(arguments, "markdown", False):  # that page is the same everywhere
+        ask_where_due(out)
     return actions[arguments.action](arguments, out)
 
 
@@ -93,7 +96,7 @@ def list_arguments(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def show(arguments: argparse.Namespace, out: Output) -> int:
-    row = ARGUMENTS[arguments.name] if arguments.name in ARGUMENTS else argument_named(arguments.name)
+    row = current().arguments.get(arguments.name) or argument_named(arguments.name)
     out.say(f"{row.name}: {help_in(row, arguments.language)}")
     out.say(f"takes {row.allowed}; default {page.default_text(row)}")
     families = ", ".join(row.families) or "all"

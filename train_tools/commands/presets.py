@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.current import current
 from train_tools.commands.options import add_common, add_set, add_version
 from train_tools.commands.output import Output, table
 from train_tools.errors import UsageError
@@ -53,7 +53,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     elif arguments.action == "save":
         version = workspace.version(arguments.project, arguments.version)
         given = {**settings.read(version)["training"], **settings.parse_assignments(arguments.set)}
-        chosen = {name: value for name, value in given.items() if name in ARGUMENTS and value != ""}
+        known = current().arguments
+        chosen = {name: value for name, value in given.items() if name in known and value != ""}
         path = save(own, arguments.name, chosen, arguments.help_text)
         out.say(f"saved {path}")
         out.document({"preset": arguments.name, "file": str(path)})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.checkpoints import checkpoint_names
-from train_tools.arguments.table import argument_named
+from train_tools.arguments.current import argument_named
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError

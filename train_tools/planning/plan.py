@@ -9,8 +9,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from train_tools.arguments.current import argument_named, current
 from train_tools.arguments.options import OPTIONS, RULES
-from train_tools.arguments.table import KNOWN, argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.engines.registry import engine_named, engines_named
 from train_tools.errors import UsageError
@@ -113,9 +113,10 @@ def _settings(
     for name in overrides:
         argument_named(name)
     written = settings.read(version)["training"]
-    saved = {name: value for name, value in written.items() if name in KNOWN}
+    known = current().known
+    saved = {name: value for name, value in written.items() if name in known}
     for name in written:
-        if name not in KNOWN:
+        if name not in known:
             findings.say(
                 "unknown-setting", f"{version.settings_file.name} sets {name}, which is no training argument"
             )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS, argument_named
+from train_tools.arguments.current import argument_named, current
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 from train_tools.workspace import toml
@@ -97,13 +97,14 @@ def delete(own: Path, name: str) -> Path:
 
 def _read(name: str, table: Mapping[str, Any], *, is_own: bool = False) -> Preset:
     """Raises UsageError naming the preset and the value that isn't allowed."""
+    rows = current().arguments
     for section in ("training", "sdxl"):
         for argument, given in table.get(section, {}).items():
-            if argument not in ARGUMENTS:
+            if argument not in rows:
                 argument_named(argument)  # says what is near
                 raise UsageError(f"preset {name}: {argument} can't be part of a preset")
             try:
-                values = parse_values(ARGUMENTS[argument], given)
+                values = parse_values(rows[argument], given)
             except UsageError as error:
                 raise UsageError(f"preset {name}: {error}") from error
             if len(values) != 1:
@@ -121,4 +122,4 @@ def _read(name: str, table: Mapping[str, Any], *, is_own: bool = False) -> Prese
 
 
 def _one(argument: str, given: Any) -> Any:
-    return parse_values(ARGUMENTS[argument], given)[0]
+    return parse_values(current().arguments[argument], given)[0]
