@@ -115,7 +115,7 @@ def _changed(row: Argument, said: Mapping[str, Said]) -> Argument:
     if row.kind == "bool":
         return dataclasses.replace(row, families=families)
     now = {
-        family.name: said[family.name].choices or () if family.name in said else row.choices_in(family.name)
+        family.name: _choices(said[family.name]) if family.name in said else row.choices_in(family.name)
         for family in ALL
         if not families or family.name in families
     }

@@ -72,7 +72,7 @@ def with_defaults(arguments: Mapping[str, Any], family: Family) -> dict[str, Any
         if row is None or name in arguments or row.chosen_by_us or row.instead is not None:
             continue
         default = row.sd_default_in(family.name)
-        is_allowed = not one.choices or default in one.choices
+        is_allowed = one.choices is None or default in one.choices
         if default is not None and (default or one.default) and default != one.default and is_allowed:
             meant[name] = default
     return {**arguments, **meant}
