@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from train_tools.arguments.argument import Argument, Kind, Opens
-from train_tools.arguments.families import ALL, Family
+from train_tools.families.interface import Family
+from train_tools.families.registry import FAMILIES
 
 # What its parser takes as any text, and the table knows more narrowly: its help names what there is.
 NAMED_IN_HELP = ("optimizer_type", "lr_scheduler")
@@ -52,7 +53,7 @@ class Installed:
 
     def of(self, family: Family) -> Mapping[str, Said] | None:
         """What the family's trainer knows; None where it wasn't asked."""
-        return self.trainers.get(family.script)
+        return self.trainers.get(family.training.script)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _said(one: Mapping[str, Any]) -> Said:
 
 def laid_over(rows: Mapping[str, Argument], installed: Installed, taken: frozenset[str]) -> Rows:
     """`rows` are the table's; `taken` are names of settings of ours, which mean something else here."""
-    asked = {family.name: said for family in ALL if (said := installed.of(family)) is not None}
+    asked = {family.name: said for family in FAMILIES if (said := installed.of(family)) is not None}
     names = dict.fromkeys(name for said in asked.values() for name in said)
     changed: dict[str, Argument] = {}
     added: list[Argument] = []
@@ -116,7 +117,7 @@ def _changed(row: Argument, said: Mapping[str, Said]) -> Argument:
         return dataclasses.replace(row, families=families)
     now = {
         family.name: _choices(said[family.name]) if family.name in said else row.choices_in(family.name)
-        for family in ALL
+        for family in FAMILIES
         if not families or family.name in families
     }
     if all(set(choices) == set(row.choices_in(family)) for family, choices in now.items()):
@@ -144,7 +145,7 @@ def _added(name: str, said: Mapping[str, Said]) -> Argument:
     kind = _kind(first)
     default = _default(kind, first)
     choices = tuple(dict.fromkeys(choice for one in said.values() for choice in _choices(one)))
-    is_everywhere = len(said) == len(ALL)
+    is_everywhere = len(said) == len(FAMILIES)
     return Argument(
         name=name,
         kind=kind,

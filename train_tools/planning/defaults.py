@@ -10,8 +10,8 @@ from typing import Any
 
 from train_tools.arguments.argument import Argument
 from train_tools.arguments.current import current
-from train_tools.arguments.families import FAMILIES
 from train_tools.arguments.table import Table
+from train_tools.families.interface import BASE, Found
 from train_tools.small_models import base_model_file
 
 # Defaults that suit a base model better than the table's, by the model's file.
@@ -27,15 +27,14 @@ ALWAYS_WRITTEN = frozenset({
     "train_batch_size", "max_train_epochs", "learning_rate", "optimizer_type", "lr_scheduler", "network_dim",
     "network_alpha", "mixed_precision", "resolution", "seed",
 })  # fmt: skip
+NOT_LOOKED_AT = Found()
 RANK_OF_NONE = 4  # what sd-scripts' networks take where no rank is given
 
 
 # Both are read ten thousand times in one plan.
 @functools.lru_cache(maxsize=4)
 def _paths(table: Table) -> tuple[str, ...]:
-    return tuple(
-        name for name, row in table.known.items() if row.is_path and name != "pretrained_model_name_or_path"
-    )
+    return tuple(name for name, row in table.known.items() if row.is_path and name != BASE)
 
 
 @functools.lru_cache(maxsize=4)
@@ -43,19 +42,19 @@ def _rows(table: Table) -> tuple[Argument, ...]:
     return tuple(row for name, row in table.known.items() if name in table.arguments)
 
 
-def defaults_for(base_model: str, family: str = "") -> dict[str, Any]:
+def defaults_for(base_model: str, found: Found = NOT_LOOKED_AT) -> dict[str, Any]:
     """Every argument's value where nobody set it, for a run on `base_model`, in the table's order.
 
-    `family` is a name of arguments.families; "" where the base model's is unknown.
+    `found` is what the base model is. What its own file says, as that it predicts velocity, needn't be set.
 
     Arguments that Train Tools chooses are added later, those that are old names of others never.
     """
     defaults = {
-        row.name: row.sd_default_in(family) if row.default == row.sd_default else row.default
+        row.name: row.sd_default_in(found.name) if row.default == row.sd_default else row.default
         for row in _rows(current())
     }
-    if family:
-        defaults.update(FAMILIES[family].defaults)
+    if found.family is not None:
+        defaults.update({**found.family.training.defaults, **found.said})
     if is_shipped(base_model):
         defaults.update(FOR_THE_SHIPPED_MODEL)
     return {**defaults, "pretrained_model_name_or_path": base_model}

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.current import current, look_again
-from train_tools.arguments.families import Family
 from train_tools.arguments.installed import Installed
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.environment.sd_scripts_asked import Asked, ask, is_due
 from train_tools.environment.sd_scripts_place import sd_scripts_folder
+from train_tools.families.interface import Family
 
 NEWER = "install a newer one (`env create --sd-scripts`)"
 MODULE = "network_module"
@@ -37,11 +37,11 @@ def lacking(arguments: Mapping[str, Any], family: Family) -> list[str]:
     """
     table = current()
     installed = table.installed
-    if installed is None or family.script in installed.silent:
+    if installed is None or family.training.script in installed.silent:
         return []
     said = installed.of(family)
     if said is None:
-        return [f"{installed.name} has no {family.script} to train {family.title}; {NEWER}"]
+        return [f"{installed.name} has no {family.training.script} to train {family.title}; {NEWER}"]
     unknown = [
         name
         for name, value in arguments.items()
