@@ -40,4 +40,4 @@ def test_what_a_family_adds_makes_another_picture(change: dict[str, Any]) -> Non
 
 
 def test_each_renderer_can_be_asked_for() -> None:
-    assert RENDERERS == ("auto", *NAMES)
+    assert ("auto", *NAMES) == RENDERERS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -70,14 +70,14 @@ class Argument:
     in run names. `minimum` and `maximum` are inclusive. A `size` is text like "512,768" (width,
     height in pixels); an `int_or_ratio` is a count, or a share of the whole where it is below 1.
 
-    `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs
-    in a family. `is_open`: besides its choices it takes a class by its module. `is_several`: one value may
-    be several numbers. `are_numbers`: a list's items are numbers, and whole ones where they `are_whole`. `is_path`: it
-    names a file or folder, or a list of them. `not_an_axis` says why a grid can't vary it. `chosen_by_us`: what Train
-    Tools itself gives it. `instead` is the argument, and its value, that an old name stands for; None takes over the
-    given one. `opens` is what sd-scripts does with the text. `same_result`: whatever its value, the same LoRA comes
-    out, so that no run's name or identity says it. `is_required`: none isn't a value. `is_installed`: the installed
-    sd-scripts has it, and the table doesn't.
+    `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs in a
+    family. `reads` turns other words into a choice, or raises UsageError. `is_open`: besides its choices it takes a
+    class by its module. `is_several`: one value may be several numbers. `are_numbers`: a list's items are numbers,
+    and whole ones where they `are_whole`. `is_path`: it names a file or folder, or a list of them. `not_an_axis` says
+    why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives it. `instead` is the argument, and its
+    value, that an old name stands for; None takes over the given one. `opens` is what sd-scripts does with the text.
+    `same_result`: whatever its value, the same LoRA comes out, so that no run's name or identity says it.
+    `is_required`: none isn't a value. `is_installed`: the installed sd-scripts has it, and the table doesn't.
     """
 
     name: str
@@ -98,6 +98,7 @@ class Argument:
     sd_defaults: Mapping[str, Any] = field(default_factory=dict)
     family_choices: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     is_open: bool = False
+    reads: Callable[[str], str] | None = None
     is_several: bool = False
     are_numbers: bool = False
     are_whole: bool = False

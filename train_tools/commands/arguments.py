@@ -146,7 +146,8 @@ def import_file(arguments: argparse.Namespace, out: Output) -> int:
 
 def document(row: Argument) -> dict[str, Any]:
     """A row as data, with what follows from it."""
-    return {**asdict(row), "allowed": row.allowed, "is_axis": row.is_axis}
+    facts = {name: value for name, value in asdict(row).items() if name != "reads"}
+    return {**facts, "allowed": row.allowed, "is_axis": row.is_axis}
 
 
 def help_in(row: Argument, language: str) -> str:

@@ -23,7 +23,7 @@ from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.lora_metadata import from_lora
 from train_tools.planning.imports.read import import_settings
 from train_tools.planning.pasted import parse_what_is_right
-from train_tools.planning.presets import Preset, all_presets, delete, save
+from train_tools.planning.presets import Fit, Preset, all_presets, by_fit, delete, save
 from train_tools.small_models import base_model_file
 from train_tools.ui import training_settings
 from train_tools.ui.guard import check_exposed, host_of
@@ -97,18 +97,23 @@ def _asked(dependency: Dependency) -> str:
 
 
 def presets(call: Call) -> list[dict[str, Any]]:
-    """Shipped ones in their order, then one's own."""
-    return [_preset(preset, call.language) for preset in all_presets(_own(call)).values()]
+    """Shipped ones in their order, then one's own; `?base=` is the base model, whose presets come first."""
+    base = Path(call.query("base") or base_model_file()).expanduser()
+    fitting = by_fit(all_presets(_own(call)), detect(base), str(base))
+    return [_preset(preset, fit, call.language) for fit, preset in fitting]
 
 
-def _preset(preset: Preset, language: str) -> dict[str, Any]:
+def _preset(preset: Preset, fit: Fit, language: str) -> dict[str, Any]:
+    source = ", ".join(filter(None, (preset.source, preset.date)))
     return {
+        "fit": fit,
+        "families": preset.titles,
         "name": preset.name,
         "help": preset.zh or preset.help if language == "zh" else preset.help,
-        "source": preset.source,
+        "source": source,
         "is_own": preset.is_own,
         "training": texts_of(preset.training),
-        "sdxl": texts_of(preset.sdxl),
+        "others": {BY_NAME[name].title: texts_of(values) for name, values in preset.others.items()},
     }
 
 
