@@ -15,8 +15,8 @@ from train_tools.environment.machine import Machine
 from train_tools.environment.place import Place
 from train_tools.environment.plan import TORCH, Attempts, Stage, install, make, torch_attempts
 from train_tools.environment.sd_scripts_asked import ENDING
-from train_tools.environment.sd_scripts_place import CURRENT, MARK, OWN_ENVIRONMENTS, VERSIONS
-from train_tools.environment.sd_scripts_source import COMMIT, FILTERED, REVISION
+from train_tools.environment.sd_scripts_place import CURRENT, MARK, OWN_ENVIRONMENTS, REVISION, VERSIONS
+from train_tools.environment.sd_scripts_source import COMMIT, FILTERED
 from train_tools.environment.stamps import fingerprint
 from train_tools.workspace.files import write_text
 

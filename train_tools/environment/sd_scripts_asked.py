@@ -18,11 +18,11 @@ from typing import Any
 from train_tools.environment import sd_scripts_ask
 from train_tools.environment.sd_scripts_place import (
     NOT_HANDED_ON,
+    REVISION,
     VERSIONS,
     sd_scripts_python,
     versions_folder,
 )
-from train_tools.environment.sd_scripts_source import REVISION
 from train_tools.environment.stamps import fingerprint
 from train_tools.workspace.files import write_text
 
