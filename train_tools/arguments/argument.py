@@ -27,19 +27,8 @@ MEASURES = "it only measures"
 #     account   sent to, or taken from, somebody's account
 #     unknown   only the installed version knows
 Opens = Literal[
-    "",
-    "plain",
-    "prose",
-    "reads",
-    "pictures",
-    "further",
-    "pickle",
-    "writes",
-    "part",
-    "code",
-    "account",
-    "unknown",
-]
+    "", "plain", "prose", "reads", "pictures", "further", "pickle", "writes", "part", "code", "account", "unknown"
+]  # fmt: skip
 
 # Kinds whose one value may hold commas or blanks; several values of theirs are separated by `;`.
 WITH_COMMAS: tuple[Kind, ...] = ("list", "size")

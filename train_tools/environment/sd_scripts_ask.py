@@ -30,6 +30,7 @@ def main(checkout: Path) -> None:
     for path in sorted(checkout.glob(TRAINERS)):
         # One that is no module of the kind that we know could begin to train when it is imported.
         if not defines(path, ASKED):
+            failed[path.name] = f"it has no {ASKED}()"
             continue
         try:
             scripts[path.name] = arguments_of(importlib.import_module(path.stem).setup_parser())
@@ -86,12 +87,17 @@ def networks(checkout: Path) -> list[str]:
 
 
 def defines(path: Path, name: str) -> bool:
-    """Whether the file has such a function, without running it."""
+    """Whether the file has such a function, its own or another's, without running it."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, SyntaxError):
         return False
-    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree.body)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return True
+        if isinstance(node, ast.ImportFrom) and name in (alias.asname or alias.name for alias in node.names):
+            return True
+    return False
 
 
 if __name__ == "__main__":

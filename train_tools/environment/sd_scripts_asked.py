@@ -146,10 +146,19 @@ def _variables(environ: Mapping[str, str]) -> dict[str, str]:
         "PYTHONNOUSERSITE": "1",
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "CUDA_VISIBLE_DEVICES": "",
+        "CUDA_VISIBLE_DEVICES": "-1",
         "HF_HUB_OFFLINE": "1",
         "COLUMNS": "100000",
     }
+
+
+def known_elsewhere(name: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether any version that was asked knows the argument, as one that isn't used now."""
+    told = f'"{name}": {{"options":'
+    try:
+        return any(told in file.read_text("utf-8") for file in versions_folder(environ).glob(f"*{ENDING}"))
+    except OSError:
+        return False
 
 
 def _remove_orphans(folder: Path) -> None:

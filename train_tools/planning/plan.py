@@ -13,6 +13,7 @@ from train_tools.arguments.current import argument_named, current
 from train_tools.arguments.options import OPTIONS, RULES
 from train_tools.arguments.values import parse_values
 from train_tools.engines.registry import engine_named, engines_named
+from train_tools.environment.sd_scripts_asked import known_elsewhere
 from train_tools.errors import UsageError
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
@@ -115,11 +116,14 @@ def _settings(
     written = settings.read(version)["training"]
     known = current().known
     saved = {name: value for name, value in written.items() if name in known}
-    for name in written:
-        if name not in known:
+    file = version.settings_file.name
+    for name in (name for name in written if name not in known):
+        if known_elsewhere(name):
             findings.say(
-                "unknown-setting", f"{version.settings_file.name} sets {name}, which is no training argument"
+                "lacking-setting", f"{file} sets {name}, which the installed sd-scripts doesn't know"
             )
+        else:
+            findings.say("unknown-setting", f"{file} sets {name}, which is no training argument")
     together = {name: value for name, value in {**saved, **overrides}.items() if value != ""}
     options: dict[str, Any] = {}
     for option in OPTIONS:

@@ -24,13 +24,14 @@ from train_tools.engines.sd_scripts.installed import ask_now, due
 from train_tools.environment.manage import Manager, what_is_known
 from train_tools.environment.sd_scripts_asked import data_file
 from train_tools.errors import UsageError
+from train_tools.execution.train import refuse_impossible
 from train_tools.lora.safetensors_header import read_header
 from train_tools.planning.exposure import Folders, reason
 from train_tools.planning.plan import make_plan
 from train_tools.small_models import base_model_file
 from train_tools.ui.access import Access
 from train_tools.ui.server import application
-from train_tools.workspace import toml
+from train_tools.workspace import settings, toml
 
 MORE: dict[str, dict[str, Any]] = {
     "velvet_strength": {"type": "float", "default": 0.5, "help": "how soft it is / 柔らかさ (default: %(default)s)"},
@@ -178,7 +179,10 @@ def test_a_trainer_that_gives_no_answer_is_taken_as_the_table_knows_it(
     checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = checkout / "sdxl_train_network.py"
-    script.write_text("import nowhere_to_be_found\n\n\ndef setup_parser():\n    pass\n", encoding="utf-8")
+    script.write_text(
+        "import nowhere_to_be_found\nfrom train_network import setup_parser\n", encoding="utf-8"
+    )
+    (checkout / "anima_train_network.py").write_text("print('it would train')\n", encoding="utf-8")
     listed = words(capsys, "arguments", "list", "--family", "sdxl", "--root", str(tmp_path / "root"))
     names = {row["name"] for row in listed["arguments"]}
     assert {"ip_noise_gamma", "learning_rate"} <= names
@@ -186,6 +190,7 @@ def test_a_trainer_that_gives_no_answer_is_taken_as_the_table_knows_it(
     told = what_is_known(checkout, os.environ)
     assert told is not None
     assert told.state == "warn"
+    assert "anima_train_network.py: it has no setup_parser()" in told.text
     assert "sdxl_train_network.py: ModuleNotFoundError: No module named 'nowhere_to_be_found'" in told.text
 
 
@@ -214,6 +219,28 @@ def test_a_version_of_ours_is_asked_when_it_is_chosen(
         assert ("velvet_strength" in current().known) is is_there
     assert said == [f"asking sd-scripts {name} which arguments it knows" for name in ("v1", "v2")]
     assert (tmp_path / "env" / "sd-scripts" / "v2.arguments.json").is_file()
+
+
+def test_what_only_another_version_knows_isnt_dropped_without_a_word(
+    bench: Bench, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.update(bench.version, "training", {"velvet_strength": "0.75", "velvt": "1"})
+    older = parsers.checkout(tmp_path / "older")
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(older))
+    ask_now(older)
+    plan = bench.plan()
+    found = {finding.id: (finding.severity, finding.sentence) for finding in plan.findings}
+    assert found["lacking-setting"] == (
+        "error",
+        "version.toml sets velvet_strength, which the installed sd-scripts doesn't know",
+    )
+    assert found["unknown-setting"][1] == "version.toml sets velvt, which is no training argument"
+    with pytest.raises(
+        UsageError, match="velvet_strength, which the installed sd-scripts doesn't know: take it out"
+    ):
+        refuse_impossible(plan)
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout))
+    assert bench.plan().runs[0].arguments["velvet_strength"] == 0.75
 
 
 def test_the_page_shows_it_under_expert(checkout: Path, tmp_path: Path) -> None:
