@@ -10,9 +10,11 @@ import pytest
 from execution.fake_engine import make_version, settings, write_safetensors
 
 from train_tools import cli
+from train_tools.arguments.config_file import check
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.errors import UsageError
 from train_tools.families.detect import detect
+from train_tools.families.registry import BY_NAME
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, by_fit, combined, delete, own_folder, save, shipped
 from train_tools.workspace.workspace import Version
@@ -112,15 +114,18 @@ def test_the_command(version: Version, tmp_path: Path, capsys: pytest.CaptureFix
 XL = {"conditioner.embedders.1.model.ln_final.weight": (8,)}
 
 
-def test_a_familys_own_say_when_and_for_what(tmp_path: Path) -> None:
+def test_a_familys_own_say_when_and_for_what() -> None:
     own = {name: preset for name, preset in shipped().items() if preset.families}
     assert {"illustrious", "noobai", "noobai-vpred", "pony", "anima", "flux", "chroma"} <= set(own)
     for preset in own.values():
         assert preset.source.startswith("https://"), preset.name
         assert re.fullmatch(r"20\d\d-\d\d-\d\d", preset.date), preset.name
         for family in preset.families:
-            for argument in preset.settings_for(family):
+            values = preset.settings_for(family)
+            for argument in values:
                 assert ARGUMENTS[argument].is_known_in(family), (preset.name, argument)
+            whole = {**BY_NAME[family].training.defaults, **values}
+            assert check(whole, BY_NAME[family], is_whole=False) == [], preset.name
 
 
 @pytest.mark.parametrize(

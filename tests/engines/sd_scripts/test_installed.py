@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from engines.sd_scripts import parsers
 from engines.sd_scripts.bench import Bench, make_version
+from engines.sd_scripts.conftest import REAL, VARIABLE
 from execution.fake_engine import write_base
 from starlette.testclient import TestClient
 
@@ -25,6 +26,7 @@ from train_tools.environment.manage import Manager, what_is_known
 from train_tools.environment.sd_scripts_asked import data_file
 from train_tools.errors import UsageError
 from train_tools.execution.train import refuse_impossible
+from train_tools.families.registry import FAMILIES
 from train_tools.lora.safetensors_header import read_header
 from train_tools.planning.exposure import Folders, reason
 from train_tools.planning.plan import make_plan
@@ -255,3 +257,18 @@ def test_the_page_shows_it_under_expert(checkout: Path, tmp_path: Path) -> None:
     assert (row["subject"], row["importance"], row["choices"]) == ("installed", "expert", ["silk", "satin"])
     assert row["is_axis"]
     assert len(fields) == len(first["fields"]) + 5
+
+
+@pytest.mark.real_sd_scripts
+@pytest.mark.skipif(not REAL, reason=f"{VARIABLE} names no checkout of sd-scripts")
+def test_the_real_one_is_as_the_table_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAIN_TOOLS_ENV", str(tmp_path / "env"))
+    monkeypatch.setenv(VARIABLE, REAL)
+    assert ask_now(Path(REAL).absolute()).problem == ""
+    table = current()
+    assert table.installed is not None
+    for family in FAMILIES:
+        known = {name for name, row in ARGUMENTS.items() if row.is_known_in(family.name)}
+        assert known <= set(table.installed.of(family) or ()), family.name
+        modules = {module for module in family.training.network_modules if module.startswith("networks.")}
+        assert modules <= set(table.installed.networks)
