@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from train_tools.families.interface import Family, Head, Mark, any_of, is_marked
+from train_tools.families.registry import FAMILIES
 from train_tools.families.stable_diffusion import names as layout
 from train_tools.lora.names import Names
 
@@ -85,6 +86,24 @@ NO_MORE = LoraFiles(())
 
 def of_family(family: Family) -> LoraFiles:
     return LORA_FILES.get(family.name, NO_MORE)
+
+
+def names_of(family: Family) -> Names:
+    """Of a family that our own programs load."""
+    names = of_family(family).names
+    assert names is not None
+    return names
+
+
+def blocks_of(family: Family | None) -> Blocks:
+    """Those of Stable Diffusion 1 where it has no UNet."""
+    return (of_family(family).blocks if family else None) or SD
+
+
+def other_family(own: Family, metadata: Mapping[str, str], head: Head) -> Family | None:
+    """The family that a LoRA was trained on, where that is another one."""
+    name = family_of(metadata, head)
+    return next((family for family in FAMILIES if family.name == name and name != own.name), None)
 
 
 def family_of(metadata: Mapping[str, str], head: Head) -> str:

@@ -53,7 +53,7 @@ PRESETS = {
 }
 # Where X stands among those of a preset; the rest is 1.
 WITH_NUMBER = {
-    SD: {"OUTX": slice(0, 8), "INX": slice(9, 17)},
+    SD: {"OUTX": slice(0, 8), "INX": slice(8, 17)},
     XL: {"OUTX": slice(0, 6), "INX": slice(6, 12)},
 }
 DIFFUSERS = re.compile(
