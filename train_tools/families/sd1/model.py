@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from train_tools.families.sd1.marks import FAMILY
+from train_tools.families.sd1.family import FAMILY
 from train_tools.families.stable_diffusion.base import NO_CHECKER, BaseModel
 from train_tools.families.stable_diffusion.encoders import TextEncoder
 from train_tools.families.stable_diffusion.latents import SCALE

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from train_tools.families.sdxl.marks import FAMILY
+from train_tools.families.sdxl.family import FAMILY
 from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
 from train_tools.families.stable_diffusion.encoders import TextEncoder
 from train_tools.families.stable_diffusion.latents import FACTOR, SCALE_XL
