@@ -14,18 +14,16 @@ import torch
 from PIL import Image
 
 from train_tools.errors import TrainToolsError
-from train_tools.families.interface import Head
 from train_tools.families.loading import load
-from train_tools.families.lora_files import blocks_of, other_family
 from train_tools.families.stable_diffusion.base import BaseModel
-from train_tools.lora import kohya
-from train_tools.lora.fit import Fitted, fit, is_plain
+from train_tools.lora.fit import Fitted, is_plain
 from train_tools.lora.safetensors_header import read_header
 
 from . import block_weights, memory, samplers
 from .block_weights import Blocks26
-from .cells import Cell, Checkpoint
-from .infotext import infotext, is_hash
+from .cells import Cell
+from .checkpoint_files import read_fitted
+from .infotext import infotext
 from .render import Frame, Request, lora_layers, render_base, render_fitted
 from .renderer import PACKED, Finished, Outcome
 
@@ -102,7 +100,7 @@ class _Group:
         if self._latest is None or self._latest.file.path != checkpoint.path:
             self._latest = None  # it may be as large as the base model
             try:
-                self._latest = self._read(checkpoint)
+                self._latest = read_fitted(checkpoint, self._base.family, self._layers)
             except TrainToolsError as error:
                 _fail(row, str(error), self._finished)
                 return None
@@ -143,22 +141,11 @@ class _Group:
         recipe = cell.recipe
         blocks: Blocks26 = ()
         if recipe.block_weights:
-            blocks = block_weights.parse(recipe.block_weights, blocks_of(self._base.family))
+            blocks = block_weights.parse(recipe.block_weights, self._base.family.network.blocks)
         return Request(
             recipe.prompt, recipe.negative_prompt, recipe.seed, recipe.cfg_scale, recipe.weight_unet,
             recipe.weight_te, blocks, recipe.rescale,
         )  # fmt: skip
-
-    def _read(self, checkpoint: Checkpoint) -> Fitted:
-        file = kohya.read(checkpoint.path, as_stored=True)
-        if is_hash(checkpoint.identity) and file.metadata.get("sshs_model_hash") != checkpoint.identity:
-            raise TrainToolsError(f"{checkpoint.path.name} was replaced meanwhile; run `preview` again")
-        own, head = self._base.family, Head({name: tuple(t.shape) for name, t in file.tensors.items()})
-        if other := other_family(own, file.metadata, head):
-            raise TrainToolsError(
-                f"{checkpoint.path.name} is a LoRA of {other.title}; this base model is {own.title}"
-            )
-        return fit(file, self._layers)
 
 
 def _is_plain(path: Path) -> bool:

@@ -19,7 +19,6 @@ from PIL import Image
 from torch import Tensor
 
 from train_tools.errors import TrainToolsError
-from train_tools.families.lora_files import names_of
 from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
 from train_tools.lora.fit import Fitted, fit, merged, stack_of
 from train_tools.lora.kohya import LoraFile
@@ -83,7 +82,7 @@ def render_loras(
 
 def lora_layers(base: BaseModel) -> Mapping[str, Target]:
     """By all names that files have for them."""
-    return layers_of(base, names_of(base.family))
+    return layers_of(base, base.family.network.names)
 
 
 def render_fitted(

@@ -16,7 +16,6 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from train_tools.families.lora_files import names_of
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import targets_of
@@ -47,7 +46,7 @@ class Pack:
         self._trains_text = first.train_text_encoder
         targets = [
             target
-            for target in targets_of(base, names_of(base.family))
+            for target in targets_of(base, base.family.network.names)
             if (first.train_text_encoder if target.is_text else first.train_unet)
         ]
         ranks, alphas = [c.network_dim for c in configs], [c.network_alpha for c in configs]
