@@ -36,9 +36,7 @@ def convert(source: Path, destination: Path) -> list[Path]:
     is_file = destination.suffix == ".safetensors"
     if source.is_dir() and not is_file:
         raise UsageError(f"a diffusers folder becomes one file: let {destination} end in .safetensors")
-    for path in [destination, *(beside(destination) if is_file else ())]:
-        if path.exists():
-            raise UsageError(f"{path} exists already; choose another destination")
+    refuse_existing(destination)
     model = load(source, dtype=torch.float16)
     if not is_file:
         return write_folder(model, destination)
@@ -46,6 +44,13 @@ def convert(source: Path, destination: Path) -> list[Path]:
     if model.webui_text:
         _tell_webui(model, destination)
     return written
+
+
+def refuse_existing(destination: Path) -> None:
+    """Raises UsageError where something is there of what would be written."""
+    for path in [destination, *(beside(destination) if destination.suffix == ".safetensors" else ())]:
+        if path.exists():
+            raise UsageError(f"{path} exists already; choose another destination")
 
 
 def beside(checkpoint: Path) -> tuple[Path, Path]:
@@ -85,7 +90,7 @@ def _restore_prefix(module: Any, folder: Path) -> None:
 def write_checkpoint(model: BaseModel, path: Path) -> list[Path]:
     """Writes the original layout in fp16; of Stable Diffusion 1 with `<name>.yaml` and the folder `<name>-text`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_tensors(path, _original(model))
+    write_tensors(path, original_tensors(model))
     if not model.webui_text:
         return [path]
     configuration, text_folder = beside(path)
@@ -94,7 +99,7 @@ def write_checkpoint(model: BaseModel, path: Path) -> list[Path]:
     return [path, configuration, text_folder]
 
 
-def _original(model: BaseModel) -> dict[str, list[Tensor]]:
+def original_tensors(model: BaseModel) -> dict[str, list[Tensor]]:
     """The tensors of a checkpoint, each as the pieces that it is made of."""
     modules = (model.unet, model.vae, *model.text_encoders)
     pieces: dict[str, dict[int, Tensor]] = {}
