@@ -17,7 +17,6 @@ from train_tools.lora.fit import MisfitError
 from train_tools.lora.targets import Target, layers_of, targets_of
 
 
-
 @pytest.fixture(scope="module")
 def base() -> BaseModel:
     return random_base()
