@@ -6,12 +6,14 @@ import functools
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from train_tools.dataset.training import training_images
 from train_tools.errors import TrainToolsError
+from train_tools.families.interface import Prediction
 from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
@@ -74,6 +76,9 @@ class Recipe:
 
     `prompt` is as rendered. Weights of 0 make all checkpoints' pictures the same. `force` is what else was in force,
     as JSON: the host with its version, VAE and text encoders, options that aren't at their default; "" is nothing.
+    `guidance` is what a distilled model is told, `shift` moves a flow's noise levels, `rescale` the guidance rescale,
+    as in `families.interface.Pictures`. `prediction` and `zero_snr` are what is known of the base model beyond its
+    file, "" and None: what its file says.
     """
 
     lora: str
@@ -93,22 +98,45 @@ class Recipe:
     height: int
     renderer: str
     force: str = ""
+    guidance: float | None = None
+    shift: float | None = None
+    rescale: float = 0.0
+    prediction: Prediction = ""
+    zero_snr: bool | None = None
+
+    def depends(self) -> dict[str, Any]:
+        """What its key is made of: the pictures of before a field was added keep theirs."""
+        # Not by asdict, which copies deeply: there are tens of thousands.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if name not in ADDED or value != ADDED[name]}
 
     @functools.cached_property
     def key(self) -> str:
-        # Not by asdict, which copies deeply: there are tens of thousands.
-        depends = {field.name: getattr(self, field.name) for field in fields(self)}
-        text = json.dumps(depends, sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return key_of(self.depends())
 
     @property
     def has_lora(self) -> bool:
         return bool(self.weight_unet or self.weight_te)
 
 
+# Fields that a recipe got later, with the values that leave its key as it was.
+ADDED: Mapping[str, Any] = {
+    "guidance": None,
+    "shift": None,
+    "rescale": 0.0,
+    "prediction": "",
+    "zero_snr": None,
+}
+
+
+def key_of(depends: Mapping[str, Any]) -> str:
+    text = json.dumps(depends, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """How the pictures on a base model are drawn. `renderer` is `host` or `diffusers`, `because` says why this one.
+    """How the pictures on a base model are drawn. `renderer` is one of `renderer.NAMES`, `because` says why this one.
 
     `error` says why none can draw them. `model` is the base model's path as that renderer knows it. `vae` is a file,
     "" the model's own, None what the host has chosen; `modules` are text encoders, likewise. `force` is of Recipe;

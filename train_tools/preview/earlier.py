@@ -14,7 +14,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from PIL import Image
 
 from train_tools.base_model.identity import Look
 
-from .cells import Cell, Recipe
+from .cells import Cell, Recipe, key_of
 from .infotext import HASH_LENGTH, pairs_of
 from .renderer import HOST
 
@@ -99,10 +99,8 @@ def _vae_of(cell: Cell, force: Mapping[str, Any]) -> str:
 
 
 def earlier_key(recipe: Recipe, base: str) -> str:
-    depends = {f.name: getattr(recipe, f.name) for f in fields(recipe) if f.name not in NEW_FIELDS} | {
-        "base": base
-    }
-    return hashlib.sha256(json.dumps(depends, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+    known = {name: value for name, value in recipe.depends().items() if name not in NEW_FIELDS}
+    return key_of({**known, "base": base})
 
 
 def said_by(path: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What renders cells: the interface of `diffusers` and `host`."""
+"""What renders cells: the interface of `host`, `diffusers` and `sd-scripts`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from train_tools.hosts.interface import BaseModel, Folders
 
 from .cells import Cell
 
-HOST, PACKED = "host", "diffusers"
+# The webui's own pipeline, our packed one, a process in sd-scripts' environment; the one that is taken before others first.
+NAMES = HOST, PACKED, SD_SCRIPTS = "host", "diffusers", "sd-scripts"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class RefusedBaseError(Exception):
 class Renderer(Protocol):
     @property
     def name(self) -> str:
-        """`diffusers` or `host`; pictures of different renderers are different."""
+        """One of NAMES; pictures of different renderers are different."""
         ...
 
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:

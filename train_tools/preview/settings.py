@@ -10,7 +10,7 @@ from train_tools.arguments.argument import Kind, row
 from train_tools.arguments.values import parse_values
 from train_tools.workspace.settings import setting, validate
 
-RENDERERS = ("auto", "host", "diffusers")
+RENDERERS = ("auto", "host", "diffusers", "sd-scripts")
 WHEN = ("off", "checkpoint", "run", "batch")
 FORMATS = ("png", "webp", "both")
 
