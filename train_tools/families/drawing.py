@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
+from safetensors import safe_open
 
 # A text as the transformer is given it: what its encoders made of it, on the CPU; None for what it hasn't.
 Text = tuple[torch.Tensor | None, ...]
 PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
+FP8 = torch.float8_e4m3fn
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,22 @@ class Settings:
     def swapped(self) -> int:
         """How many blocks wait in the CPU's memory."""
         return int(self.arguments.get("blocks_to_swap") or 0) if self.device.type == "cuda" else 0
+
+    @property
+    def is_fp8(self) -> bool:
+        """The transformer."""
+        return bool(self.arguments.get("fp8_base") or self.arguments.get("fp8_base_unet"))
+
+    @property
+    def keeps_fp8_texts(self) -> bool:
+        """Whether a large text encoder stays in fp8 where its file is."""
+        return bool(self.arguments.get("fp8_base") and not self.arguments.get("fp8_base_unet"))
+
+    @property
+    def attention(self) -> str:
+        """How a transformer that can do it in several ways looks around."""
+        usual = "xformers" if self.arguments.get("xformers") else "torch"
+        return str(self.arguments.get("attn_mode") or usual) if self.device.type == "cuda" else "torch"
 
     def path(self, name: str) -> str | None:
         return str(self.arguments[name]) if self.arguments.get(name) else None
@@ -89,6 +107,13 @@ def noise(shape: Sequence[int], seed: int, device: torch.device) -> torch.Tensor
     return torch.randn(tuple(shape), generator=generator).to(device)
 
 
+def tensors_of(path: str, prefix: str, dtype: torch.dtype | None = None) -> dict[str, torch.Tensor]:
+    """Those of a checkpoint whose names begin so."""
+    with safe_open(path, "pt") as file:
+        names = [name for name in file.keys() if name.startswith(prefix)]
+        return {name: file.get_tensor(name).to(dtype) if dtype else file.get_tensor(name) for name in names}
+
+
 def moved(text: Text, device: torch.device) -> Text:
     return tuple(None if part is None else part.to(device) for part in text)
 
@@ -105,6 +130,8 @@ def placed(transformer: Any, settings: Settings) -> Any:
     if settings.swapped:
         transformer.enable_block_swap(settings.swapped, settings.device)
         transformer.move_to_device_except_swap_blocks(settings.device)
+        if hasattr(transformer, "switch_block_swap_for_inference"):
+            transformer.switch_block_swap_for_inference()
         transformer.prepare_block_swap_before_forward()
         return transformer
     return transformer.to(settings.device)

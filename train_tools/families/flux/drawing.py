@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from library import flux_train_utils, flux_utils, strategy_flux
 
-from train_tools.families.drawing import Picture, Settings, Text, moved, noise, on_device, placed, shifted
+from train_tools.families.drawing import FP8, Picture, Settings, Text, moved, noise, on_device, placed, shifted
 
 PATCH = 16  # pixels of a side that become one token
 CHANNELS = 64  # of a token: 16 of the latents, 2 by 2
@@ -45,9 +45,9 @@ class FluxDrawing:
     def _t5xxl(self) -> Any:
         """In the precision of its file where the run trained with fp8."""
         settings = self._settings
-        is_fp8 = settings.arguments.get("fp8_base") and not settings.arguments.get("fp8_base_unet")
-        t5xxl = flux_utils.load_t5xxl(settings.path("t5xxl"), None if is_fp8 else settings.dtype, "cpu").eval()
-        if is_fp8 and t5xxl.dtype == torch.float8_e4m3fn:
+        dtype = None if settings.keeps_fp8_texts else settings.dtype
+        t5xxl = flux_utils.load_t5xxl(settings.path("t5xxl"), dtype, "cpu").eval()
+        if settings.keeps_fp8_texts and t5xxl.dtype == FP8:
             from flux_train_network import FluxNetworkTrainer  # which loads much else
 
             FluxNetworkTrainer().prepare_text_encoder_fp8(1, t5xxl, t5xxl.dtype, settings.dtype)
@@ -62,11 +62,10 @@ class FluxDrawing:
 
     def transformer(self) -> Any:
         settings = self._settings
-        is_fp8 = settings.arguments.get("fp8_base") or settings.arguments.get("fp8_base_unet")
-        dtype = None if is_fp8 else settings.dtype
+        dtype = None if settings.is_fp8 else settings.dtype
         _, flux = flux_utils.load_flow_model(self._base, dtype, "cpu", model_type=self.model_type)
-        if is_fp8 and flux.dtype != torch.float8_e4m3fn:
-            flux.to(torch.float8_e4m3fn)
+        if settings.is_fp8 and flux.dtype != FP8:
+            flux.to(FP8)
         return placed(flux, settings)
 
     def denoise(self, transformer: Any, picture: Picture, text: Text, negative: Text | None) -> torch.Tensor:
