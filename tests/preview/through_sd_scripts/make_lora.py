@@ -16,7 +16,7 @@ SEED = 11
 
 
 def main(checkout: str, family: str, arguments: dict[str, Any], module: str, file: str, words: list[str]) -> None:
-    sys.path[:0] = [checkout, str(PACKAGE.parent)]
+    sys.path[:1] = [checkout, str(PACKAGE.parent)]  # and not what lies beside this file
     import torch
 
     drawing = importlib.import_module(f"train_tools.families.{family}.drawing").DRAWING

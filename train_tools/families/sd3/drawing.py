@@ -30,17 +30,21 @@ class Sd3Drawing:
 
     def text_encoders(self) -> list[Any]:
         settings = self._settings
-        inside = tensors_of(self._base, "text_encoders.")
         clips = [
-            load(settings.path(name), settings.dtype, "cpu", state_dict=inside).eval()
+            load(settings.path(name), settings.dtype, "cpu", state_dict=self._inside(name)).eval()
             for name, load in (("clip_l", sd3_utils.load_clip_l), ("clip_g", sd3_utils.load_clip_g))
         ]
-        return [*(clip.to(settings.device, dtype=settings.dtype) for clip in clips), self._t5xxl(inside)]
+        return [*(clip.to(settings.device, dtype=settings.dtype) for clip in clips), self._t5xxl()]
 
-    def _t5xxl(self, inside: dict[str, torch.Tensor]) -> Any:
+    def _inside(self, name: str) -> dict[str, torch.Tensor]:
+        """What the checkpoint holds of a text encoder, where no file is given."""
+        return {} if self._settings.path(name) else tensors_of(self._base, f"text_encoders.{name}.")
+
+    def _t5xxl(self) -> Any:
         """In the precision of its file where the run trained with fp8."""
         settings = self._settings
         dtype = None if settings.keeps_fp8_texts else settings.dtype
+        inside = self._inside("t5xxl")
         t5xxl = sd3_utils.load_t5xxl(settings.path("t5xxl"), dtype, "cpu", state_dict=inside).eval()
         if settings.keeps_fp8_texts and t5xxl.dtype == FP8:
             from sd3_train_network import Sd3NetworkTrainer  # which loads much else
