@@ -1,6 +1,7 @@
-"""`python make_lora.py CHECKOUT FAMILY ARGUMENTS MODULE FILE [name=value …]`: a random LoRA, in sd-scripts' interpreter.
+"""`python make_lora.py CHECKOUT FAMILY ARGUMENTS MODULE FILE [name=value …]`: a random LoRA.
 
-The network is made, filled and saved by sd-scripts' own module; `texts=1` changes the text encoders, too.
+Runs in sd-scripts' interpreter. The network is made, filled and saved by sd-scripts' own module; with `texts=1` it
+changes the text encoders, too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ PACKAGE = Path(__file__).parents[3] / "train_tools"
 SEED = 11
 
 
-def main(checkout: str, family: str, arguments: dict[str, Any], module: str, file: str, words: list[str]) -> None:
+def main(
+    checkout: str, family: str, arguments: dict[str, Any], module: str, file: str, words: list[str]
+) -> None:
     sys.path[:1] = [checkout, str(PACKAGE.parent)]  # and not what lies beside this file
     import torch
 
@@ -26,7 +29,13 @@ def main(checkout: str, family: str, arguments: dict[str, Any], module: str, fil
     options = dict(word.split("=", 1) for word in words)
     texts = bool(options.pop("texts", ""))
     network = importlib.import_module(module).create_network(
-        1.0, int(options.pop("dim", 4)), float(options.pop("alpha", 4)), None, encoders, transformer, **options
+        1.0,
+        int(options.pop("dim", 4)),
+        float(options.pop("alpha", 4)),
+        None,
+        encoders,
+        transformer,
+        **options,
     )
     network.apply_to(encoders, transformer, texts, True)
     generator = torch.Generator().manual_seed(SEED)

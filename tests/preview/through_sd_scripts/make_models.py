@@ -1,7 +1,7 @@
 """`python make_models.py CHECKOUT FAMILY FOLDER`: narrow random models of a family, in sd-scripts' interpreter.
 
-They are its own classes with the sizes of the narrowed checkout, and are saved under the names that the true files have.
-Prints, as JSON, the arguments that name them.
+They are its own classes with the sizes of the narrowed checkout, and are saved under the names that the true files
+have. Prints, as JSON, the arguments that name them.
 """
 
 from __future__ import annotations
@@ -160,7 +160,9 @@ def sd3(folder: Path) -> dict[str, str]:
     ]
     save_file(halves[0] | halves[1], folder / "sd3.5_medium.safetensors")
     encoders = {
-        name: built(sd3_utils, "CLIPTextModelWithProjection", lambda load=load: load("", None, "cpu", state_dict={}))
+        name: built(
+            sd3_utils, "CLIPTextModelWithProjection", lambda load=load: load("", None, "cpu", state_dict={})
+        )
         for name, load in (("clip_l", sd3_utils.load_clip_l), ("clip_g", sd3_utils.load_clip_g))
     }
     return {
@@ -194,7 +196,9 @@ def hunyuan_image(folder: Path) -> dict[str, str]:
         encoders, "Qwen2_5_VLForConditionalGeneration",
         lambda: encoders.load_qwen2_5_vl("", None, "cpu", state_dict={}),
     )  # fmt: skip
-    byt5 = built(encoders, "load_safetensors", lambda: encoders.load_byt5("", None, "cpu"), of="byt5_text_encoder")
+    byt5 = built(
+        encoders, "load_safetensors", lambda: encoders.load_byt5("", None, "cpu"), of="byt5_text_encoder"
+    )
     return {
         BASE: save(random(made), folder / "hunyuanimage2.1.safetensors"),
         "text_encoder": save(random(qwen), folder / "qwen_2.5_vl.safetensors", renamed=as_qwen),
@@ -221,7 +225,9 @@ def anima(folder: Path) -> dict[str, str]:
         anima_models, "Anima",
         lambda: anima_utils.load_anima_model("cpu", "", "torch", False, "cpu", torch.float32),
     )  # fmt: skip
-    config = transformers.Qwen3Config.from_pretrained(Path(anima_utils.__file__).parents[1] / "configs" / "qwen3_06b")
+    config = transformers.Qwen3Config.from_pretrained(
+        Path(anima_utils.__file__).parents[1] / "configs" / "qwen3_06b"
+    )
     qwen3 = transformers.Qwen3ForCausalLM(config).model
     vae = built(
         qwen_image_autoencoder_kl, "AutoencoderKLQwenImage", lambda: qwen_image_autoencoder_kl.load_vae("")

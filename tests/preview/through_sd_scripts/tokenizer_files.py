@@ -1,6 +1,6 @@
 """Tokenizers of the true classes in a folder, as sd-scripts finds them there without the hub.
 
-CLIP's and T5's are the true ones: the first are made from CLIP's vocabulary, T5's and Qwen's lie in sd-scripts' checkout.
+CLIP's, T5's and Qwen's are the true ones, made from CLIP's vocabulary and from what lies in sd-scripts' checkout.
 Gemma's has bytes as its words; ByT5's has no words at all.
 """
 
@@ -13,7 +13,13 @@ from typing import Any
 
 from train_tools.base_model.tokenizer import byte_characters, write_files
 
-T5 = {"tokenizer_class": "T5Tokenizer", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "extra_ids": 100}
+T5 = {
+    "tokenizer_class": "T5Tokenizer",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "pad_token": "<pad>",
+    "extra_ids": 100,
+}
 GEMMA = {
     "tokenizer_class": "GemmaTokenizer", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>",
     "pad_token": "<pad>",
@@ -24,11 +30,19 @@ def write_tokenizers(checkout: Path, folder: Path) -> Path:
     write_files(folder / "openai_clip-vit-large-patch14")
     write_files(folder / "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k", "!")
     t5 = checkout / "configs" / "t5_old"
-    _write(folder / "google_t5-v1_1-xxl", {**T5, "model_max_length": 512}, t5 / "tokenizer.json", t5 / "spiece.model")
+    _write(
+        folder / "google_t5-v1_1-xxl",
+        {**T5, "model_max_length": 512},
+        t5 / "tokenizer.json",
+        t5 / "spiece.model",
+    )
     qwen = checkout / "configs" / "qwen3_06b"
     told = json.loads((qwen / "tokenizer_config.json").read_text("utf-8"))
     _write(
-        folder / "qwen", {**told, "tokenizer_class": "Qwen2Tokenizer"}, qwen / "vocab.json", qwen / "merges.txt"
+        folder / "qwen",
+        {**told, "tokenizer_class": "Qwen2Tokenizer"},
+        qwen / "vocab.json",
+        qwen / "merges.txt",
     )
     shutil.copytree(folder / "qwen", folder / "Qwen_Qwen2.5-VL-7B-Instruct")
     for name in ("byt5", "google_byt5-small"):

@@ -8,7 +8,18 @@ from typing import Any
 import torch
 from library import flux_train_utils, flux_utils, strategy_flux
 
-from train_tools.families.drawing import FP8, Picture, Settings, Text, moved, noise, on_device, placed, shifted
+from train_tools.families.drawing import (
+    FP8,
+    Drawing,
+    Picture,
+    Settings,
+    Text,
+    moved,
+    noise,
+    on_device,
+    placed,
+    shifted,
+)
 
 PATCH = 16  # pixels of a side that become one token
 CHANNELS = 64  # of a token: 16 of the latents, 2 by 2
@@ -16,7 +27,7 @@ GUIDANCE = 3.5  # of FLUX.1 dev, as its authors draw with it; schnell isn't told
 LONGEST = {"dev": 512, "schnell": 256}  # texts, in tokens
 
 
-class FluxDrawing:
+class FluxDrawing(Drawing):
     """Chroma is one, too, without CLIP-L and without guidance; `model_type` is sd-scripts' argument."""
 
     model_type = "flux"
@@ -28,7 +39,9 @@ class FluxDrawing:
         self._base = str(arguments["pretrained_model_name_or_path"])
         self._is_schnell = self._looks_like_schnell()
         longest = arguments.get("t5xxl_max_token_length") or LONGEST["schnell" if self._is_schnell else "dev"]
-        self._tokenizers = strategy_flux.FluxTokenizeStrategy(int(longest), settings.path("tokenizer_cache_dir"))
+        self._tokenizers = strategy_flux.FluxTokenizeStrategy(
+            int(longest), settings.path("tokenizer_cache_dir")
+        )
         self._encoding = strategy_flux.FluxTextEncodingStrategy(self._is_masked)
 
     def _looks_like_schnell(self) -> bool:
@@ -54,7 +67,7 @@ class FluxDrawing:
             return t5xxl.to(settings.device)
         return t5xxl.to(settings.device, dtype=settings.dtype)
 
-    def encode(self, encoders: Sequence[Any], text: str, *, is_negative: bool) -> Text:
+    def encode(self, encoders: Sequence[Any], text: str) -> Text:
         tokens = self._tokenizers.tokenize(text)
         with self._settings.autocast():
             parts = self._encoding.encode_tokens(self._tokenizers, list(encoders), tokens, self._is_masked)

@@ -71,7 +71,9 @@ class _Group:
         self._open = dict(enumerate(cells))
 
     def render(self, log: Path) -> None:
-        asked = [request for number, cell in [*self._open.items()] if (request := self._request(number, cell))]
+        asked = [
+            request for number, cell in [*self._open.items()] if (request := self._request(number, cell))
+        ]
         if not asked:
             return
         try:
