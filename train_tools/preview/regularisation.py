@@ -85,7 +85,7 @@ def _render(missing: Iterable[Wanted], source: Source, settings: PreviewSettings
     rows = sorted(missing, key=lambda one: one.size)
     if not rows:
         return
-    from train_tools.base_model.load import load
+    from train_tools.families.loading import load
 
     from .packed import to_device
     from .render import Frame, Request, render_base
