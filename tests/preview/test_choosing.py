@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from execution.fake_engine import write_safetensors
 from preview.hosts import Bridge
 from preview.samples import PROMPTS, settings
 
@@ -156,18 +157,14 @@ def test_a_sampler_that_only_one_has(version: Version, base_file: Path) -> None:
     assert result.drawn[0].because.startswith("the webui has no sampler 'Heun'")
 
 
-def test_a_model_that_nothing_draws_says_both_reasons(version: Version, tmp_path: Path) -> None:
-    from execution.fake_engine import write_safetensors
-
-    xl = tmp_path / "xl.safetensors"
-    write_safetensors(xl, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
-    result, _ = render(version, Bridge(), base_models=(str(xl),), weights=(0.0,))
+def test_a_model_that_nothing_draws_says_each_reason(version: Version, tmp_path: Path) -> None:
+    anima = tmp_path / "anima.safetensors"
+    write_safetensors(anima, {"llm_adapter.blocks.0.norm1.weight": (8,)})
+    result, _ = render(version, Bridge(), base_models=(str(anima),), weights=(0.0,))
     (told,) = result.failed
-    assert "the webui doesn't have xl.safetensors" in told
-    assert (
-        "xl.safetensors is Stable Diffusion XL, which our own renderer doesn't draw; start the webui for it"
-        in told
-    )
+    assert "the webui doesn't have anima.safetensors" in told
+    assert "draw Anima" in told
+    assert "sd-scripts isn't installed" in told
 
 
 @pytest.mark.parametrize("given", ["", "file", "host"])

@@ -127,6 +127,9 @@ class Family:
     prefixes: tuple[str, ...] = ()
     pictures: Pictures = Pictures()
     version_pictures: Mapping[str, Pictures] = field(default_factory=dict)
+    is_loaded: bool = False
+    is_flow: bool = True
+    has_clip_skip: bool = False
 
     @property
     def takes_pickles(self) -> bool:

@@ -22,11 +22,13 @@ def infotext(cell: Cell) -> str:
     if recipe.negative_prompt:
         lines.append(f"Negative prompt: {recipe.negative_prompt}")
     trained = cell.base_model == cell.checkpoint.run.base_model
+    extra = {"Distilled CFG Scale": recipe.guidance, "Shift": recipe.shift, "CFG Rescale": recipe.rescale}
     pairs = {
         "Steps": recipe.steps,
         "Sampler": recipe.sampler,
         "Schedule type": recipe.scheduler,
         "CFG scale": f"{recipe.cfg_scale:g}",
+        **{name: f"{value:g}" for name, value in extra.items() if value},
         "Seed": recipe.seed,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": cell.checkpoint.model_hash[:HASH_LENGTH] if trained else "",

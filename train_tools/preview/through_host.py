@@ -96,6 +96,7 @@ def request_of(cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool) ->
         "width": recipe.width,
         "height": recipe.height,
         "last": is_last,
+        **{name: value for name in FAMILYS if (value := getattr(recipe, name)) is not None},
         **({} if cell.drawn.vae is None else {"vae": cell.drawn.vae}),
         **({} if cell.drawn.modules is None else {"modules": list(cell.drawn.modules)}),
     }

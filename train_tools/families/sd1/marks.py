@@ -23,4 +23,7 @@ FAMILY = Family(
     folder="any",
     folder_parts=("unet", "vae", "text_encoder"),
     pictures=Pictures(512, 8, "DDIM", "Automatic", 20, 5.0),
+    is_loaded=True,
+    is_flow=False,
+    has_clip_skip=True,
 )  # fmt: skip

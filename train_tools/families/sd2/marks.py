@@ -21,4 +21,7 @@ FAMILY = Family(
     folder_parts=("unet", "vae", "text_encoder"),
     pictures=Pictures(768, 8, "DDIM", "Automatic", 20, 7.0),
     version_pictures={"v": Pictures(768, 8, "DDIM", "Automatic", 20, 7.0, rescale=0.7)},
+    is_loaded=True,
+    is_flow=False,
+    has_clip_skip=True,
 )  # fmt: skip

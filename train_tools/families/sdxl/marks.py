@@ -23,4 +23,6 @@ FAMILY = Family(
     folder_parts=("unet", "vae", "text_encoder", "text_encoder_2"),
     pictures=Pictures(1024, 8, "Euler a", "Automatic", 28, 5.5),
     version_pictures={"v": Pictures(1024, 8, "Euler", "Automatic", 28, 5.0, rescale=0.7)},
+    is_loaded=True,
+    is_flow=False,
 )  # fmt: skip
