@@ -39,11 +39,14 @@ from train_tools.hosts.webui_picture import (
     SHIFTED,
     RenderRequest,
     picture,
+    refuse_other_prediction,
     schedule,
 )
 
 # Settings that would make another picture: "Add network to prompt", and one Neo's pictures by somebody else's computer.
 NEVER = {"sd_lora": "None", "forge_model_mode": "local"}
+# Forge, Neo and reForge see it in the model's file; where they can't, and in AUTOMATIC1111's, it is a setting.
+NOISE, ZERO_SNR = "sd_noise_schedule", "Zero Terminal SNR"
 ANSWER = "train-tools"  # the text of the PNG that holds `Made`
 
 
@@ -86,12 +89,15 @@ def _render(wanted: RenderRequest) -> bytes:
     base = Base(wanted.base_model, wanted.vae, wanted.modules)
     shared: Any = modules.module("shared")
     wishes = {**base.options, CLIP_SKIP: wanted.clip_skip, **NEVER}
+    if wanted.zero_snr and modules.option(NOISE) is not None:
+        wishes[NOISE] = ZERO_SNR
     follow = {MODEL: base.names, MODEL_HASH: base.names}
     with contextlib.ExitStack() as stack:
         stack.callback(base.settle)
         stack.enter_context(set_for_a_picture(shared.opts, wishes, follow))
         stack.enter_context(_job(shared.state))
         stack.enter_context(base.loaded())
+        refuse_other_prediction(wanted, base.model)
         lora = targets = None
         if wanted.lora is not None:
             lora = stack.enter_context(placed(Path(wanted.lora), layers, wanted.base_model))

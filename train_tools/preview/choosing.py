@@ -35,7 +35,6 @@ WENT_AWAY = "the webui went away"
 REMAIN = (
     "the webui went away; these pictures remain: start it and run the preview again, what is there is kept"
 )
-UNTOLD = "the model's file doesn't say that it predicts velocity, so the webui doesn't know it"
 SAID_S = 1.0  # between words of how far a file is read
 OWN = tuple(name for name in NAMES if name != HOST)
 
@@ -196,8 +195,6 @@ class Chooser:
         because = "the webui has this base model"
         if model != base_model and model.name != base_model.name:
             because = f"the webui has this base model as {model.name}"
-        if self.facts(base_model).prediction and self.settings.renderer != HOST:
-            return Drawn(HOST, "", model, error=UNTOLD), 0
         if any(self.settings.rescale):
             return Drawn(HOST, "", model, error="the webui's txt2img doesn't rescale guidance"), 0
         schedules = self.ways(base_model).schedules

@@ -17,6 +17,7 @@ from .pictures import save
 from .plan import PreviewPlan
 from .removal import set_aside
 from .renderer import HOST, PACKED, SD_SCRIPTS, Connect, Outcome, RefusedBaseError
+from .ways import BY_FAMILY
 
 LOOK_S = 2.0  # between looks for a webui that went away
 
@@ -125,7 +126,8 @@ class Rendering:
         if by_host and self._chooser.bridge is not None:
             from .through_host import HostRenderer
 
-            HostRenderer(self._chooser.bridge, self._settled).render(by_host, self._finished)
+            by_family = [name for name in BY_FAMILY if not getattr(self._settings, name)]
+            HostRenderer(self._chooser.bridge, self._settled, by_family).render(by_host, self._finished)
         if packed := [cell for cell in whole if cell.recipe.renderer == PACKED]:
             from .packed import PackedRenderer
 

@@ -90,7 +90,8 @@ def filled_in(settings: PreviewSettings, recipes: Iterable[Recipe]) -> PreviewSe
     for recipe in recipes:
         for name, values in empty.items():
             values[getattr(recipe, name)] = None
-    return replace(settings, **{name: tuple(filter(None, values)) for name, values in empty.items()})
+    drawn: dict[str, Any] = {name: tuple(filter(None, values)) for name, values in empty.items()}
+    return replace(settings, **drawn)
 
 
 def _schedules(settings: PreviewSettings, own: Pictures) -> tuple[Schedule, ...]:
