@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from train_tools.arguments.argument import Argument
-from train_tools.arguments.families import ALL, FAMILIES, Family, family_named, family_of_script
 from train_tools.arguments.table import ARGUMENTS, KNOWN, ROWS, argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.engines.packed import support
 from train_tools.errors import UsageError
+from train_tools.families.interface import Family
+from train_tools.families.registry import BY_NAME, FAMILIES, family_named, family_of_script
 
 DATA = Path(__file__).parent / "data" / "arguments_of_sd_scripts_48d368fa.tsv"
 TYPES = {
@@ -42,7 +43,7 @@ OTHER_TYPES = {"token_warmup_step": "float"}
 
 def parsers() -> dict[str, dict[str, dict[str, str]]]:
     """Trainer -> argument -> its line."""
-    found: dict[str, dict[str, dict[str, str]]] = {trainer_of(family): {} for family in ALL}
+    found: dict[str, dict[str, dict[str, str]]] = {trainer_of(family): {} for family in FAMILIES}
     with DATA.open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             for trainer in found if line["trainers"] == "*" else line["trainers"].split():
@@ -51,13 +52,13 @@ def parsers() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def trainer_of(family: Family) -> str:
-    return family.script.removesuffix("train_network.py").rstrip("_") or "sd"
+    return family.training.script.removesuffix("train_network.py").rstrip("_") or "sd"
 
 
 PARSERS = parsers()
 
 
-@pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_every_argument_of_every_family_is_as_sd_scripts_has_it(family: Family) -> None:
     parser = PARSERS[trainer_of(family)]
     assert {row.name for row in ROWS if row.is_known_in(family.name)} == set(parser)
@@ -81,30 +82,30 @@ def test_a_row_says_all_that_is_asked_of_it() -> None:
         assert row.help.endswith("."), row.name
         assert row.help_zh.endswith("。") or (row.importance == "expert" and not row.help_zh), row.name
         assert bool(row.reason) == (row.default != row.sd_default), row.name
-        assert set(row.families) | set(row.acts_in) <= set(FAMILIES), row.name
+        assert set(row.families) | set(row.acts_in) <= set(BY_NAME), row.name
         assert set(row.sd_defaults) | set(row.family_choices) <= set(row.families), row.name
         if row.name in KNOWN and row.default not in (None, ""):
             assert parse_values(row, row.default) == [row.default], row.name
         for dependency in (*row.needs, *row.excludes):
             assert dependency.other in KNOWN, row.name
-            assert set(dependency.families) <= set(FAMILIES), row.name
+            assert set(dependency.families) <= set(BY_NAME), row.name
     assert len({row.short for row in ROWS}) == len(ROWS)
     assert sum(bool(row.help_zh) for row in ROWS) >= 127
 
 
 def test_a_familys_own_defaults_are_arguments_that_it_knows() -> None:
-    for family in ALL:
-        for name, value in family.defaults.items():
+    for family in FAMILIES:
+        for name, value in family.training.defaults.items():
             row = argument_named(name)
             assert row.is_known_in(family.name), (family.name, name)
             assert parse_values(row, value) == [value]
-        for name in (*family.required, *family.optional):
+        for name in (*family.training.required, *family.training.optional):
             assert argument_named(name).is_known_in(family.name), (family.name, name)
-        step = {"bucket_reso_steps": 64, **family.defaults}["bucket_reso_steps"]
-        assert step % family.bucket_step == 0
+        step = {"bucket_reso_steps": 64, **family.training.defaults}["bucket_reso_steps"]
+        assert step % family.training.bucket_step == 0
     assert family_named("Illustrious").name == family_named(" SDXL ").name == "sdxl"
-    assert family_named("FLUX.1").script == "flux_train_network.py"
-    with pytest.raises(UsageError, match="there are: sd, sdxl"):
+    assert family_named("FLUX.1").training.script == "flux_train_network.py"
+    with pytest.raises(UsageError, match="there are: sd1, sd2, sdxl"):
         family_named("dalle")
     found = family_of_script("sd3_train_network.py")
     assert found is not None

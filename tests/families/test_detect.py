@@ -15,6 +15,7 @@ import torch
 from execution.fake_engine import write_safetensors
 
 from train_tools.base_model.convert import convert
+from train_tools.families import registry
 from train_tools.families.detect import detect, told
 from train_tools.families.interface import Found
 from train_tools.families.known import KNOWN
@@ -160,8 +161,8 @@ def test_other_kinds_of_files(tmp_path: Path, shapes: Shapes, what: str) -> None
 def test_what_nobody_knows_is_said_unless_a_person_does(tmp_path: Path) -> None:
     found = of(tmp_path, {"something.else": (1,)})
     assert found.fault is not None
-    assert (found.trainer, found.fault.kind) == ("", "unknown")
-    assert told(found, "sdxl").trainer == "sdxl"
+    assert (found.name, found.fault.kind) == ("", "unknown")
+    assert told(found, "sdxl").name == "sdxl"
     assert told(found, "sdxl").fault is None
     assert told(found, "") == found
 
@@ -175,7 +176,7 @@ def test_a_vae_that_is_missing_is_told(tmp_path: Path) -> None:
 def test_novelais_names_are_those_of_a_whole_model(tmp_path: Path) -> None:
     shapes = {name.replace("text_model.", ""): shape for name, shape in SD1.items()}
     found = of(tmp_path, shapes)
-    assert (found.trainer, found.fault, found.missing) == ("sd", None, ())
+    assert (found.name, found.fault, found.missing) == ("sd1", None, ())
 
 
 def test_what_a_model_predicts_and_says(tmp_path: Path) -> None:
@@ -228,7 +229,7 @@ def test_a_change_of_the_file_is_seen(tmp_path: Path) -> None:
     file.write_bytes(b"")
     assert detect(file).fault is not None
     write_safetensors(file, SD1, {})
-    assert detect(file).trainer == "sd"
+    assert detect(file).name == "sd1"
 
 
 # Pickles
@@ -421,7 +422,7 @@ def test_an_sdxl_folder_needs_both_text_encoders(folder: Path) -> None:
     weights.unlink()
     block = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight"
     write_safetensors(weights, {block: (8, 2048), "add_embedding.linear_1.weight": (8, 2816)}, {})
-    assert detect(folder).trainer == "sdxl"
+    assert detect(folder).name == "sdxl"
     assert "its part text_encoder_2" in str(detect(folder).fault)
 
 
@@ -462,7 +463,7 @@ def test_flux_in_a_folder_is_what_sd_scripts_reads(tmp_path: Path) -> None:
         file = transformer / f"diffusion_pytorch_model-0000{number}-of-00003.safetensors"
         write_safetensors(file, {f"transformer_blocks.{number - 1}.attn.add_k_proj.bias": (8,)}, {})
     found = detect(tmp_path)
-    assert (found.trainer, found.fault) == ("flux", None)
+    assert (found.name, found.fault) == ("flux", None)
 
 
 def test_folders_that_are_no_model(tmp_path: Path) -> None:
@@ -485,7 +486,13 @@ def test_part_of_a_folder(folder: Path) -> None:
 
 
 def test_all_families_are_built_alike() -> None:
-    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+    folder = Path(registry.__file__).parent
+    folders = {path.parent.name for path in folder.glob("*/family.py")}
+    assert folders == {family.name for family in FAMILIES}
+    assert len(folders) == len(FAMILIES)
     for family in FAMILIES:
         assert family.marks, family.name
+        assert family.training.network_modules, family.name
+        assert family.pictures.side % family.pictures.step == 0, family.name
+
     assert all(known.trainers and (known.marks or known.classes) for known in KNOWN)

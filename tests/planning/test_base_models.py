@@ -163,11 +163,16 @@ def test_files_that_are_something_else(version: Version) -> None:
 
 def test_velocity(version: Version) -> None:
     noob = header(version.root / "noob.safetensors", {**XL, "v_pred": (), "ztsnr": ()})
-    ids = {finding.id for finding in plan_on(version, noob).findings}
-    assert {"velocity-flag", "zero-snr-flag"} <= ids
     flags = {"v_parameterization": "true", "zero_terminal_snr": "true"}
-    ids = {finding.id for finding in plan_on(version, noob, **flags).findings}
-    assert not {"velocity-flag", "zero-snr-flag", "velocity-unsaid"} & ids
+    for given in ({}, flags):  # what the file says needn't be set
+        plan = plan_on(version, noob, **given)
+        ids = {finding.id for finding in plan.findings}
+        assert not {"velocity-flag", "zero-snr-flag", "velocity-unsaid"} & ids
+        (run,) = plan.runs
+        assert run.arguments["v_parameterization"] is run.arguments["zero_terminal_snr"] is True
+    against = dict.fromkeys(flags, "false")
+    ids = {finding.id for finding in plan_on(version, noob, **against).findings}
+    assert {"velocity-flag", "zero-snr-flag"} <= ids
     write_safetensors(noob, XL, {"modelspec.prediction_type": "epsilon"})
     assert "noise-flag" in {finding.id for finding in plan_on(version, noob, **flags).findings}
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from train_tools.arguments.table import ARGUMENTS
-from train_tools.families.detect import family_named
 from train_tools.families.interface import Fault, Found, Part, Prediction
+from train_tools.families.registry import family_named
 from train_tools.planning.checks import CHECKS, Facts, check_run
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.images import Dataset, DatasetImage
@@ -77,8 +77,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("missing-file", {"base_weights": [__file__, "/nowhere/x.safetensors"]}, {"base_weights": [__file__]}),
     ("missing-file", {"sample_prompts": "/nowhere/prompts.txt"}, {"console_log_file": "/nowhere/new.log"}),
     ("other-file", {"vae": __file__}, {"vae": "/nowhere/vae.pt"}),
-    ("v2-flag", {"base": "sd2"}, {"base": "sd2", "v2": True}),
-    ("v2-flag", {"v2": True}, {"base": "", "v2": True}),
+    ("family-flag", {"base": "sd2"}, {"base": "sd2", "v2": True}),
+    ("family-flag", {"v2": True}, {"base": "", "v2": True}),
     ("velocity-flag", {"prediction": "v"}, {"prediction": "v", "v_parameterization": True}),
     ("noise-flag", {"prediction": "epsilon", "v_parameterization": True}, {"prediction": "epsilon"}),
     ("velocity-unsaid", {"v_parameterization": True}, {"prediction": "v", "v_parameterization": True}),

@@ -38,8 +38,8 @@ def runs(*arguments: dict[str, Any], steps: int = 1000) -> Runs:
             {"overrides": "optimizer_type=Adafactor -> optimizer_args=relative_step=False"},
         ),
         ("lion-learning-rate", [{"optimizer_type": "PagedLion8bit"}], {"learning_rate": "0.0001"}),
-        ("v2-flag", [{"v2": True}], {"v2": "false"}),
-        ("noise-flag", [{}], {"v_parameterization": "false"}),
+        ("family-flag", [{"v2": True}], {"v2": "", "model_type": ""}),
+        ("noise-flag", [{}], {"v_parameterization": ""}),
         ("steps-ignored", [{"max_train_epochs": 10}], {"max_train_epochs": "none"}),
         (
             "rates-differ",
@@ -47,7 +47,6 @@ def runs(*arguments: dict[str, Any], steps: int = 1000) -> Runs:
             {"learning_rate": "1", "unet_lr": "none", "text_encoder_lr": "none"},
         ),
         ("rates-differ", [{"optimizer_type": "Prodigy", "network_args": ["loraplus_lr_ratio=4"]}], {}),
-        ("v2-flag", [{"v2": True}, {}], {}),
         ("no-such-finding", [{}], {}),
     ],
 )

@@ -24,7 +24,7 @@ def test_rows_are_found_by_family_and_importance() -> None:
     flux = {row.name for row in page.matching("flux")}
     assert {"guidance_scale", "learning_rate"} <= flux
     assert "gemma2" not in flux
-    assert [row.name for row in page.matching("sd", "beginner")][:2] == [
+    assert [row.name for row in page.matching("sd1", "beginner")][:2] == [
         "pretrained_model_name_or_path", "train_batch_size",
     ]  # fmt: skip
     assert "needs network_train_unet_only true (in sdxl, anima): a text encoder" in "\n".join(

@@ -55,7 +55,7 @@ def test_on_sdxl_ranks_are_a_quarter(version: Version, tmp_path: Path) -> None:
     write_safetensors(base, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
     (run,) = plan_for(version, tmp_path, preset="style", pretrained_model_name_or_path=str(base)).runs
     assert run.arguments["network_dim"] == 24
-    assert combined("style", shipped(), "sd")["network_dim"] == 96
+    assert combined("style", shipped(), "sd1")["network_dim"] == 96
 
 
 def test_ones_own_are_saved_found_and_put_away(version: Version, tmp_path: Path) -> None:

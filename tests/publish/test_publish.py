@@ -218,8 +218,8 @@ def test_other_kinds_of_file_are_copied_as_they_are(version: Version, lora_folde
 def test_the_version_of_a_large_base_model_is_told(
     version: Version, lora_folder: Path, tmp_path: Path
 ) -> None:
-    from train_tools.families.detect import family_named
     from train_tools.families.interface import Found
+    from train_tools.families.registry import family_named
     from train_tools.publish.card import sd_version
 
     assert [sd_version(Found(family_named(name))) for name in ("sd1", "sd2", "sdxl", "chroma")] == [

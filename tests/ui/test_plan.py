@@ -318,7 +318,7 @@ def test_base_models_of_the_folder_and_the_shipped_one(
     found = result(page, page.get("/api/models"))
     assert [(m["title"], m["family"]) for m in found["models"]] == [
         ("sub/底模.safetensors", ""),
-        ("scenes-sd1", "sd"),
+        ("scenes-sd1", "sd1"),
     ]
 
 

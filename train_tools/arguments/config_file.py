@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.dependencies import Problem, broken
-from train_tools.arguments.families import ALL, FAMILIES, Family
 from train_tools.arguments.table import ARGUMENTS, did_you_mean, why_not
 from train_tools.arguments.value_types import wrong_value
 from train_tools.errors import UsageError
+from train_tools.families.interface import Family
+from train_tools.families.registry import BY_NAME, FAMILIES
 from train_tools.workspace import toml
 
 # Without these sd-scripts fails, or ends without a checkpoint and without an error.
@@ -23,7 +24,7 @@ ALWAYS_NEEDED = {
     "network_module": "the kind of network, as networks.lora",
 }
 DATA = ("train_data_dir", "dataset_config", "in_json", "dataset_class")
-MODULES = frozenset(module for family in ALL for module in family.network_modules)
+MODULES = frozenset(module for family in FAMILIES for module in family.training.network_modules)
 
 
 def dumps(arguments: Mapping[str, Any], family: Family) -> str:
@@ -32,10 +33,10 @@ def dumps(arguments: Mapping[str, Any], family: Family) -> str:
     Raises UsageError with all that sd-scripts would fail on or ignore.
     """
     if wrong := faults(arguments, family):
-        raise UsageError(f"these arguments can't be given to {family.script}: {'; '.join(wrong)}")
+        raise UsageError(f"these arguments can't be given to {family.training.script}: {'; '.join(wrong)}")
     given = _given(arguments)
     ordered = {name: given[name] for name in ARGUMENTS if name in given}
-    return f"# {family.script}\n{toml.dumps(ordered)}"
+    return f"# {family.training.script}\n{toml.dumps(ordered)}"
 
 
 def faults(arguments: Mapping[str, Any], family: Family) -> list[str]:
@@ -99,7 +100,7 @@ def _of_one(name: str, value: Any, family: Family) -> Iterator[Problem]:
     if value is None:
         return
     if not row.is_known_in(family.name):
-        titles = ", ".join(FAMILIES[other].title for other in row.families)
+        titles = ", ".join(BY_NAME[other].title for other in row.families)
         yield Problem(name, f"{name} is of {titles}, not of {family.title}; leave it out")
         return
     if wrong := wrong_value(row, value, family.name):
@@ -124,11 +125,11 @@ def _is_misread(value: Any) -> bool:
 
 def _wrong_module(values: Mapping[str, Any], family: Family) -> Iterator[Problem]:
     module = values.get("network_module")
-    if module in MODULES and module not in family.network_modules:
+    if module in MODULES and module not in family.training.network_modules:
         yield Problem(
             "network_module",
             f"network_module {module} doesn't know {family.title}; "
-            f"it takes {', '.join(family.network_modules)}",
+            f"it takes {', '.join(family.training.network_modules)}",
         )
 
 
@@ -137,10 +138,10 @@ def _wrong_buckets(values: Mapping[str, Any], family: Family) -> Iterator[Proble
     if not values.get("enable_bucket") or "dataset_config" in values:
         return
     step = max(1, values.get("bucket_reso_steps", 64))
-    if step % family.bucket_step:
+    if step % family.training.bucket_step:
         yield Problem(
             "bucket_reso_steps",
-            f"bucket_reso_steps {step} is no multiple of {family.bucket_step}, which {family.title} needs",
+            f"bucket_reso_steps {step} is no multiple of {family.training.bucket_step}, which {family.title} needs",
         )
     sides = [int(side) for side in str(values.get("resolution", "")).split(",") if side.strip().isdigit()]
     least, most = values.get("min_bucket_reso", 256), values.get("max_bucket_reso", 1024)
@@ -151,7 +152,7 @@ def _wrong_buckets(values: Mapping[str, Any], family: Family) -> Iterator[Proble
 
 
 def _missing(values: Mapping[str, Any], family: Family) -> Iterator[Problem]:
-    for name in family.required:
+    for name in family.training.required:
         if not values.get(name):
             yield Problem(name, f"{name} is missing: {ARGUMENTS[name].help}")
     for name, what in ALWAYS_NEEDED.items():

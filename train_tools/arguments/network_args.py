@@ -50,8 +50,5 @@ NUMBERS = frozenset({
     *WHOLE, "conv_alpha", "dropout", "rank_dropout", "module_dropout", "block_lr_zero_threshold", "ggpo_beta",
     "ggpo_sigma", *LORA_PLUS,
 })  # fmt: skip
-# How many numbers a list of blocks holds in Stable Diffusion 1 and 2, and in XL.
-COUNTS: Mapping[str, tuple[int, int]] = {
-    "block_dims": (25, 23), "block_alphas": (25, 23), "conv_block_dims": (25, 23), "conv_block_alphas": (25, 23),
-    "down_lr_weight": (12, 9), "mid_lr_weight": (1, 3), "up_lr_weight": (12, 9),
-}  # fmt: skip
+# Those that read lists of blocks.
+BY_BLOCK = ("networks.lora", "networks.lora_fa")

@@ -10,16 +10,17 @@ from typing import Any
 
 from train_tools.arguments.argument import Argument
 from train_tools.arguments.config_file import check
-from train_tools.arguments.families import FAMILIES, Family, family_named, family_of_script
 from train_tools.arguments.table import ARGUMENTS, argument_named
 from train_tools.commands.changes import add_pasted, say_overridden
 from train_tools.commands.options import add_common
 from train_tools.commands.output import Output, table
 from train_tools.errors import UsageError
+from train_tools.families.interface import Family
+from train_tools.families.registry import BY_NAME, USUAL, family_named, family_of_script
 from train_tools.planning import page
 from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.read import import_settings
-from train_tools.planning.pasted import parse_what_is_right
+from train_tools.planning.pasted import Pasted, parse_what_is_right
 from train_tools.planning.text_files import read_text
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
@@ -67,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_family(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--family", default="", metavar="NAME", help=f"kind of base model: {', '.join(FAMILIES)}"
+        "--family", default="", metavar="NAME", help=f"kind of base model: {', '.join(BY_NAME)}"
     )
 
 
@@ -106,7 +107,7 @@ def show(arguments: argparse.Namespace, out: Output) -> int:
 
 def parse(arguments: argparse.Namespace, out: Output) -> int:
     pasted = parse_what_is_right(_pasted_text(arguments))
-    family = _family(arguments.family, pasted.script)
+    family = _family(arguments.family, pasted)
     given: dict[str, Any] = {}
     if arguments.place:
         given = settings.read(Workspace(arguments.root).version(*arguments.place))["training"]
@@ -152,7 +153,7 @@ def help_in(row: Argument, language: str) -> str:
 
 def _say_imported(imported: Imported, out: Output) -> None:
     guess = " (a guess: nothing in it says which; --family does)" if imported.is_guess else ""
-    out.say(f"{imported.source}, for {FAMILIES[imported.family].title}{guess}")
+    out.say(f"{imported.source}, for {BY_NAME[imported.family].title}{guess}")
     rows = [["argument", "value", "from"]]
     for name, value in imported.settings.items():
         rows.append([name, str(value), imported.mapped.get(name) or f"{imported.program}'s default"])
@@ -176,9 +177,9 @@ def _pasted_text(arguments: argparse.Namespace) -> str:
     return read_text(arguments.file)
 
 
-def _family(name: str, script: str) -> Family:
+def _family(name: str, pasted: Pasted) -> Family:
     """As asked for, else that of the script that the text calls."""
-    return family_named(name) if name else family_of_script(script) or FAMILIES["sd"]
+    return family_named(name) if name else family_of_script(pasted.script, pasted.values) or USUAL
 
 
 def _version(arguments: argparse.Namespace) -> Version | None:

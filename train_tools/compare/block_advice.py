@@ -22,8 +22,9 @@ def block_changes(text: str, arguments: Mapping[str, Any]) -> tuple[dict[str, st
     blocks = parse(text)
     if all(weight == 1 for weight in blocks[IN:]):
         return {}, []
-    base = detect(Path(str(arguments.get("pretrained_model_name_or_path", ""))))
-    if arguments.get("network_module", MODULE) != MODULE or base.trainer != "sd":
+    family = detect(Path(str(arguments.get("pretrained_model_name_or_path", "")))).family
+    has_rates = family is not None and family.network.block_rates
+    if arguments.get("network_module", MODULE) != MODULE or not has_rates:
         english = (
             "Blocks can be trained at rates of their own only with networks.lora on Stable Diffusion 1 and 2; "
             "keep the block weights for the prompt."

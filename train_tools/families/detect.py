@@ -21,7 +21,7 @@ from train_tools.families.foreign import ADAPTERS, PARTS, QUANTISED, UNET_ALONE,
 from train_tools.families.head import NoModelError, read_head
 from train_tools.families.interface import Family, Fault, Found, Head, Prediction, Shape, is_marked
 from train_tools.families.known import KNOWN
-from train_tools.families.registry import FAMILIES
+from train_tools.families.registry import BY_NAME, FAMILIES
 
 UNKNOWN = Fault(
     "unknown", "of no family that is known here",
@@ -67,18 +67,13 @@ def _looked_at(folder: Path) -> Iterator[Path]:
         yield from sorted((folder / part).glob("*"))
 
 
-def family_named(name: str) -> Family:
-    """One of FAMILIES. Raises KeyError."""
-    return {family.name: family for family in FAMILIES}[name]
-
-
 def told(found: Found, name: str) -> Found:
     """What is found where a person says the family: it is believed, but for files that can't be read."""
     if not name or (found.fault is not None and found.fault.kind == "damaged"):
         return found
     if found.family is not None and found.family.name == name:
         return dataclasses.replace(found, fault=None)  # what it lacks, it still lacks
-    return dataclasses.replace(found, family=family_named(name), version="", missing=(), fault=None)
+    return dataclasses.replace(found, family=BY_NAME[name], version="", missing=(), fault=None)
 
 
 def shapes_of(found: Found) -> dict[str, Shape]:
@@ -107,7 +102,7 @@ def _of_file(path: Path) -> Found:
         )
     if fault := _not_ours(head) or _code_fault(head) or _ending_fault(path, head):
         return dataclasses.replace(found, fault=fault)
-    family = next((one for one in FAMILIES if is_marked(one.marks, head)), None)
+    family = next((one for one in reversed(FAMILIES) if is_marked(one.marks, head)), None)
     if family is None:
         return dataclasses.replace(found, fault=_first(PARTS, head) or UNKNOWN)
     found = dataclasses.replace(found, family=family, version=family.version(head))
@@ -225,8 +220,10 @@ def _of_folder(path: Path) -> Found:
 
 
 def _of_its_family(path: Path, found: Found, folder: Folder, head: Head) -> Found:
-    marked = [one for one in FAMILIES if is_marked(one.marks, head)]
-    named = [one for one in FAMILIES if folder.pipeline in one.classes or folder.model in one.classes]
+    marked = [one for one in reversed(FAMILIES) if is_marked(one.marks, head)]
+    named = [
+        one for one in reversed(FAMILIES) if folder.pipeline in one.classes or folder.model in one.classes
+    ]
     family = next((one for one in marked if not named or one in named), next(iter(marked or named), None))
     if family is None:
         return dataclasses.replace(found, fault=_not_ours(head) or _incomplete(folder) or UNKNOWN)

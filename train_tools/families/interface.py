@@ -1,7 +1,7 @@
 """What a family says of itself, and what was found out about a file or folder. Read without torch.
 
-A family is one kind of base model. Its folder here holds what is true of it and of no other; so far that is how it is
-told from others (`marks.py`).
+A family is one kind of base model. Its folder here holds what is true of it and of no other; nobody outside compares
+families' names: they ask for what is written here.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from train_tools.families.layers import TargetsOf
+
+BASE = "pretrained_model_name_or_path"
 Shape = tuple[int, ...]
 Prediction = Literal["", "epsilon", "v"]
 FaultKind = Literal["damaged", "foreign", "not-trained", "unknown"]
@@ -103,21 +106,93 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Family:
-    """`trainer` is its name in arguments.families.
+class Training:
+    """How sd-scripts trains LoRAs of it (read off 48d368fa).
 
-    `versions` are looked at in their order. `parts` are what its file is expected to hold; where that is none, they lie
-    in files of their own. `channels`: the end of the first layer's name, and how many a model for drawing has there.
-    `classes` are diffusers' pipelines and models. `folder` says what trains from a diffusers folder: "any" layout,
-    "three shards" of the transformer alone, or none (""); `folder_parts` must be there. `prefixes` are what may stand
-    before the names that `marks` tell of, empty: anything; others aren't found by whoever trains it. `pictures` says
-    how its pictures are made well, `version_pictures` those of a version or, under "v", of those that predict velocity.
+    The first of `network_modules` is the usual one. `required` and `optional` are arguments that name its files.
+    `bucket_step`: with buckets, bucket_reso_steps must be a multiple of it. `defaults` suit it better than the table's;
+    `fixed` can't be otherwise, and tell it from others that share its script. `tokenizers` are those that its script
+    asks the hub for and that we can make. `is_flow`: it learns a flow (rectified flow matching) instead of noise.
+    `needs_own_vae`: its file must hold one even where `vae` is given; `takes_variants`: its folder's files may be
+    called `.fp16.`; `halves_break`: its VAE fails in fp16. `largest_rank` is enough for nearly any subject.
+    `often_velocity`: many of it predict velocity, and their files don't say so.
+    """
+
+    script: str
+    network_modules: tuple[str, ...]
+    required: tuple[str, ...] = (BASE,)
+    optional: tuple[str, ...] = ()
+    bucket_step: int = 64
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    tokenizers: tuple[str, ...] = ()
+    is_flow: bool = True
+    needs_own_vae: bool = False
+    takes_variants: bool = True
+    halves_break: bool = False
+    largest_rank: int = 128
+    often_velocity: bool = False
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which layers a LoRA of it changes. `targets` reads them off the base model's names and shapes.
+
+    `text_encoders` is how many it has, `trains_texts` whether any of them can be trained. `block_counts` says how many
+    numbers the lists in network_args hold, where its network modules know such lists; `block_rates` that block weights
+    of pictures can be learning rates of blocks (`down_lr_weight` …).
+    """
+
+    targets: TargetsOf
+    text_encoders: int = 1
+    trains_texts: bool = True
+    block_counts: Mapping[str, int] = field(default_factory=dict)
+    block_rates: bool = False
+
+
+@dataclass(frozen=True)
+class Words:
+    """What people and programs call it.
+
+    `also` are names that a person may type, `given_with` arguments that are given for it alone among its like,
+    `in_files` what stands in the names of people's files, `in_metadata` in what a LoRA says of its base model,
+    `in_tensors` in the names of a LoRA's tensors and of no other family's (all regular expressions, of lower case).
+    `programs`: the program -> its names for it. `card` is what a webui's card calls it.
+    """
+
+    also: tuple[str, ...] = ()
+    given_with: tuple[str, ...] = ()
+    in_files: str = ""
+    in_metadata: str = ""
+    in_tensors: str = ""
+    programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    card: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of base model. `name` is in settings and files, `title` for people.
+
+    How it is told from others: `versions` are looked at in their order. `parts` are what its file is expected to hold;
+    where that is none, they lie in files of their own. `channels`: the end of the first layer's name, and how many a
+    model for drawing has there. `classes` are diffusers' pipelines and models. `folder` says what trains from a
+    diffusers folder: "any" layout, "three shards" of the transformer alone, or none (""); `folder_parts` must be there.
+    `prefixes` are what may stand before the names that `marks` tell of, empty: anything; others aren't found by whoever
+    trains it.
+
+    `pictures` says how its pictures are made well, `version_pictures` those of a version or, under "v", of models that
+    predict velocity. `is_loaded`: our own programs load it (`model.py` in its folder); `is_packed`: our engine trains
+    it.
     """
 
     name: str
     title: str
-    trainer: str
     marks: tuple[Mark, ...]
+    training: Training
+    network: Network
+    words: Words
+    pictures: Pictures
+    version_pictures: Mapping[str, Pictures] = field(default_factory=dict)
     versions: tuple[tuple[str, Mark], ...] = ()
     parts: tuple[Part, ...] = ()
     channels: tuple[tuple[str, int], ...] = ()
@@ -125,11 +200,8 @@ class Family:
     folder: Literal["", "any", "three shards"] = ""
     folder_parts: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
-    pictures: Pictures = Pictures()
-    version_pictures: Mapping[str, Pictures] = field(default_factory=dict)
     is_loaded: bool = False
-    is_flow: bool = True
-    has_clip_skip: bool = False
+    is_packed: bool = False
 
     @property
     def takes_pickles(self) -> bool:
@@ -167,18 +239,20 @@ class Found:
     fault: Fault | None = None
 
     @property
-    def trainer(self) -> str:
-        """Its name in arguments.families; "" where it is none of them."""
-        return self.family.trainer if self.family else ""
-
-    @property
-    def is_v2(self) -> bool:
-        """Stable Diffusion 2, which shares a trainer with 1."""
-        return self.family is not None and self.family.name == "sd2"
+    def name(self) -> str:
+        """The family's; "" where it is none of ours."""
+        return self.family.name if self.family else ""
 
     @property
     def predicts_velocity(self) -> bool:
         return self.prediction == "v"
+
+    @property
+    def said(self) -> dict[str, bool]:
+        """Arguments of a training that the file itself answers."""
+        is_flow = self.family is None or self.family.training.is_flow
+        found = {"v_parameterization": self.predicts_velocity, "zero_terminal_snr": self.zero_snr}
+        return {} if is_flow else {name: True for name, is_so in found.items() if is_so}
 
     @property
     def pictures(self) -> Pictures:

@@ -2,16 +2,66 @@
 
 from __future__ import annotations
 
-from train_tools.families.anima.marks import FAMILY as ANIMA
-from train_tools.families.chroma.marks import FAMILY as CHROMA
-from train_tools.families.flux.marks import FAMILY as FLUX
-from train_tools.families.hunyuan_image.marks import FAMILY as HUNYUAN_IMAGE
-from train_tools.families.interface import Family
-from train_tools.families.lumina.marks import FAMILY as LUMINA
-from train_tools.families.sd1.marks import FAMILY as SD1
-from train_tools.families.sd2.marks import FAMILY as SD2
-from train_tools.families.sd3.marks import FAMILY as SD3
-from train_tools.families.sdxl.marks import FAMILY as SDXL
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
 
-# The first whose marks hold is taken: those with marks of their own stand before those that they were made from.
-FAMILIES: tuple[Family, ...] = (SDXL, SD2, SD1, SD3, ANIMA, CHROMA, FLUX, HUNYUAN_IMAGE, LUMINA)
+from train_tools.errors import UsageError
+from train_tools.families.anima.family import FAMILY as ANIMA
+from train_tools.families.chroma.family import FAMILY as CHROMA
+from train_tools.families.flux.family import FAMILY as FLUX
+from train_tools.families.hunyuan_image.family import FAMILY as HUNYUAN_IMAGE
+from train_tools.families.interface import Family
+from train_tools.families.lumina.family import FAMILY as LUMINA
+from train_tools.families.sd1.family import FAMILY as SD1
+from train_tools.families.sd2.family import FAMILY as SD2
+from train_tools.families.sd3.family import FAMILY as SD3
+from train_tools.families.sdxl.family import FAMILY as SDXL
+
+# A family stands behind what it was made from: where marks of several hold, the last one is meant.
+FAMILIES: tuple[Family, ...] = (SD1, SD2, SDXL, SD3, FLUX, CHROMA, LUMINA, HUNYUAN_IMAGE, ANIMA)
+BY_NAME: Mapping[str, Family] = MappingProxyType({family.name: family for family in FAMILIES})
+TYPED: Mapping[str, Family] = MappingProxyType({
+    word.lower(): family
+    for family in FAMILIES
+    for word in (family.name, family.title, *family.words.also)
+})  # fmt: skip
+# What is meant where nothing says it.
+USUAL = SD1
+# Groups that share arguments.
+UNETS = tuple(family.name for family in FAMILIES if not family.training.is_flow)
+FLOWS = tuple(family.name for family in FAMILIES if family.training.is_flow)
+FLUXES = tuple(family.name for family in FAMILIES if family.training.script == FLUX.training.script)
+
+
+def family_named(name: str) -> Family:
+    """By its name or another that people use, in any case. Raises UsageError where there is none."""
+    found = TYPED.get(name.strip().lower())
+    if found is None:
+        raise UsageError(f"there is no family {name!r} of base models; there are: {', '.join(BY_NAME)}")
+    return found
+
+
+def family_of_script(script: str, arguments: Mapping[str, Any] = MappingProxyType({})) -> Family | None:
+    """The family that a script of sd-scripts trains, by its file's name; of several the one that the arguments tell."""
+    sharing = [family for family in FAMILIES if family.training.script == script]
+    return next((family for family in sharing if is_told(family, arguments)), sharing[0] if sharing else None)
+
+
+def refined(family: Family, arguments: Mapping[str, Any]) -> Family:
+    """The one of those with the same script that the arguments tell, as Chroma among those of FLUX.1."""
+    sharing = (one for one in FAMILIES if one.training.script == family.training.script)
+    return next((one for one in sharing if is_told(one, arguments)), family)
+
+
+def is_told(family: Family, arguments: Mapping[str, Any]) -> bool:
+    """Whether arguments have what tells it from others that share its script, as v2."""
+    fixed = family.training.fixed
+    return bool(fixed) and all(
+        str(arguments.get(name)).lower() == str(value).lower() for name, value in fixed.items()
+    )
+
+
+def by_program(program: str) -> dict[str, Family]:
+    """A program's names for our families."""
+    return {name: family for family in FAMILIES for name in family.words.programs.get(program, ())}

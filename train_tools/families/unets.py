@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Part
+from collections.abc import Mapping
+
+from train_tools.families.interface import Part, Training
 
 VAE = Part("VAE", ("^first_stage_model.",), "vae")
 # How many channels the first layer takes: latents alone, or a mask, a depth map, another picture beside them.
@@ -13,3 +15,24 @@ FILE_FIRST = "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 FOLDER_FIRST = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight"
 # What their layers are called, in a checkpoint and in diffusers.
 UNET = ("input_blocks.", "^down_blocks.")
+
+# Network modules of sd-scripts that find a UNet's layers.
+UNET_MODULES = (
+    "networks.lora", "networks.lora_fa", "networks.dylora", "networks.oft", "lycoris.kohya",
+)  # fmt: skip
+# Tokenizers under the names of sd-scripts' cache.
+CLIP_L = "openai_clip-vit-large-patch14"
+OPEN_CLIP_G = "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k"
+OPEN_CLIP_H = "stabilityai_stable-diffusion-2"
+SD_TRAINING = Training(
+    "train_network.py", UNET_MODULES, optional=("vae", "v2", "v_parameterization", "clip_skip"), tokenizers=(CLIP_L,),
+    is_flow=False, needs_own_vae=True, takes_variants=False,
+)  # fmt: skip
+# How many numbers a list of blocks in network_args holds: Stable Diffusion 1 and 2, and XL.
+LISTS = ("block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas")
+SD_BLOCKS: Mapping[str, int] = {
+    **dict.fromkeys(LISTS, 25), "down_lr_weight": 12, "mid_lr_weight": 1, "up_lr_weight": 12,
+}  # fmt: skip
+XL_BLOCKS: Mapping[str, int] = {
+    **dict.fromkeys(LISTS, 23), "down_lr_weight": 9, "mid_lr_weight": 3, "up_lr_weight": 9,
+}  # fmt: skip

@@ -6,18 +6,17 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from train_tools.arguments.families import FAMILIES, UNETS
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.families.files import KEPT, how_to_give
 from train_tools.families.foreign import ADAPTERS
 from train_tools.families.head import NoModelError, read_head
-from train_tools.families.interface import is_marked
+from train_tools.families.interface import BASE, is_marked
+from train_tools.families.registry import FAMILIES
 from train_tools.planning.facts import SD_SCRIPTS, Facts, Said, check
 from train_tools.planning.names import base_name
 
 HEAD = "the file's own head"
 SAYS = "the base model's own metadata"
-BASE = "pretrained_model_name_or_path"
 LORA = next(kind for kind in ADAPTERS if kind.instead.endswith("network_weights"))
 LORAS = ("network_weights", "base_weights")
 # Files that are read by their head: other arguments name folders, or files of words.
@@ -47,10 +46,10 @@ def base_parts(run: Facts) -> list[Said]:
 @check("further-files", "", SD_SCRIPTS, "error")
 def further_files(run: Facts) -> list[Said]:
     """Those that the family keeps apart."""
-    if run.base.fault or not run.base.trainer:
+    family = run.base.family
+    if run.base.fault or family is None:
         return []
-    family = FAMILIES[run.base.trainer]
-    missing = [name for name in family.required if name != BASE and not run[name]]
+    missing = [name for name in family.training.required if name != BASE and not run[name]]
     return [
         Said(f"{family.title} needs {name}, which isn't set", how_to_give(name))
         for name in missing
@@ -99,23 +98,34 @@ def _paths(run: Facts, name: str) -> Iterator[str]:
         yield from [given] if isinstance(given, str) else given
 
 
-@check("v2-flag", "set v2 as the base model needs it", SD_SCRIPTS, "error")
-def v2_flag(run: Facts) -> str | None:
-    if run.base.is_v2 and not run["v2"]:
-        return "the base model is Stable Diffusion 2, and v2 is not set"
-    if run.base.trainer == "sd" and not run.base.is_v2 and run["v2"]:
-        return "v2 is set, and the base model is Stable Diffusion 1"
-    return None
+@check("family-flag", "", SD_SCRIPTS, "error")
+def family_flag(run: Facts) -> list[Said]:
+    """What tells the script which of its families it trains, as v2."""
+    if run.base.family is None:
+        return []
+    own = run.base.family.training
+    sharing = [family.training for family in FAMILIES if family.training.script == own.script]
+    said = []
+    for name in dict.fromkeys(name for training in sharing for name in training.fixed):
+        wanted, given = own.fixed.get(name, ARGUMENTS[name].sd_default), run[name]
+        if given != wanted and (name in own.fixed or given):
+            sentence = f"{name} is {_shown(given)}, and the base model is {run.base.family.title}"
+            said.append(Said(sentence, f"leave {name} out"))
+    return said
 
 
-@check("velocity-flag", "set v_parameterization true", SAYS)
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@check("velocity-flag", "leave v_parameterization out", SAYS)
 def velocity_flag(run: Facts) -> str | None:
     if run.base.predicts_velocity and not run["v_parameterization"]:
-        return "the base model says that it predicts velocity, and v_parameterization is not set"
+        return "the base model says that it predicts velocity, and v_parameterization is off"
     return None
 
 
-@check("noise-flag", "set v_parameterization false", SAYS)
+@check("noise-flag", "leave v_parameterization out", SAYS)
 def noise_flag(run: Facts) -> str | None:
     if run["v_parameterization"] and run.base.prediction == "epsilon":
         return "v_parameterization is set, and the base model says that it predicts noise"
@@ -124,7 +134,13 @@ def noise_flag(run: Facts) -> str | None:
 
 @check("velocity-unsaid", "look at the model's page: set v_parameterization as it says", HEAD)
 def velocity_unsaid(run: Facts) -> str | None:
-    if run["v_parameterization"] and run.base.trainer in UNETS and not run.base.prediction:
+    family = run.base.family
+    if (
+        run["v_parameterization"]
+        and family is not None
+        and not family.training.is_flow
+        and not run.base.prediction
+    ):
         return "v_parameterization is set, and the base model's file doesn't say that it predicts velocity"
     return None
 
@@ -132,22 +148,24 @@ def velocity_unsaid(run: Facts) -> str | None:
 @check("velocity-of-v2", "set v_parameterization true for 2.0 and 2.1 of 768 pixels; leave it for the 512 ones", HEAD,
        "advice")  # fmt: skip
 def velocity_of_v2(run: Facts) -> str | None:
-    if run.base.is_v2 and not run.base.prediction and not run["v_parameterization"]:
+    family = run.base.family
+    is_doubtful = family is not None and family.training.often_velocity and not run.base.prediction
+    if is_doubtful and not run["v_parameterization"]:
         return (
             "the base model's file doesn't say whether it predicts velocity, as most of Stable Diffusion 2 do"
         )
     return None
 
 
-@check("zero-snr-flag", "set zero_terminal_snr true", SAYS)
+@check("zero-snr-flag", "leave zero_terminal_snr out", SAYS)
 def zero_snr_flag(run: Facts) -> str | None:
     if run.base.zero_snr and not run["zero_terminal_snr"]:
-        return "the base model was trained down to pure noise, and zero_terminal_snr is not set"
+        return "the base model was trained down to pure noise, and zero_terminal_snr is off"
     return None
 
 
 @check("clip-skip-ignored", "leave clip_skip out", SD_SCRIPTS, "advice")
 def clip_skip_ignored(run: Facts) -> str | None:
-    if run["clip_skip"] and run.base.trainer not in ("sd", ""):
-        return f"clip_skip does nothing on {FAMILIES[run.base.trainer].title}"
+    if run["clip_skip"] and run.base.family and run.base.name not in ARGUMENTS["clip_skip"].acts_in:
+        return f"clip_skip does nothing on {run.base.family.title}"
     return None

@@ -6,6 +6,7 @@ A function looks at one run and returns what is odd about it in a sentence, or N
 from __future__ import annotations
 
 from train_tools.arguments.dependencies import broken
+from train_tools.families.registry import USUAL
 from train_tools.planning import base_checks, rate_checks, word_checks
 from train_tools.planning.facts import CHECKS, SD_SCRIPTS, Facts, check
 from train_tools.planning.findings import Finding, Findings, Severity
@@ -19,7 +20,6 @@ MIN_SNR = "Hang et al. 2023, https://arxiv.org/abs/2303.09556"
 D_ADAPTATION = "Defazio and Mishchenko 2023, https://arxiv.org/abs/2301.07733"
 PRODIGY = "Mishchenko and Defazio 2023, https://arxiv.org/abs/2306.06101"
 FEWEST_STEPS = 800  # below it little is learnt; about 1000 settles
-LARGEST_RANK = 128
 LARGEST_LION_RATE = 3e-4  # a third to a tenth of AdamW's, which is rarely above 1e-3 for a LoRA
 LARGEST_NOISE_OFFSET = 0.1
 FEWEST_IMAGES = 10
@@ -31,7 +31,7 @@ def check_run(facts: Facts, findings: Findings) -> None:
     for one in CHECKS:
         for said in one.said(facts):
             findings.add(Finding(one.id, one.severity, said.sentence, said.fix, one.source))
-    for problem in broken(facts.values, facts.base.trainer or "sd"):
+    for problem in broken(facts.values, facts.base.name or USUAL.name):
         severity: Severity = "error" if problem.is_fatal else "warning"
         findings.add(Finding(f"{problem.argument}-alone", severity, problem.sentence, "", SD_SCRIPTS))
 
@@ -114,7 +114,8 @@ def warmup_too_long(run: Facts) -> str | None:
 @check("sdxl-fp16-vae", "set vae to sdxl-vae-fp16-fix, no_half_vae true, or mixed_precision bf16", GUIDE)
 def sdxl_fp16_vae(run: Facts) -> str | None:
     if (
-        run.base.trainer == "sdxl"
+        run.base.family is not None
+        and run.base.family.training.halves_break
         and run["mixed_precision"] == "fp16"
         and not (run["vae"] or run["no_half_vae"])
     ):
@@ -137,7 +138,7 @@ def few_images(run: Facts) -> str | None:
 
 @check("large-rank", "64 holds most subjects; on SDXL a quarter of that", GUIDE, "advice")
 def large_rank(run: Facts) -> str | None:
-    limit = LARGEST_RANK // 4 if run.base.trainer == "sdxl" else LARGEST_RANK
+    limit = (run.base.family or USUAL).training.largest_rank
     rank = run["network_dim"]
     return f"network_dim {rank} is more than nearly any subject needs" if rank > limit else None
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.families import FAMILIES
 from train_tools.arguments.table import ARGUMENTS, KNOWN
+from train_tools.families.interface import BASE, Found
 from train_tools.small_models import base_model_file
 
 # Defaults that suit a base model better than the table's, by the model's file.
@@ -25,24 +25,26 @@ ALWAYS_WRITTEN = frozenset({
     "train_batch_size", "max_train_epochs", "learning_rate", "optimizer_type", "lr_scheduler", "network_dim",
     "network_alpha", "mixed_precision", "resolution", "seed",
 })  # fmt: skip
+NOT_LOOKED_AT = Found()
 RANK_OF_NONE = 4  # what sd-scripts' networks take where no rank is given
 # Read ten thousand times in one plan.
-PATHS = tuple(name for name, row in KNOWN.items() if row.is_path and name != "pretrained_model_name_or_path")
+PATHS = tuple(name for name, row in KNOWN.items() if row.is_path and name != BASE)
 ROWS = tuple(ARGUMENTS[name] for name in KNOWN if name in ARGUMENTS)
 
 
-def defaults_for(base_model: str, family: str = "") -> dict[str, Any]:
+def defaults_for(base_model: str, found: Found = NOT_LOOKED_AT) -> dict[str, Any]:
     """Every argument's value where nobody set it, for a run on `base_model`, in the table's order.
 
-    `family` is a name of arguments.families; "" where the base model's is unknown.
+    `found` is what the base model is. What its own file says, as that it predicts velocity, needn't be set.
 
     Arguments that Train Tools chooses are added later, those that are old names of others never.
     """
     defaults = {
-        row.name: row.sd_default_in(family) if row.default == row.sd_default else row.default for row in ROWS
+        row.name: row.sd_default_in(found.name) if row.default == row.sd_default else row.default
+        for row in ROWS
     }
-    if family:
-        defaults.update(FAMILIES[family].defaults)
+    if found.family is not None:
+        defaults.update({**found.family.training.defaults, **found.said})
     if is_shipped(base_model):
         defaults.update(FOR_THE_SHIPPED_MODEL)
     return {**defaults, "pretrained_model_name_or_path": base_model}

@@ -100,7 +100,7 @@ class Expansion:
         self._models = Models(version)
         self._existing = ExistingRuns(version, self._models)
         self._defaults = functools.cache(
-            lambda base_model: defaults_for(base_model, self._family(base_model).trainer)
+            lambda base_model: defaults_for(base_model, self._family(base_model))
         )
         self.shape = functools.cache(lambda base_model: lora_shape(self._family(base_model)))
         self._family = functools.cache(lambda base_model: told(detect(Path(base_model)), family))
@@ -161,7 +161,7 @@ class Expansion:
                 yield values, self._source(name, values["reg_data_dir"], with_reg), preset
 
     def _preset_for(self, preset: str, base_model: str) -> Mapping[str, Any]:
-        return combined(preset, self._presets, self._family(self._base(base_model)).trainer) if preset else {}
+        return combined(preset, self._presets, self._family(self._base(base_model)).name) if preset else {}
 
     def _complete(self, combination: Mapping[str, Any]) -> dict[str, Any]:
         defaults = self._defaults(self._base(base_model_of(combination)))
@@ -170,7 +170,7 @@ class Expansion:
     def _written(self, values: dict[str, Any]) -> dict[str, Any]:
         """What run.toml holds of the arguments; the family only where the base model's file doesn't say it."""
         base_model = values["pretrained_model_name_or_path"]
-        arguments = written(values, self._family(base_model).trainer)
+        arguments = written(values, self._family(base_model).name)
         is_said = self._told and detect(Path(base_model)).family != self._family(base_model).family
         return {**arguments, "family": self._told} if is_said else arguments
 

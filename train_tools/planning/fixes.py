@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.families.registry import FAMILIES
 from train_tools.planning.checks import FEWEST_STEPS
 
 ENOUGH_IMAGES_SEEN = 1000
@@ -140,25 +141,22 @@ def full_precision_vae(_runs: Runs) -> dict[str, str]:
     return {"no_half_vae": "true"}
 
 
-@fixes("v2-flag")
-def other_v2(runs: Runs) -> dict[str, str]:
-    values = [bool(value) for value in runs.values("v2")]
-    return {"v2": str(not values[0]).lower()} if len(values) == 1 else {}
+@fixes("family-flag")
+def as_the_family(_runs: Runs) -> dict[str, str]:
+    """An empty field is what the base model's family needs."""
+    return {name: "" for family in FAMILIES for name in family.training.fixed}
 
 
 @fixes("velocity-flag")
-def predict_velocity(_runs: Runs) -> dict[str, str]:
-    return {"v_parameterization": "true"}
-
-
 @fixes("noise-flag")
-def predict_noise(_runs: Runs) -> dict[str, str]:
-    return {"v_parameterization": "false"}
+def as_the_file_predicts(_runs: Runs) -> dict[str, str]:
+    """An empty field is what the base model's file says."""
+    return {"v_parameterization": ""}
 
 
 @fixes("zero-snr-flag")
-def down_to_pure_noise(_runs: Runs) -> dict[str, str]:
-    return {"zero_terminal_snr": "true"}
+def as_the_file_says(_runs: Runs) -> dict[str, str]:
+    return {"zero_terminal_snr": ""}
 
 
 @fixes("steps-ignored")

@@ -11,7 +11,7 @@ from typing import Any
 from train_tools.errors import TrainToolsError
 from train_tools.families.detect import shapes_of
 from train_tools.families.interface import Found
-from train_tools.planning.lora_layers import Layers, Targets, targets_of
+from train_tools.families.layers import Layers, Targets, of_unet
 
 BYTES = {"fp16": 2, "bf16": 2, "float": 4, None: 4}
 HEAD_BYTES_PER_LAYER = 400  # three entries with long names
@@ -47,7 +47,7 @@ def lora_shape(base: Found) -> LoraShape:
         shapes = shapes_of(base)
     except TrainToolsError:
         return SD15
-    targets = targets_of(shapes, base.trainer)
+    targets = (base.family.network.targets if base.family else of_unet)(shapes)
     if not targets.unet.count:
         return SD15
     return LoraShape(targets, sum(math.prod(shape) for shape in shapes.values()))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from train_tools.arguments.argument import Argument, Dependency
-from train_tools.arguments.families import ALL
 from train_tools.arguments.table import ARGUMENTS, SUBJECTS
+from train_tools.families.registry import FAMILIES
 
 TITLES = {
     "model": "Base model and captions' encoders",
@@ -82,10 +82,11 @@ def _dependency(verb: str, dependency: Dependency) -> str:
 def _families() -> Iterator[str]:
     yield "| family | base models | trainer | network modules | files that it needs | and may have |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for family in ALL:
-        cells = (family.network_modules, family.required, family.optional)
+    for family in FAMILIES:
+        training = family.training
+        cells = (training.network_modules, training.required, training.optional)
         lists = " | ".join(", ".join(f"`{name}`" for name in names) for names in cells)
-        yield f"| {family.name} | {family.title} | `{family.script}` | {lists} |"
+        yield f"| {family.name} | {family.title} | `{training.script}` | {lists} |"
 
 
 def _subject(subject: str) -> Iterator[str]:

@@ -36,7 +36,7 @@ def shapes_of(version: Version) -> list[Shape]:
     found: dict[Shape, None] = {}
     for combination in make_grid(given).combinations():
         base_model = base_model_of(combination)
-        values = complete(combination, defaults_for(base_model, detect(Path(base_model)).trainer))
+        values = complete(combination, defaults_for(base_model, detect(Path(base_model))))
         found[
             Shape(bucket_rule(values), int(values["train_batch_size"]), int(values["max_token_length"] or 75))
         ] = None

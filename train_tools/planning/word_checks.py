@@ -8,7 +8,7 @@ from pathlib import Path
 
 from train_tools.arguments.network_args import (
     ALGORITHMS,
-    COUNTS,
+    BY_BLOCK,
     LYCORIS,
     NUMBERS,
     PRESETS,
@@ -82,11 +82,11 @@ def _is_number(value: str, *, whole: bool) -> bool:
 
 def _wrong_count(run: Facts, key: str, value: str) -> Said | None:
     """Lists of blocks; a word stands for a curve over them."""
-    if key not in COUNTS or run["network_module"] not in ("networks.lora", "networks.lora_fa"):
+    wanted = run.base.family.network.block_counts.get(key) if run.base.family else None
+    if wanted is None or run["network_module"] not in BY_BLOCK:
         return None
     if not value[:1].isdigit() and key.endswith("_lr_weight"):
         return None
-    wanted = COUNTS[key][1 if run.base.trainer == "sdxl" else 0]
     count = len(value.split(","))
     if count == wanted:
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.families.detect import detect, told
 from train_tools.families.interface import Found, Prediction
 
@@ -43,11 +44,11 @@ class BaseFacts:
     @property
     def has_clip_skip(self) -> bool:
         """Whether what a run was trained with tells which layer of the text encoder it knows."""
-        return self.found.family is None or self.found.family.has_clip_skip
+        return self.found.name in ("", *ARGUMENTS["clip_skip"].acts_in)
 
     @property
     def is_flow(self) -> bool:
-        return self.found.family is not None and self.found.family.is_flow
+        return self.found.family is not None and self.found.family.training.is_flow
 
 
 def facts_of(base_model: Path, runs: Iterable[Run] = ()) -> BaseFacts:
@@ -57,7 +58,7 @@ def facts_of(base_model: Path, runs: Iterable[Run] = ()) -> BaseFacts:
     if found.family is None:
         named = next((str(given["family"]) for given in arguments if given.get("family")), "")
         found = told(found, named)
-    if found.family is None or found.family.is_flow:
+    if found.family is None or found.family.training.is_flow:
         return BaseFacts(found)
     prediction: Prediction = "v" if not found.prediction and _is_said("v_parameterization", arguments) else ""
     found = dataclasses.replace(found, prediction=found.prediction or prediction)

@@ -31,7 +31,8 @@ MOST_PAGES = 60  # of one sheet; more is for the board
 WORDS = {
     "epoch": "epoch {}", "weight": "LoRA weight {}", "weight_unet": "UNet weight {}",
     "weight_te": "text encoder weight {}", "seed": "seed {}", "steps": "{} steps", "cfg_scale": "CFG {}",
-    "clip_skip": "clip skip {}", "guidance": "guidance {}", "shift": "shift {}", "rescale": "rescale {}", "host": "drawn by {}", "vae": "VAE {}",
+    "clip_skip": "clip skip {}", "guidance": "guidance {}", "shift": "shift {}", "rescale": "rescale {}",
+    "host": "drawn by {}", "vae": "VAE {}",
     "negative_prompt": "negative: {}", "block_weights": "blocks {}",
 }  # fmt: skip
 

@@ -10,8 +10,6 @@ from train_tools.dataset.census import Census
 from train_tools.families.interface import Found
 from train_tools.publish.settings import PublishSettings
 
-# What the webui's card offers as "sd version"; others it shows as written.
-SD_VERSIONS = {"sd": "SD1", "sdxl": "SDXL", "sd3": "SD3", "flux": "Flux"}
 # The settings that a reader asks for first, in this order; the others follow by name.
 FIRST = (
     "pretrained_model_name_or_path", "network_module", "network_dim", "network_alpha", "optimizer_type",
@@ -44,7 +42,7 @@ def activation_text(subject: Subject, settings: PublishSettings) -> str:
 
 def sd_version(family: Found) -> str:
     """`Unknown` where the base model is gone or of a kind that the webui has no word for."""
-    return "SD2" if family.is_v2 else SD_VERSIONS.get(family.trainer, "Unknown")
+    return (family.family.words.card if family.family else "") or "Unknown"
 
 
 def description(subject: Subject, settings: PublishSettings) -> str:

@@ -138,7 +138,7 @@ def _subject(version: Version, request: Request) -> tuple[card.Subject, list[str
     base = str(arguments.get("pretrained_model_name_or_path") or "")
     family = detect(Path(base)) if base else Found()
     notes = []
-    if not family.trainer:
+    if family.family is None:
         notes.append("the base model can't be looked into, so the card says nothing of its kind")
     triggers = tuple(dict.fromkeys(c.concept for c in take_census(version).concepts))
     subject = card.Subject(

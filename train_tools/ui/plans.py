@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.families import BASE
 from train_tools.arguments.table import KNOWN
 from train_tools.errors import UsageError
 from train_tools.families.detect import detect
+from train_tools.families.interface import BASE
 from train_tools.planning.defaults import defaults_for
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.findings import Finding
@@ -124,7 +124,7 @@ def _bases(plan: Plan) -> list[dict[str, str]]:
     files = dict.fromkeys(str(run.arguments[BASE]) for run in plan.runs)
     families = {file: detect(Path(file)) for file in files}
     return [
-        {"name": base_name(file), "id": family.trainer, "family": family.title}
+        {"name": base_name(file), "id": family.name, "family": family.title}
         for file, family in families.items()
     ]
 
@@ -132,10 +132,10 @@ def _bases(plan: Plan) -> list[dict[str, str]]:
 def _defaults(kept: Kept) -> dict[str, str]:
     """What an empty field means, where that isn't the table's default: by the base model, and by the preset."""
     base = str(kept.plan.runs[0].arguments[BASE])
-    family = detect(Path(base)).trainer
-    values = defaults_for(base, family)
+    found = detect(Path(base))
+    values = defaults_for(base, found)
     with contextlib.suppress(UsageError):  # several presets are compared
-        values |= combined(kept.given["preset"], kept.presets, family) if kept.given.get("preset") else {}
+        values |= combined(kept.given["preset"], kept.presets, found.name) if kept.given.get("preset") else {}
     return {
         name: one_text(KNOWN[name], value)
         for name, value in values.items()

@@ -14,7 +14,6 @@ from engines.sd_scripts.stand_in import save_state, write_lora
 from execution.fake_engine import write_safetensors
 
 from train_tools.arguments.config_file import dumps
-from train_tools.arguments.families import ALL, FAMILIES, Family
 from train_tools.engines.sd_scripts import ascii_path, caches, states
 from train_tools.engines.sd_scripts.checkpoints import Gallery
 from train_tools.engines.sd_scripts.command import command, variables
@@ -24,7 +23,8 @@ from train_tools.engines.sd_scripts.family import family_of
 from train_tools.engines.sd_scripts.process import Process
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
 from train_tools.errors import UsageError
-from train_tools.families import registry
+from train_tools.families.interface import Family
+from train_tools.families.registry import BY_NAME, FAMILIES
 from train_tools.workspace import toml
 
 RUN: dict[str, Any] = {
@@ -35,24 +35,24 @@ RUN: dict[str, Any] = {
 PLACES = Places(Path("/runs/a/state/out"), Path("/runs/a/logs"), "id-from-00000000-")
 
 
-@pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_every_family_has_its_script_and_a_valid_file(family: Family, tmp_path: Path) -> None:
     arguments = {
-        **RUN, **{name: f"/models/{name}.safetensors" for name in family.required},
-        "network_module": family.network_modules[0], "min_bucket_reso": 64, **family.defaults,
+        **RUN, **{name: f"/models/{name}.safetensors" for name in family.training.required},
+        "network_module": family.training.network_modules[0], "min_bucket_reso": 64, **family.training.defaults,
     }  # fmt: skip
     arguments["pretrained_model_name_or_path"] = str(tmp_path / "base.safetensors")
     write_safetensors(tmp_path / "base.safetensors", {"something.else": (1, 1)})
     with pytest.raises(UsageError, match="of no family that is known"):
         family_of(arguments)
-    arguments["family"] = next(found.name for found in registry.FAMILIES if found.trainer == family.name)
+    arguments["family"] = family.name
     assert family_of(arguments) == family
     text = dumps(staged(arguments, PLACES), family)
-    assert text.startswith(f"# {family.script}\n")
+    assert text.startswith(f"# {family.training.script}\n")
     assert toml.loads(text)["resolution"] in ("512,512", "1024,1024")
-    started = command(Path("/sd"), family.script, Path("/x.toml"), 1, "bf16")
+    started = command(Path("/sd"), family.training.script, Path("/x.toml"), 1, "bf16")
     assert started[0] == sys.executable
-    assert started[-3:] == [str(Path("/sd") / family.script), "--config_file", str(Path("/x.toml"))]
+    assert started[-3:] == [str(Path("/sd") / family.training.script), "--config_file", str(Path("/x.toml"))]
 
 
 def test_several_gpus_are_started_by_accelerate_and_hold_the_same_lifeline() -> None:
@@ -285,7 +285,7 @@ def test_links_are_made_on_windows_alone() -> None:
 def test_tokenizers_need_no_hub(tmp_path: Path) -> None:
     from transformers import CLIPTokenizer
 
-    folder = tokenizers_for(RUN, "sdxl", tmp_path / "tokenizers")
+    folder = tokenizers_for(RUN, BY_NAME["sdxl"], tmp_path / "tokenizers")
     assert folder is not None
     pads = {}
     for path in folder.iterdir():
@@ -294,8 +294,8 @@ def test_tokenizers_need_no_hub(tmp_path: Path) -> None:
         assert ids[:4] == [49406, 320, 1125, 49407]
         pads[path.name.split("_")[0]] = ids[-1]
     assert pads == {"openai": 49407, "laion": 0}
-    assert tokenizers_for(RUN, "flux", tmp_path) is None
-    assert tokenizers_for({**RUN, "tokenizer_cache_dir": "/own"}, "sd", tmp_path) is None
+    assert tokenizers_for(RUN, BY_NAME["flux"], tmp_path) is None
+    assert tokenizers_for({**RUN, "tokenizer_cache_dir": "/own"}, BY_NAME["sd1"], tmp_path) is None
 
 
 def test_the_base_model_tells_the_family_whatever_the_network_module(tmp_path: Path) -> None:
@@ -303,6 +303,6 @@ def test_the_base_model_tells_the_family_whatever_the_network_module(tmp_path: P
     write_safetensors(base, {"conditioner.embedders.1.model.x": (1, 1)})
     for module in ("lycoris.kohya", "networks.lora_sd3"):
         run = {**RUN, "pretrained_model_name_or_path": str(base), "network_module": module}
-        assert family_of(run) == FAMILIES["sdxl"]
+        assert family_of(run) == BY_NAME["sdxl"]
     with pytest.raises(UsageError, match="is not there"):
         family_of(RUN)

@@ -31,7 +31,7 @@ def kohya(tmp_path: Path, **changes: Any) -> Imported:
 
 def test_kohya_ss_settings(tmp_path: Path) -> None:
     imported = kohya(tmp_path)
-    assert imported.family == "sd"
+    assert imported.family == "sd1"
     expected = {
         "max_train_epochs": 8, "learning_rate": 5e-4, "unet_lr": 1e-4, "text_encoder_lr": 5e-5,
         "optimizer_type": "AdamW8bit", "lr_warmup_steps": 0.1, "resolution": "768,512", "noise_offset": 0.05,
@@ -134,7 +134,7 @@ def test_kohya_ss_booleans_may_be_texts(tmp_path: Path) -> None:
         tmp_path, sdxl="False", flip_aug="True", xformers="true", enable_bucket=1, color_aug="false"
     )
     expected = {"flip_aug": True, "xformers": True, "enable_bucket": True, "color_aug": None}
-    assert imported.family == "sd"
+    assert imported.family == "sd1"
     assert some_of(imported, expected) == expected
     assert kohya(tmp_path, sdxl="true").family == "sdxl"
 

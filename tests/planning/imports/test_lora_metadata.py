@@ -34,7 +34,7 @@ def lora(tmp_path: Path, **metadata: str) -> Imported:
 
 def test_train_again_like_this_lora(tmp_path: Path) -> None:
     imported = lora(tmp_path)
-    assert imported.family == "sd"
+    assert imported.family == "sd2"
     assert imported.settings == {
         "v2": True, "v_parameterization": True, "train_batch_size": 2, "max_train_epochs": 6, "seed": 7,
         "learning_rate": 1e-4, "text_encoder_lr": 5e-5, "optimizer_type": "AdamW",

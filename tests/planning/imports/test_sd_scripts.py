@@ -6,9 +6,9 @@ import pytest
 from planning.imports.files import can_be_planned, reasons, some_of, text
 
 from train_tools.arguments.config_file import check
-from train_tools.arguments.families import FAMILIES
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.errors import UsageError
+from train_tools.families.registry import BY_NAME
 from train_tools.planning.imports.read import import_settings
 from train_tools.workspace import toml
 
@@ -55,7 +55,7 @@ def test_what_is_imported_can_be_given_to_sd_scripts(tmp_path: Path) -> None:
         "network_module": "networks.lora", "network_dim": 4, "optimizer_args": ["weight_decay=0.1"], "seed": 5,
         "train_data_dir": "/d", "output_dir": "/o", "text_encoder_lr": 1e-5, "flip_aug": True,
     }  # fmt: skip
-    assert [p for p in check(given, FAMILIES["sd"]) if p.is_fatal] == []
+    assert [p for p in check(given, BY_NAME["sd1"]) if p.is_fatal] == []
     imported = text(tmp_path, "run.toml", toml.dumps(given))
     same = {name: value for name, value in given.items() if not ARGUMENTS[name].chosen_by_us}
     assert {name: imported.settings[name] for name in same} == same
@@ -139,10 +139,10 @@ def test_the_family_is_told_or_guessed(tmp_path: Path) -> None:
         return imported.family, imported.is_guess
 
     assert of('network_module = "networks.lora_anima"') == ("anima", False)
-    assert of("v2 = true") == ("sd", False)
+    assert of("v2 = true") == ("sd2", False)
     assert of('pretrained_model_name_or_path = "D:\\\\ponyDiffusionV6.safetensors"') == ("sdxl", True)
     assert of('pretrained_model_name_or_path = "/m/flux1-dev.safetensors"') == ("flux", True)
-    assert of("network_dim = 4") == ("sd", True)
+    assert of("network_dim = 4") == ("sd1", True)
 
 
 DATASETS = """

@@ -55,7 +55,7 @@ def test_sd_trainer_settings(tmp_path: Path) -> None:
     assert {**found, "network_args": sorted(found["network_args"])} == {
         **expected, "network_args": sorted(expected["network_args"]),
     }  # fmt: skip
-    assert imported.family == "sd"
+    assert imported.family == "sd1"
     assert "150 and 225" in reasons(imported)["max_token_length"]
     assert {"positive_prompts", "train_data_dir"} <= set(reasons(imported))
     assert can_be_planned(imported)

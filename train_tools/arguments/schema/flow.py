@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from train_tools.arguments.argument import Argument, row
-from train_tools.arguments.families import FLOWS, FLUXES
+from train_tools.families.registry import FLOWS, FLUXES
 
 SAMPLINGS = ("sigma", "uniform", "sigmoid", "shift", "flux_shift")
 WITH_SAMPLING = tuple(name for name in FLOWS if name != "sd3")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from train_tools.arguments.argument import Argument, depends, flag, row
-from train_tools.arguments.families import FLOWS, UNETS
+from train_tools.families.registry import FLOWS, UNETS
 
 HUBER = depends("loss_type", "huber", "smooth_l1", is_fatal=False, because="the other losses don't read it")
 

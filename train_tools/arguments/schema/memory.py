@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from train_tools.arguments.argument import SAME_RESULT, Argument, depends, flag, path, row
-from train_tools.arguments.families import FLOWS
+from train_tools.families.registry import FLOWS
 
 ONE_ATTENTION = "only one way of attention is used"
 HALF = depends("mixed_precision", "fp16", "bf16", because="fp8 weights are computed with in half precision")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from train_tools.arguments.argument import Argument, depends, flag, path, row
-from train_tools.arguments.families import FLOWS, FLUXES, UNETS
+from train_tools.families.registry import FLOWS, FLUXES, UNETS
 
 ROWS: tuple[Argument, ...] = (
     path("pretrained_model_name_or_path",
@@ -16,13 +16,13 @@ ROWS: tuple[Argument, ...] = (
          "VAE 使用全精度计算;SDXL 自带的 VAE 在 fp16 下会出错。", short="nhv"),
     flag("v2",
          "The base model is Stable Diffusion 2.", "底模为 Stable Diffusion 2。", importance="expert",
-         acts_in=("sd",)),
+         acts_in=("sd1", "sd2")),
     flag("v_parameterization",
          "The base model predicts velocity instead of noise.", "底模预测速度(v)而非噪声。", short="vpred",
          importance="expert", acts_in=UNETS),
     row("clip_skip", "int", None,
         "Use the text encoder's output of the n-th layer from its end.", "使用文本编码器倒数第 n 层的输出。",
-        minimum=1, maximum=12, short="cs", acts_in=("sd",)),
+        minimum=1, maximum=12, short="cs", acts_in=("sd1", "sd2")),
     row("max_token_length", "int", None,
         "Longest caption in tokens; none is 75.", "描述的最大 token 数;none 即 75。", choices=(150, 225),
         short="tok", acts_in=UNETS),

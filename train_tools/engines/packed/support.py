@@ -73,7 +73,7 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
 
 
 def unsupported_base(base: Found) -> list[str]:
-    if base.trainer == "sd" and not base.is_v2:
+    if base.family is not None and base.family.is_packed:
         return []
     return [f"the base model is {base.title}, and the packed engine trains Stable Diffusion 1"]
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.config_file import faults
-from train_tools.arguments.families import UNETS
 from train_tools.engines.sd_scripts.family import FAMILY, family_of
 from train_tools.environment.gpus import PER_RUN_VARIABLE
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder
@@ -55,12 +54,13 @@ class SdScriptsEngine:
         """It has a script for each family; what a script needs besides is asked with the arguments."""
         if base.files == (base_model_file(),):
             return ["the small model that ships is trained by packed alone; choose another base model"]
-        if base.trainer == "sd" and base.variant:
+        needs = base.family.training if base.family else None
+        if needs and base.variant and not needs.takes_variants:
             held = (
                 f"the base model's folder holds only {base.variant} files, which sd-scripts doesn't look for"
             )
             return [f"{held}; rename them without .{base.variant}"]
-        if base.trainer in UNETS and base.missing:
+        if needs and base.missing and needs.needs_own_vae:
             return ["the base model has no VAE of its own, which sd-scripts needs even where vae is given"]
         return []
 

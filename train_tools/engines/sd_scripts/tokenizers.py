@@ -8,27 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.base_model import tokenizer
+from train_tools.families.interface import Family
+from train_tools.families.unets import CLIP_L, OPEN_CLIP_G, OPEN_CLIP_H
 from train_tools.workspace.files import replace, temporary_sibling
 
-CLIP_L = "openai_clip-vit-large-patch14"
-OPEN_CLIP = "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k"
-VERSION_2 = "stabilityai_stable-diffusion-2"
 # OpenCLIP's differ in the token that fills up, which is "!", number 0.
-FILLED_BY = {CLIP_L: tokenizer.END, OPEN_CLIP: "!", VERSION_2: "!"}
-BY_FAMILY = {"sd": (CLIP_L,), "sdxl": (CLIP_L, OPEN_CLIP)}
+FILLED_BY = {CLIP_L: tokenizer.END, OPEN_CLIP_G: "!", OPEN_CLIP_H: "!"}
 
 
-def tokenizers_for(arguments: Mapping[str, Any], family: str, folder: Path) -> Path | None:
+def tokenizers_for(arguments: Mapping[str, Any], family: Family, folder: Path) -> Path | None:
     """`folder`, with all that the family needs; None for families whose tokenizers only the hub has.
 
     Also None where the run names a folder of its own, or the vocabulary is missing here. Raises OSError where they
     can't be written.
     """
-    if arguments.get("tokenizer_cache_dir") or family not in BY_FAMILY:
+    if arguments.get("tokenizer_cache_dir") or not family.training.tokenizers:
         return None
-    names = (VERSION_2,) if arguments.get("v2") else BY_FAMILY[family]
     try:
-        for name in names:
+        for name in family.training.tokenizers:
             _make(folder / name, FILLED_BY[name])
     except FileNotFoundError:
         return None

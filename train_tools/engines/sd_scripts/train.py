@@ -81,7 +81,7 @@ class Training:
             raise UsageError(f"{folder} holds no run.json; train it with `train` or `queue add`")
         self._run_id = record.run_id
         self._family = family_of(self._arguments)
-        self._checkout = _checkout(self._family.script)
+        self._checkout = _checkout(self._family.training.script)
         self._work = folder / STATE_FOLDER
         self.run = Run(
             folder, self._work, record.steps, int(self._arguments["max_train_epochs"]),
@@ -180,7 +180,7 @@ class Training:
         config = self._seen / STATE_FOLDER / f"{name}.toml"
         precision = str(arguments.get("mixed_precision") or "no")
         return Process(
-            command(self._checkout, self._family.script, config, processes(), precision),
+            command(self._checkout, self._family.training.script, config, processes(), precision),
             self._checkout,
             variables(os.environ, is_local=places.tokenizers is not None and self._is_local()),
         )
@@ -223,7 +223,7 @@ class Training:
                 self._seen.rmdir() if os.name == "nt" else self._seen.unlink()
 
     def _tokenizers(self) -> Path | None:
-        return tokenizers_for(self._arguments, self._family.name, self._caches / "tokenizers")
+        return tokenizers_for(self._arguments, self._family, self._caches / "tokenizers")
 
     def _is_local(self) -> bool:
         models = [self._arguments.get(name) for name in ("pretrained_model_name_or_path", "vae")]

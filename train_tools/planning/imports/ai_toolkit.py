@@ -9,15 +9,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.errors import UsageError
+from train_tools.families.programs import AI_TOOLKIT
+from train_tools.families.registry import BY_NAME, USUAL, by_program
 from train_tools.planning.imports.imported import Collector, Imported, is_on
 from train_tools.planning.imports.lora_files import foreign_name
 from train_tools.planning.imports.optimizers import optimizer_named
 
 SOURCE = "ai-toolkit job"
-FLAGS = {"is_xl": "sdxl", "is_flux": "flux", "is_v3": "sd3", "is_lumina2": "lumina", "is_v2": "sd"}
-ARCHS = {"sd1": "sd", "sd15": "sd", "sd2": "sd", "sdxl": "sdxl", "sd3": "sd3", "flux": "flux", "chroma": "chroma",
-         "lumina2": "lumina"}  # fmt: skip
+ARCHS = by_program(AI_TOOLKIT)  # and flags, as is_xl
 OTHER_FLAGS = ("is_pixart", "is_pixart_sigma", "is_auraflow", "is_ssd", "is_vega")
 TRAINERS = ("sd_trainer", "ui_trainer", "diffusion_trainer")
 PRECISIONS = {"bf16": "bf16", "bfloat16": "bf16", "fp16": "fp16", "float16": "fp16", "fp32": "no", "float32": "no",
@@ -103,8 +104,8 @@ def _family(model: Mapping[str, Any]) -> str:
         raise UsageError(f"this job of ai-toolkit trains a LoRA for {other[3:]}, which can't be trained here")
     if variant := foreign_name(str(model.get("name_or_path") or "")):
         raise UsageError(f"this job of ai-toolkit trains a LoRA for {variant}, which can't be trained here")
-    said = next((family for flag, family in FLAGS.items() if is_on(model.get(flag))), "sd")
-    return ARCHS.get(arch, said)
+    said = next((family for flag, family in ARCHS.items() if is_on(model.get(flag))), USUAL)
+    return ARCHS.get(arch, said).name
 
 
 def _take_model(into: Collector, model: Mapping[str, Any]) -> None:
@@ -119,7 +120,7 @@ def _take_model(into: Collector, model: Mapping[str, Any]) -> None:
         into.take("model: is_v2", True, "v2")
     if is_on(model.get("is_v_pred")):
         into.take("model: is_v_pred", True, "v_parameterization")
-    if is_on(model.get("quantize")) and into.family not in ("sd", "sdxl"):
+    if is_on(model.get("quantize")) and BY_NAME[into.family].training.is_flow:
         into.take("model: quantize", True, "fp8_base")
     if is_on(model.get("assistant_lora_path")):
         into.leave(
@@ -150,9 +151,7 @@ def _take_network(into: Collector, network: Mapping[str, Any]) -> None:
         words = [f"algo={'locon' if kind == 'dora' else kind}", *further, *words]
         into.take("network: type", "lycoris.kohya", "network_module")
     elif kind in ("lora", "locon", "lierla"):
-        module = {"flux": "networks.lora_flux", "chroma": "networks.lora_flux", "sd3": "networks.lora_sd3",
-                  "lumina": "networks.lora_lumina"}.get(into.family, "networks.lora")  # fmt: skip
-        into.take("network: type", module, "network_module")
+        into.take("network: type", BY_NAME[into.family].training.network_modules[0], "network_module")
     else:
         into.leave("network: type", kind, "this kind of network isn't known")
     if words:
@@ -193,7 +192,8 @@ def _take_steps(into: Collector, train: Mapping[str, Any]) -> None:
         into.take("train: lr_scheduler", schedule, "lr_scheduler")
     drawn = {"sigmoid": "sigmoid", "linear": "uniform", "shift": "shift", "flux_shift": "flux_shift",
              "lumina2_shift": "nextdit_shift"}  # fmt: skip
-    if (kind := str(train.get("timestep_type") or "")) and into.family not in ("sd", "sdxl", "sd3"):
+    knows = ARGUMENTS["timestep_sampling"].is_known_in(into.family)
+    if (kind := str(train.get("timestep_type") or "")) and knows:
         if kind in drawn:
             into.take("train: timestep_type", drawn[kind], "timestep_sampling")
         else:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from train_tools.errors import UsageError
+from train_tools.families.programs import ANIMA_STUDIO
+from train_tools.families.registry import by_program
 from train_tools.planning.imports.imported import Collector, Imported, is_on
 from train_tools.planning.imports.optimizers import optimizer_named
 
@@ -42,10 +44,11 @@ def is_anima_studio(data: Mapping[str, Any]) -> bool:
 
 def from_anima_studio(data: Mapping[str, Any]) -> Imported:
     """From the parsed file. Raises UsageError for a family that can't be trained here."""
-    family = str(data.get("model_family") or "anima")
-    if family != "anima":
+    known = by_program(ANIMA_STUDIO)
+    family = str(data.get("model_family") or next(iter(known)))
+    if family not in known:
         raise UsageError(f"these are settings of AnimaLoraStudio for {family}, which can't be trained here")
-    into = Collector(SOURCE, "anima", "AnimaLoraStudio")
+    into = Collector(SOURCE, known[family].name, "AnimaLoraStudio")
     for key, name in NAMES.items():
         value = data.get(key)
         if value is not None and not (

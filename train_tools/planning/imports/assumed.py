@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from train_tools.arguments.argument import Argument
-from train_tools.arguments.families import Family
+from train_tools.families.interface import Family
 
 # Never taken over:
 NEVER: frozenset[str] = frozenset({
@@ -46,7 +46,7 @@ def is_whole(keys: Mapping[str, Any]) -> bool:
 def ours(row: Argument, family: Family) -> Any:
     """The default of a version of ours on a base model of that family."""
     own = row.sd_default_in(family.name) if row.default == row.sd_default else row.default
-    return family.defaults.get(row.name, own)
+    return family.training.defaults.get(row.name, own)
 
 
 def of_sd_scripts(row: Argument, family: Family) -> Any:

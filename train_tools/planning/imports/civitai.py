@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS
+from train_tools.families.programs import CIVITAI
+from train_tools.families.registry import by_program
 from train_tools.planning.imports.dataset_config import PLACES
 from train_tools.planning.imports.imported import Collector, Imported, is_on
 from train_tools.planning.imports.optimizers import optimizer_named
@@ -18,7 +20,7 @@ NAMES = {
     "batchSize": "train_batch_size", "optimizer": "optimizer_type", "scheduler": "lr_scheduler",
 }  # fmt: skip
 OWN = ("engine", "targetSteps", "optimizerArgs", "samplePrompts", "negativePrompt", "highPriority", "staging")
-LARGE = 1024  # pixels: what Stable Diffusion XL is trained at
+LARGE = 1024  # pixels: what a large base model is trained at
 
 
 def is_civitai(data: Mapping[str, Any]) -> bool:
@@ -29,7 +31,8 @@ def from_civitai(data: Mapping[str, Any]) -> Imported:
     """From the parsed JSON; which kind of base model it was for, it doesn't say."""
     size = data.get("resolution")
     is_large = isinstance(size, int) and size >= LARGE
-    into = Collector(SOURCE, "sdxl" if is_large else "sd", "Civitai", is_guess=True)
+    family = by_program(CIVITAI)["1024" if is_large else "512"]
+    into = Collector(SOURCE, family.name, "Civitai", is_guess=True)
     for key, value in data.items():
         name = NAMES.get(key, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower())
         if key in OWN or value is None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from train_tools.arguments.families import FAMILIES
 from train_tools.errors import UsageError
+from train_tools.families.programs import EASY_TRAINING
+from train_tools.families.registry import BY_NAME, FAMILIES, USUAL, by_program
 from train_tools.planning.imports.dataset_config import take_datasets, take_subset
 from train_tools.planning.imports.imported import Collector, Imported, is_on
 
@@ -79,7 +80,7 @@ def from_easy_training(data: Mapping[str, Any]) -> Imported:
 def from_old_easy_training(data: Mapping[str, Any]) -> Imported:
     """From the JSON that its first versions saved, in names of its own."""
     args = {OLD_NAMES.get(key, key): value for key, value in data.items()}
-    into = Collector(SOURCE, "sd")
+    into = Collector(SOURCE, USUAL.name)
     width, height = args.pop("train_resolution", None), args.pop("height_resolution", None)
     if is_on(width):
         into.take("train_resolution", f"{width},{height}" if is_on(height) else str(width), "resolution")
@@ -94,13 +95,14 @@ def from_old_easy_training(data: Mapping[str, Any]) -> Imported:
 
 
 def _family(tables: Mapping[str, Any], args: Mapping[str, Any]) -> str:
-    """By the table that it keeps for a family, which its forks have more of."""
-    for name in FAMILIES:
-        if _merged({name: tables.get(f"{name}_args", {})}, "args"):
-            return name
-    if "guidance_scale" in args:
-        return "flux"
-    return "sdxl" if is_on(args.get("sdxl")) else "sd"
+    """By the table that it keeps for a family, which its forks have more of; or by what only one has."""
+    for family in FAMILIES:
+        if _merged({family.name: tables.get(f"{family.name}_args", {})}, "args"):
+            return family.name
+    for name, family in by_program(EASY_TRAINING).items():
+        if is_on(args.get(name)):
+            return family.name
+    return USUAL.name
 
 
 def _merged(tables: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, Any]:
@@ -146,7 +148,7 @@ def _take_network(into: Collector, args: Mapping[str, Any]) -> None:
     given = args.get("network_args")
     further = given if isinstance(given, Mapping) else {}
     if "network_module" not in into.settings:
-        module = FAMILIES[into.family].network_modules[0]
+        module = BY_NAME[into.family].training.network_modules[0]
         if "algo" in further:
             module = "lycoris.kohya"
         elif "unit" in further:

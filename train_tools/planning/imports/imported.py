@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from train_tools.arguments.families import FAMILIES
 from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.errors import UsageError
+from train_tools.families.registry import BY_NAME
 from train_tools.planning.imports.assumed import (
     NEVER,
     SAID,
@@ -68,7 +68,7 @@ class Imported:
     def _is_default(self, name: str, value: Any) -> bool:
         """A family's own default is another: there the table's must be kept."""
         row = ARGUMENTS[name]
-        return value == as_setting(row, row.default) and name not in FAMILIES[self.family].defaults
+        return value == as_setting(row, row.default) and name not in BY_NAME[self.family].training.defaults
 
 
 @dataclass
@@ -104,7 +104,7 @@ class Collector:
         if row.instead is not None and not is_on(value):
             return
         if not row.is_known_in(self.family):
-            self.leave(key, value, f"{FAMILIES[self.family].title} has no such argument")
+            self.leave(key, value, f"{BY_NAME[self.family].title} has no such argument")
             return
         words = list(_words(value))
         if row.name in WORD_LISTS and not (words := self._right_words(key, row.name, words)):
@@ -149,7 +149,7 @@ class Collector:
     def take_value(self, key: str, name: str, value: Any) -> None:
         """A value of the argument's type."""
         if not ARGUMENTS[name].is_known_in(self.family):
-            self.leave(key, value, f"{FAMILIES[self.family].title} has no {name}")
+            self.leave(key, value, f"{BY_NAME[self.family].title} has no {name}")
         elif name in WORD_LISTS and isinstance(value, list):
             if right := self._right_words(key, name, value):
                 self._keep(key, name, right)
@@ -174,7 +174,7 @@ class Collector:
 
         `elsewhere`: what another file says that belongs to it.
         """
-        family = FAMILIES[self.family]
+        family = BY_NAME[self.family]
         for name, row in KNOWN.items():
             is_open = name in ARGUMENTS and name not in self.settings and differs(row, family)
             if not is_open or not counts(name, self.settings):
@@ -203,7 +203,7 @@ class Collector:
     def result(self) -> Imported:
         texts = "cache_text_encoder_outputs"
         is_trained = self.settings.get("network_train_unet_only") is False
-        if is_trained and FAMILIES[self.family].defaults.get(texts) and texts not in self.settings:
+        if is_trained and BY_NAME[self.family].training.defaults.get(texts) and texts not in self.settings:
             # Our default there, which goes with a text encoder that stays as it is.
             self.settings[texts] = False
             self.mapped[texts] = self.mapped.get("network_train_unet_only", "")

@@ -12,18 +12,15 @@ from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.errors import UsageError
+from train_tools.families.programs import KOHYA_SS, KOHYA_SS_FIELDS
+from train_tools.families.registry import BY_NAME, USUAL, by_program, refined
 from train_tools.planning.imports.assumed import NEVER
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.imports.words import words_of
 
-CHECKBOXES = {
-    "sdxl": "sdxl", "flux1_checkbox": "flux", "sd3_checkbox": "sd3", "hunyuan_image_checkbox": "hunyuan_image",
-    "anima_checkbox": "anima", "lumina_checkbox": "lumina",
-}  # fmt: skip
+TICKED = by_program(KOHYA_SS)  # its check boxes, and its kinds of LoRA
 # Fields of one family begin with one of these.
-PREFIXES = {"sdxl": "sdxl_", "flux": "flux1_", "chroma": "flux1_", "sd3": "sd3_", "lumina": "lumina_",
-            "anima": "anima_"}  # fmt: skip
-HUNYUAN = ("hunyuan_image_", "hunyuan_")
+PREFIXES = by_program(KOHYA_SS_FIELDS)
 RENAMED = {
     "max_resolution": "resolution",
     "optimizer": "optimizer_type",
@@ -31,7 +28,7 @@ RENAMED = {
 }
 # What decides about other keys, and is taken with them.
 SEEN = frozenset({
-    *CHECKBOXES, "LoRA_type", "epoch", "max_train_epochs", "max_train_steps", "lr_warmup", "lr_warmup_steps",
+    *TICKED, "LoRA_type", "epoch", "max_train_epochs", "max_train_steps", "lr_warmup", "lr_warmup_steps",
     "xformers", "noise_offset_type", "text_encoder_lr", "t5xxl_lr", "additional_parameters", "max_token_length",
     "LyCORIS_preset", "model_list", "save_as_bool", "optimizer_args", "lr_scheduler_args",
 })  # fmt: skip
@@ -49,7 +46,7 @@ FALSE = ("false", "off", "no", "0", "none", "")
 MARKS = frozenset({
     "LoRA_type", "max_resolution", "lr_warmup", "lora_network_weights", "stop_text_encoder_training", "model_list",
     "num_cpu_threads_per_process", "no_token_padding", "save_as_bool", "stop_text_encoder_training_pct",
-    "additional_parameters", "noise_offset_type", "use_8bit_adam", "LyCORIS_preset", *CHECKBOXES,
+    "additional_parameters", "noise_offset_type", "use_8bit_adam", "LyCORIS_preset", *TICKED,
 })  # fmt: skip
 OF_EMBEDDINGS = frozenset({"token_string", "init_word", "num_vectors_per_token"})
 OF_WHOLE_MODELS = frozenset({
@@ -189,11 +186,9 @@ def number(value: Any) -> float:
 
 
 def _family(data: Mapping[str, Any]) -> str:
-    found = next((family for key, family in CHECKBOXES.items() if is_ticked(data.get(key))), "")
-    if not found:
-        found = {"Flux1": "flux", "Flux1 OFT": "flux", "Anima": "anima", "Lumina": "lumina",
-                 "HunyuanImage-2.1": "hunyuan_image"}.get(str(data.get("LoRA_type")), "sd")  # fmt: skip
-    return "chroma" if found == "flux" and str(data.get("model_type")).lower() == "chroma" else found
+    ticked = (family for key, family in TICKED.items() if is_ticked(data.get(key)))
+    found = next(ticked, None) or TICKED.get(str(data.get("LoRA_type")), USUAL)
+    return refined(found, data).name
 
 
 def _own_fields(given: Mapping[str, Any], family: str) -> Iterator[tuple[str, str]]:
@@ -206,7 +201,7 @@ def _own_fields(given: Mapping[str, Any], family: str) -> Iterator[tuple[str, st
 
 
 def _prefixes(family: str) -> tuple[str, ...]:
-    return HUNYUAN if family == "hunyuan_image" else (PREFIXES[family],) if family in PREFIXES else ()
+    return BY_NAME[family].words.programs.get(KOHYA_SS_FIELDS, ())
 
 
 def _not_taken(key: str, given: Mapping[str, Any], family: str) -> str:
@@ -215,7 +210,7 @@ def _not_taken(key: str, given: Mapping[str, Any], family: str) -> str:
         return "it is about starting the process"
     if key in NOT_PASSED_ON:
         return "kohya_ss doesn't pass it on either"
-    others = tuple(prefix for prefix in (*PREFIXES.values(), *HUNYUAN) if prefix not in _prefixes(family))
+    others = tuple(prefix for prefix in PREFIXES if prefix not in _prefixes(family))
     if key.startswith(others) and key not in ARGUMENTS:
         return "it is about another family of base models"
     if key in ("adaptive_noise_scale", "noise_offset", "noise_offset_random_strength") and _is_multires(
@@ -253,7 +248,7 @@ def _take_rates(into: Collector, given: Mapping[str, Any]) -> None:
     text, unet, t5 = (number(given.get(name)) for name in ("text_encoder_lr", "unet_lr", "t5xxl_lr"))
     if text:
         into.take("text_encoder_lr", [text, t5] if t5 else text)
-    if (unet and not text) or into.family == "hunyuan_image":
+    if (unet and not text) or not BY_NAME[into.family].network.trains_texts:
         into.take("text_encoder_lr", True, "network_train_unet_only")
     elif text and not unet:
         into.take("unet_lr", True, "network_train_text_encoder_only")
@@ -266,8 +261,8 @@ def _take_network(into: Collector, given: Mapping[str, Any]) -> None:
         into.leave("LoRA_type", said, "this kind of network isn't known")
         return
     module, algorithm, fields = NETWORKS[kind]
-    if kind == "Standard" and into.family == "sd3":
-        module = "networks.lora_sd3"
+    if kind == "Standard":
+        module = BY_NAME[into.family].training.network_modules[0]
     into.take("LoRA_type" if "LoRA_type" in given else "network_module", module, "network_module")
     words = [f"algo={algorithm}", f"preset={given.get('LyCORIS_preset', 'full')}"] if algorithm else []
     names = LYCORIS_NAMES if algorithm else {}

@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Collection, Mapping
 
+from train_tools.families.registry import FAMILIES, USUAL
+
 SAYS_NOTHING = "this file's metadata says nothing of its training"
-# Of base models that can't be trained here; asked before FAMILIES, whose names some of them contain.
+# Of base models that can't be trained here; asked before our families, whose names some of them contain.
 FOREIGN = (
     ("FLUX.2", re.compile(r"flux[-_. ]?2")), ("FLUX.1 Kontext", re.compile(r"kontext")),
     ("FLUX.1 Fill", re.compile(r"flux[-_.]?1?[-_.]?fill")),
@@ -21,16 +23,6 @@ FOREIGN = (
     ("Kolors", re.compile(r"kolors")), ("HunyuanDiT", re.compile(r"hunyuan[-_. ]?dit|hydit")),
     ("Ernie-Image", re.compile(r"ernie")),
 )  # fmt: skip
-FAMILIES = (
-    ("sdxl", re.compile(r"sdxl|stable-diffusion-xl|sd_xl")), ("sd3", re.compile(r"sd3|stable-diffusion-3|sd[-_.]?3")),
-    ("chroma", re.compile(r"chroma")), ("flux", re.compile(r"flux")), ("lumina", re.compile(r"lumina")),
-    ("hunyuan_image", re.compile(r"hunyuan[-_. ]?image")), ("anima", re.compile(r"anima")),
-    ("sd", re.compile(r"sd[-_.]?v?[12]|stable-diffusion-v?[12]|^sd$")),
-)  # fmt: skip
-MODULES = {
-    "networks.lora_flux": "flux", "networks.oft_flux": "flux", "networks.lora_sd3": "sd3",
-    "networks.lora_lumina": "lumina", "networks.lora_hunyuan_image": "hunyuan_image", "networks.lora_anima": "anima",
-}  # fmt: skip
 MUSUBI_MODULES = {
     "networks.lora": "", "networks.lora_wan": "Wan", "networks.lora_framepack": "FramePack",
     "networks.lora_flux_kontext": "FLUX.1 Kontext", "networks.lora_flux_2": "FLUX.2",
@@ -53,11 +45,6 @@ BY_TENSORS = (
     ),
     ("Z-Image", re.compile(r"(?:noise_refiner|context_refiner)[._]\d+[._]attention[._]to_q")),
     ("HunyuanVideo", re.compile(r"txt_in[._]individual_token_refiner")),
-)
-FAMILY_BY_TENSORS = (
-    ("flux", re.compile(r"double_blocks[._]\d+[._]img_attn|single_transformer_blocks")),
-    ("sd3", re.compile(r"joint_blocks[._]\d+")),
-    ("sdxl", re.compile(r"^lora_te2_|transformer_blocks_9_attn|label_emb")),
 )
 UNET = re.compile(
     r"^(?:lora_unet_|lycoris_unet|unet\.|transformer\.|diffusion_model\.|base_model\.|lora_transformer|oft_unet_)"
@@ -129,13 +116,15 @@ def foreign_name(said: str) -> str:
 
 def family(metadata: Mapping[str, str], tensors: Collection[str] = ()) -> str:
     """By what the file says, else by its tensors; empty where neither says it."""
-    said = _said(metadata)
-    for name, mark in FAMILIES:
-        if mark.search(said):
-            return name
-    if told := MODULES.get(metadata.get("ss_network_module", "")):
-        return told
-    return next((n for n, mark in FAMILY_BY_TENSORS if any(mark.search(tensor) for tensor in tensors)), "")
+    said, module = _said(metadata), metadata.get("ss_network_module", "")
+    for one in FAMILIES:
+        if one.words.in_metadata and re.search(one.words.in_metadata, said):
+            return one.name
+    for one in FAMILIES:
+        if module in set(one.training.network_modules) - set(USUAL.training.network_modules):
+            return one.name
+    marks = ((one.name, one.words.in_tensors) for one in FAMILIES if one.words.in_tensors)
+    return next((name for name, mark in marks if any(re.search(mark, tensor) for tensor in tensors)), "")
 
 
 def _said(metadata: Mapping[str, str]) -> str:

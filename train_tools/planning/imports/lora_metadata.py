@@ -11,6 +11,7 @@ from train_tools.arguments.schema.learning import OPTIMIZERS
 from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.arguments.text import split
 from train_tools.errors import UsageError
+from train_tools.families.registry import USUAL
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.imports.lora_files import SAYS_NOTHING, family, foreign_model, parts, whose
 from train_tools.planning.imports.onetrainer import from_onetrainer
@@ -55,7 +56,7 @@ def from_metadata(metadata: Mapping[str, str], tensors: Collection[str] = ()) ->
         raise UsageError(f"{SAYS_NOTHING}; only LoRAs with ss_* keys do")
     metadata = {key: str(value) for key, value in metadata.items()}
     found = family(metadata, tensors)
-    into = Collector("LoRA metadata", found or "sd", is_guess=not found)
+    into = Collector("LoRA metadata", found or USUAL.name, is_guess=not found)
     for key, value in metadata.items():
         if not key.startswith("ss_") or (FACTS.fullmatch(key) and key not in RENAMED):
             continue
@@ -171,7 +172,11 @@ def _take_models(into: Collector, metadata: Mapping[str, str]) -> None:
     key = "modelspec.prediction_type"
     if metadata.get("ss_base_model_version", "").endswith("_v"):
         prediction, key = "v", "ss_base_model_version"
-    if into.family in ("sd", "sdxl") and prediction and "ss_v_parameterization" not in metadata:
+    if (
+        into.family in ARGUMENTS["v_parameterization"].acts_in
+        and prediction
+        and "ss_v_parameterization" not in metadata
+    ):
         into.take(key, prediction in ("v", "v_prediction", "v-prediction", "velocity"), "v_parameterization")
     for key, name in (("ss_sd_model_name", "pretrained_model_name_or_path"), ("ss_vae_name", "vae")):
         if metadata.get(key) not in (None, "", "None"):

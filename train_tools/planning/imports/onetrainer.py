@@ -9,17 +9,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.errors import UsageError
+from train_tools.families.programs import ONETRAINER
+from train_tools.families.registry import BY_NAME, by_program
 from train_tools.planning.imports.imported import Collector, Imported, is_on
 from train_tools.planning.imports.optimizers import optimizer_named
 
 SOURCE = "OneTrainer settings"
-FAMILIES = {
-    "STABLE_DIFFUSION_15": "sd", "STABLE_DIFFUSION_20": "sd", "STABLE_DIFFUSION_20_BASE": "sd",
-    "STABLE_DIFFUSION_21": "sd", "STABLE_DIFFUSION_21_BASE": "sd", "STABLE_DIFFUSION_XL_10_BASE": "sdxl",
-    "STABLE_DIFFUSION_3": "sd3", "STABLE_DIFFUSION_35": "sd3", "FLUX_DEV_1": "flux", "CHROMA_1": "chroma",
-    "ANIMA": "anima",
-}  # fmt: skip
+FAMILIES = by_program(ONETRAINER)
 VELOCITY = ("STABLE_DIFFUSION_20", "STABLE_DIFFUSION_21")
 PRECISIONS = {"FLOAT_16": "fp16", "BFLOAT_16": "bf16", "FLOAT_32": "no", "TFLOAT_32": "no"}
 SCHEDULERS = {
@@ -73,7 +71,7 @@ def from_onetrainer(data: Mapping[str, Any]) -> Imported:
     kind = str(data.get("model_type", "STABLE_DIFFUSION_15"))
     if kind not in FAMILIES:
         raise UsageError(f"these are settings of OneTrainer for {kind}, which can't be trained here")
-    into = Collector(SOURCE, FAMILIES[kind], "OneTrainer")
+    into = Collector(SOURCE, FAMILIES[kind].name, "OneTrainer")
     for key, name in SAME.items():
         if data.get(key) is not None and not (isinstance(data[key], float) and data[key] == 0):
             _take_model(into, key, data[key]) if name.endswith("model_name_or_path") else into.take(
@@ -133,14 +131,15 @@ def _take_parts(into: Collector, data: Mapping[str, Any]) -> None:
         name: _part(data, name)
         for name in ("unet", "transformer", "prior", "text_encoder", "text_encoder_2", "vae")
     }
-    body = parts["unet"] if into.family in ("sd", "sdxl") else parts["transformer"] or parts["prior"]
-    texts = [parts["text_encoder"], *([parts["text_encoder_2"]] if into.family != "sd" else [])]
+    family = BY_NAME[into.family]
+    body = parts["unet"] if not family.training.is_flow else parts["transformer"] or parts["prior"]
+    texts = [parts["text_encoder"], parts["text_encoder_2"]][: family.network.text_encoders]
     trained = [is_on(text.get("train", True)) for text in texts]
     if not any(trained):
         into.take("text_encoder", True, "network_train_unet_only")
     elif not is_on(body.get("train", True)):
         into.take("unet", True, "network_train_text_encoder_only")
-    elif into.family not in ("sd", "sdxl"):
+    elif family.training.is_flow:
         into.take("text_encoder", False, "network_train_unet_only")
     if body.get("learning_rate") is not None:
         into.take("unet", body["learning_rate"], "unet_lr")
@@ -158,7 +157,7 @@ def _take_parts(into: Collector, data: Mapping[str, Any]) -> None:
     if on or old:
         into.take("gradient_checkpointing", any(map(is_on, on)) if on else old not in ("OFF", "FALSE"))
     if (
-        into.family == "sd"
+        into.family in ARGUMENTS["clip_skip"].acts_in
         and str(skip := data.get("text_encoder_layer_skip", 0)).isdecimal()
         and is_on(skip)
     ):
@@ -234,9 +233,7 @@ def _take_network(into: Collector, data: Mapping[str, Any]) -> None:
         kind == "LOKR" and is_on(data.get("lokr_weight_decompose"))
     )
     if kind == "LORA" and not has_dora:
-        module = {"flux": "networks.lora_flux", "chroma": "networks.lora_flux", "sd3": "networks.lora_sd3",
-                  "anima": "networks.lora_anima"}.get(into.family, "networks.lora")  # fmt: skip
-        into.take("peft_type", module, "network_module")
+        into.take("peft_type", BY_NAME[into.family].training.network_modules[0], "network_module")
     elif kind in ("LORA", "LOHA", "LOKR"):
         words = [
             f"algo={'locon' if kind == 'LORA' else kind.lower()}",
@@ -272,7 +269,7 @@ def _take_noise(into: Collector, data: Mapping[str, Any]) -> None:
         if isinstance(share, (int, float)) and share != off and 0 <= share <= 1:
             into.take(key, round(share * 1000), name)
     drawn = str(data.get("timestep_distribution", "UNIFORM"))
-    if into.family in ("sd", "sdxl"):
+    if not BY_NAME[into.family].training.is_flow:
         if drawn != "UNIFORM":
             into.leave("timestep_distribution", drawn, "sd-scripts draws noise levels evenly")
         return

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.families import family_named
 from train_tools.errors import UsageError
+from train_tools.families.registry import family_named
 from train_tools.lora.safetensors_header import read_header
 from train_tools.planning.imports import documents
 from train_tools.planning.imports.ai_toolkit import from_ai_toolkit, is_ai_toolkit

@@ -7,24 +7,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from train_tools.arguments.config_file import flattened
-from train_tools.arguments.families import FAMILIES, family_of_script
 from train_tools.arguments.table import ARGUMENTS
+from train_tools.families.interface import BASE, Family
+from train_tools.families.registry import FAMILIES, USUAL, family_of_script, is_told, refined
 from train_tools.planning.imports.assumed import DATA
 from train_tools.planning.imports.dataset_config import DATASET_KEYS, describes_datasets, take_datasets
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.pasted import parse_what_is_right
-
-DEFAULT_FAMILY = "sd"
-# What people call their base models.
-NAMES = (
-    ("chroma", re.compile(r"chroma", re.IGNORECASE)),
-    ("flux", re.compile(r"flux", re.IGNORECASE)),
-    ("sd3", re.compile(r"sd[-_.]?3|stable-diffusion-3", re.IGNORECASE)),
-    ("lumina", re.compile(r"lumina", re.IGNORECASE)),
-    ("anima", re.compile(r"anima(?!g)", re.IGNORECASE)),
-    ("hunyuan_image", re.compile(r"hunyuan[-_]?image", re.IGNORECASE)),
-    ("sdxl", re.compile(r"xl|pony|illustrious|noob|animagine|wai[-_]?(?:nsfw|ill)", re.IGNORECASE)),
-)
 
 
 def from_config(data: Mapping[str, Any], family: str = "") -> Imported:
@@ -87,36 +76,56 @@ def _family(told: str, arguments: Mapping[str, Any]) -> tuple[str, str, bool]:
 
 
 def told_family(arguments: Mapping[str, Any]) -> str:
-    """By the network module and by arguments that only one family has; empty where they don't say."""
-    if arguments.get("model_type") == "chroma":
-        return "chroma"
-    module = str(arguments.get("network_module"))
-    for family in FAMILIES.values():
-        others = [name for name in family.required if name not in ("pretrained_model_name_or_path", "vae")]
-        if (others and all(arguments.get(name) for name in others)) or (
-            module in family.network_modules[:1] and module != "networks.lora"
-        ):
-            return family.name
-    if str(arguments.get("v2")).lower() == "true":
-        return DEFAULT_FAMILY
+    """By what only one family has, as its network module; empty where they don't say."""
+    found = _by_fixed(arguments) or _by_files(arguments) or _by_module(arguments) or _by_names(arguments)
+    return found.name if found else ""
+
+
+def _by_fixed(arguments: Mapping[str, Any]) -> Family | None:
+    return next((family for family in FAMILIES if is_told(family, arguments)), None)
+
+
+def _by_files(arguments: Mapping[str, Any]) -> Family | None:
+    """The one that needs most of the further files that are named."""
+    wanted = {
+        family.name: [name for name in family.training.required if name not in (BASE, "vae")]
+        for family in FAMILIES
+    }
+    named = [
+        family
+        for family in FAMILIES
+        if wanted[family.name] and all(arguments.get(name) for name in wanted[family.name])
+    ]
+    return max(named, key=lambda family: len(wanted[family.name]), default=None)
+
+
+def _by_module(arguments: Mapping[str, Any]) -> Family | None:
+    module, usual = str(arguments.get("network_module")), USUAL.training.network_modules[0]
+    named = (family for family in FAMILIES if family.training.network_modules[0] == module != usual)
+    return next(named, None)
+
+
+def _by_names(arguments: Mapping[str, Any]) -> Family | None:
+    """By arguments that only some families have, or that are given for one alone."""
     known = [
         name for name, value in arguments.items() if name in ARGUMENTS and value not in (None, "", False)
     ]
-    fitting = [family for family in FAMILIES if all(ARGUMENTS[name].is_known_in(family) for name in known)]
-    if fitting and DEFAULT_FAMILY not in fitting:
+    fitting = [
+        family for family in FAMILIES if all(ARGUMENTS[name].is_known_in(family.name) for name in known)
+    ]
+    if fitting and USUAL not in fitting:
         return fitting[0]
-    return "sdxl" if arguments.get("cache_text_encoder_outputs") or arguments.get("no_half_vae") else ""
+    return next((family for family in FAMILIES if any(map(arguments.get, family.words.given_with))), None)
 
 
 def guessed_family(arguments: Mapping[str, Any]) -> str:
-    """As told, else by the base model's name; sd where nothing says otherwise."""
+    """As told, else by the base model's name; the usual one where nothing says otherwise."""
     if told := told_family(arguments):
         return told
-    name = re.split(r"[/\\]", str(arguments.get("pretrained_model_name_or_path") or ""))[-1]
-    return next((family for family, mark in NAMES if mark.search(name)), DEFAULT_FAMILY)
+    name = re.split(r"[/\\]", str(arguments.get(BASE) or ""))[-1].lower()
+    named = (f for f in FAMILIES if f.words.in_files and re.search(f.words.in_files, name))
+    return next(named, USUAL).name
 
 
-def _of_script(script: Any, arguments: Mapping[str, Any]) -> str:
-    if script is None:
-        return ""
-    return "chroma" if script.name == "flux" and arguments.get("model_type") == "chroma" else str(script.name)
+def _of_script(script: Family | None, arguments: Mapping[str, Any]) -> str:
+    return refined(script, arguments).name if script else ""

@@ -10,20 +10,13 @@ from typing import Any
 
 from train_tools.arguments.config_file import flattened
 from train_tools.errors import UsageError
+from train_tools.families.programs import SD_TRAINER
+from train_tools.families.registry import BY_NAME, by_program, refined
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.imports.sd_scripts import guessed_family
 from train_tools.workspace import toml
 
-TRAIN_TYPES = {
-    "sd-lora": "sd",
-    "sdxl-lora": "sdxl",
-    "sd3-lora": "sd3",
-    "flux-lora": "flux",
-    "lumina-lora": "lumina",
-    "lumina2-lora": "lumina",
-    "anima-lora": "anima",
-    "hunyuan-image-lora": "hunyuan_image",
-}
+TRAIN_TYPES = by_program(SD_TRAINER)
 MARKS = frozenset({
     "model_train_type", "lycoris_algo", "optimizer_args_custom", "network_args_custom", "enable_preview",
     "enable_block_weights", "enable_base_weight", "lr_restart_cycles", "ui_custom_params", "positive_prompts",
@@ -64,8 +57,8 @@ def from_sd_trainer(data: Mapping[str, Any]) -> Imported:
         raise UsageError(
             f"these are settings of SD-Trainer for {train_type}, not for a LoRA; only LoRA can be read here"
         )
-    family = TRAIN_TYPES.get(str(train_type), "") or guessed_family(flat)
-    into.family = "chroma" if family == "flux" and flat.get("model_type") == "chroma" else family
+    told = TRAIN_TYPES.get(str(train_type)) or BY_NAME[guessed_family(flat)]
+    into.family = refined(told, flat).name
     for key, value in flat.items():
         _take(into, key, value, flat)
     into.take_epochs("max_train_epochs", flat.get("max_train_epochs"), flat.get("max_train_steps"))

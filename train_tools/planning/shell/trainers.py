@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from train_tools.arguments.families import FAMILIES
+from train_tools.families.registry import FAMILIES
 
-LORA_SCRIPTS = frozenset(family.script for family in FAMILIES.values())
+LORA_SCRIPTS = frozenset(family.training.script for family in FAMILIES)
 
 WHOLE = "sd-scripts' {0} doesn't train a LoRA but {1}; of its settings only a LoRA trainer's are read here"
 MUSUBI = "{0} is of musubi-tuner, which trains LoRAs for {1}; neither sd-scripts nor Train Tools trains these"

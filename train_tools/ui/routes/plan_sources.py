@@ -9,11 +9,11 @@ from typing import Any
 
 from train_tools.arguments.argument import Argument, Dependency
 from train_tools.arguments.config_file import check
-from train_tools.arguments.families import FAMILIES, family_of_script
 from train_tools.arguments.options import SOURCES
 from train_tools.arguments.table import ARGUMENTS, KNOWN, SUBJECTS
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.families.detect import detect
+from train_tools.families.registry import BY_NAME, USUAL, family_of_script
 from train_tools.hosts.interface import HostError
 from train_tools.planning import page
 from train_tools.planning.catalogue import training_entries
@@ -125,7 +125,12 @@ def models(call: Call) -> dict[str, Any]:
 
     def work(_task: Any) -> dict[str, Any]:
         host = host_of(root)
-        shipped = {"title": SHIPPED, "file": str(base_model_file()), "family": "sd", "is_shipped": True}
+        shipped = {
+            "title": SHIPPED,
+            "file": str(base_model_file()),
+            "family": detect(base_model_file()).name,
+            "is_shipped": True,
+        }
         folder = str(host.folders().models or "")
         try:
             found = [_model(m.title, m.file) for m in host.base_models()]
@@ -154,7 +159,7 @@ def _model(title: str, file: Path) -> dict[str, Any]:
     return {
         "title": title,
         "file": str(file),
-        "family": detect(file).trainer,
+        "family": detect(file).name,
         "bytes": size,
         "is_shipped": False,
     }
@@ -175,7 +180,7 @@ def parts_by_argument(files: Sequence[Path]) -> dict[str, list[str]]:
 def pasted(call: Call) -> dict[str, Any]:
     """Arguments as they stand in guides; what they override, and what they leave out."""
     found = parse_what_is_right(str(call.field("text")))
-    family = family_of_script(found.script) or FAMILIES["sd"]
+    family = family_of_script(found.script, found.values) or USUAL
     given = training_settings.read(call.version).values
     problems = check(found.values, family, is_whole=False)
     return {
@@ -223,7 +228,7 @@ def metadata_of(given: Mapping[str, Any]) -> dict[str, str]:
 def _imported(found: Imported) -> dict[str, Any]:
     return {
         "source": found.source,
-        "family": FAMILIES[found.family].title,
+        "family": BY_NAME[found.family].title,
         "settings": texts_of(found.settings),
         "changes": texts_of(found.changes()),
         "mapped": found.mapped,

@@ -11,7 +11,8 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from train_tools.planning.lora_layers import CLIP_G, CLIP_L, Layers, targets_of
+from train_tools.families.layers import CLIP_G, CLIP_L, Layers
+from train_tools.families.registry import BY_NAME
 from train_tools.planning.lora_size import SD15, LoraShape, factors_of, lora_bytes
 
 SD1 = {"cross_attention_dim": 768, "attention_head_dim": 8}
@@ -62,10 +63,12 @@ def counted(layers: Iterator[nn.Module], *, kernels: bool) -> Layers:
     return found
 
 
-@pytest.mark.parametrize(("config", "count"), [(SD1, 192), (SDXL, 722)])
-def test_the_unets_layers_are_those_that_networks_lora_takes(config: dict[str, Any], count: int) -> None:
+@pytest.mark.parametrize(("family", "config", "count"), [("sd1", SD1, 192), ("sdxl", SDXL, 722)])
+def test_the_unets_layers_are_those_that_networks_lora_takes(
+    family: str, config: dict[str, Any], count: int
+) -> None:
     model = unet(**config)
-    found = targets_of(shapes(model), "")
+    found = BY_NAME[family].network.targets(shapes(model))
     assert found.unet.count == count
     assert found.unet == counted(chosen(model, ("Transformer2DModel",)), kernels=False)
     resnets = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
@@ -75,26 +78,26 @@ def test_the_unets_layers_are_those_that_networks_lora_takes(config: dict[str, A
 
 
 def test_stable_diffusion_15_is_known_without_its_file() -> None:
-    found = targets_of(shapes(unet(**SD1)) | shapes(clip(768, 3072, 12)), "sd")
+    found = BY_NAME["sd1"].network.targets(shapes(unet(**SD1)) | shapes(clip(768, 3072, 12)))
     assert found == SD15.targets
 
 
 def test_both_text_encoders_of_sdxl_count() -> None:
     hugging = {f"conditioner.embedders.0.transformer.{n}": s for n, s in shapes(clip(768, 3072, 12)).items()}
-    assert targets_of(hugging, "sdxl").text == CLIP_L
+    assert BY_NAME["sdxl"].network.targets(hugging).text == CLIP_L
     block = {
         "attn.in_proj_weight": (3840, 1280), "attn.out_proj.weight": (1280, 1280), "attn.in_proj_bias": (3840,),
         "mlp.c_fc.weight": (5120, 1280), "mlp.c_proj.weight": (1280, 5120), "ln_1.weight": (1280,),
     }  # fmt: skip
     start = "conditioner.embedders.1.model.transformer.resblocks"
     open_clip = {f"{start}.{n}.{name}": shape for n in range(32) for name, shape in block.items()}
-    assert targets_of(hugging | open_clip, "sdxl").text == CLIP_L + CLIP_G
+    assert BY_NAME["sdxl"].network.targets(hugging | open_clip).text == CLIP_L + CLIP_G
 
 
 def test_stable_diffusion_2_leaves_its_last_text_layer_out() -> None:
     start = "cond_stage_model.model.transformer.resblocks"
     text = {f"{start}.{n}.attn.out_proj.weight": (1024, 1024) for n in range(24)}
-    assert targets_of(text, "sd").text == Layers(23, 23 * 2048)
+    assert BY_NAME["sd1"].network.targets(text).text == Layers(23, 23 * 2048)
 
 
 FLUX = {
@@ -130,7 +133,7 @@ ANIMA = {
 def test_transformers_count_the_linear_layers_of_their_blocks(
     family: str, tensors: dict[str, tuple[int, ...]], layers: Layers
 ) -> None:
-    assert targets_of(tensors, family).unet == layers
+    assert BY_NAME[family].network.targets(tensors).unet == layers
 
 
 ARGUMENTS = {

@@ -1,14 +1,15 @@
 """Which layers of a base model a LoRA changes, and how wide they are: from the names and shapes of its tensors alone.
 
 As sd-scripts' network modules choose them (networks.lora, lora_flux, lora_sd3, lora_lumina, lora_hunyuan_image,
-lora_anima of 48d368fa), for checkpoint files and for the parts of a diffusers folder.
+lora_anima of 48d368fa), for checkpoint files and for the parts of a diffusers folder. A family has one of the two
+functions below for its own, with its own pattern.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Shape = Sequence[int]
@@ -54,16 +55,6 @@ BESIDE_KERNEL = re.compile(
     rf"{LDM}.+\.(?:emb_layers\.1|skip_connection)\.weight"
     r"|(?:down_blocks|mid_block|up_blocks)\..+\.(?:time_emb_proj|conv_shortcut)\.weight"
 )
-# Transformers: every linear layer of these parts, by family.
-STREAMS = re.compile(r"(?:double_blocks|single_blocks)\.\d+\.")
-BLOCKS = {
-    "flux": STREAMS,
-    "chroma": STREAMS,
-    "hunyuan_image": STREAMS,
-    "sd3": re.compile(r"joint_blocks\.\d+\."),
-    "lumina": re.compile(r"(?:layers|noise_refiner|context_refiner)\.\d+\.|final_layer\."),
-    "anima": re.compile(r"(?<!adapter\.)blocks\.\d+\.(?!.*_modulation)"),
-}
 # Text encoders: Hugging Face's CLIP, and OpenCLIP, whose q, k and v lie in one tensor.
 CLIP = re.compile(
     r"(?:text_model\.)?encoder\.layers\.\d+\."
@@ -82,21 +73,24 @@ UNET_WEIGHTS = (
 # Text encoders that lie in files of their own.
 CLIP_L = Layers(72, 165_888)  # 12 layers of 768 and 3072
 CLIP_G = Layers(192, 737_280)  # 32 layers of 1280 and 5120
-TEXT_OF = {"flux": CLIP_L, "sd3": CLIP_L + CLIP_G}
+
+TargetsOf = Callable[[Mapping[str, Shape]], Targets]  # from the shapes of all tensors, by their names
 
 
-def targets_of(shapes: Mapping[str, Shape], family: str) -> Targets:
-    """`shapes` by the tensors' names; `family` is one of arguments.families, "" where unknown."""
-    return _of_transformer(shapes, family) if family in BLOCKS else _of_unet(shapes)
+def of_blocks(pattern: str, text: Layers = Layers()) -> TargetsOf:
+    """Of a transformer: every linear layer whose name has the pattern in it; `text` are those of its text encoders."""
+    found = re.compile(pattern)
+
+    def targets(shapes: Mapping[str, Shape]) -> Targets:
+        layers = [_layer(shape) for name, shape in shapes.items() if found.search(name)]
+        weights = sum(math.prod(shape) for shape in shapes.values())
+        return Targets(sum(layers, Layers()), text, unet_parameters=weights)
+
+    return targets
 
 
-def _of_transformer(shapes: Mapping[str, Shape], family: str) -> Targets:
-    layers = [_layer(shape) for name, shape in shapes.items() if BLOCKS[family].search(name)]
-    weights = sum(math.prod(shape) for shape in shapes.values())
-    return Targets(sum(layers, Layers()), TEXT_OF.get(family, Layers()), unet_parameters=weights)
-
-
-def _of_unet(shapes: Mapping[str, Shape]) -> Targets:
+def of_unet(shapes: Mapping[str, Shape]) -> Targets:
+    """Of a UNet and its CLIP text encoders, in a checkpoint's names or a diffusers folder's."""
     unet = text = kernels = beside = Layers()
     for name, shape in shapes.items():
         if UNET.fullmatch(name):
