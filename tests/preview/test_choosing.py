@@ -117,7 +117,7 @@ def test_a_model_that_the_webui_cant_load_is_drawn_without_it(version: Version, 
     assert (result.failed, result.rendered, result.renderer) == ([], 4, "diffusers")
     assert len(bridge.requests) == 1
     assert "the webui couldn't load random.safetensors" in result.drawn[0].because
-    assert "random.safetensors is drawn by Train Tools itself" in result.notes[0]
+    assert "random.safetensors is drawn by Train Tools: " in result.notes[0]
     assert {cell.renderer for cell in read_index(version).cells} == {"diffusers"}
     render(version, bridge, seed=(2,))
     assert len(bridge.requests) == 1  # it isn't tried each time

@@ -77,7 +77,7 @@ def arguments_of(version: Version) -> dict[str, Any]:
     saved = settings.read(version)["training"]
     given = {name: first(version, name) for name, value in saved.items() if name in ARGUMENTS and value != ""}
     base_model = base_model_of(given)
-    return complete(given, defaults_for(base_model, detect(Path(base_model)).name))
+    return complete(given, defaults_for(base_model, detect(Path(base_model))))
 
 
 def first(version: Version, name: str) -> Any:

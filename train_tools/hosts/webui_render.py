@@ -31,7 +31,7 @@ from train_tools.hosts.webui_base import (
 )
 from train_tools.hosts.webui_fit import read_layers, refuse_unless_it_fits, targets_of
 from train_tools.hosts.webui_lora import placed
-from train_tools.hosts.webui_options import set_for_a_picture
+from train_tools.hosts.webui_options import NOISE, ZERO_SNR, set_for_a_picture
 from train_tools.hosts.webui_picture import (
     AUTOMATIC,
     CLIP_SKIP,
@@ -45,8 +45,6 @@ from train_tools.hosts.webui_picture import (
 
 # Settings that would make another picture: "Add network to prompt", and one Neo's pictures by somebody else's computer.
 NEVER = {"sd_lora": "None", "forge_model_mode": "local"}
-# Forge, Neo and reForge see it in the model's file; where they can't, and in AUTOMATIC1111's, it is a setting.
-NOISE, ZERO_SNR = "sd_noise_schedule", "Zero Terminal SNR"
 ANSWER = "train-tools"  # the text of the PNG that holds `Made`
 
 
@@ -89,7 +87,7 @@ def _render(wanted: RenderRequest) -> bytes:
     base = Base(wanted.base_model, wanted.vae, wanted.modules)
     shared: Any = modules.module("shared")
     wishes = {**base.options, CLIP_SKIP: wanted.clip_skip, **NEVER}
-    if wanted.zero_snr and modules.option(NOISE) is not None:
+    if wanted.zero_snr:
         wishes[NOISE] = ZERO_SNR
     follow = {MODEL: base.names, MODEL_HASH: base.names}
     with contextlib.ExitStack() as stack:

@@ -22,9 +22,9 @@ from train_tools.workspace.workspace import Version
 from .base_facts import BaseFacts, facts_of
 from .cells import Drawn, Run
 from .host_facts import HostFacts
-from .own_renderers import SHOWN, Able, able
+from .own_renderers import OWN, SHOWN, Able, able
 from .refusals import Refusals
-from .renderer import HOST, NAMES, Bridge
+from .renderer import HOST, Bridge
 from .settings import PreviewSettings, weights_of
 from .vaes import Parts, parts_of
 from .ways import Schedule, Ways, ways_of
@@ -36,7 +36,6 @@ REMAIN = (
     "the webui went away; these pictures remain: start it and run the preview again, what is there is kept"
 )
 SAID_S = 1.0  # between words of how far a file is read
-OWN = tuple(name for name in NAMES if name != HOST)
 
 
 @dataclass

@@ -160,7 +160,7 @@ class Drawer:
             return self.labels.get(value, value)
         if name == "base_model":
             return self.models.get(value, value)
-        text = f"{value:g}" if isinstance(value, float) else str(value)
+        text = f"{value:g}" if isinstance(value, float) else "–" if value is None else str(value)
         return WORDS.get(name, "{}").format(text)
 
     def _same(self, cells: Sequence[Shown], but: list[str]) -> list[str]:

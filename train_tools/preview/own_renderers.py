@@ -11,10 +11,11 @@ from train_tools.families.interface import Found
 
 from . import packed_support
 from .base_facts import BaseFacts
-from .renderer import PACKED, SD_SCRIPTS
+from .renderer import HOST, NAMES, PACKED, SD_SCRIPTS
 from .through_sd_scripts import support as sd_scripts_support
 from .ways import Schedule
 
+OWN = tuple(name for name in NAMES if name != HOST)
 # By what they are called in front of a person.
 SHOWN: Mapping[str, str] = {PACKED: "Train Tools", SD_SCRIPTS: "sd-scripts"}
 # Arguments in which runs differ and on which no picture's making depends: thousands of runs are asked once.
@@ -57,11 +58,12 @@ def able(
         )
     if (fault := facts.found.fault) is not None:
         return Able(0, f"it is {fault.what}; {fault.instead}")
-    asked = {repr(sorted(kept.items())): kept for kept in map(_asked_about, runs)} or {"": {}}
+    asked = {repr(kept): kept for kept in map(asked_about, runs)} or {"": {}}
     said = [WHY_NOT[name](facts.found, one, *schedule) for one in asked.values() for schedule in schedules]
     lacking = dict.fromkeys(text for text in said if text)
     return Able(sum(not text for text in said) / len(said), "; ".join(lacking))
 
 
-def _asked_about(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name not in NOT_ASKED}
+def asked_about(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a run's arguments may matter, in the order of their names."""
+    return {name: value for name, value in sorted(arguments.items()) if name not in NOT_ASKED}

@@ -19,6 +19,7 @@ from .removal import set_aside
 from .renderer import HOST, PACKED, SD_SCRIPTS, Connect, Outcome, RefusedBaseError
 from .ways import BY_FAMILY
 
+LOG = "sd-scripts.log"  # in previews/: what it printed last
 LOOK_S = 2.0  # between looks for a webui that went away
 
 
@@ -135,7 +136,7 @@ class Rendering:
         if others := [cell for cell in whole if cell.recipe.renderer == SD_SCRIPTS]:
             from .through_sd_scripts.renderer import SdScriptsRenderer
 
-            SdScriptsRenderer().render(others, self._finished)
+            SdScriptsRenderer(self._version.folder / "previews" / LOG).render(others, self._finished)
 
     def _finished(self, outcome: Outcome) -> None:
         cell = outcome.cell
@@ -154,8 +155,7 @@ class Rendering:
         cell = refused.cell
         now = self._chooser.refuse(cell.drawn, cell.base_model, refused.sentence, is_sure=refused.is_sure)
         if now is not None:
-            by = "Train Tools itself" if now.renderer == PACKED else now.host
-            self.notes.append(f"{cell.base_model.name} is drawn by {by}: {refused.sentence}")
+            self.notes.append(f"{cell.base_model.name} is drawn by {now.host}: {refused.sentence}")
             return
         self._settled.add(cell.base_model)
         for other in self._missing() if refused.is_sure else [cell]:

@@ -94,6 +94,17 @@ def filled_in(settings: PreviewSettings, recipes: Iterable[Recipe]) -> PreviewSe
     return replace(settings, **drawn)
 
 
+def by_family(settings: PreviewSettings, recipes: Iterable[Recipe]) -> dict[str, str]:
+    """What nobody set, as text: several where base models of several families are drawn on, "" where none is told it."""
+    filled = filled_in(settings, recipes)
+    unset = {name: getattr(filled, name) for name in BY_FAMILY if not getattr(settings, name)}
+    return {name: ", ".join(map(_as_text, values)) for name, values in unset.items()}
+
+
+def _as_text(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 def _schedules(settings: PreviewSettings, own: Pictures) -> tuple[Schedule, ...]:
     """A sampler's older name holds its scheduler, and is asked before the family."""
     pairs = []
