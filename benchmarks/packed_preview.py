@@ -15,7 +15,8 @@ import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 
-from train_tools.base_model.load import BaseModel, load
+from train_tools.families.loading import load
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.lora.stack import LoraStack
@@ -66,7 +67,7 @@ def furthest(one: list[Image.Image], other: list[Image.Image]) -> int:
 
 
 def lora_files(base: BaseModel) -> list[LoraFile]:
-    targets = unet_targets(base.unet) + text_targets(base.text_encoder)
+    targets = unet_targets(base.unet) + text_targets(base.text_encoders[0])
     stack = LoraStack(targets, [8] * CHECKPOINTS, [8] * CHECKPOINTS)
     stack.flat.copy_(torch.randn(stack.flat.shape, generator=torch.Generator().manual_seed(0)) * 0.03)
     with tempfile.TemporaryDirectory() as folder:
@@ -80,7 +81,7 @@ def lora_files(base: BaseModel) -> list[LoraFile]:
 
 def with_pipeline(base: BaseModel, files: list[LoraFile]) -> list[Image.Image]:
     pipeline = StableDiffusionPipeline(
-        vae=base.vae, text_encoder=base.text_encoder, tokenizer=base.tokenizer, unet=base.unet,
+        vae=base.vae, text_encoder=base.text_encoders[0], tokenizer=base.tokenizers[0], unet=base.unet,
         scheduler=samplers.make(FRAME.sampler, FRAME.scheduler, FRAME.steps), safety_checker=None,
         feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
@@ -100,7 +101,7 @@ def with_pipeline(base: BaseModel, files: list[LoraFile]) -> list[Image.Image]:
 @torch.no_grad()
 def fuse(base: BaseModel, file: LoraFile, weight: float) -> None:
     """Adds the LoRA's products to the weights."""
-    layers = {t.name: t.layer for t in unet_targets(base.unet) + text_targets(base.text_encoder)}
+    layers = {t.name: t.layer for t in unet_targets(base.unet) + text_targets(base.text_encoders[0])}
     for name, (down, up, alpha) in file.modules.items():
         layer = layers[name]
         layer.weight += (weight * alpha / len(down) * (up @ down)).view_as(layer.weight).to(layer.weight)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
-from train_tools.base_model.load import BaseModel, load
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data import Batch
 from train_tools.engines.packed.pack import Pack
+from train_tools.families.loading import load
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.small_models import base_model_file
 
 STEPS, WARM_UP = 12, 3

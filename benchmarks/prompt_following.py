@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.base_model.load import load
+from train_tools.families.loading import load
 from train_tools.small_models import base_model_file, captioner_folder, evaluate
 from train_tools.small_models.train_captioner import score
 
@@ -11,7 +11,7 @@ PROMPTS = 200
 
 def main() -> None:
     base = load(base_model_file())
-    model = evaluate.Model(base.vae, base.unet, base.text_encoder, base.tokenizer)
+    model = evaluate.Model(base.vae, base.unet, base.text_encoders[0], base.tokenizers[0])
     print(
         f"base model, {PROMPTS} held-out prompts: {evaluate.score(model, evaluate.held_out_scenes(PROMPTS))}"
     )

@@ -6,12 +6,12 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from train_tools.base_model import tokenizer
-from train_tools.base_model.load import BaseModel
+from train_tools.families.sd1.model import StableDiffusion1
+from train_tools.families.stable_diffusion import tokenizer
 from train_tools.small_models import architecture
 
 
-def random_base(seed: int = 0) -> BaseModel:
+def random_base(seed: int = 0) -> StableDiffusion1:
     """Half the shipped model's widths and two text layers."""
     torch.manual_seed(seed)
     widths = {"block_out_channels": [32, 32, 64, 64], "attention_head_dim": 2}
@@ -20,4 +20,4 @@ def random_base(seed: int = 0) -> BaseModel:
     text = CLIPTextModel(CLIPTextConfig(**{**architecture.TEXT_ENCODER, "num_hidden_layers": 2}))
     for module in (unet, vae, text):
         module.eval().requires_grad_(False)
-    return BaseModel("random", unet, vae, text, tokenizer.shared())
+    return StableDiffusion1("random", unet, vae, (text,), (tokenizer.shared(),))

@@ -14,8 +14,9 @@ from small_base import random_base
 from transformers import CLIPTextConfig, CLIPTokenizer
 
 from train_tools.base_model import convert
-from train_tools.base_model.load import BaseModel, load
 from train_tools.errors import UsageError
+from train_tools.families.loading import load
+from train_tools.families.stable_diffusion.base import BaseModel
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,10 @@ def test_a_checkpoint_file_gives_the_model_back(base: BaseModel, checkpoint: Pat
     assert found.name == "小模型"
     assert same(found.unet, base.unet)
     assert same(found.vae, base.vae)
-    assert same(found.text_encoder, base.text_encoder)
+    assert same(found.text_encoders[0], base.text_encoders[0])
     # What no tensor's shape tells stands in the .yaml.
     assert found.unet.config["attention_head_dim"] == 2
-    assert found.text_encoder.config.num_attention_heads == 4
+    assert found.text_encoders[0].config.num_attention_heads == 4
 
 
 def test_diffusers_own_conversion_agrees(base: BaseModel, checkpoint: Path) -> None:
@@ -78,7 +79,7 @@ def test_the_webuis_configuration_says_the_sizes(base: BaseModel, checkpoint: Pa
     ]
     unet = parameters["unet_config"]["params"]
     assert (unet["model_channels"], unet["channel_mult"], unet["num_heads"]) == (32, [1, 1, 2, 2], 2)
-    assert unet["context_dim"] == base.text_encoder.config.hidden_size
+    assert unet["context_dim"] == base.text_encoders[0].config.hidden_size
     assert parameters["first_stage_config"]["params"]["ddconfig"]["ch"] == 32
 
 
@@ -99,7 +100,7 @@ def test_a_file_for_the_webui_names_its_text_encoder_wherever_the_webui_is_start
     assert same(load(converted).unet, load(checkpoint).unet)
     # Moved as a whole, it is still itself for us.
     (tmp_path / "models").rename(tmp_path / "elsewhere")
-    assert load(tmp_path / "elsewhere" / converted.name).text_encoder.config.num_attention_heads == 4
+    assert load(tmp_path / "elsewhere" / converted.name).text_encoders[0].config.num_attention_heads == 4
 
 
 def test_keys_are_those_of_stable_diffusion_1(checkpoint: Path) -> None:
@@ -120,10 +121,13 @@ def test_keys_are_those_of_stable_diffusion_1(checkpoint: Path) -> None:
     ("write", "said"),
     [
         (lambda p: None, "is missing"),
-        (lambda p: p.write_bytes(b"<html>not a model"), "can't be read"),
+        (lambda p: p.write_bytes(b"<html>not a model"), "is a web page"),
         (lambda p: save_file({"lora_unet_x.alpha": torch.ones(1)}, p), "is a LoRA"),
-        (lambda p: save_file({"conditioner.embedders.1.model.a": torch.ones(1)}, p), "Stable Diffusion XL"),
-        (lambda p: save_file({"weight": torch.ones(1)}, p), "no model with"),
+        (
+            lambda p: save_file({"conditioner.embedders.1.model.a": torch.ones(1)}, p),
+            "lacks model.diffusion_model",
+        ),
+        (lambda p: save_file({"weight": torch.ones(1)}, p), "of no family"),
     ],
 )
 def test_what_is_no_base_model_is_refused_in_words(write: object, said: str, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ QUICK = ("--set", "steps=1", "--set", "width=32", "--set", "height=32")
 @pytest.fixture(scope="module")
 def lora(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of the model that ships."""
-    from train_tools.base_model.load import load
+    from train_tools.families.loading import load
 
     path = tmp_path_factory.mktemp("lora") / "lora.safetensors"
     stack = LoraStack(unet_targets(load(base_model_file()).unet), [1], [1])

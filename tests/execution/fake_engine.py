@@ -44,7 +44,7 @@ class FakeEngine:
         return ["lr_scheduler polynomial is not known"] if arguments["lr_scheduler"] == "polynomial" else []
 
     def unsupported_base(self, base: Found) -> list[str]:
-        return [f"{base.trainer} is not known"] if base.trainer == "sd3" else []
+        return [f"{base.name} is not known"] if base.name == "sd3" else []
 
     def pack_key(self, arguments: Mapping[str, Any]) -> str:
         return str(arguments.get(self._apart, "")) if self._apart else ""

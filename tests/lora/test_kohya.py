@@ -10,9 +10,9 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline
 from safetensors.torch import load_file
 from small_base import random_base
 
-from train_tools.base_model.architecture import SCHEDULER
-from train_tools.base_model.load import BaseModel
 from train_tools.errors import TrainToolsError
+from train_tools.families.stable_diffusion.base import BaseModel
+from train_tools.families.stable_diffusion.latents import SCHEDULER
 from train_tools.lora import kohya
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import text_targets, unet_targets
@@ -25,7 +25,7 @@ def base() -> BaseModel:
 
 def stack_of(base: BaseModel, ranks: list[int]) -> LoraStack:
     stack = LoraStack(
-        unet_targets(base.unet) + text_targets(base.text_encoder), ranks, [r / 2 for r in ranks]
+        unet_targets(base.unet) + text_targets(base.text_encoders[0]), ranks, [r / 2 for r in ranks]
     )
     generator = torch.Generator().manual_seed(0)
     for delta in stack.deltas:
@@ -44,8 +44,8 @@ def test_the_modules_are_those_of_sd_scripts(base: BaseModel) -> None:
     assert "lora_unet_mid_block_attentions_0_proj_in" in unet
     assert "lora_unet_up_blocks_3_attentions_2_transformer_blocks_0_ff_net_0_proj" in unet
     assert not any("resnets" in name for name in unet)
-    text = [t.name for t in text_targets(base.text_encoder)]
-    assert len(text) == 6 * base.text_encoder.config.num_hidden_layers
+    text = [t.name for t in text_targets(base.text_encoders[0])]
+    assert len(text) == 6 * base.text_encoders[0].config.num_hidden_layers
     assert "lora_te_text_model_encoder_layers_1_mlp_fc2" in text
     assert "lora_te_text_model_encoder_layers_0_self_attn_out_proj" in text
 
@@ -78,13 +78,13 @@ def test_diffusers_applies_the_file_as_we_do(base: BaseModel, tmp_path: Path) ->
         with torch.no_grad():
             return unet(latents, step, text(ids).last_hidden_state).sample
 
-    plain = predict(base.unet, base.text_encoder)
+    plain = predict(base.unet, base.text_encoders[0])
     with stack.attached():
-        ours = predict(base.unet, base.text_encoder)
-    torch.testing.assert_close(predict(base.unet, base.text_encoder), plain)  # detached again
+        ours = predict(base.unet, base.text_encoders[0])
+    torch.testing.assert_close(predict(base.unet, base.text_encoders[0]), plain)  # detached again
     other = random_base()
     pipeline = StableDiffusionPipeline(
-        other.vae, other.text_encoder, other.tokenizer, other.unet, DDIMScheduler(**SCHEDULER),
+        other.vae, other.text_encoders[0], other.tokenizers[0], other.unet, DDIMScheduler(**SCHEDULER),
         None, None, requires_safety_checker=False,
     )  # fmt: skip
     pipeline.load_lora_weights(tmp_path, weight_name=path.name)
@@ -97,11 +97,11 @@ def test_multipliers_are_each_samples_own(base: BaseModel) -> None:
     stack = stack_of(base, [4, 4])
     ids = torch.arange(77)[None].expand(4, -1)
     with torch.no_grad():
-        plain = base.text_encoder(ids).last_hidden_state
+        plain = base.text_encoders[0](ids).last_hidden_state
         with stack.attached(), stack.multiplied(torch.tensor([[0.0, 1.0], [0.5, 1.0]])):
-            packed = base.text_encoder(ids).last_hidden_state
+            packed = base.text_encoders[0](ids).last_hidden_state
         with stack.attached(), stack.multiplied(torch.ones(2, 2)):
-            full = base.text_encoder(ids).last_hidden_state
+            full = base.text_encoders[0](ids).last_hidden_state
     torch.testing.assert_close(packed[0], plain[0])
     torch.testing.assert_close(packed[[1, 3]], full[[1, 3]])
     assert (packed[2] - plain[2]).abs().max() > 1e-3

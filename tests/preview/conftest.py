@@ -11,7 +11,7 @@ from preview.samples import WriteLora
 from small_base import random_base
 
 from train_tools.base_model.convert import write_checkpoint
-from train_tools.base_model.load import BaseModel
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import text_targets, unet_targets
@@ -34,7 +34,7 @@ def base_file(base: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def write_lora(base: BaseModel) -> WriteLora:
     def write(path: Path, seed: int, rank: int = 4, epoch: int = 1, **metadata: str) -> Path:
-        stack = LoraStack(unet_targets(base.unet) + text_targets(base.text_encoder), [rank], [rank])
+        stack = LoraStack(unet_targets(base.unet) + text_targets(base.text_encoders[0]), [rank], [rank])
         stack.flat.copy_(torch.randn(stack.flat.shape, generator=torch.Generator().manual_seed(seed)) * 0.2)
         kohya.write(path, kohya.tensors_of(stack, 0, torch.float32), {"ss_epoch": str(epoch), **metadata})
         return path

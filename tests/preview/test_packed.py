@@ -11,9 +11,9 @@ from PIL import Image
 from preview.samples import PROMPTS, WriteLora, settings
 from safetensors.torch import save_file
 
-from train_tools.base_model import layout
-from train_tools.base_model.load import BaseModel
 from train_tools.errors import UsageError
+from train_tools.families.stable_diffusion import names
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.preview import block_weights, packed, render, samplers
@@ -160,7 +160,6 @@ def test_a_sampler_that_isnt_there_is_told_before_anything_is_rendered(version: 
 
 def test_a_runs_own_vae_draws_its_pictures(version: Version, base: BaseModel, tmp_path: Path) -> None:
     """As a file has it, with original names or with diffusers'; another VAE is another picture."""
-    names = layout.vae_name
     own = {n: t.clone() for n, t in base.vae.state_dict().items()}
     other = {
         n: t + 0.02 * torch.randn(t.shape, generator=torch.Generator().manual_seed(1)) for n, t in own.items()
@@ -168,7 +167,9 @@ def test_a_runs_own_vae_draws_its_pictures(version: Version, base: BaseModel, tm
     files = {}
     for name, state in (("own", own), ("other", other)):
         save_file(state, tmp_path / f"{name}.safetensors")
-        original = {names(n).removeprefix(layout.VAE_PREFIX): t.contiguous() for n, t in state.items()}
+        original = {
+            names.vae_name(n).removeprefix(names.VAE_PREFIX): t.contiguous() for n, t in state.items()
+        }
         save_file(original, tmp_path / f"{name}.vae.safetensors")
         files[name] = (tmp_path / f"{name}.safetensors", tmp_path / f"{name}.vae.safetensors")
 

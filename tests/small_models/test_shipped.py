@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.base_model.load import load
+from train_tools.families.loading import load
 from train_tools.small_models import base_model_file, captioner_folder, evaluate
 from train_tools.small_models.train_captioner import score
 
@@ -18,7 +18,7 @@ def test_weights_are_small() -> None:
 
 def test_the_base_model_follows_prompts_it_never_saw() -> None:
     base = load(base_model_file())
-    model = evaluate.Model(base.vae, base.unet, base.text_encoder, base.tokenizer)
+    model = evaluate.Model(base.vae, base.unet, base.text_encoders[0], base.tokenizers[0])
     shares = evaluate.score(model, evaluate.held_out_scenes(24, seed=3))
     assert shares["background"] >= 0.9, shares
     assert shares["colour"] >= 0.9, shares

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from train_tools.base_model.tokenizer import vocabulary_file
+from train_tools.families.stable_diffusion.tokenizer import vocabulary_file
 
 try:
     vocabulary_file()
@@ -31,7 +31,7 @@ SOME = [
 @given(st.text(max_size=40))
 def test_as_transformers_counts(text: str) -> None:
     pytest.importorskip("transformers")
-    from train_tools.base_model.tokenizer import shared
+    from train_tools.families.stable_diffusion.tokenizer import shared
 
     for sample in (text, *SOME):
         assert count_plain(sample) == len(shared()(sample)["input_ids"]) - 2

@@ -119,6 +119,15 @@ class Library:
         return {look.key: sha256}
 
 
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, lower-case hexadecimal; what the webui and Civitai call the model's hash."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def _looked_at(path: str | Path) -> list[Look]:
     """The file, or all files of a diffusers folder that hold weights or say how they are built."""
     here = Path(os.path.abspath(path))

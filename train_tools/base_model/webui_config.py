@@ -6,8 +6,7 @@ from typing import Any
 
 import yaml
 
-from .architecture import LATENT_SCALE, SCHEDULER
-from .load import BaseModel
+from train_tools.families.stable_diffusion.base import BaseModel
 
 
 def text(model: BaseModel, text_encoder: str) -> str:
@@ -47,15 +46,15 @@ def text(model: BaseModel, text_encoder: str) -> str:
         "lossconfig": {"target": "torch.nn.Identity"},
     }
     parameters = {
-        "linear_start": SCHEDULER["beta_start"],
-        "linear_end": SCHEDULER["beta_end"],
-        "timesteps": SCHEDULER["num_train_timesteps"],
+        "linear_start": model.noise["beta_start"],
+        "linear_end": model.noise["beta_end"],
+        "timesteps": model.noise["num_train_timesteps"],
         "first_stage_key": "jpg",
         "cond_stage_key": "txt",
         "image_size": 8,
         "channels": vae.latent_channels,
         "conditioning_key": "crossattn",
-        "scale_factor": LATENT_SCALE,
+        "scale_factor": model.latent_scale,
         "use_ema": False,
         "unet_config": {
             "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
@@ -63,7 +62,7 @@ def text(model: BaseModel, text_encoder: str) -> str:
         },
         "first_stage_config": {"target": "ldm.models.autoencoder.AutoencoderKL", "params": vae_parameters},
         "cond_stage_config": {
-            "target": "ldm.modules.encoders.modules.FrozenCLIPEmbedder",
+            "target": model.webui_text,
             "params": {"version": text_encoder},
         },
     }

@@ -14,8 +14,9 @@ import psutil
 import torch
 from PIL import Image
 
-from train_tools.base_model.load import BaseModel, load
 from train_tools.errors import TrainToolsError
+from train_tools.families.loading import load
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.lora.targets import text_targets, unet_targets
@@ -45,7 +46,7 @@ class PackedRenderer:
         for (path, vae), of_model in groupby(ordered, key=lambda cell: (cell.base_model, cell.drawn.vae)):
             group = list(of_model)
             try:
-                base = load(path, Path(vae) if vae else None)
+                base = load(path, vae=Path(vae) if vae else None)
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
                 continue
@@ -67,7 +68,9 @@ class _Group:
             recipe.width, recipe.height, recipe.clip_skip, recipe.sampler, recipe.scheduler, recipe.steps
         )
         self._limit = min(batch_cells, cells_in_memory(base, self._frame))
-        self._targets = unet_targets(base.unet) + text_targets(base.text_encoder)
+        self._targets = unet_targets(base.unet) + [
+            one for text in base.text_encoders for one in text_targets(text)
+        ]
 
     def render(self) -> None:
         try:
@@ -155,9 +158,8 @@ def _fail(cells: Sequence[Cell], error: str, finished: Finished) -> None:
 def to_device(base: BaseModel) -> None:
     """To the GPU in half precision, where there is one."""
     if torch.cuda.is_available():
-        base.to(torch.device("cuda"), torch.float16)
-        # Stable Diffusion 1's decoder overflows in half precision on some models.
-        base.vae.float()
+        # The decoder overflows in half precision on some models.
+        base.to(torch.device("cuda"), torch.float16, vae_dtype=torch.float32)
 
 
 def cells_in_memory(base: BaseModel, frame: Frame) -> int:

@@ -15,10 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from train_tools.base_model import architecture
-from train_tools.base_model.load import BaseModel
-from train_tools.base_model.text import embed, tokens
 from train_tools.errors import TrainToolsError
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.lora.stack import LoraStack
@@ -68,8 +66,8 @@ def render_loras(
     Raises TrainToolsError where a file doesn't fit the base model.
     """
     ranks, alphas = zip(*(kohya.rank_and_alpha(file) for file in files), strict=True)
-    targets = unet_targets(base.unet) + text_targets(base.text_encoder)
-    stack = LoraStack(targets, ranks, alphas, base.unet.device, base.unet.dtype)
+    targets = unet_targets(base.unet) + [one for text in base.text_encoders for one in text_targets(text)]
+    stack = LoraStack(targets, ranks, alphas, base.device, base.dtype)
     kohya.stack_files(stack, files)
     with stack.attached():
         return _sample(base, stack, requests, frame)
@@ -79,7 +77,7 @@ def render_loras(
 def _sample(
     base: BaseModel, stack: LoraStack | None, requests: list[list[Request]], frame: Frame
 ) -> list[Image.Image]:
-    device, dtype = base.unet.device, base.unet.dtype
+    device, dtype = base.device, base.dtype
     each, flat = len(requests[0]), [request for row in requests for request in row]
     # Each checkpoint's share of the batch: its pictures with the negative prompt, then with the prompt.
     prompts = [
@@ -96,11 +94,11 @@ def _sample(
     )
     multipliers = _multipliers(stack, requests, device, dtype) if stack else []
     with stack.multiplied(multipliers) if stack else contextlib.nullcontext():
-        embeddings = embed(base, tokens(base, prompts), frame.clip_skip)
+        conditioning = base.embed(base.tokens(prompts), frame.clip_skip)
         for step in scheduler.timesteps:
             scaled = scheduler.scale_model_input(latents, step)
             doubled = scaled.view(len(requests), 1, each, *shape).expand(-1, 2, -1, -1, -1, -1)
-            predicted = base.unet(doubled.reshape(-1, *shape), step, embeddings).sample
+            predicted = base.predict(doubled.reshape(-1, *shape), step, conditioning)
             without, wanted = predicted.view(len(requests), 2, each, *shape).unbind(1)
             guided = (without + guidance * (wanted - without)).reshape(latents.shape)
             latents = scheduler.step(guided, step, latents, **more).prev_sample
@@ -136,7 +134,7 @@ def decode(base: BaseModel, latents: Tensor) -> list[Image.Image]:
     at_once = max(1, DECODED_AT_ONCE // (64 * latents.shape[2] * latents.shape[3]))
     pictures = []
     for latent in latents.split(at_once):
-        decoded = base.vae.decode(latent.to(base.vae.dtype) / architecture.LATENT_SCALE).sample
-        pixels = ((decoded.float().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        decoded = base.decode(latent).clamp(-1, 1)
+        pixels = ((decoded + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         pictures += [Image.fromarray(p) for p in pixels]
     return pictures

@@ -10,7 +10,6 @@ from typing import Any
 from train_tools.errors import UsageError
 
 AUTOMATIC, UNIFORM = "Automatic", "Uniform"
-BETAS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type", "steps_offset")
 # Option of diffusers that makes the webui's scheduler.
 SCHEDULES: Mapping[str, Mapping[str, Any]] = {
     UNIFORM: {},
@@ -70,11 +69,11 @@ def schedule_of(sampler: str, scheduler: str) -> str:
 
 def make(sampler: str, scheduler: str, steps: int) -> Any:
     """A scheduler of diffusers, its timesteps set."""
-    from train_tools.base_model import architecture
+    from train_tools.families.stable_diffusion.latents import NOISE
 
     known = SAMPLERS[sampler]
     options = {
-        **{name: architecture.SCHEDULER[name] for name in BETAS},
+        **NOISE,
         **known.options,
         **SCHEDULES[schedule_of(sampler, scheduler)],
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from train_tools.base_model.architecture import LATENT_SCALE
+from train_tools.families.stable_diffusion.latents import SCALE
 
 WIDTH = 64  # pixels; the models are trained at WIDTH x WIDTH
 TEXT_WIDTH = 64
@@ -27,7 +27,7 @@ VAE: dict[str, Any] = {
     "latent_channels": 4,
     "norm_num_groups": 32,
     "sample_size": WIDTH,
-    "scaling_factor": LATENT_SCALE,
+    "scaling_factor": SCALE,
 }
 UNET: dict[str, Any] = {
     "in_channels": 4,

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKL, DDIMScheduler
 from PIL import Image
 from transformers import CLIPTokenizer
 
-from train_tools.base_model.architecture import LATENT_SCALE, SCHEDULER
+from train_tools.families.stable_diffusion.latents import SCALE, SCHEDULER
 
 from . import recognise, scenes
 
@@ -62,7 +62,7 @@ def render(model: Model, prompts: list[str], seed: int = 0) -> list[Image.Image]
         without, with_prompt = model.unet(torch.cat([latents] * 2), step, both).sample.chunk(2)
         noise = without + GUIDANCE * (with_prompt - without)
         latents = scheduler.step(noise, step, latents).prev_sample
-    decoded = model.vae.decode(latents / LATENT_SCALE).sample
+    decoded = model.vae.decode(latents / SCALE).sample
     pixels = ((decoded.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1).numpy()
     return [Image.fromarray(p) for p in pixels]
 

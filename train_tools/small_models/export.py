@@ -13,9 +13,9 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from train_tools.base_model import tokenizer
 from train_tools.base_model.convert import write_checkpoint
-from train_tools.base_model.load import BaseModel
+from train_tools.families.sd1.model import StableDiffusion1
+from train_tools.families.stable_diffusion import tokenizer
 
 from . import architecture, base_model_file, captioner_folder, train_diffusion, train_vae
 
@@ -34,7 +34,9 @@ def export_base(work: Path) -> list[Path]:
     text = CLIPTextModel(CLIPTextConfig(**architecture.TEXT_ENCODER))
     text.load_state_dict(average["text"])
     name = base_model_file().stem
-    return write_checkpoint(BaseModel(name, unet, vae, text, tokenizer.shared()), base_model_file())
+    return write_checkpoint(
+        StableDiffusion1(name, unet, vae, (text,), (tokenizer.shared(),)), base_model_file()
+    )
 
 
 def export_captioner(work: Path) -> list[Path]:

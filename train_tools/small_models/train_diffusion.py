@@ -18,8 +18,8 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from train_tools.base_model import tokenizer
-from train_tools.base_model.architecture import LATENT_SCALE, SCHEDULER
+from train_tools.families.stable_diffusion import tokenizer
+from train_tools.families.stable_diffusion.latents import SCALE, SCHEDULER
 
 from . import architecture, evaluate, scenes, train_vae, training_loop
 
@@ -51,7 +51,7 @@ def encode(vae: AutoencoderKL, chosen: list[scenes.Scene], rng: random.Random, w
         batch = evaluate.to_tensor([scenes.draw(s, rng, width) for s in chosen[start : start + 64]])
         with torch.autocast("cpu", torch.bfloat16):
             mean = vae.encode(batch).latent_dist.mean
-        latents.append(mean.float() * LATENT_SCALE)
+        latents.append(mean.float() * SCALE)
     return torch.cat(latents)
 
 

@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional as F
 
-from train_tools.base_model.architecture import LATENT_SCALE
+from train_tools.families.stable_diffusion.latents import SCALE
 
 from . import architecture, scenes, textures, training_loop
 
@@ -74,7 +74,7 @@ def psnr(vae: AutoencoderKL, batch: torch.Tensor) -> float:
 
 @torch.no_grad()
 def whiten(vae: AutoencoderKL, batch: torch.Tensor) -> None:
-    """Makes the latents uncorrelated with a standard deviation of 1 / LATENT_SCALE.
+    """Makes the latents uncorrelated with a standard deviation of 1 / SCALE.
 
     Folded into the 1x1 convolutions around the latent, so the pictures stay the same and
     Stable Diffusion's constant scale stays valid.
@@ -85,7 +85,7 @@ def whiten(vae: AutoencoderKL, batch: torch.Tensor) -> None:
     centre = flat.mean(1, keepdim=True)
     values, vectors = torch.linalg.eigh(torch.cov(flat))
     # ZCA: the whitening nearest to the identity, so that channels keep their meaning.
-    to_white = vectors @ torch.diag(values.rsqrt()) @ vectors.T / LATENT_SCALE
+    to_white = vectors @ torch.diag(values.rsqrt()) @ vectors.T / SCALE
     from_white = torch.linalg.inv(to_white)
     quant, post = vae.quant_conv, vae.post_quant_conv
     weight, bias = quant.weight.double()[:4, :, 0, 0], quant.bias.double()[:4]

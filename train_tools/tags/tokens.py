@@ -10,7 +10,7 @@ import functools
 import unicodedata
 from typing import TYPE_CHECKING
 
-from train_tools.base_model import tokenizer as clip
+from train_tools.families.stable_diffusion import tokenizer as clip
 from train_tools.tags.caption import COMMA, SECONDARY_SEPARATOR, Line, parse, wildcards
 
 if TYPE_CHECKING:

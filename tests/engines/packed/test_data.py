@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from small_base import random_base
 
-from train_tools.base_model.load import BaseModel
 from train_tools.engines.packed import config, support
 from train_tools.engines.packed.data import (
     RunData,
@@ -21,6 +20,7 @@ from train_tools.engines.packed.data import (
     steps_per_epoch,
 )
 from train_tools.errors import UsageError
+from train_tools.families.stable_diffusion.base import BaseModel
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from train_tools.base_model.load import BaseModel, load
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data import Batch
 from train_tools.engines.packed.pack import Pack
+from train_tools.families.loading import load
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.small_models import base_model_file
 
 STEPS = 50
@@ -31,7 +32,7 @@ def base() -> BaseModel:
 def exact_base() -> BaseModel:
     """In fp64: what differs there isn't rounding."""
     exact = load(base_model_file())
-    for module in (exact.unet, exact.vae, exact.text_encoder):
+    for module in (exact.unet, exact.vae, exact.text_encoders[0]):
         module.double()
     return exact
 

@@ -15,11 +15,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from small_base import random_base
 
-from train_tools.base_model.load import BaseModel
 from train_tools.engines.interface import PAUSE_FILE
 from train_tools.engines.packed import loop, state, train
 from train_tools.engines.packed.__main__ import main
 from train_tools.engines.packed.pack import Pack
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.workspace import toml
 
 # 4 images in two shapes, batch 2: 2 steps an epoch, 6 in all.
@@ -120,7 +120,7 @@ def in_double_precision() -> Iterator[None]:
     def exact(*_: Any) -> BaseModel:
         base = random_base()
         base.unet.double()
-        base.text_encoder.double()
+        base.text_encoders[0].double()
         return base
 
     with pytest.MonkeyPatch.context() as patch:

@@ -8,12 +8,15 @@ import re
 from pathlib import Path
 
 import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel
 
-from train_tools.base_model import architecture, layout
 from train_tools.base_model.convert import convert
-from train_tools.base_model.load import empty_modules, original_names
+from train_tools.families.sd1.model import StableDiffusion1
+from train_tools.families.stable_diffusion import names, sizes
+from train_tools.families.stable_diffusion.checkpoint import modules_of, origins_of
 from train_tools.lora import kohya
 from train_tools.lora.safetensors_header import read_header
 from train_tools.lora.targets import Target, text_targets, unet_targets
@@ -47,13 +50,14 @@ def narrow(folder: Path) -> Path:
 def random_sd15(file: Path, seed: int = 0) -> Path:
     """2 GB in fp16. Its pictures are noise, but prompts and LoRAs change them."""
     with torch.device("meta"):
-        modules = empty_modules(architecture.Architecture(UNET, VAE, TEXT))
+        modules = UNet2DConditionModel(**UNET), AutoencoderKL(**VAE), CLIPTextModel(CLIPTextConfig(**TEXT))
     random = torch.Generator().manual_seed(seed)
     state: dict[str, Tensor] = {}
-    for module, names in original_names(*modules):
-        for ours, theirs in names.items():
-            tensor = _random(theirs, module.state_dict()[ours].shape, random)
-            state[theirs] = tensor[..., None, None] if layout.is_vae_attention_matrix(theirs) else tensor
+    for module, origins in zip(modules, origins_of(StableDiffusion1, modules), strict=True):
+        for ours, (place, *_) in origins.items():
+            tensor = _random(place.name, module.state_dict()[ours].shape, random)
+            is_matrix = names.is_vae_attention_matrix(place.name)
+            state[place.name] = tensor[..., None, None] if is_matrix else tensor
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, file, metadata={"format": "pt"})
     return file
@@ -75,7 +79,7 @@ def other(checkpoint: Path, file: Path) -> Path:
     """A model of the same sizes that makes other pictures."""
     state = load_file(checkpoint)
     for name in ("weight", "bias"):
-        state[f"{layout.UNET_PREFIX}out.2.{name}"] *= 0.5
+        state[f"{names.UNET_PREFIX}out.2.{name}"] *= 0.5
     save_file(state, file, metadata={"format": "pt"})
     settings = checkpoint.with_suffix(".yaml")
     if settings.exists():
@@ -86,10 +90,7 @@ def other(checkpoint: Path, file: Path) -> Path:
 def targets_of(checkpoint: Path) -> list[Target]:
     """The layers that a LoRA changes, read off the file's head."""
     shapes = {name: place.shape for name, place in read_header(checkpoint).tensors.items()}
-    with torch.device("meta"):
-        unet, _, text = empty_modules(
-            architecture.of_original(shapes, *architecture.heads_beside(checkpoint))
-        )
+    unet, _, text = modules_of(StableDiffusion1, shapes, *sizes.heads_beside(checkpoint))
     return [*unet_targets(unet), *text_targets(text)]
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
-from train_tools.base_model.load import BaseModel
-from train_tools.base_model.text import embed, tokens
+from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
 
 
 class CaptionCache:
@@ -15,13 +13,12 @@ class CaptionCache:
     def __init__(self, base: BaseModel, clip_skip: int) -> None:
         self._base = base
         self._clip_skip = clip_skip
-        self._known: dict[str, Tensor] = {}
+        self._known: dict[str, Conditioning] = {}
 
     @torch.no_grad()
-    def embed(self, captions: list[str]) -> Tensor:
-        """(count, 77, width)"""
+    def embed(self, captions: list[str]) -> Conditioning:
         new = sorted(set(captions) - set(self._known))
         if new:
-            found = embed(self._base, tokens(self._base, new), self._clip_skip)
-            self._known.update(zip(new, found, strict=True))
-        return torch.stack([self._known[caption] for caption in captions])
+            found = self._base.embed(self._base.tokens(new), self._clip_skip)
+            self._known.update({caption: found[i : i + 1] for i, caption in enumerate(new)})
+        return Conditioning.joined([self._known[caption] for caption in captions])

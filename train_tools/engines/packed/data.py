@@ -21,10 +21,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from train_tools.base_model.architecture import LATENT_SCALE
-from train_tools.base_model.load import BaseModel
 from train_tools.dataset.training import TrainingImage, beside, training_images
 from train_tools.errors import UsageError
+from train_tools.families.stable_diffusion.base import BaseModel
 
 from .config import RunConfig
 
@@ -109,7 +108,6 @@ def encode(
     items: list[Item], base: BaseModel, flip: bool, batch_size: int, report: Callable[[int, int], None]
 ) -> list[Bucket]:
     """Encodes all images, one bucket after another; `report(done, of)` follows it."""
-    device, dtype = base.vae.device, base.vae.dtype
     # The latent is a sample of the encoder's distribution; drawn from a fixed seed, so that every
     # run of a dataset learns the same latents.
     generator = torch.Generator().manual_seed(0)
@@ -120,12 +118,7 @@ def encode(
         for start in range(0, len(members), batch_size):
             images = torch.stack([pixels(item) for item in members[start : start + batch_size]])
             views = [images, images.flip(-1)] if flip else [images]
-            encoded = []
-            for view in views:
-                posterior = base.vae.encode(view.to(device, dtype)).latent_dist
-                noise = torch.randn(posterior.mean.shape, generator=generator).to(posterior.mean)
-                encoded.append((posterior.mean + posterior.std * noise).float() * LATENT_SCALE)
-            latents.append(torch.stack(encoded, dim=1))
+            latents.append(torch.stack([base.encode_image(view, generator) for view in views], dim=1))
             done += len(images)
             report(done, len(items))
         order = tuple(i for i, item in enumerate(members) for _ in range(item.repeats))

@@ -16,9 +16,7 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor
 
-from train_tools.base_model.architecture import SCHEDULER
-from train_tools.base_model.load import BaseModel
-from train_tools.base_model.text import embed, tokens
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import text_targets, unet_targets
 
@@ -43,15 +41,15 @@ class Pack:
         first = configs[0]
         self.configs = configs
         self.base = base
-        self.device = base.unet.device
+        self.device = base.device
         self._clip_skip = first.clip_skip
         self._trains_text = first.train_text_encoder
         targets = unet_targets(base.unet) if first.train_unet else []
         if first.train_text_encoder:
-            targets += text_targets(base.text_encoder)
+            targets += [target for encoder in base.text_encoders for target in text_targets(encoder)]
         ranks, alphas = [c.network_dim for c in configs], [c.network_alpha for c in configs]
         # fp32 also over a base in half precision; more where the base has more.
-        self._dtype = torch.promote_types(base.unet.dtype, torch.float32)
+        self._dtype = torch.promote_types(base.dtype, torch.float32)
         self.stack = LoraStack(targets, ranks, alphas, self.device, self._dtype)
         for index, config in enumerate(configs):
             self.stack.initialise(index, config.seed)
@@ -63,7 +61,7 @@ class Pack:
         self.alive = [True] * len(configs)
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
         alphas_cumprod = DDPMScheduler(
-            **{k: v for k, v in SCHEDULER.items() if k.startswith(("num", "beta"))}
+            **{k: v for k, v in base.noise.items() if k.startswith(("num", "beta"))}
         ).alphas_cumprod.to(self.device)
         self._signal = alphas_cumprod
         self._snr = alphas_cumprod / (1 - alphas_cumprod)
@@ -89,10 +87,10 @@ class Pack:
         noisy = signal.sqrt() * clean + (1 - signal).sqrt() * draws.noise
         with self._precision():
             if self._trains_text:
-                embeddings = embed(self.base, tokens(self.base, captions), self._clip_skip)
+                conditioning = self.base.embed(self.base.tokens(captions), self._clip_skip)
             else:
-                embeddings = self._cache.embed(captions)
-            predicted = self.base.unet(noisy.to(self.base.unet.dtype), draws.timesteps, embeddings).sample
+                conditioning = self._cache.embed(captions)
+            predicted = self.base.predict(noisy, draws.timesteps, conditioning)
         errors = (predicted.to(self._dtype) - draws.noise).pow(2).mean((1, 2, 3)).view(len(batches), -1)
         snr = self._snr[draws.timesteps].view_as(errors)
         # Hang et al. 2023, https://arxiv.org/abs/2303.09556, for a model that predicts noise.

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 
-from train_tools.base_model.load import BaseModel, file_hash, load
+from train_tools.base_model.identity import file_hash
 from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
+from train_tools.families.loading import load
+from train_tools.families.stable_diffusion.base import BaseModel
 
 from . import metadata, state
 from .config import RunConfig
@@ -120,7 +122,5 @@ def _check(configs: list[RunConfig]) -> None:
 
 def _load(config: RunConfig, device: torch.device) -> BaseModel:
     dtype = torch.bfloat16 if config.mixed_precision == "bf16" else torch.float32
-    base = load(config.base_model, config.vae).to(device, dtype)
     # The VAE runs once over the dataset: exactness is worth more than speed.
-    base.vae.float()
-    return base
+    return load(config.base_model, vae=config.vae, device=device, dtype=dtype, vae_dtype=torch.float32)

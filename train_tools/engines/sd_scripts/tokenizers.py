@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.base_model import tokenizer
 from train_tools.families.interface import Family
+from train_tools.families.stable_diffusion import tokenizer
 from train_tools.families.unets import CLIP_L, OPEN_CLIP_G, OPEN_CLIP_H
 from train_tools.workspace.files import replace, temporary_sibling
 

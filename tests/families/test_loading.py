@@ -13,10 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from train_tools.base_model import layout
 from train_tools.base_model.convert import convert
-from train_tools.base_model.load import BaseModel, load
 from train_tools.errors import UsageError
+from train_tools.families.loading import load
+from train_tools.families.stable_diffusion import names
+from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.small_models import base_model_file
 
 VAE = "first_stage_model."
@@ -54,7 +55,7 @@ def test_novelais_names(tensors: dict[str, Tensor], base: BaseModel, tmp_path: P
     save_file(
         {name.replace("transformer.text_model.", "transformer."): t for name, t in tensors.items()}, file
     )
-    assert same(load(file).text_encoder, base.text_encoder)
+    assert same(load(file).text_encoders[0], base.text_encoders[0])
 
 
 def vae_files(tensors: dict[str, Tensor], folder: Path) -> Iterator[Path]:
@@ -85,11 +86,11 @@ def test_a_vae_from_another_file(tensors: dict[str, Tensor], base: BaseModel, tm
     with pytest.raises(UsageError, match=r"novae\.safetensors lacks first_stage_model.*give its VAE as vae"):
         load(file)
     for vae in vae_files(tensors, tmp_path):
-        found = load(file, vae)
+        found = load(file, vae=vae)
         assert same(found.vae, base.vae), vae
         assert same(found.unet, base.unet)
     with pytest.raises(UsageError, match="is no VAE"):
-        load(file, file)
+        load(file, vae=file)
 
 
 def test_a_vae_instead_of_the_models_own(tensors: dict[str, Tensor], folder: Path, tmp_path: Path) -> None:
@@ -97,8 +98,8 @@ def test_a_vae_instead_of_the_models_own(tensors: dict[str, Tensor], folder: Pat
     save_file(other, tmp_path / "other.safetensors")
     name = "decoder.conv_in.weight"
     for base in (base_model_file(), folder):
-        found = load(base, tmp_path / "other.safetensors")
-        assert torch.equal(found.vae.state_dict()[name].half(), other[layout.vae_name(name)].half())
+        found = load(base, vae=tmp_path / "other.safetensors")
+        assert torch.equal(found.vae.state_dict()[name].half(), other[names.vae_name(name)].half())
 
 
 @pytest.mark.parametrize("is_legacy", [False, True])
@@ -130,7 +131,7 @@ def test_a_pickle_that_would_run_code(tensors: dict[str, Tensor], tmp_path: Path
 def test_a_folder_is_loaded_whole(folder: Path, base: BaseModel) -> None:
     found = load(folder)
     assert same(found.unet, base.unet)
-    assert found.tokenizer("a red cat").input_ids == base.tokenizer("a red cat").input_ids
+    assert found.tokenizers[0]("a red cat").input_ids == base.tokenizers[0]("a red cat").input_ids
 
 
 @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
@@ -171,4 +172,4 @@ def test_variants(folder: Path, base: BaseModel) -> None:
         file.rename(file.with_name(file.name.replace(".safetensors", ".fp16.safetensors")))
     found = load(folder)
     assert same(found.unet, base.unet)
-    assert same(found.text_encoder, base.text_encoder)
+    assert same(found.text_encoders[0], base.text_encoders[0])

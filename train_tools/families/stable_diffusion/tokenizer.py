@@ -70,10 +70,10 @@ def write_files(folder: Path, filled_by: str = END) -> None:
 
 
 @cache
-def shared() -> CLIPTokenizer:
-    """Stable Diffusion 1's tokenizer: 49,408 tokens, 77 at most."""
+def shared(filled_by: str = END) -> CLIPTokenizer:
+    """CLIP's tokenizer: 49,408 tokens, 77 at most; short texts are filled up by `filled_by`."""
     from transformers import CLIPTokenizer  # seconds that who only counts tokens shouldn't wait for
 
     with tempfile.TemporaryDirectory() as folder:
-        write_files(Path(folder))
+        write_files(Path(folder), filled_by)
         return CLIPTokenizer.from_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Names of the same tensors in the two layouts of a Stable Diffusion 1 model.
+"""Names of the same tensors of a UNet and a VAE in the two layouts of a Stable Diffusion model.
 
 *diffusers*: a folder with `unet/`, `vae/`, `text_encoder/`, as diffusers names its modules.
 *original*: one file with CompVis' names (`model.diffusion_model.…`), as the webui loads it.
@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable
 
 UNET_PREFIX = "model.diffusion_model."
 VAE_PREFIX = "first_stage_model."
-TEXT_PREFIX = "cond_stage_model.transformer."
-LEVELS = 4  # resolutions in the UNet and the VAE
+LEVELS = 4  # resolutions in the VAE
 BLOCKS = 2  # residual blocks on each of the UNet's levels
 
 UNET_RESNET = {
@@ -28,6 +27,8 @@ UNET_ENDS = {
     "conv_in.": "input_blocks.0.0.",
     "time_embedding.linear_1.": "time_embed.0.",
     "time_embedding.linear_2.": "time_embed.2.",
+    "add_embedding.linear_1.": "label_emb.0.0.",
+    "add_embedding.linear_2.": "label_emb.0.2.",
     "conv_norm_out.": "out.0.",
     "conv_out.": "out.2.",
     "mid_block.resnets.0.": "middle_block.0.",
@@ -51,7 +52,7 @@ def unet_name(name: str, with_attention: Callable[[int], bool]) -> str:
         r"(down|up)_blocks\.(\d)\.(resnets|attentions|downsamplers|upsamplers)\.(\d)\.(.*)", name
     )
     if not found:
-        raise ValueError(f"{name} is no tensor of a Stable Diffusion 1 UNet")
+        raise ValueError(f"{name} is no tensor of a UNet of Stable Diffusion")
     side, block, kind, index, rest = found[1], int(found[2]), found[3], int(found[4]), found[5]
     if kind == "downsamplers":
         return f"{UNET_PREFIX}input_blocks.{(BLOCKS + 1) * (block + 1)}.0.{rest.replace('conv.', 'op.')}"
@@ -78,11 +79,6 @@ def vae_name(name: str) -> str:
         head, rest = name.split("mid_block.attentions.0.")
         name = f"{head}mid.attn_1.{_renamed(rest, VAE_ATTENTION)}"
     return VAE_PREFIX + name
-
-
-def text_name(name: str) -> str:
-    """The original name of a CLIP text model's tensor; transformers 5 leaves `text_model.` out."""
-    return TEXT_PREFIX + (name if name.startswith("text_model.") else f"text_model.{name}")
 
 
 def is_vae_attention_matrix(original: str) -> bool:
