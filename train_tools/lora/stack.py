@@ -7,7 +7,8 @@ Every target layer W adds, to each LoRA's own slice of its output,
 
 (Hu et al. 2021, https://arxiv.org/abs/2106.09685) by batched matrix products. All factors live in
 one buffer (K, P); a layer's A (K, R, in) and B (K, out, R) are views into it, so nothing is
-stacked or copied in a step. Smaller ranks are padded with zeros, which stay zero.
+stacked or copied in a step. Smaller ranks are padded with zeros, which stay zero. The A of a
+convolution has its kernel (networks.lora's conv_dim), its B is 1 x 1.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .targets import Target
@@ -27,15 +29,21 @@ from .targets import Target
 
 @dataclass
 class Delta:
-    """The factors of one target: `down` (K, R, in), `up` (K, out, R)."""
+    """The factors of one target: `down` (K, R, in), `up` (K, out, R), `scale` (K, 1, 1).
+
+    `ranks` and `alphas` are each LoRA's own; a rank of 0: it leaves this layer alone.
+    """
 
     target: Target
     down: Tensor
     up: Tensor
+    scale: Tensor
+    ranks: tuple[int, ...]
+    alphas: tuple[float, ...]
 
 
 class LoraStack:
-    """K LoRAs over the same targets; `ranks` and `alphas` may differ between them."""
+    """K LoRAs over the same targets; their ranks and alphas may differ."""
 
     def __init__(
         self,
@@ -45,26 +53,57 @@ class LoraStack:
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.count = len(ranks)
+        """`ranks` and `alphas` of each LoRA, the same for all its targets."""
         self.ranks = tuple(ranks)
-        self.alphas = tuple(float(a) for a in alphas)
-        self.rank = max(ranks)
+        self._make([(target, self.ranks, tuple(map(float, alphas))) for target in targets], device, dtype)
+
+    @classmethod
+    def of_sizes(
+        cls,
+        targets: Sequence[Target],
+        sizes: Sequence[Mapping[str, tuple[int, float]]],
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> LoraStack:
+        """`sizes` are each LoRA's rank and alpha by the target's name; what none has is left out."""
+        made = cls.__new__(cls)
+        rows = []
+        for target in targets:
+            own = [of_lora.get(target.name, (0, 0.0)) for of_lora in sizes]
+            if any(rank for rank, _ in own):
+                rows.append((target, tuple(rank for rank, _ in own), tuple(alpha for _, alpha in own)))
+        made.ranks = tuple(max((rank for rank, _ in one.values()), default=0) for one in sizes)
+        made._make(rows, device, dtype)
+        return made
+
+    def _make(
+        self,
+        rows: Sequence[tuple[Target, tuple[int, ...], tuple[float, ...]]],
+        device: torch.device | None,
+        dtype: torch.dtype,
+    ) -> None:
+        self.count = len(self.ranks)
         # The text encoder's part first: a LoRA's parameters are two contiguous pieces,
         # as each part may have a learning rate of its own.
-        ordered = sorted(targets, key=lambda t: not t.is_text)
-        sizes = [self.rank * (t.in_features + t.out_features) for t in ordered]
-        self.text_size = sum(s for t, s in zip(ordered, sizes, strict=True) if t.is_text)
+        ordered = sorted(rows, key=lambda row: not row[0].is_text)
+        sizes = [max(ranks) * (t.in_features + t.out_features) for t, ranks, _ in ordered]
+        self.text_size = sum(s for (t, *_), s in zip(ordered, sizes, strict=True) if t.is_text)
         self.flat = torch.zeros(self.count, sum(sizes), device=device, dtype=dtype)
-        scales = [a / r for a, r in zip(alphas, ranks, strict=True)]
-        self.scale = torch.tensor(scales, device=device, dtype=dtype).view(-1, 1, 1)
+        scales: dict[tuple[float, ...], Tensor] = {}  # few are different
         self.deltas: list[Delta] = []
         start = 0
-        for target, size in zip(ordered, sizes, strict=True):
-            down_size = self.rank * target.in_features
+        for (target, ranks, alphas), size in zip(ordered, sizes, strict=True):
+            rank = max(ranks)
+            down_size = rank * target.in_features
             down = self.flat[:, start : start + down_size]
             up = self.flat[:, start + down_size : start + size]
-            shape = (self.count, self.rank, target.in_features), (self.count, target.out_features, self.rank)
-            self.deltas.append(Delta(target, down.view(shape[0]), up.view(shape[1])))
+            shape = (self.count, rank, target.in_features), (self.count, target.out_features, rank)
+            own = tuple(a / r if r else 0.0 for a, r in zip(alphas, ranks, strict=True))
+            if own not in scales:
+                scales[own] = torch.tensor(own, device=device, dtype=dtype).view(-1, 1, 1)
+            self.deltas.append(
+                Delta(target, down.view(shape[0]), up.view(shape[1]), scales[own], ranks, alphas)
+            )
             start += size
         self._multipliers: Sequence[Tensor] | None = None
         self._hooks: list[Any] = []
@@ -73,8 +112,8 @@ class LoraStack:
     def initialise(self, index: int, seed: int) -> None:
         """Kaiming-uniform `down` and zero `up`, as sd-scripts' networks.lora; from `seed` alone."""
         generator = torch.Generator().manual_seed(seed)
-        rank = self.ranks[index]
         for delta in self.deltas:
+            rank = delta.ranks[index]
             bound = 1 / math.sqrt(delta.target.in_features)
             values = torch.empty(rank, delta.target.in_features).uniform_(-bound, bound, generator=generator)
             delta.down[index, :rank] = values.to(delta.down)
@@ -120,7 +159,11 @@ class LoraStack:
             self._multipliers = None
 
     def _hook(self, index: int, delta: Delta) -> Any:
-        add = self._add_to_convolution if isinstance(delta.target.layer, nn.Conv2d) else self._add_to_linear
+        layer = delta.target.layer
+        if not isinstance(layer, nn.Conv2d):
+            add = self._add_to_linear
+        else:
+            add = self._add_to_point if layer.kernel_size == (1, 1) else self._add_to_kernel
 
         def hook(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             return add(delta, inputs[0], output, self._multipliers[index] if self._multipliers else None)
@@ -130,22 +173,38 @@ class LoraStack:
     def _add_to_linear(self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
         """x (K*B, ..., in), output (K*B, ..., out)."""
         flat = x.reshape(self.count, -1, x.shape[-1])
-        hidden = torch.bmm(flat, delta.down.transpose(1, 2)) * self.scale.to(flat.dtype)
+        hidden = torch.bmm(flat, delta.down.transpose(1, 2)) * delta.scale.to(flat.dtype)
         if multiplier is not None:
             hidden = hidden * _per_row(multiplier, hidden.shape[1]).to(hidden.dtype)
         base = output.reshape(self.count, -1, output.shape[-1])
         return torch.baddbmm(base, hidden, delta.up.transpose(1, 2)).reshape(output.shape)
 
-    def _add_to_convolution(
-        self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None
-    ) -> Tensor:
+    def _add_to_point(self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
         """x (K*B, in, H, W), output (K*B, out, H, W)."""
         samples = x.shape[0] // self.count
         pixels = x.flatten(2).view(self.count, samples, x.shape[1], -1)
-        hidden = torch.matmul(delta.down.unsqueeze(1), pixels) * self.scale.to(x.dtype).unsqueeze(1)
-        if multiplier is not None:
-            hidden = hidden * multiplier.to(hidden.dtype)[:, :, None, None]
-        return output + torch.matmul(delta.up.unsqueeze(1), hidden).view(output.shape)
+        hidden = torch.matmul(delta.down.unsqueeze(1), pixels) * delta.scale.to(x.dtype).unsqueeze(1)
+        return _with_pixels(delta, hidden, output, multiplier)
+
+    def _add_to_kernel(self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
+        """x (K*B, in, H, W), output (K*B, out, H', W'): each LoRA's own kernels, over its own slice."""
+        layer = delta.target.layer
+        assert isinstance(layer, nn.Conv2d) and isinstance(layer.padding, tuple)
+        kernels = delta.down.view(*delta.down.shape[:2], -1, *layer.kernel_size)
+        hidden = torch.stack(
+            [
+                F.conv2d(own, kernel, None, layer.stride, layer.padding, layer.dilation).flatten(2)
+                for own, kernel in zip(x.chunk(self.count), kernels, strict=True)
+            ]
+        )
+        return _with_pixels(delta, hidden * delta.scale.to(x.dtype).unsqueeze(1), output, multiplier)
+
+
+def _with_pixels(delta: Delta, hidden: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
+    """hidden (K, B, R, pixels)."""
+    if multiplier is not None:
+        hidden = hidden * multiplier.to(hidden.dtype)[:, :, None, None]
+    return output + torch.matmul(delta.up.unsqueeze(1), hidden).view(output.shape)
 
 
 def _per_row(multiplier: Tensor, rows: int) -> Tensor:

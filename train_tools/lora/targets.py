@@ -1,55 +1,125 @@
-"""Which layers a LoRA of Stable Diffusion 1 changes, under the names of sd-scripts' networks.lora."""
+"""The layers of a base model that LoRA files change, under the names of sd-scripts' network modules."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import nn
 
+from .names import UNET, Names
+
 UNET_BLOCKS = ("Transformer2DModel",)
+KERNEL_BLOCKS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")  # besides, with conv_dim (C3Lier)
 TEXT_BLOCKS = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
+LAYERS = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
+SD1 = Names()
+
+
+class Model(Protocol):
+    """As families.loading has it."""
+
+    @property
+    def unet(self) -> nn.Module: ...
+
+    @property
+    def text_encoders(self) -> Sequence[nn.Module]: ...
 
 
 @dataclass(frozen=True)
 class Target:
-    """A frozen layer that gets a low-rank delta: Linear, or Conv2d with a 1x1 kernel."""
+    """A frozen layer: Linear or Conv2d; where a file is merged into it, a normalisation, too."""
 
     name: str  # e.g. lora_unet_down_blocks_0_attentions_0_proj_in
     layer: nn.Linear | nn.Conv2d
 
     @property
     def is_text(self) -> bool:
-        return self.name.startswith("lora_te_")
+        return self.name.startswith("lora_te")
 
     @property
     def in_features(self) -> int:
-        return self.layer.weight.shape[1]
+        """Of a kernel: all that it looks at for one output."""
+        return self.layer.weight[0].numel()
 
     @property
     def out_features(self) -> int:
         return self.layer.weight.shape[0]
 
 
-def unet_targets(unet: nn.Module) -> list[Target]:
-    """192 layers of a Stable Diffusion 1 UNet in diffusers' form."""
-    return _targets(unet, UNET_BLOCKS, "lora_unet_", "")
+def targets_of(base: Model, names: Names, kernels: bool = False) -> list[Target]:
+    """What networks.lora trains of a base model."""
+    text = [
+        target
+        for encoder, prefix in zip(base.text_encoders, names.text, strict=True)
+        for target in text_targets(encoder, prefix)
+    ]
+    return unet_targets(base.unet, names, kernels) + text
 
 
-def text_targets(text_encoder: nn.Module) -> list[Target]:
-    """72 layers of its CLIP text encoder."""
-    # transformers 5 leaves `text_model.` out of its module paths, the names in LoRA files keep it.
-    keeps_prefix = any(path.startswith("text_model.") for path, _ in text_encoder.named_modules())
-    return _targets(text_encoder, TEXT_BLOCKS, "lora_te_", "" if keeps_prefix else "text_model.")
+def unet_targets(unet: nn.Module, names: Names = SD1, kernels: bool = False) -> list[Target]:
+    """192 layers of a Stable Diffusion 1 UNet in diffusers' form, 722 of XL's.
+
+    With `kernels` (conv_dim) those of the residual blocks and of what makes pictures larger and smaller, too.
+    """
+    paths = _paths(unet, names)
+    return [
+        Target(_name(UNET, paths[path]), layer)
+        for path, layer in _inside(unet, UNET_BLOCKS + (KERNEL_BLOCKS if kernels else ()))
+        if kernels or _is_matrix(layer)
+    ]
 
 
-def _targets(root: nn.Module, blocks: tuple[str, ...], prefix: str, path_prefix: str) -> list[Target]:
-    found: list[Target] = []
+def text_targets(text_encoder: nn.Module, prefix: str = "lora_te") -> list[Target]:
+    """72 layers of Stable Diffusion 1's CLIP text encoder."""
+    before = _before(text_encoder)
+    return [Target(_name(prefix, before + path), layer) for path, layer in _inside(text_encoder, TEXT_BLOCKS)]
+
+
+def layers_of(base: Model, names: Names) -> Mapping[str, Target]:
+    """All layers that a file can change, by each of their names: the family's, and the UNet's in diffusers."""
+    found: dict[str, Target] = {}
+    for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
+        before = _before(encoder)
+        found |= {_name(prefix, before + path): layer for path, layer in _all(encoder, prefix, before)}
+    paths = _paths(base.unet, names)
+    for path, target in _all(base.unet, UNET, "", paths):
+        found[_name(UNET, path)] = found[target.name] = target
+    return found
+
+
+def _paths(unet: nn.Module, names: Names) -> Mapping[str, str]:
+    return names.unet([path for path, layer in unet.named_modules() if isinstance(layer, LAYERS)])
+
+
+def _all(
+    root: nn.Module, prefix: str, before: str, paths: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Target]]:
+    for path, layer in root.named_modules():
+        if isinstance(layer, LAYERS):
+            named = paths[path] if paths else before + path
+            yield path, Target(_name(prefix, named), layer)  # type: ignore[arg-type]
+
+
+def _inside(root: nn.Module, blocks: tuple[str, ...]) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
     for path, block in root.named_modules():
         if type(block).__name__ not in blocks:
             continue
         for inner, layer in block.named_modules():
-            is_point = isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1)
-            if isinstance(layer, nn.Linear) or is_point:
-                name = prefix + f"{path_prefix}{path}.{inner}".replace(".", "_")
-                found.append(Target(name, layer))  # type: ignore[arg-type]
-    return found
+            if isinstance(layer, (nn.Linear, nn.Conv2d)):
+                yield f"{path}.{inner}", layer
+
+
+def _is_matrix(layer: nn.Linear | nn.Conv2d) -> bool:
+    return isinstance(layer, nn.Linear) or layer.kernel_size == (1, 1)
+
+
+def _before(text_encoder: nn.Module) -> str:
+    """transformers 5 leaves `text_model.` out of its module paths, the names in LoRA files keep it."""
+    keeps = any(path.startswith("text_model.") for path, _ in text_encoder.named_modules())
+    return "" if keeps else "text_model."
+
+
+def _name(prefix: str, path: str) -> str:
+    return f"{prefix}_{path}".replace(".", "_")

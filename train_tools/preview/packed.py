@@ -1,7 +1,7 @@
 """The renderer `diffusers`: cells in the fewest batches that memory allows, without a webui.
 
 A batch has one base model, size, sampler, scheduler, number of steps and clip skip. Checkpoints, weights, prompts,
-seeds and guidance may differ in it.
+seeds and guidance may differ in it; of a checkpoint that isn't two factors beside each layer, it has one at one weight.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-import psutil
 import torch
 from PIL import Image
 
 from train_tools.errors import TrainToolsError
+from train_tools.families.lora_files import family_of, of_family
+from train_tools.families.interface import Head
 from train_tools.families.loading import load
+from train_tools.families.registry import FAMILIES
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
-from train_tools.lora.kohya import LoraFile
-from train_tools.lora.targets import text_targets, unet_targets
+from train_tools.lora.fit import Fitted, fit, is_plain
+from train_tools.lora.safetensors_header import read_header
 
-from . import block_weights, samplers
+from . import block_weights, memory, samplers
+from .block_weights import Blocks26
 from .cells import Cell, Checkpoint
 from .infotext import infotext, is_hash
-from .render import Frame, Request, render_base, render_loras
+from .render import Frame, Request, lora_layers, render_base, render_fitted
 from .renderer import PACKED, Finished, Outcome
 
-# Values that the UNet holds at once for each of its widest activations' values, with guidance; measured high.
-VALUES_AT_ONCE = 64
-SHARE_OF_MEMORY = 0.6
-Part = tuple[list[Cell], LoraFile | None]  # cells of one checkpoint, or without LoRA
+Part = tuple[list[Cell], Fitted | None]  # cells of one checkpoint, or without LoRA
 
 
 class PackedRenderer:
@@ -40,13 +40,17 @@ class PackedRenderer:
         self._batch_cells = batch_cells
 
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
-        ordered = sorted(
-            cells, key=lambda cell: (str(cell.base_model), cell.drawn.vae or "", _frame_key(cell))
-        )
-        for (path, vae), of_model in groupby(ordered, key=lambda cell: (cell.base_model, cell.drawn.vae)):
-            group = list(of_model)
+        ordered = sorted(cells, key=_base_key)
+        for _, of_model in groupby(ordered, key=_base_key):
+            group = sorted(of_model, key=_frame_key)
+            first = group[0]
             try:
-                base = load(path, vae=Path(vae) if vae else None)
+                base = load(
+                    first.base_model,
+                    vae=Path(first.drawn.vae) if first.drawn.vae else None,
+                    prediction=first.recipe.prediction,
+                    zero_snr=first.recipe.zero_snr,
+                )
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
                 continue
@@ -67,10 +71,9 @@ class _Group:
         self._frame = Frame(
             recipe.width, recipe.height, recipe.clip_skip, recipe.sampler, recipe.scheduler, recipe.steps
         )
-        self._limit = min(batch_cells, cells_in_memory(base, self._frame))
-        self._targets = unet_targets(base.unet) + [
-            one for text in base.text_encoders for one in text_targets(text)
-        ]
+        self._limit = min(batch_cells, memory.cells_in_memory(base.unet, recipe.width, recipe.height))
+        self._layers = lora_layers(base)
+        self._latest: Fitted | None = None
 
     def render(self) -> None:
         try:
@@ -83,17 +86,27 @@ class _Group:
         by_checkpoint = sorted(
             (cell for cell in self._cells if cell.recipe.has_lora), key=lambda cell: str(cell.checkpoint.path)
         )
-        for rows in lora_batches(by_checkpoint, self._limit):
+        plain, others = [], []
+        for path, group in groupby(by_checkpoint, key=lambda cell: cell.checkpoint.path):
+            (plain if _is_plain(path) else others).extend(group)
+        for rows in lora_batches(plain, self._limit):
             if parts := [part for row in rows if (part := self._with_file(row))]:
                 self._batch(parts)
+        for row in merged_batches(others, self._limit):
+            if part := self._with_file(row):
+                self._batch([part])
         return None
 
     def _with_file(self, row: list[Cell]) -> Part | None:
-        try:
-            return row, self._read(row[0].checkpoint)
-        except TrainToolsError as error:
-            _fail(row, str(error), self._finished)
-            return None
+        checkpoint = row[0].checkpoint
+        if self._latest is None or self._latest.file.path != checkpoint.path:
+            self._latest = None  # it may be as large as the base model
+            try:
+                self._latest = self._read(checkpoint)
+            except TrainToolsError as error:
+                _fail(row, str(error), self._finished)
+                return None
+        return row, self._latest
 
     def _batch(self, parts: list[Part]) -> None:
         """In halves where memory runs out, or where one of the pictures fails."""
@@ -101,7 +114,7 @@ class _Group:
             pictures = self._pictures(parts)
         except (TrainToolsError, MemoryError, RuntimeError) as error:
             reason = str(error)
-            if is_out_of_memory(error):
+            if memory.is_out(error):
                 reason = "there isn't enough memory for one picture of this size; choose a smaller one"
                 self._limit = max(1, self._limit // 2)
             elif not isinstance(error, TrainToolsError):
@@ -111,8 +124,7 @@ class _Group:
                 self._finished(Outcome(cell, picture, infotext(cell)))
             return
         # Not inside `except`: the error keeps what filled the memory.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        memory.emptied()
         halves = halved(parts)
         if len(halves) == 1:
             _fail(parts[0][0], reason, self._finished)
@@ -121,28 +133,46 @@ class _Group:
             self._batch(half)
 
     def _pictures(self, parts: list[Part]) -> list[Image.Image]:
-        requests = [[_request(cell) for cell in row] for row, _ in parts]
+        requests = [[self._request(cell) for cell in row] for row, _ in parts]
         files = [file for _, file in parts if file is not None]
         if files:
-            return render_loras(self._base, files, requests, self._frame)
+            return render_fitted(self._base, files, requests, self._frame)
         return render_base(self._base, [request for row in requests for request in row], self._frame)
 
-    def _read(self, checkpoint: Checkpoint) -> LoraFile:
-        file = kohya.read(checkpoint.path)
-        kohya.rank_and_alpha(file)
-        kohya.check_fits(file, self._targets)
+    def _request(self, cell: Cell) -> Request:
+        recipe = cell.recipe
+        blocks: Blocks26 = ()
+        if recipe.block_weights:
+            blocks = block_weights.parse(recipe.block_weights, of_family(self._base.family).blocks)
+        return Request(
+            recipe.prompt, recipe.negative_prompt, recipe.seed, recipe.cfg_scale, recipe.weight_unet,
+            recipe.weight_te, blocks, recipe.rescale,
+        )  # fmt: skip
+
+    def _read(self, checkpoint: Checkpoint) -> Fitted:
+        file = kohya.read(checkpoint.path, as_stored=True)
         if is_hash(checkpoint.identity) and file.metadata.get("sshs_model_hash") != checkpoint.identity:
             raise TrainToolsError(f"{checkpoint.path.name} was replaced meanwhile; run `preview` again")
-        return file
+        own = self._base.family
+        of = family_of(file.metadata, Head({name: tuple(t.shape) for name, t in file.tensors.items()}))
+        if of and of != own.name:
+            title = next(family.title for family in FAMILIES if family.name == of)
+            raise TrainToolsError(
+                f"{checkpoint.path.name} is a LoRA of {title}; this base model is {own.title}"
+            )
+        return fit(file, self._layers)
+
+def _is_plain(path: Path) -> bool:
+    """By its names alone. One that can't be read says so when it is."""
+    try:
+        return is_plain(read_header(path).tensors)
+    except TrainToolsError:
+        return True
 
 
-def _request(cell: Cell) -> Request:
+def _base_key(cell: Cell) -> tuple[str, ...]:
     recipe = cell.recipe
-    blocks = block_weights.parse(recipe.block_weights) if recipe.block_weights else ()
-    return Request(
-        recipe.prompt, recipe.negative_prompt, recipe.seed, recipe.cfg_scale, recipe.weight_unet, recipe.weight_te,
-        blocks,
-    )  # fmt: skip
+    return str(cell.base_model), cell.drawn.vae or "", recipe.prediction, str(recipe.zero_snr)
 
 
 def _frame_key(cell: Cell) -> tuple[int, int, int, str, str, int]:
@@ -158,28 +188,9 @@ def _fail(cells: Sequence[Cell], error: str, finished: Finished) -> None:
 def to_device(base: BaseModel) -> None:
     """To the GPU in half precision, where there is one."""
     if torch.cuda.is_available():
-        # The decoder overflows in half precision on some models.
-        base.to(torch.device("cuda"), torch.float16, vae_dtype=torch.float32)
-
-
-def cells_in_memory(base: BaseModel, frame: Frame) -> int:
-    """How many cells fit in what is free now, at least 1."""
-    if base.unet.device.type == "cuda":
-        free = torch.cuda.mem_get_info(base.unet.device)[0]
-    else:
-        free = psutil.virtual_memory().available
-    widest = base.unet.config["block_out_channels"][0] * (frame.width // 8) * (frame.height // 8)
-    each = 2 * widest * VALUES_AT_ONCE * base.unet.dtype.itemsize
-    return max(1, int(free * SHARE_OF_MEMORY / each))
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """torch tells it in several ways: an error of its own on GPUs, words on the CPU."""
-    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in str(error) or "allocate memory" in str(error)
-    )
+        base.to(torch.device("cuda"), torch.float16)
+        # Stable Diffusion 1's decoder overflows in half precision on some models.
+        base.vae.float()
 
 
 def halved(parts: list[Part]) -> list[list[Part]]:
@@ -207,3 +218,16 @@ def lora_batches(cells: Sequence[Cell], limit: int) -> Iterator[list[list[Cell]]
         at_once = max(1, limit // length)
         for start in range(0, len(equal), at_once):
             yield equal[start : start + at_once]
+
+
+def merged_batches(cells: Sequence[Cell], limit: int) -> Iterator[list[Cell]]:
+    """Batches of at most `limit` cells of one checkpoint at one weight, which share the weights that it makes."""
+
+    def strength(cell: Cell) -> tuple[str, float, float, str]:
+        recipe = cell.recipe
+        return str(cell.checkpoint.path), recipe.weight_unet, recipe.weight_te, recipe.block_weights
+
+    for _, group in groupby(sorted(cells, key=strength), key=strength):
+        own = list(group)
+        for start in range(0, len(own), limit):
+            yield own[start : start + limit]

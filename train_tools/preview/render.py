@@ -1,14 +1,17 @@
 """Renders cells packed: samples with different LoRAs and weights go through the base in one batch.
 
-Sample n belongs to checkpoint n // B and has its own multipliers for each block of the UNet and for the text encoder,
+Sample n belongs to checkpoint n // B and has its own multipliers for each block of the UNet and for the text encoders,
 for the prompt and the negative prompt: the mathematics of the packed engine. Seed, prompts and guidance are each
-sample's own, too.
+sample's own, too. What isn't two factors beside a layer is put into the base's weights for a batch of one checkpoint
+and weight, and taken out again.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -16,21 +19,24 @@ from PIL import Image
 from torch import Tensor
 
 from train_tools.errors import TrainToolsError
-from train_tools.families.stable_diffusion.base import BaseModel
-from train_tools.lora import kohya
+from train_tools.families.lora_files import of_family
+from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
+from train_tools.lora.fit import Fitted, fit, merged, stack_of
 from train_tools.lora.kohya import LoraFile
 from train_tools.lora.stack import LoraStack
-from train_tools.lora.targets import text_targets, unet_targets
+from train_tools.lora.targets import Target, layers_of
 
 from . import samplers
-from .block_weights import Blocks, factor
-
-DECODED_AT_ONCE = 2**18  # pixels; the decoder needs far more memory for each than the UNet
+from .block_weights import Blocks26, factor
+from .decoding import decode
 
 
 @dataclass(frozen=True)
 class Request:
-    """A picture to render; at weights of 0 without LoRA. `blocks` are 26 weights, empty: 1 everywhere."""
+    """A picture to render; at weights of 0 without LoRA. `blocks` are 26 weights, empty: 1 everywhere.
+
+    `rescale` is the guidance rescale, 0 … 1.
+    """
 
     prompt: str
     negative_prompt: str = ""
@@ -38,7 +44,13 @@ class Request:
     cfg_scale: float = 5.0
     weight_unet: float = 0.0
     weight_te: float = 0.0
-    blocks: Blocks = ()
+    blocks: Blocks26 = ()
+    rescale: float = 0.0
+
+    @property
+    def strength(self) -> tuple[float, float, Blocks26]:
+        """What is the same for pictures that one merged LoRA can draw."""
+        return self.weight_unet, self.weight_te, self.blocks
 
 
 @dataclass(frozen=True)
@@ -61,16 +73,48 @@ def render_base(base: BaseModel, requests: list[Request], frame: Frame) -> list[
 def render_loras(
     base: BaseModel, files: list[LoraFile], requests: list[list[Request]], frame: Frame
 ) -> list[Image.Image]:
-    """One batch: `requests[k]` are pictures with `files[k]`, as many for each file; in that order.
+    """`requests[k]` are pictures with `files[k]`, as many for each file; in that order.
 
     Raises TrainToolsError where a file doesn't fit the base model.
     """
-    ranks, alphas = zip(*(kohya.rank_and_alpha(file) for file in files), strict=True)
-    targets = unet_targets(base.unet) + [one for text in base.text_encoders for one in text_targets(text)]
-    stack = LoraStack(targets, ranks, alphas, base.device, base.dtype)
-    kohya.stack_files(stack, files)
-    with stack.attached():
-        return _sample(base, stack, requests, frame)
+    layers = lora_layers(base)
+    return render_fitted(base, [fit(file, layers) for file in files], requests, frame)
+
+
+def lora_layers(base: BaseModel) -> Mapping[str, Target]:
+    """By all names that files have for them."""
+    names = of_family(base.family).names
+    assert names is not None
+    return layers_of(base, names)
+
+
+def render_fitted(
+    base: BaseModel, files: list[Fitted], requests: list[list[Request]], frame: Frame
+) -> list[Image.Image]:
+    """In one batch where all files are plain; else in one for each file and strength."""
+    if all(file.is_plain for file in files):
+        stack = stack_of(files, base.device, base.dtype)
+        with stack.attached():
+            return _sample(base, stack, requests, frame)
+    return [
+        picture
+        for file, row in zip(files, requests, strict=True)
+        for _, same in groupby(row, key=lambda request: request.strength)
+        for picture in _with_merged(base, file, list(same), frame)
+    ]
+
+
+def _with_merged(
+    base: BaseModel, file: Fitted, requests: list[Request], frame: Frame
+) -> list[Image.Image]:
+    with merged(file, lambda target: strength_of(target, requests[0])):
+        return _sample(base, None, [requests], frame)
+
+
+def strength_of(target: Target, request: Request) -> float:
+    """By what the LoRA is multiplied at a layer."""
+    weight = request.weight_te if target.is_text else request.weight_unet
+    return weight * (factor(request.blocks, target.name) if request.blocks else 1.0)
 
 
 @torch.no_grad()
@@ -79,28 +123,22 @@ def _sample(
 ) -> list[Image.Image]:
     device, dtype = base.device, base.dtype
     each, flat = len(requests[0]), [request for row in requests for request in row]
-    # Each checkpoint's share of the batch: its pictures with the negative prompt, then with the prompt.
-    prompts = [
-        prompt for row in requests for prompt in [*(r.negative_prompt for r in row), *(r.prompt for r in row)]
-    ]
-    scheduler = samplers.make(frame.sampler, frame.scheduler, frame.steps)
+    scheduler = samplers.make(frame.sampler, frame.scheduler, frame.steps, base.noise)
     shape = (4, frame.height // 8, frame.width // 8)
     generators = [torch.Generator().manual_seed(request.seed) for request in flat]
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
     latents = noise.to(device, dtype) * scheduler.init_noise_sigma
     more = {"generator": generators} if samplers.SAMPLERS[frame.sampler].with_noise else {}
-    guidance = torch.tensor([r.cfg_scale for r in flat], device=device, dtype=dtype).view(
-        len(requests), each, 1, 1, 1
-    )
+    guide = _guide([[r.cfg_scale for r in row] for row in requests], [[r.rescale for r in row] for row in requests], latents)
     multipliers = _multipliers(stack, requests, device, dtype) if stack else []
     with stack.multiplied(multipliers) if stack else contextlib.nullcontext():
-        conditioning = base.embed(base.tokens(prompts), frame.clip_skip)
+        conditioning = _conditioning(base, requests, frame.clip_skip)
         for step in scheduler.timesteps:
             scaled = scheduler.scale_model_input(latents, step)
             doubled = scaled.view(len(requests), 1, each, *shape).expand(-1, 2, -1, -1, -1, -1)
             predicted = base.predict(doubled.reshape(-1, *shape), step, conditioning)
             without, wanted = predicted.view(len(requests), 2, each, *shape).unbind(1)
-            guided = (without + guidance * (wanted - without)).reshape(latents.shape)
+            guided = guide(without, wanted).reshape(latents.shape)
             latents = scheduler.step(guided, step, latents, **more).prev_sample
     if not torch.isfinite(latents).all():
         raise TrainToolsError(
@@ -109,32 +147,52 @@ def _sample(
     return decode(base, latents)
 
 
+def _conditioning(base: BaseModel, requests: list[list[Request]], clip_skip: int) -> Conditioning:
+    """Each checkpoint's share of the batch: its pictures with the negative prompt, then with the prompt."""
+    prompts = [
+        prompt for row in requests for prompt in [*(r.negative_prompt for r in row), *(r.prompt for r in row)]
+    ]
+    found = base.embed(base.tokens(prompts), clip_skip)
+    if found.pooled is None:
+        return found
+    # As webuis draw with SDXL, and diffusers without a negative prompt: none is zeros, not an empty text's vectors.
+    is_none = [not text for row in requests for text in [*(r.negative_prompt for r in row), *["-" for _ in row]]]
+    kept = torch.tensor([not none for none in is_none], device=found.hidden.device, dtype=found.hidden.dtype)
+    return replace(found, hidden=found.hidden * kept[:, None, None], pooled=found.pooled * kept[:, None])
+
+
+def _guide(
+    scales: list[list[float]], rescales: list[list[float]], like: Tensor
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Guidance of predictions (K, B, 4, h, w) without and with the prompt."""
+
+    def of_samples(values: list[list[float]]) -> Tensor:
+        return torch.tensor(values, device=like.device, dtype=like.dtype)[..., None, None, None]
+
+    scale, rescale = of_samples(scales), of_samples(rescales)
+    is_rescaled = any(value for row in rescales for value in row)
+
+    def guided(without: Tensor, wanted: Tensor) -> Tensor:
+        found = without + scale * (wanted - without)
+        if not is_rescaled:
+            return found
+        # Lin et al. 2023, https://arxiv.org/abs/2305.08891, section 3.4.
+        over = (2, 3, 4)
+        as_wide = found * (wanted.std(over, keepdim=True) / found.std(over, keepdim=True))
+        return rescale * as_wide + (1 - rescale) * found
+
+    return guided
+
+
 def _multipliers(
     stack: LoraStack, requests: list[list[Request]], device: torch.device, dtype: torch.dtype
 ) -> list[Tensor]:
     """For each delta of the stack those of all samples (K, 2B): those with the negative prompt stand first."""
-
-    def of(name: str, is_text: bool, request: Request) -> float:
-        weight = request.weight_te if is_text else request.weight_unet
-        return weight * (factor(request.blocks, name) if request.blocks else 1.0)
-
     made: dict[tuple[Any, ...], Tensor] = {}
     result = []
     for delta in stack.deltas:
-        name, is_text = delta.target.name, delta.target.is_text
-        rows = tuple(tuple(of(name, is_text, request) for request in row) * 2 for row in requests)
+        rows = tuple(tuple(strength_of(delta.target, request) for request in row) * 2 for row in requests)
         if rows not in made:  # few are different, and each would be a small copy to the GPU
             made[rows] = torch.tensor(rows, device=device, dtype=dtype)
         result.append(made[rows])
     return result
-
-
-def decode(base: BaseModel, latents: Tensor) -> list[Image.Image]:
-    """Latents (count, 4, h, w) as RGB pictures of 8h x 8w pixels."""
-    at_once = max(1, DECODED_AT_ONCE // (64 * latents.shape[2] * latents.shape[3]))
-    pictures = []
-    for latent in latents.split(at_once):
-        decoded = base.decode(latent).clamp(-1, 1)
-        pixels = ((decoded + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        pictures += [Image.fromarray(p) for p in pixels]
-    return pictures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from train_tools.errors import UsageError
 
 AUTOMATIC, UNIFORM = "Automatic", "Uniform"
+TERMINAL = 2**-24  # what diffusers leaves of the signal where none should be: its sigmas stay finite
 # Option of diffusers that makes the webui's scheduler.
 SCHEDULES: Mapping[str, Mapping[str, Any]] = {
     UNIFORM: {},
@@ -67,19 +69,34 @@ def schedule_of(sampler: str, scheduler: str) -> str:
     return SAMPLERS[sampler].automatic if scheduler == AUTOMATIC else scheduler
 
 
-def make(sampler: str, scheduler: str, steps: int) -> Any:
-    """A scheduler of diffusers, its timesteps set."""
+def make(sampler: str, scheduler: str, steps: int, noise: Mapping[str, Any] | None = None) -> Any:
+    """A scheduler of diffusers, its timesteps set. `noise` is the base model's, left out: Stable Diffusion's."""
     from train_tools.families.stable_diffusion.latents import NOISE
 
     known = SAMPLERS[sampler]
-    options = {
-        **NOISE,
-        **known.options,
-        **SCHEDULES[schedule_of(sampler, scheduler)],
-    }
-    made = _class_of(known.scheduler)(**options)
+    kind = _class_of(known.scheduler)
+    options = {**(NOISE if noise is None else noise), **known.options}
+    if options.get("rescale_betas_zero_snr"):
+        # Lin et al. 2023, https://arxiv.org/abs/2305.08891: the first step must be the one without signal.
+        options["timestep_spacing"] = "trailing"
+        if "rescale_betas_zero_snr" not in inspect.signature(kind.__init__).parameters:
+            options["trained_betas"] = _without_signal(options)
+            del options["rescale_betas_zero_snr"]
+    made = kind(**{**options, **SCHEDULES[schedule_of(sampler, scheduler)]})
     made.set_timesteps(steps)
     return made
+
+
+def _without_signal(noise: Mapping[str, Any]) -> list[float]:
+    """The betas of zero terminal SNR, for diffusers' classes that don't make them themselves."""
+    import torch
+    from diffusers.schedulers.scheduling_euler_discrete import rescale_zero_terminal_snr
+
+    start, end = noise["beta_start"] ** 0.5, noise["beta_end"] ** 0.5
+    betas = rescale_zero_terminal_snr(torch.linspace(start, end, noise["num_train_timesteps"]) ** 2)
+    kept = torch.cumprod(1 - betas, 0)
+    kept[-1] = TERMINAL
+    return [float(beta) for beta in 1 - kept / torch.cat([torch.ones(1), kept[:-1]])]
 
 
 @functools.cache

@@ -1,0 +1,23 @@
+"""What the files of a family call the layers that a LoRA changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+UNET = "lora_unet"
+OFT = "oft_unet"  # what networks.oft has before the UNet's layers
+
+
+def as_they_are(paths: Iterable[str]) -> Mapping[str, str]:
+    return {path: path for path in paths}
+
+
+@dataclass(frozen=True)
+class Names:
+    """`text`: what stands before the layers of each text encoder. `unet` gives for each of diffusers' module paths the
+    path that files are named by.
+    """
+
+    text: tuple[str, ...] = ("lora_te",)
+    unet: Callable[[Iterable[str]], Mapping[str, str]] = as_they_are
