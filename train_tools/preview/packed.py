@@ -162,6 +162,7 @@ class _Group:
             )
         return fit(file, self._layers)
 
+
 def _is_plain(path: Path) -> bool:
     """By its names alone. One that can't be read says so when it is."""
     try:

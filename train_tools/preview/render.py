@@ -104,9 +104,7 @@ def render_fitted(
     ]
 
 
-def _with_merged(
-    base: BaseModel, file: Fitted, requests: list[Request], frame: Frame
-) -> list[Image.Image]:
+def _with_merged(base: BaseModel, file: Fitted, requests: list[Request], frame: Frame) -> list[Image.Image]:
     with merged(file, lambda target: strength_of(target, requests[0])):
         return _sample(base, None, [requests], frame)
 
@@ -129,7 +127,11 @@ def _sample(
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
     latents = noise.to(device, dtype) * scheduler.init_noise_sigma
     more = {"generator": generators} if samplers.SAMPLERS[frame.sampler].with_noise else {}
-    guide = _guide([[r.cfg_scale for r in row] for row in requests], [[r.rescale for r in row] for row in requests], latents)
+    guide = _guide(
+        [[r.cfg_scale for r in row] for row in requests],
+        [[r.rescale for r in row] for row in requests],
+        latents,
+    )
     multipliers = _multipliers(stack, requests, device, dtype) if stack else []
     with stack.multiplied(multipliers) if stack else contextlib.nullcontext():
         conditioning = _conditioning(base, requests, frame.clip_skip)
@@ -156,7 +158,9 @@ def _conditioning(base: BaseModel, requests: list[list[Request]], clip_skip: int
     if found.pooled is None:
         return found
     # As webuis draw with SDXL, and diffusers without a negative prompt: none is zeros, not an empty text's vectors.
-    is_none = [not text for row in requests for text in [*(r.negative_prompt for r in row), *["-" for _ in row]]]
+    is_none = [
+        not text for row in requests for text in [*(r.negative_prompt for r in row), *["-" for _ in row]]
+    ]
     kept = torch.tensor([not none for none in is_none], device=found.hidden.device, dtype=found.hidden.dtype)
     return replace(found, hidden=found.hidden * kept[:, None, None], pooled=found.pooled * kept[:, None])
 
