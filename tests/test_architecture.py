@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 import train_tools
+from train_tools.families.registry import FAMILIES
 
 ROOT = Path(train_tools.__file__).parent
 NAME = "train_tools"
 
 LOW = {"errors", "files"}  # `files`: what of `workspace` is everybody's, with the standard library alone
-TOOLS = LOW | {"environment", "hosts", "lora", "families", "base_model", "small_models"}
+TOOLS = LOW | {"environment", "hosts", "lora", "families", "family models", "base_model", "small_models"}
 # Package or module -> what of train_tools it may import. Each stands below those that name it.
 MAY_IMPORT = {
     "errors": set(),
@@ -27,8 +28,9 @@ MAY_IMPORT = {
     "lora": LOW | {"environment"},
     "families": LOW | {"lora"},
     "hosts": LOW | {"environment", "lora"},
-    "base_model": LOW | {"environment", "families"},
-    "small_models": LOW | {"base_model"},
+    "family models": LOW | {"lora", "families"},
+    "base_model": LOW | {"environment", "families", "family models"},
+    "small_models": LOW | {"base_model", "family models"},
     "workspace": LOW | {"environment"},
     "dataset": TOOLS | {"workspace"},
     "tags": TOOLS | {"workspace", "dataset"},
@@ -53,6 +55,10 @@ OWN = {
     "train_tools.workspace.catalogue": "files",
     "train_tools.cli": "commands",
     "train_tools.doctor.known": "known errors",
+    # What loads and asks the models of a family needs torch; the tables of what families there are don't.
+    "train_tools.families.loading": "family models",
+    "train_tools.families.stable_diffusion": "family models",
+    **{f"train_tools.families.{family.name}.model": "family models" for family in FAMILIES},
 }
 # What trains, judges and packs up the small models is started by hand and stands above what it uses.
 SCRIPTS = tuple(f"train_tools.small_models.{name}" for name in ("train_", "evaluate", "export"))
@@ -208,6 +214,11 @@ def test_opening_the_program_loads_no_torch() -> None:
             "train_tools.preview.render",
             "try:\n    from modules import shared\nexcept ImportError:\n    pass",
             "webui",
+        ),
+        (
+            "train_tools.families.sdxl.marks",
+            "from train_tools.families.stable_diffusion.base import BaseModel",
+            "families may not import family models",
         ),
         ("train_tools.environment.start", "import torch", "standard library"),
         ("train_tools.__main__", "import numpy", "standard library"),

@@ -82,6 +82,7 @@ WRITING = {
     "compare tensorboard": V,
     "publish": f"{V} {{CHECKPOINT}} --to {{ROOT}} --name mine",
     "model convert": "{ROOT}/model.safetensors",
+    "model narrow": "sd1 {ROOT}/narrow.safetensors",
     "model download": "runwayml/none --to {ROOT}/models",
     "env settings": "--set offline=true",
     "doctor": "--bundle {ROOT}/bundle.zip",

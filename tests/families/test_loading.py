@@ -83,7 +83,7 @@ def vae_files(tensors: dict[str, Tensor], folder: Path) -> Iterator[Path]:
 def test_a_vae_from_another_file(tensors: dict[str, Tensor], base: BaseModel, tmp_path: Path) -> None:
     file = beside(tmp_path / "novae.safetensors")
     save_file({name: tensor for name, tensor in tensors.items() if not name.startswith(VAE)}, file)
-    with pytest.raises(UsageError, match=r"novae\.safetensors lacks first_stage_model.*give its VAE as vae"):
+    with pytest.raises(UsageError, match=r"novae\.safetensors has no VAE in it.*give its VAE as vae"):
         load(file)
     for vae in vae_files(tensors, tmp_path):
         found = load(file, vae=vae)
@@ -124,7 +124,7 @@ def test_a_training_kept_more_than_weights(
 def test_a_pickle_that_would_run_code(tensors: dict[str, Tensor], tmp_path: Path) -> None:
     file = tmp_path / "evil.ckpt"
     torch.save({"state_dict": tensors, "hook": Path("x")}, file)
-    with pytest.raises(UsageError, match="can't be read"):
+    with pytest.raises(UsageError, match="would run Python code of its own"):
         load(file)
 
 

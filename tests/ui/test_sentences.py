@@ -20,7 +20,7 @@ ERRORS = re.compile(r"\w*(Error|Refused|Failed)$")
 NAMED = {"because", "chosen_by_us", "not_an_axis", "reason", "problem"}
 # Modules whose texts of three words and more are all for a person: findings, reasons, notes.
 SPOKEN = {
-    "base_model/architecture.py", "captioning/service.py", "commands/data_jobs.py", "commands/job.py",
+    "captioning/service.py", "commands/data_jobs.py", "commands/job.py",
     "compare/scores/service.py", "compare/scores/vectors.py", "compare/table.py", "dataset/archives.py",
     "dataset/candidates.py", "dataset/census.py", "dataset/checks.py", "dataset/history.py",
     "dataset/inbox.py", "dataset/intake.py", "dataset/layout.py", "dataset/making.py", "dataset/masks.py",

@@ -36,9 +36,7 @@ def convert(source: Path, destination: Path) -> list[Path]:
     is_file = destination.suffix == ".safetensors"
     if source.is_dir() and not is_file:
         raise UsageError(f"a diffusers folder becomes one file: let {destination} end in .safetensors")
-    for path in [destination, *(beside(destination) if is_file else ())]:
-        if path.exists():
-            raise UsageError(f"{path} exists already; choose another destination")
+    refuse_existing(destination)
     model = load(source, dtype=torch.float16)
     if not is_file:
         return write_folder(model, destination)
@@ -46,6 +44,13 @@ def convert(source: Path, destination: Path) -> list[Path]:
     if model.webui_text:
         _tell_webui(model, destination)
     return written
+
+
+def refuse_existing(destination: Path) -> None:
+    """Raises UsageError where something is there of what would be written."""
+    for path in [destination, *(beside(destination) if destination.suffix == ".safetensors" else ())]:
+        if path.exists():
+            raise UsageError(f"{path} exists already; choose another destination")
 
 
 def beside(checkpoint: Path) -> tuple[Path, Path]:

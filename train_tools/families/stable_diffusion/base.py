@@ -20,6 +20,18 @@ NO_CHECKER: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Narrow:
+    """Sizes of a model of the family's topology that fits a test: see `narrow`.
+
+    `widths` of the UNet's levels, `depths` the transformer blocks on each, `texts` width and layers of the encoders.
+    """
+
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    texts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class Conditioning:
     """What texts tell a UNet: each word's vector, `hidden` (count, 77, width), and, where the UNet looks at it, the
     whole text's, `pooled` (count, width).
@@ -55,6 +67,7 @@ class BaseModel:
     index: ClassVar[Mapping[str, Any]] = {}  # what else stands in the index of its folder
     webui_text: ClassVar[str] = ""  # the webui's text encoder, where it takes one of any size
     latent_scale: ClassVar[float]
+    narrow: ClassVar[Narrow]
     heads: ClassVar[int] = 0
     head_width: ClassVar[int] = 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -46,26 +47,18 @@ class Parts:
 
 @dataclass(frozen=True)
 class Filling:
-    """A module, and where each of its tensors lies.
-
-    `source` is what lacks those that lie nowhere, and `again` what to do then.
-    """
+    """A module, and where each of its tensors lies; `source` is what lacks those that lie nowhere."""
 
     module: nn.Module
     tensors: Mapping[str, Stored | None]
-    source: str
-    again: str = "download it again"
+    source: Path
 
 
 def filling(
-    module: nn.Module,
-    origins: Mapping[str, Sequence[Origin]],
-    tensors: Mapping[str, Stored],
-    source: str,
-    again: str = "download it again",
+    module: nn.Module, origins: Mapping[str, Sequence[Origin]], tensors: Mapping[str, Stored], source: Path
 ) -> Filling:
     """`origins` tell for each tensor of the module where it may lie."""
-    return Filling(module, {name: _find(places, tensors) for name, places in origins.items()}, source, again)
+    return Filling(module, {name: _find(places, tensors) for name, places in origins.items()}, source)
 
 
 def _find(places: Iterable[Origin], tensors: Mapping[str, Stored]) -> Stored | None:
@@ -81,7 +74,7 @@ def fill(fillings: Sequence[Filling], place: Place, vae: nn.Module) -> None:
     for one in fillings:
         missing = [name for name, stored in one.tensors.items() if stored is None]
         if missing:
-            raise UsageError(f"{one.source} lacks {len(missing)} tensors ({missing[0]} …); {one.again}")
+            raise UsageError(f"{one.source} lacks {len(missing)} tensors ({missing[0]} …); download it again")
     rows = [
         (stored, one, name) for one in fillings for name, stored in one.tensors.items() if stored is not None
     ]
@@ -89,7 +82,7 @@ def fill(fillings: Sequence[Filling], place: Place, vae: nn.Module) -> None:
         dtype = place.vae_dtype if one.module is vae else place.dtype
         _put(one, name, stored.read(), place.device, dtype)
     for one in fillings:
-        _count_positions(one.module, place.device)
+        count_positions(one.module, place.device)
 
 
 def _put(one: Filling, name: str, tensor: Tensor, device: torch.device, dtype: torch.dtype) -> None:
@@ -99,14 +92,14 @@ def _put(one: Filling, name: str, tensor: Tensor, device: torch.device, dtype: t
     # A point convolution of one layout is a matrix of the other.
     if [side for side in tensor.shape if side != 1] != [side for side in shape if side != 1]:
         raise UsageError(
-            f"{one.source} has a tensor of another size than the rest of it ({name}: {tuple(tensor.shape)}, "
-            f"{tuple(shape)} was expected); {one.again}"
+            f"{one.source} has a tensor of another size than the others ask for "
+            f"({name}: {tuple(tensor.shape)} instead of {tuple(shape)}); download it again"
         )
     tensor = tensor.reshape(shape).to(device=device, dtype=dtype)
     setattr(owner, leaf, nn.Parameter(tensor, requires_grad=False))
 
 
-def _count_positions(module: nn.Module, device: torch.device) -> None:
+def count_positions(module: nn.Module, device: torch.device) -> None:
     """A text encoder's only buffer: it is in no file, and made without memory it counts nothing."""
     for name, buffer in list(module.named_buffers()):
         owner = module.get_submodule(name.rpartition(".")[0])

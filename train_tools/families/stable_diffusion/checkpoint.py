@@ -30,10 +30,13 @@ def from_checkpoint(kind: type[BaseModel], path: Path, vae: Path | None, place: 
         modules = modules_of(kind, shapes_of(tensors), heads, text_heads)
     except KeyError as error:
         name = str(error.args[0])
-        instead = ", or give its VAE as vae" if name.startswith(names.VAE_PREFIX) else ""
-        raise UsageError(f"the base model {path} lacks {name}; get the whole checkpoint{instead}") from error
+        if name.startswith(names.VAE_PREFIX):
+            raise UsageError(
+                f"the base model {path} has no VAE in it ({name}); get the whole checkpoint, or give its VAE as vae"
+            ) from error
+        raise UsageError(f"the base model {path} lacks {name}; get the whole checkpoint") from error
     fillings = [
-        filling(module, origins, tensors, f"the base model {path}")
+        filling(module, origins, tensors, path)
         for module, origins in zip(modules, origins_of(kind, modules), strict=True)
     ]
     unet, own_vae, *encoders = modules

@@ -29,7 +29,6 @@ from train_tools.families.stable_diffusion.encoders import INNER, Origin, TextEn
 from train_tools.families.stable_diffusion.stored import shapes_of, stored_in
 from train_tools.families.stable_diffusion.vae import new_name, vae_tensors
 
-AGAIN = "download the folder again"
 # What a configuration says of how its file was saved, and nothing of the model.
 SAVED_AS = frozenset({"dtype", "torch_dtype", "transformers_version", "architectures"})
 
@@ -66,12 +65,12 @@ def _part(folder: Path, make: Callable[[dict[str, Any]], Any]) -> Filling:
         with torch.device("meta"):
             module = make({name: value for name, value in config.items() if name not in SAVED_AS})
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{folder} can't be loaded ({error}); {AGAIN}") from error
+        raise UsageError(f"{folder} can't be loaded ({error}); download the folder again") from error
     if missing:
-        raise UsageError(f"{folder} can't be loaded ({missing[0]}); {AGAIN}")
+        raise UsageError(f"{folder} can't be loaded ({missing[0]}); download the folder again")
     tensors = {new_name(name): tensor for file in files for name, tensor in stored_in(file).items()}
     origins = {name: _names_of(name) for name in named(module)}
-    return filling(module, origins, tensors, str(folder), AGAIN)
+    return filling(module, origins, tensors, folder)
 
 
 def _names_of(name: str) -> tuple[Origin, ...]:
@@ -88,7 +87,7 @@ def _other_vae(kind: type[BaseModel], path: Path) -> Filling:
     except KeyError as error:
         raise UsageError(f"the VAE {path} lacks {error.args[0]}; download it again") from error
     origins = {name: (Origin(names.vae_name(name)),) for name in named(module)}
-    return filling(module, origins, tensors, f"the VAE {path}")
+    return filling(module, origins, tensors, path)
 
 
 def _words(folder: Path, encoder: TextEncoder, text: Any) -> CLIPTokenizer:
@@ -97,6 +96,7 @@ def _words(folder: Path, encoder: TextEncoder, text: Any) -> CLIPTokenizer:
     words: CLIPTokenizer = CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
     if len(words) < text.config.vocab_size:
         raise UsageError(
-            f"{folder} has {len(words)} words, and the text encoder knows {text.config.vocab_size}; {AGAIN}"
+            f"the tokenizer in {folder} has {len(words)} words, and the text encoder knows "
+            f"{text.config.vocab_size}; download the folder again"
         )
     return words
