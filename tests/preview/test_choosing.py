@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from execution.fake_engine import write_safetensors
+from preview.heads import checkout, model, parts
 from preview.hosts import Bridge
 from preview.samples import PROMPTS, settings
 
 from train_tools.base_model.identity import Library
+from train_tools.errors import UsageError
 from train_tools.hosts.interface import BaseModel, HostError
 from train_tools.preview.index import read_index
-from train_tools.preview.service import PreviewResult, Progress, check, preview
+from train_tools.preview.infotext import infotext
+from train_tools.preview.service import PreviewResult, Progress, check, drawn_bases, preview
 from train_tools.workspace import toml
 from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
@@ -158,13 +161,12 @@ def test_a_sampler_that_only_one_has(version: Version, base_file: Path) -> None:
 
 
 def test_a_model_that_nothing_draws_says_each_reason(version: Version, tmp_path: Path) -> None:
-    anima = tmp_path / "anima.safetensors"
-    write_safetensors(anima, {"llm_adapter.blocks.0.norm1.weight": (8,)})
+    anima = model(tmp_path, "anima")
     result, _ = render(version, Bridge(), base_models=(str(anima),), weights=(0.0,))
     (told,) = result.failed
     assert "the webui doesn't have anima.safetensors" in told
     assert "draw Anima" in told
-    assert "sd-scripts isn't installed" in told
+    assert "sd-scripts, which draws Anima, isn't installed" in told
 
 
 @pytest.mark.parametrize("given", ["", "file", "host"])
@@ -257,3 +259,41 @@ def test_one_that_goes_away_at_each_picture_isnt_waited_for_for_ever(
     dying = [Bridge([base_file], goes_at=0) for _ in range(5)]
     result, _ = render(version, dying[0], wait_for_host=60, back=dying[1:])
     assert (result.renderer, result.failed) == ("diffusers", [])
+
+
+def test_what_our_own_renderer_doesnt_load_is_drawn_with_sd_scripts(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the files that the run was trained with; what they hold makes the picture."""
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout(tmp_path / "sd-scripts")))
+    files = parts(tmp_path)
+    train_with(
+        version,
+        pretrained_model_name_or_path=str(model(tmp_path, "flux dev")),
+        network_module="networks.lora_flux",
+        **files,
+    )
+    plan = check(version, settings(prompts=PROMPTS[:1]), Bridge())
+    (drawn,) = drawn_bases(plan)
+    assert (drawn.renderer, drawn.host, drawn.error) == ("sd-scripts", "sd-scripts", "")
+    assert drawn.because == (
+        "the webui doesn't have flux dev.safetensors; our own renderer doesn't draw FLUX.1 dev"
+    )
+    cell = next(cell for cell in plan.cells if cell.recipe.has_lora)
+    assert (cell.drawn.vae, cell.drawn.modules) == (files["ae"], (files["clip_l"], files["t5xxl"]))
+    last = infotext(cell).splitlines()[-1]
+    assert "Schedule type: Simple, CFG scale: 3, Distilled CFG Scale: 3.5, Seed: 1, Size: 64x64, " in last
+    assert "Module 1: ae, Module 2: clip_l, Module 3: t5xxl, " in last
+    write_safetensors(Path(files["t5xxl"]), {"weight": (4,)})
+    assert not {one.key for one in check(version, settings(prompts=PROMPTS[:1])).cells} & {cell.key}
+    (other,) = drawn_bases(check(version, settings(renderer="diffusers"), None))
+    assert other.error == "our own renderer doesn't draw FLUX.1 dev"
+
+
+def test_another_samplers_name_is_told_before_anything_is_drawn(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout(tmp_path / "sd-scripts")))
+    train_with(version, pretrained_model_name_or_path=str(model(tmp_path, "flux dev")), **parts(tmp_path))
+    with pytest.raises(UsageError, match="the sampler Euler alone, not Heun"):
+        check(version, settings(sampler=("Heun",)))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from execution.fake_engine import write_safetensors
+from preview.heads import model
 from preview.samples import settings
 
 from train_tools.preview.base_facts import facts_of
@@ -20,22 +20,6 @@ from train_tools.preview.ways import by_family, filled_in, ways_of
 from train_tools.workspace import toml
 from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
-
-XL = {"conditioner.embedders.1.model.ln_final.weight": (8,)}
-FLUX = {"double_blocks.0.img_attn.qkv.weight": (8, 8), "img_in.weight": (8, 64)}
-HEADS: dict[str, dict[str, tuple[int, ...]]] = {
-    "sdxl": XL,
-    "velocity": {**XL, "v_pred": (1,), "ztsnr": (1,)},
-    "flux dev": {**FLUX, "guidance_in.in_layer.weight": (8, 256)},
-    "flux schnell": {**FLUX, "time_in.in_layer.weight": (8, 256)},
-    "anima": {"llm_adapter.blocks.0.norm1.weight": (8,)},
-}
-
-
-def model(folder: Path, name: str) -> Path:
-    path = folder / f"{name}.safetensors"
-    write_safetensors(path, HEADS[name])
-    return path
 
 
 def made(folder: Path, name: str, renderer: str = PACKED, **changes: Any) -> list[dict[str, Any]]:
