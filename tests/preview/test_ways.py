@@ -117,7 +117,7 @@ def test_stable_diffusion_1_is_drawn_as_before_families(version: Version) -> Non
     assert names == {name_of(settings(**old), NOT_IN_SHEETS)}
     assert by_family(settings(**empty), recipes) == {
         "sampler": "DDIM", "scheduler": "Automatic", "steps": "20", "cfg_scale": "5", "guidance": "", "shift": "",
-        "rescale": "",
+        "rescale": "0",
     }  # fmt: skip
 
 

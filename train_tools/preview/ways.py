@@ -86,19 +86,26 @@ def ways_of(settings: PreviewSettings, facts: BaseFacts) -> Ways:
 
 def filled_in(settings: PreviewSettings, recipes: Iterable[Recipe]) -> PreviewSettings:
     """The settings with what was drawn in the place of what nobody set: names of sheets say both alike."""
-    empty = {name: dict[Any, None]() for name in BY_FAMILY if not getattr(settings, name)}
-    for recipe in recipes:
-        for name, values in empty.items():
-            values[getattr(recipe, name)] = None
-    drawn: dict[str, Any] = {name: tuple(filter(None, values)) for name, values in empty.items()}
-    return replace(settings, **drawn)
+    drawn = {name: tuple(filter(None, values)) for name, values in _unset(settings, recipes).items()}
+    changes: dict[str, Any] = drawn
+    return replace(settings, **changes)
 
 
 def by_family(settings: PreviewSettings, recipes: Iterable[Recipe]) -> dict[str, str]:
     """What nobody set, as text: several where base models of several families are drawn on, "" where none is told it."""
-    filled = filled_in(settings, recipes)
-    unset = {name: getattr(filled, name) for name in BY_FAMILY if not getattr(settings, name)}
-    return {name: ", ".join(map(_as_text, values)) for name, values in unset.items()}
+    return {
+        name: ", ".join(_as_text(value) for value in values if value is not None)
+        for name, values in _unset(settings, recipes).items()
+    }
+
+
+def _unset(settings: PreviewSettings, recipes: Iterable[Recipe]) -> dict[str, list[Any]]:
+    """The different values of what nobody set, in their order."""
+    found = {name: dict[Any, None]() for name in BY_FAMILY if not getattr(settings, name)}
+    for recipe in recipes:
+        for name, values in found.items():
+            values[getattr(recipe, name)] = None
+    return {name: list(values) for name, values in found.items()}
 
 
 def _as_text(value: str | float) -> str:
