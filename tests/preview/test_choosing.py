@@ -297,3 +297,13 @@ def test_another_samplers_name_is_told_before_anything_is_drawn(
     train_with(version, pretrained_model_name_or_path=str(model(tmp_path, "flux dev")), **parts(tmp_path))
     with pytest.raises(UsageError, match="the sampler Euler alone, not Heun"):
         check(version, settings(sampler=("Heun",)))
+
+
+def test_one_base_models_sampler_is_no_reason_not_to_draw_on_the_other(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout(tmp_path / "sd-scripts")))
+    both = ("trained", str(model(tmp_path, "flux dev")))
+    result, _ = render(version, None, base_models=both, sampler=("DDIM",), weights=(0.0,))
+    assert (result.rendered, len(result.failed)) == (1, 1)
+    assert "the sampler Euler alone, not DDIM" in result.failed[0]

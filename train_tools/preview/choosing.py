@@ -112,6 +112,16 @@ class Chooser:
         chosen = self._choose(base_model)
         return chosen if chosen.renderer != drawn.renderer else None
 
+    def refuse_schedules(self, base_models: Iterable[Path]) -> None:
+        """Raises UsageError where nothing but a sampler or scheduler that somebody chose is in the way."""
+        for base_model in base_models if self.bridge is None else ():
+            usual = ways_of(
+                replace(self.settings, sampler=(), scheduler=()), self.facts(base_model)
+            ).schedules
+            for name in self.names:
+                if self._able(name, base_model, usual).share:
+                    raise UsageError(self._able(name, base_model, self.ways(base_model).schedules).why_not)
+
     def drawn(self, run: Run, base_model: Path) -> Drawn:
         """How the pictures of a run on a base model are drawn."""
         place = run.folder, base_model
@@ -137,7 +147,6 @@ class Chooser:
         if not can_draw and self.is_gone and drawn.renderer == HOST:
             return drawn
         if not can_draw:
-            self._refuse_schedules(base_model)
             told = dict.fromkeys(candidate[0].error for candidate in candidates)
             return replace(drawn, because="", error="; ".join(text for text in told if text))
         if self.settings.renderer != AUTO:
@@ -147,13 +156,6 @@ class Chooser:
             lacking = [one.error for one in better if one.renderer != HOST or not self.is_gone]
             drawn = replace(drawn, because="; ".join(filter(None, (self._no_host, *lacking))))
         return replace(drawn, error="")
-
-    def _refuse_schedules(self, base_model: Path) -> None:
-        """Raises UsageError where nothing but a sampler or scheduler that somebody chose is in the way."""
-        usual = ways_of(replace(self.settings, sampler=(), scheduler=()), self.facts(base_model)).schedules
-        for name in self.names:
-            if self.bridge is None and self._able(name, base_model, usual).share:
-                raise UsageError(self._able(name, base_model, self.ways(base_model).schedules).why_not)
 
     @property
     def _no_host(self) -> str:

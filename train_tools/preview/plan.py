@@ -72,8 +72,12 @@ def plan_cells(version: Version, settings: PreviewSettings, chooser: Chooser) ->
     asked = asked_for(version, settings)
     chooser.expect(checkpoint.run for checkpoint in chosen)
     maker = _Maker(version, settings, asked, chooser, functools.cache(lambda name: read_list(version, name)))
-    rows = tuple(Row(checkpoint, tuple(maker.cells(checkpoint))) for checkpoint in chosen)
-    return PreviewPlan(rows, asked.notes)
+    plan = PreviewPlan(
+        tuple(Row(checkpoint, tuple(maker.cells(checkpoint))) for checkpoint in chosen), asked.notes
+    )
+    if all(cell.drawn.error for cell in plan.cells):
+        chooser.refuse_schedules(dict.fromkeys(cell.base_model for cell in plan.cells))
+    return plan
 
 
 @dataclass(frozen=True)
