@@ -90,7 +90,7 @@ def _restore_prefix(module: Any, folder: Path) -> None:
 def write_checkpoint(model: BaseModel, path: Path) -> list[Path]:
     """Writes the original layout in fp16; of Stable Diffusion 1 with `<name>.yaml` and the folder `<name>-text`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_tensors(path, _original(model))
+    write_tensors(path, original_tensors(model))
     if not model.webui_text:
         return [path]
     configuration, text_folder = beside(path)
@@ -99,7 +99,7 @@ def write_checkpoint(model: BaseModel, path: Path) -> list[Path]:
     return [path, configuration, text_folder]
 
 
-def _original(model: BaseModel) -> dict[str, list[Tensor]]:
+def original_tensors(model: BaseModel) -> dict[str, list[Tensor]]:
     """The tensors of a checkpoint, each as the pieces that it is made of."""
     modules = (model.unet, model.vae, *model.text_encoders)
     pieces: dict[str, dict[int, Tensor]] = {}

@@ -17,6 +17,11 @@ BYTES = 2  # of a number in fp16
 
 def write_tensors(path: Path, tensors: Mapping[str, Sequence[Tensor]]) -> None:
     """In fp16. Each tensor is given as pieces, which stand one below another in it."""
+    write_pieces(path, _content(tensors))
+
+
+def head_of(tensors: Mapping[str, Sequence[Tensor]]) -> tuple[bytes, int]:
+    """What the file begins with, and how many bytes of numbers follow."""
     head: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, pieces in tensors.items():
@@ -25,12 +30,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Sequence[Tensor]]) -> None:
         head[name] = {"dtype": "F16", "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(head, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the numbers begin where a processor likes them to
-    write_pieces(path, _content(text, tensors))
+    return len(text).to_bytes(8, "little") + text, end
 
 
-def _content(head: bytes, tensors: Mapping[str, Sequence[Tensor]]) -> Iterator[bytes | memoryview]:
-    yield len(head).to_bytes(8, "little")
-    yield head
+def _content(tensors: Mapping[str, Sequence[Tensor]]) -> Iterator[bytes]:
+    yield head_of(tensors)[0]
     for pieces in tensors.values():
         for piece in pieces:
             half = piece.detach().to("cpu", torch.float16).contiguous()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from train_tools.families.sd1.family import FAMILY
-from train_tools.families.stable_diffusion.base import NO_CHECKER, BaseModel, Narrow
+from train_tools.families.stable_diffusion.base import NO_CHECKER, BaseModel, Sizes
 from train_tools.families.stable_diffusion.encoders import TextEncoder
 from train_tools.families.stable_diffusion.latents import SCALE
 
@@ -20,5 +20,5 @@ class StableDiffusion1(BaseModel):
     index: ClassVar[Mapping[str, Any]] = NO_CHECKER
     webui_text = "ldm.modules.encoders.modules.FrozenCLIPEmbedder"
     latent_scale = SCALE
-    narrow = Narrow((64, 64, 64, 128), (1, 1, 1, 0), ((64, 12),))
+    narrow = Sizes((64, 64, 64, 128), (1, 1, 1, 0), ((64, 12),))
     heads = 8

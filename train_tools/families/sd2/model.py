@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from train_tools.families.sd2.family import FAMILY
-from train_tools.families.stable_diffusion.base import NO_CHECKER, BaseModel, Narrow
+from train_tools.families.stable_diffusion.base import NO_CHECKER, BaseModel, Sizes
 from train_tools.families.stable_diffusion.encoders import TextEncoder
 from train_tools.families.stable_diffusion.latents import SCALE
 
@@ -23,5 +23,5 @@ class StableDiffusion2(BaseModel):
     )
     index: ClassVar[Mapping[str, Any]] = NO_CHECKER
     latent_scale = SCALE
-    narrow = Narrow((64, 64, 128, 128), (1, 1, 1, 0), ((64, 24),))
+    narrow = Sizes((64, 64, 128, 128), (1, 1, 1, 0), ((64, 24),))
     head_width = 64

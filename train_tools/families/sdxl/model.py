@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from train_tools.families.sdxl.family import FAMILY
-from train_tools.families.stable_diffusion.base import BaseModel, Conditioning, Narrow
+from train_tools.families.stable_diffusion.base import BaseModel, Conditioning, Sizes
 from train_tools.families.stable_diffusion.encoders import TextEncoder
 from train_tools.families.stable_diffusion.latents import FACTOR, SCALE_XL
 
@@ -28,7 +28,7 @@ class StableDiffusionXL(BaseModel):
     )  # fmt: skip
     index: ClassVar[Mapping[str, Any]] = {"force_zeros_for_empty_prompt": False}
     latent_scale = SCALE_XL
-    narrow = Narrow((32, 64, 128), (0, 2, 10), ((64, 12), (128, 32)))
+    narrow = Sizes((32, 64, 128), (0, 2, 10), ((64, 12), (128, 32)))
     head_width = 64
 
     def embed(self, ids: Sequence[Tensor], clip_skip: int = 1) -> Conditioning:

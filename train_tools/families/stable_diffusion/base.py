@@ -20,15 +20,15 @@ NO_CHECKER: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Narrow:
-    """Sizes of a model of the family's topology that fits a test: see `narrow`.
-
-    `widths` of the UNet's levels, `depths` the transformer blocks on each, `texts` width and layers of the encoders.
+class Sizes:
+    """`widths` of the UNet's levels, `depths` the transformer blocks on each, `texts` width and layers of the encoders,
+    `vae` the widths of its levels.
     """
 
     widths: tuple[int, ...]
     depths: tuple[int, ...]
     texts: tuple[tuple[int, int], ...]
+    vae: tuple[int, ...] = (32, 32, 64, 64)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class BaseModel:
     index: ClassVar[Mapping[str, Any]] = {}  # what else stands in the index of its folder
     webui_text: ClassVar[str] = ""  # the webui's text encoder, where it takes one of any size
     latent_scale: ClassVar[float]
-    narrow: ClassVar[Narrow]
+    narrow: ClassVar[Sizes]  # of a model that fits a test, with all layers that the family has
     heads: ClassVar[int] = 0
     head_width: ClassVar[int] = 0
 

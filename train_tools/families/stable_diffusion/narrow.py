@@ -5,7 +5,6 @@ For tests, and for trying a plan without the true model. Their pictures are nois
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -13,11 +12,10 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
 from train_tools.families.stable_diffusion import latents, names, tokenizer
-from train_tools.families.stable_diffusion.base import BaseModel
+from train_tools.families.stable_diffusion.base import BaseModel, Sizes
 from train_tools.families.stable_diffusion.building import Parts, count_positions, text_model
 from train_tools.families.stable_diffusion.encoders import PROJECTION, TextEncoder
 
-VAE_WIDTHS = (32, 32, 64, 64)
 WORDS, LONGEST = 49408, 77  # of CLIP
 SIZE_WIDTH = 256  # what one number of a picture's sizes becomes
 SIZES = 6
@@ -29,25 +27,28 @@ def build(
 ) -> BaseModel:
     """On the CPU, in fp32."""
     random = torch.Generator().manual_seed(seed)
-    with torch.device("meta"):
-        modules = [
-            UNet2DConditionModel(**_unet(kind)),
-            AutoencoderKL(**_vae(kind)),
-            *(text_model(encoder, _text(encoder, *sizes)) for encoder, sizes in _texts(kind)),
-        ]
-    unet, vae, *texts = [_with_weights(module, random) for module in modules]
+    unet, vae, *texts = [_with_weights(module, random) for module in without_memory(kind, kind.narrow)]
     words = tuple(tokenizer.shared(encoder.filled_by) for encoder in kind.encoders)
     parts = Parts(unet, vae, tuple(texts), words).frozen()
     return kind("narrow", parts.unet, parts.vae, parts.text_encoders, parts.tokenizers, prediction, zero_snr)
 
 
-def _texts(kind: type[BaseModel]) -> Iterator[tuple[TextEncoder, tuple[int, int]]]:
-    yield from zip(kind.encoders, kind.narrow.texts, strict=True)
+def without_memory(kind: type[BaseModel], sizes: Sizes) -> list[nn.Module]:
+    """UNet, VAE and text encoders of such sizes, which hold no numbers."""
+    with torch.device("meta"):
+        return [
+            UNet2DConditionModel(**_unet(kind, sizes)),
+            AutoencoderKL(**_vae(kind, sizes)),
+            *(
+                text_model(encoder, _text(encoder, width, layers))
+                for encoder, (width, layers) in zip(kind.encoders, sizes.texts, strict=True)
+            ),
+        ]
 
 
-def _unet(kind: type[BaseModel]) -> dict[str, Any]:
-    widths, depths = kind.narrow.widths, kind.narrow.depths
-    sizes: dict[str, Any] = {
+def _unet(kind: type[BaseModel], sizes: Sizes) -> dict[str, Any]:
+    widths, depths = sizes.widths, sizes.depths
+    arguments: dict[str, Any] = {
         "in_channels": latents.CHANNELS,
         "out_channels": latents.CHANNELS,
         "sample_size": 64,
@@ -56,24 +57,24 @@ def _unet(kind: type[BaseModel]) -> dict[str, Any]:
         "down_block_types": ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths],
         "up_block_types": ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in depths[::-1]],
         "transformer_layers_per_block": [max(1, depth) for depth in depths],
-        "cross_attention_dim": sum(width for _, (width, _) in _texts(kind)),
+        "cross_attention_dim": sum(width for width, _ in sizes.texts),
         "attention_head_dim": kind.heads or [max(1, width // kind.head_width) for width in widths],
         "use_linear_projection": not kind.heads,
     }
     if kind.encoders[-1].is_projected:
-        sizes |= {
+        arguments |= {
             "addition_embed_type": "text_time",
             "addition_time_embed_dim": SIZE_WIDTH,
-            "projection_class_embeddings_input_dim": kind.narrow.texts[-1][0] + SIZES * SIZE_WIDTH,
+            "projection_class_embeddings_input_dim": sizes.texts[-1][0] + SIZES * SIZE_WIDTH,
         }
-    return sizes
+    return arguments
 
 
-def _vae(kind: type[BaseModel]) -> dict[str, Any]:
+def _vae(kind: type[BaseModel], sizes: Sizes) -> dict[str, Any]:
     return {
         "down_block_types": ["DownEncoderBlock2D"] * names.LEVELS,
         "up_block_types": ["UpDecoderBlock2D"] * names.LEVELS,
-        "block_out_channels": VAE_WIDTHS,
+        "block_out_channels": sizes.vae,
         "layers_per_block": 2,
         "latent_channels": latents.CHANNELS,
         "sample_size": 512,
@@ -88,8 +89,8 @@ def _text(encoder: TextEncoder, width: int, layers: int) -> dict[str, Any]:
         for name, shape in {
             "embeddings.token_embedding.weight": (WORDS, width),
             "embeddings.position_embedding.weight": (LONGEST, width),
-            "encoder.layers.0.mlp.fc1.weight": (2 * width, width),
-            f"encoder.layers.{layers - 1}.mlp.fc1.weight": (2 * width, width),
+            "encoder.layers.0.mlp.fc1.weight": (4 * width, width),
+            f"encoder.layers.{layers - 1}.mlp.fc1.weight": (4 * width, width),
             **({PROJECTION: (width, width)} if encoder.is_projected else {}),
         }.items()
         for place in encoder.origins(name)[:1]
