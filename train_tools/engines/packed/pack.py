@@ -18,7 +18,7 @@ from torch import Tensor
 
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.stack import LoraStack
-from train_tools.lora.targets import text_targets, unet_targets
+from train_tools.lora.targets import targets_of
 
 from .captions import CaptionCache
 from .config import RunConfig
@@ -44,9 +44,11 @@ class Pack:
         self.device = base.device
         self._clip_skip = first.clip_skip
         self._trains_text = first.train_text_encoder
-        targets = unet_targets(base.unet) if first.train_unet else []
-        if first.train_text_encoder:
-            targets += [target for encoder in base.text_encoders for target in text_targets(encoder)]
+        targets = [
+            target
+            for target in targets_of(base, base.family.network.names)
+            if (first.train_text_encoder if target.is_text else first.train_unet)
+        ]
         ranks, alphas = [c.network_dim for c in configs], [c.network_alpha for c in configs]
         # fp32 also over a base in half precision; more where the base has more.
         self._dtype = torch.promote_types(base.dtype, torch.float32)
