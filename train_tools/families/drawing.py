@@ -1,16 +1,17 @@
-"""What draws a family's pictures with sd-scripts, in its interpreter: the interface of all `drawing.py`, and what they share.
+"""What draws pictures with sd-scripts, in its interpreter: the interface of the families' `drawing.py`.
 
 Each loads its text encoders, its transformer and its VAE apart from each other, as a GPU seldom has room for all. They
-use sd-scripts' own functions, so that pictures are those that its trainer's samples would be. Only torch, sd-scripts and
-what it brings may be imported here and in the families' `drawing.py`; nothing else of train_tools.
+use sd-scripts' own functions, so that pictures are those that its trainer's samples would be. Only torch, sd-scripts
+and what it brings may be imported here and there; nothing else of train_tools.
 """
 
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -60,12 +61,18 @@ class Settings:
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """As accelerate's."""
         is_mixed = self.dtype != torch.float32
-        return torch.autocast(self.device.type, self.dtype, enabled=is_mixed)
+        found: contextlib.AbstractContextManager[Any] = torch.autocast(
+            self.device.type, self.dtype, enabled=is_mixed
+        )
+        return found
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Sizes in pixels. `guidance` is what a distilled model is told, `shift` moves a flow's noise levels; None: its own."""
+    """Sizes in pixels. `guidance` is what a distilled model is told, `shift` moves a flow's noise levels.
+
+    None: the model's own.
+    """
 
     width: int
     height: int
@@ -81,22 +88,34 @@ class Picture:
         return self.cfg_scale != 1.0
 
 
-class Drawing(Protocol):
+class Drawing(ABC):
     """One base model. What it loads is ready to be used on the device, in eval mode; it keeps none of it."""
 
+    @abstractmethod
+    def __init__(self, settings: Settings) -> None: ...
+
+    @abstractmethod
     def text_encoders(self) -> list[Any]:
         """In the order in which the trainer gives them to a network."""
 
-    def encode(self, encoders: Sequence[Any], text: str, *, is_negative: bool) -> Text: ...
+    @abstractmethod
+    def encode(self, encoders: Sequence[Any], text: str) -> Text: ...
 
+    def encode_negative(self, encoders: Sequence[Any], text: str) -> Text:
+        return self.encode(encoders, text)
+
+    @abstractmethod
     def transformer(self) -> Any: ...
 
+    @abstractmethod
     def denoise(self, transformer: Any, picture: Picture, text: Text, negative: Text | None) -> torch.Tensor:
         """Latents; `negative` is there where the picture is guided."""
 
+    @abstractmethod
     def vae(self) -> Any:
         """On the CPU."""
 
+    @abstractmethod
     def decode(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
         """(3, height, width) from -1 to 1."""
 
@@ -110,7 +129,7 @@ def noise(shape: Sequence[int], seed: int, device: torch.device) -> torch.Tensor
 def tensors_of(path: str, prefix: str, dtype: torch.dtype | None = None) -> dict[str, torch.Tensor]:
     """Those of a checkpoint whose names begin so."""
     with safe_open(path, "pt") as file:
-        names = [name for name in file.keys() if name.startswith(prefix)]
+        names = [name for name in list(file.keys()) if name.startswith(prefix)]
         return {name: file.get_tensor(name).to(dtype) if dtype else file.get_tensor(name) for name in names}
 
 
@@ -119,7 +138,7 @@ def moved(text: Text, device: torch.device) -> Text:
 
 
 def shifted(levels: torch.Tensor, shift: float) -> torch.Tensor:
-    """Noise levels from 1 to 0, moved towards the noise by a shift above 1 (https://arxiv.org/abs/2403.03206, 5.3.2)."""
+    """Noise levels from 1 to 0; a shift above 1 moves them up (https://arxiv.org/abs/2403.03206, 5.3.2)."""
     return shift * levels / (1 + (shift - 1) * levels)
 
 

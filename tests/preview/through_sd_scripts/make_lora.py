@@ -1,6 +1,7 @@
-"""`python make_lora.py CHECKOUT FAMILY ARGUMENTS MODULE FILE [name=value …]`: a random LoRA, in sd-scripts' interpreter.
+"""`python make_lora.py CHECKOUT FAMILY ARGUMENTS WANTED`: random LoRAs, in sd-scripts' interpreter.
 
-The network is made, filled and saved by sd-scripts' own module; `texts=1` changes the text encoders, too.
+WANTED is JSON, from each file to the network module and its options. The networks are made, filled and saved by
+sd-scripts' own modules; with `texts=1` they change the text encoders, too.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +17,24 @@ PACKAGE = Path(__file__).parents[3] / "train_tools"
 SEED = 11
 
 
-def main(
-    checkout: str, family: str, arguments: dict[str, Any], module: str, file: str, words: list[str]
-) -> None:
+def main(checkout: str, family: str, arguments: dict[str, Any], wanted: dict[str, list[str]]) -> None:
     sys.path[:1] = [checkout, str(PACKAGE.parent)]  # and not what lies beside this file
     import torch
 
     drawing = importlib.import_module(f"train_tools.families.{family}.drawing").DRAWING
     settings = importlib.import_module("train_tools.families.drawing").Settings
     made = drawing(settings(arguments, torch.device("cpu")))
-    encoders, transformer = made.text_encoders(), made.transformer()
+    for file, (module, *words) in wanted.items():
+        make(made.text_encoders(), made.transformer(), file, module, words)
+
+
+def make(encoders: list[Any], transformer: Any, file: str, module: str, words: Sequence[str]) -> None:
+    import torch
+
     options = dict(word.split("=", 1) for word in words)
     texts = bool(options.pop("texts", ""))
     network = importlib.import_module(module).create_network(
-        1.0,
-        int(options.pop("dim", 4)),
-        float(options.pop("alpha", 4)),
-        None,
-        encoders,
-        transformer,
-        **options,
+        1.0, int(options.pop("dim", 4)), float(options.pop("alpha", 4)), None, encoders, transformer, **options
     )
     network.apply_to(encoders, transformer, texts, True)
     generator = torch.Generator().manual_seed(SEED)
@@ -45,4 +45,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4], sys.argv[5], sys.argv[6:])
+    main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), json.loads(sys.argv[4]))

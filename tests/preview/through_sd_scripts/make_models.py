@@ -1,7 +1,7 @@
 """`python make_models.py CHECKOUT FAMILY FOLDER`: narrow random models of a family, in sd-scripts' interpreter.
 
-They are its own classes with the sizes of the narrowed checkout, and are saved under the names that the true files have.
-Prints, as JSON, the arguments that name them.
+They are its own classes with the sizes of the narrowed checkout, and are saved under the names that the true files
+have. Prints, as JSON, the arguments that name them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A real checkout of sd-scripts whose transformers and their text encoders are narrow, so that a run takes seconds.
 
-Its files are links, but for the scripts, as Python looks for modules beside the file that a link leads to, and for those
-whose sizes are changed. Everything else, classes and names of layers, is the real thing.
+Its files are links, but for the scripts, as Python looks for modules beside the file that a link leads to, and for
+those whose sizes are changed. Everything else, classes and names of layers, is the real thing.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from pathlib import Path
 
 Changes = Sequence[tuple[str, str]]  # what stands there, as often as it does, and what is put there
 
+
+def lines(indent: int, *words: str) -> str:
+    return f",\n{' ' * indent}".join(words)
+
+
 T5 = (
     ('"d_ff": 10240', '"d_ff": 64'),
     ('"d_kv": 64', '"d_kv": 16'),
@@ -19,14 +24,14 @@ T5 = (
     ('"num_heads": 64', '"num_heads": 2'),
     ('"num_layers": 24', '"num_layers": 2'),
 )
-CLIP_L = (
+CLIP_L = (  # the last of several with these names, which is the one that counts
     (
-        '"hidden_size": 768,\n        "intermediate_size": 3072,\n        "num_attention_heads": 12,\n'
-        '        "num_hidden_layers": 12,\n        "projection_dim": 768,\n        # },\n        # "torch_dtype"',
-        '"hidden_size": 32,\n        "intermediate_size": 64,\n        "num_attention_heads": 2,\n'
-        '        "num_hidden_layers": 2,\n        "projection_dim": 32,\n        # },\n        # "torch_dtype"',
+        lines(8, '"hidden_size": 768', '"intermediate_size": 3072', '"num_attention_heads": 12',
+              '"num_hidden_layers": 12', '"projection_dim": 768', '# }'),
+        lines(8, '"hidden_size": 32', '"intermediate_size": 64', '"num_attention_heads": 2',
+              '"num_hidden_layers": 2', '"projection_dim": 32', '# }'),
     ),
-)
+)  # fmt: skip
 FLUX = (
     ("vec_in_dim=768", "vec_in_dim=32"),
     ("context_in_dim=4096", "context_in_dim=96"),
@@ -38,16 +43,14 @@ FLUX = (
     ("num_res_blocks=2", "num_res_blocks=1"),
 )
 CHROMA = (
-    ("context_in_dim=4096,\n    hidden_size=3072", "context_in_dim=96,\n    hidden_size=32"),
+    (lines(4, "context_in_dim=4096", "hidden_size=3072"), lines(4, "context_in_dim=96", "hidden_size=32")),
     (
-        "num_heads=24,\n    depth=19,\n    depth_single_blocks=38",
-        "num_heads=2,\n    depth=2,\n    depth_single_blocks=2",
+        lines(4, "num_heads=24", "depth=19", "depth_single_blocks=38"),
+        lines(4, "num_heads=2", "depth=2", "depth_single_blocks=2"),
     ),
     ("axes_dim=[16, 56, 56]", "axes_dim=[4, 6, 6]"),
-    (
-        "approximator_depth=5,\n    approximator_hidden_size=5120",
-        "approximator_depth=2,\n    approximator_hidden_size=32",
-    ),
+    ("approximator_depth=5", "approximator_depth=2"),
+    ("approximator_hidden_size=5120", "approximator_hidden_size=32"),
 )
 SD3_ENCODERS = (
     ("hidden_size=768", "hidden_size=32"),
@@ -73,9 +76,8 @@ SD3_VAE = (
 )
 LUMINA = (
     (
-        "dim=2304,\n            n_layers=26,\n            n_heads=24,\n            n_kv_heads=8,\n            "
-        "axes_dims=[32, 32, 32]",
-        "dim=32,\n            n_layers=2,\n            n_heads=2,\n            n_kv_heads=1,\n            axes_dims=[8, 4, 4]",
+        lines(12, "dim=2304", "n_layers=26", "n_heads=24", "n_kv_heads=8", "axes_dims=[32, 32, 32]"),
+        lines(12, "dim=32", "n_layers=2", "n_heads=2", "n_kv_heads=1", "axes_dims=[8, 4, 4]"),
     ),
     ("cap_feat_dim=2304,  # Gemma 2 hidden_size", "cap_feat_dim=32,"),
 )
@@ -129,9 +131,8 @@ ANIMA = (
 )
 ADAPTER = (
     (
-        "source_dim=1024,\n                target_dim=1024,\n                model_dim=1024,\n                num_layers=6,\n",
-        "source_dim=32,\n                target_dim=32,\n                model_dim=32,\n                num_layers=1,\n"
-        "                num_heads=2,\n",
+        lines(16, "source_dim=1024", "target_dim=1024", "model_dim=1024", "num_layers=6"),
+        lines(16, "source_dim=32", "target_dim=32", "model_dim=32", "num_layers=1", "num_heads=2"),
     ),
 )
 QWEN3 = (

@@ -1,6 +1,6 @@
 """Tokenizers of the true classes in a folder, as sd-scripts finds them there without the hub.
 
-CLIP's and T5's are the true ones: the first are made from CLIP's vocabulary, T5's and Qwen's lie in sd-scripts' checkout.
+CLIP's, T5's and Qwen's are the true ones, made from CLIP's vocabulary and from what lies in sd-scripts' checkout.
 Gemma's has bytes as its words; ByT5's has no words at all.
 """
 

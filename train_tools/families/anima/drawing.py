@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from library import anima_train_utils, anima_utils, qwen_image_autoencoder_kl, strategy_anima
 
-from train_tools.families.drawing import Picture, Settings, Text, moved, on_device, placed
+from train_tools.families.drawing import Drawing, Picture, Settings, Text, moved, on_device, placed
 
 SHIFT = 5.0  # sd-scripts', where it draws
 LONGEST = 512  # texts, in tokens
 
 
-class AnimaDrawing:
+class AnimaDrawing(Drawing):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         arguments = settings.arguments
@@ -34,7 +34,7 @@ class AnimaDrawing:
         )
         return [qwen3.eval().to(settings.device)]
 
-    def encode(self, encoders: Sequence[Any], text: str, *, is_negative: bool) -> Text:
+    def encode(self, encoders: Sequence[Any], text: str) -> Text:
         tokens = self._tokenizers.tokenize(text)
         with self._settings.autocast():
             parts = self._encoding.encode_tokens(self._tokenizers, list(encoders), tokens)

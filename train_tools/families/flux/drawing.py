@@ -10,6 +10,7 @@ from library import flux_train_utils, flux_utils, strategy_flux
 
 from train_tools.families.drawing import (
     FP8,
+    Drawing,
     Picture,
     Settings,
     Text,
@@ -26,7 +27,7 @@ GUIDANCE = 3.5  # of FLUX.1 dev, as its authors draw with it; schnell isn't told
 LONGEST = {"dev": 512, "schnell": 256}  # texts, in tokens
 
 
-class FluxDrawing:
+class FluxDrawing(Drawing):
     """Chroma is one, too, without CLIP-L and without guidance; `model_type` is sd-scripts' argument."""
 
     model_type = "flux"
@@ -66,7 +67,7 @@ class FluxDrawing:
             return t5xxl.to(settings.device)
         return t5xxl.to(settings.device, dtype=settings.dtype)
 
-    def encode(self, encoders: Sequence[Any], text: str, *, is_negative: bool) -> Text:
+    def encode(self, encoders: Sequence[Any], text: str) -> Text:
         tokens = self._tokenizers.tokenize(text)
         with self._settings.autocast():
             parts = self._encoding.encode_tokens(self._tokenizers, list(encoders), tokens, self._is_masked)

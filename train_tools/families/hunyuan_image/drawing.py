@@ -14,14 +14,14 @@ from library import (
     strategy_hunyuan_image,
 )
 
-from train_tools.families.drawing import FP8, Picture, Settings, Text, moved, on_device, placed
+from train_tools.families.drawing import FP8, Drawing, Picture, Settings, Text, moved, on_device, placed
 
 SHIFT = 5.0  # sd-scripts', and its authors' own
 # From which step on guidance is projected, with letters to write and without, as its authors draw.
 APG_WITH_LETTERS, APG = 38, 5
 
 
-class HunyuanImageDrawing:
+class HunyuanImageDrawing(Drawing):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._base = str(settings.arguments["pretrained_model_name_or_path"])
@@ -39,7 +39,7 @@ class HunyuanImageDrawing:
         _, byt5 = hunyuan_image_text_encoder.load_byt5(settings.path("byt5"), torch.float16, "cpu")
         return [qwen.eval().to(device), byt5.eval().to(device)]
 
-    def encode(self, encoders: Sequence[Any], text: str, *, is_negative: bool) -> Text:
+    def encode(self, encoders: Sequence[Any], text: str) -> Text:
         tokens = self._tokenizers.tokenize(text)
         parts = self._encoding.encode_tokens(self._tokenizers, list(encoders), tokens)
         return moved(tuple(parts), torch.device("cpu"))

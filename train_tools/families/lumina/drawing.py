@@ -8,7 +8,17 @@ from typing import Any
 import torch
 from library import lumina_train_util, lumina_util, sd3_train_utils, strategy_lumina
 
-from train_tools.families.drawing import FP8, Picture, Settings, Text, moved, noise, on_device, placed
+from train_tools.families.drawing import (
+    FP8,
+    Drawing,
+    Picture,
+    Settings,
+    Text,
+    moved,
+    noise,
+    on_device,
+    placed,
+)
 
 STEP = 8  # pixels of a side that become one of the latents
 CHANNELS = 16
@@ -17,7 +27,7 @@ SHIFT = 6.0  # sd-scripts', and its authors' own
 GUIDED_PART, LONGEST_STEP = 0.25, 1.0
 
 
-class LuminaDrawing:
+class LuminaDrawing(Drawing):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         arguments = settings.arguments
@@ -34,9 +44,15 @@ class LuminaDrawing:
         gemma2 = lumina_util.load_gemma2(settings.path("gemma2"), settings.dtype, "cpu").eval()
         return [gemma2.to(settings.device, dtype=settings.dtype)]
 
-    def encode(self, encoders: Sequence[Any], text: str, *, is_negative: bool) -> Text:
-        """The hidden states and their mask. A negative text isn't told what the model is to be."""
-        tokens = self._tokenizers.tokenize(text, is_negative=is_negative)
+    def encode(self, encoders: Sequence[Any], text: str) -> Text:
+        return self._encode(encoders, self._tokenizers.tokenize(text))
+
+    def encode_negative(self, encoders: Sequence[Any], text: str) -> Text:
+        """Without the words that tell the model what it is to be."""
+        return self._encode(encoders, self._tokenizers.tokenize(text, is_negative=True))
+
+    def _encode(self, encoders: Sequence[Any], tokens: Any) -> Text:
+        """The hidden states and their mask."""
         with self._settings.autocast():
             hidden, _, mask = self._encoding.encode_tokens(self._tokenizers, list(encoders), tokens)
         return moved((hidden, mask), torch.device("cpu"))

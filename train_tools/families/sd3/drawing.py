@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from library import sd3_train_utils, sd3_utils, strategy_sd3
 
 from train_tools.families.drawing import (
     FP8,
+    Drawing,
     Picture,
     Settings,
     Text,
@@ -28,7 +30,7 @@ LONGEST = 256  # T5's texts, in tokens
 T5_PLACE = 2  # among the text encoders
 
 
-class Sd3Drawing:
+class Sd3Drawing(Drawing):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         arguments = settings.arguments
@@ -63,7 +65,7 @@ class Sd3Drawing:
             return t5xxl.to(settings.device)
         return t5xxl.to(settings.device, dtype=settings.dtype)
 
-    def encode(self, encoders: Sequence[Any], text: str, *, is_negative: bool) -> Text:
+    def encode(self, encoders: Sequence[Any], text: str) -> Text:
         tokens = self._tokenizers.tokenize(text)
         with self._settings.autocast():
             of_clips, of_t5, pooled, *_ = self._encoding.encode_tokens(
@@ -90,7 +92,7 @@ class Sd3Drawing:
         levels = sd3_train_utils.get_all_sigmas(sampling, picture.steps).to(device)
         hidden, pooled = (torch.cat(parts) for parts in zip(*self._both(text, negative), strict=True))
         latents = noise((1, CHANNELS, picture.height // STEP, picture.width // STEP), picture.seed, device)
-        for level, next_level in zip(levels[:-1], levels[1:], strict=True):
+        for level, next_level in pairwise(levels):
             transformer.prepare_block_swap_before_forward()
             times = sampling.timestep(level).float().expand(len(hidden))
             with self._settings.autocast():

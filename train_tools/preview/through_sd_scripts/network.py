@@ -7,8 +7,8 @@ them back; weights stay as they are.
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 OF_TEXTS = "lora_te"  # what the names of text encoders' layers begin with, in every network
 LYCORIS = "lycoris."
+MADE_FOR = "ss_base_model_version"  # in a file's metadata
 FORWARD = "forward"
 UNFIT = (RuntimeError, ValueError, KeyError, IndexError, TypeError, AssertionError, AttributeError)
 
@@ -29,13 +30,18 @@ class LoraFile:
 
     def __init__(self, path: str, module: str) -> None:
         self.path = path
-        self.name = os.path.basename(path)
+        self.name = Path(path).name
         self.module = module
         try:
             with safe_open(path, "pt") as file:
                 self.keys = list(file.keys())
+                self.made_for = str((file.metadata() or {}).get(MADE_FOR) or "")
         except Exception as error:
             raise UnfitError(f"{self.name} can't be read ({error})") from error
+        if not self.keys:
+            raise UnfitError(
+                f"{self.name} holds no layers: its network found none to train in this base model"
+            )
 
     @property
     def has_texts(self) -> bool:
@@ -78,7 +84,9 @@ class Network:
     def _put_on(self, file: LoraFile, encoders: list[Any], transformer: Any) -> None:
         of_texts = transformer is None
         tensors = file.tensors(of_texts=of_texts)
+        # What the file's part doesn't change is there as a model without layers.
         unet = torch.nn.Module() if of_texts else transformer
+        encoders = encoders or [torch.nn.Module()]
         try:
             network = _made(file, tensors, encoders, unet)
             if file.module.startswith(LYCORIS):  # which holds the weights by now
@@ -109,9 +117,12 @@ def _check_places(file: LoraFile, tensors: Iterable[str], places: set[str]) -> N
     layers = dict.fromkeys(name.partition(".")[0] for name in tensors)
     homeless = [layer for layer in layers if layer not in places]
     if homeless:
+        kind = (
+            f"another kind of base model ({file.made_for})" if file.made_for else "another kind of base model"
+        )
         raise UnfitError(
-            f"{file.name} is a LoRA for another kind of base model: {len(homeless)} of its {len(layers)} layers have no "
-            f"place in this one, {homeless[0]} among them"
+            f"{file.name} is a LoRA for {kind}: {len(homeless)} of its {len(layers)} layers have no place in this one, "
+            f"{homeless[0]} among them"
         )
 
 

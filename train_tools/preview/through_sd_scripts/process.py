@@ -1,9 +1,9 @@
-"""`python process.py LIFELINE CHECKOUT`: draws with sd-scripts, in its own interpreter, until its standard input closes.
+"""`python process.py LIFELINE CHECKOUT`: draws in sd-scripts' interpreter, until its standard input closes.
 
-It is asked in lines of JSON on standard input: `{"do": "load", "family": …, "arguments": {…}}`, then as often as wanted
-`{"do": "draw", "cells": […]}`. It answers in lines of JSON: for each cell `{"cell": number, "png": Base64}` or
-`{"cell": number, "error": sentence}`, `{"drawn": count}` after the last, and `{"refused": sentence}` where it can draw
-nothing. To cancel is to close its standard input.
+It is asked in lines of JSON on standard input: `{"do": "load", "family": …, "arguments": {…}}`, then as often as
+wanted `{"do": "draw", "cells": […]}`. It answers in lines of JSON: for each cell `{"cell": number, "png": Base64}` or
+`{"cell": number, "error": sentence}`, `{"drawn": count}` after the last, and `{"refused": sentence}` where it can
+draw nothing. To cancel is to close its standard input.
 
 Nothing else gets onto that way out: what sd-scripts prints, which is much, goes to the standard error.
 """

@@ -26,7 +26,10 @@ NO_ROOM_TO_LOAD = (
     "there isn't enough memory to load this base model; set blocks_to_swap or fp8_base in its runs, or close what uses "
     "the GPU"
 )
-NO_NUMBERS = "the picture came out without numbers (NaN): {} is too coarse for this model; train it with mixed_precision=bf16"
+NO_NUMBERS = (
+    "the picture came out without numbers (NaN): {} is too coarse for this model; "
+    "train it with mixed_precision=bf16"
+)
 
 
 class OutOfMemoryError(Exception):
@@ -131,7 +134,8 @@ class Studio:
                 if network is not None:
                     network.weigh(key.weight)
                 with loading():
-                    self._texts[key] = self._drawing.encode(encoders, key.text, is_negative=key.is_negative)
+                    encode = self._drawing.encode_negative if key.is_negative else self._drawing.encode
+                    self._texts[key] = encode(encoders, key.text)
         finally:
             if network is not None:
                 network.take_off()
