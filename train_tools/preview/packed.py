@@ -148,7 +148,6 @@ class _Group:
         )  # fmt: skip
 
 
-
 def _is_plain(path: Path) -> bool:
     """By its names alone. One that can't be read says so when it is."""
     try:

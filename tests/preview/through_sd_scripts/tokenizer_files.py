@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from train_tools.base_model.tokenizer import byte_characters, write_files
+from train_tools.families.stable_diffusion.tokenizer import byte_characters, write_files
 
 T5 = {
     "tokenizer_class": "T5Tokenizer",
