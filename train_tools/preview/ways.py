@@ -92,7 +92,7 @@ def filled_in(settings: PreviewSettings, recipes: Iterable[Recipe]) -> PreviewSe
 
 
 def by_family(settings: PreviewSettings, recipes: Iterable[Recipe]) -> dict[str, str]:
-    """What nobody set, as text: several where base models of several families are drawn on, "" where none is told it."""
+    """What nobody set, as text: several where there are base models of several families, "" where none is told it."""
     return {
         name: ", ".join(_as_text(value) for value in values if value is not None)
         for name, values in _unset(settings, recipes).items()
