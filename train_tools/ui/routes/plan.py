@@ -12,9 +12,11 @@ from train_tools.execution.lane import ensure_worker, slots
 from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_training
 from train_tools.execution.ticket import DEFAULT_LANE
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning import edited
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, own_folder
+from train_tools.preview.before_training import with_pictures
 from train_tools.preview.settings import WHEN, PreviewSettings
 from train_tools.tags.journal import settle
 from train_tools.ui import training_settings
@@ -80,6 +82,7 @@ def planned(call: Call) -> dict[str, Any]:
 def _kept(version: Version, changes: Mapping[str, str], again: bool) -> Kept:
     at_once = len(slots(version.root, DEFAULT_LANE))
     plan = make_plan(version, changes, again=again, most_runs=MOST_RUNS, at_once=at_once)
+    plan = with_pictures(version, plan, lambda: renderer_of(version.root))
     given = {**training_settings.read(version).values, **changes}
     return Kept(plan, given, all_presets(own_folder(version)))
 
