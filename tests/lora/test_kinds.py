@@ -39,7 +39,7 @@ def cases() -> list[str]:
 
 
 def check(tensors: dict[str, Tensor], case: str) -> None:
-    of = case.split(":")[0]
+    of = case.split(":", maxsplit=1)[0]
     layer = Weights(tensors[f"layer/{of}/weight"], tensors.get(f"layer/{of}/bias"))
     given = tensors[f"input/{of}"]
     start = f"{case}/saved/"

@@ -13,9 +13,10 @@ from small_base import random_base
 from train_tools.errors import TrainToolsError
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.families.stable_diffusion.latents import SCHEDULER
-from train_tools.lora import kohya
-from train_tools.lora.stack import LoraStack
-from train_tools.lora.targets import text_targets, unet_targets
+from train_tools.lora import fit, kohya
+from train_tools.lora.names import Names
+from train_tools.lora.stack import Delta, LoraStack
+from train_tools.lora.targets import layers_of, text_targets, unet_targets
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,10 @@ def stack_of(base: BaseModel, ranks: list[int]) -> LoraStack:
     return stack
 
 
+def by_name(stack: LoraStack) -> list[Delta]:
+    return sorted(stack.deltas, key=lambda delta: delta.target.name)
+
+
 def test_the_modules_are_those_of_sd_scripts(base: BaseModel) -> None:
     unet = [t.name for t in unet_targets(base.unet)]
     assert len(unet) == 192
@@ -56,10 +61,11 @@ def test_a_stack_survives_files_with_other_ranks_beside_it(base: BaseModel, tmp_
     for index, path in enumerate(paths):
         kohya.write(path, kohya.tensors_of(stack, index, torch.float32), {"ss_epoch": "3"})
     files = [kohya.read(path) for path in paths]
-    assert [kohya.rank_and_alpha(f) for f in files] == [(2, 1.0), (4, 2.0)]
-    again = LoraStack([d.target for d in stack.deltas], [2, 4], [1, 2])
-    kohya.stack_files(again, files)
-    assert torch.equal(again.flat, stack.flat)
+    again = fit.stack_of([fit.fit(file, layers_of(base, Names())) for file in files])
+    assert {(delta.ranks, delta.alphas) for delta in again.deltas} == {((2, 4), (1.0, 2.0))}
+    for mine, theirs in zip(by_name(again), by_name(stack), strict=True):
+        assert torch.equal(mine.down, theirs.down)
+        assert torch.equal(mine.up, theirs.up)
     assert files[0].metadata["ss_epoch"] == "3"
     assert len(files[0].metadata["sshs_model_hash"]) == 64
     shapes = {n: tuple(t.shape) for n, t in load_file(paths[0]).items()}
@@ -119,4 +125,4 @@ def test_damaged_and_foreign_files_are_refused_in_words(base: BaseModel, tmp_pat
     renamed = {f"lora_other_{name}": tensor for name, tensor in tensors.items()}
     kohya.write(path, renamed, {})
     with pytest.raises(TrainToolsError, match="doesn't fit this base model"):
-        kohya.stack_files(stack, [kohya.read(path)])
+        fit.fit(kohya.read(path), layers_of(base, Names()))

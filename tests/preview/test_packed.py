@@ -16,7 +16,7 @@ from train_tools.families.stable_diffusion import names
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
-from train_tools.preview import block_weights, packed, render, samplers
+from train_tools.preview import block_weights, memory, render, samplers
 from train_tools.preview.index import read_index
 from train_tools.preview.render import Frame, Request, render_base, render_loras
 from train_tools.preview.service import preview
@@ -140,11 +140,11 @@ def test_batches_are_bounded_by_memory(base: BaseModel, monkeypatch: pytest.Monk
     class Memory:
         available = 2**30
 
-    monkeypatch.setattr(packed.psutil, "virtual_memory", Memory)
-    small = packed.cells_in_memory(base, Frame(64, 64))
-    large = packed.cells_in_memory(base, Frame(512, 512))
+    monkeypatch.setattr(memory.psutil, "virtual_memory", Memory)
+    small = memory.cells_in_memory(base.unet, 64, 64)
+    large = memory.cells_in_memory(base.unet, 512, 512)
     assert small == pytest.approx(64 * large, rel=0.1)
-    assert packed.cells_in_memory(base, Frame(8192, 8192)) == 1
+    assert memory.cells_in_memory(base.unet, 8192, 8192) == 1
 
 
 def test_a_sampler_that_isnt_there_is_told_before_anything_is_rendered(version: Version) -> None:

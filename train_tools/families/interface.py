@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from train_tools.families.layers import TargetsOf
+from train_tools.lora.names import OWN_NAMES, Names
 
 BASE = "pretrained_model_name_or_path"
 Shape = tuple[int, ...]
@@ -135,19 +136,36 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """A UNet's blocks as block weights and sd-scripts' rates of blocks count them.
+
+    `attended_inputs` and `attended_outputs` are those with attention, which a plain LoRA changes.
+    """
+
+    inputs: int
+    middles: int
+    outputs: int
+    attended_inputs: tuple[int, ...]
+    attended_outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Network:
     """Which layers a LoRA of it changes. `targets` reads them off the base model's names and shapes.
 
     `text_encoders` is how many it has, `trains_texts` whether any of them can be trained. `block_counts` says how many
-    numbers the lists in network_args hold, where its network modules know such lists; `block_rates` that block weights
-    of pictures can be learning rates of blocks (`down_lr_weight` …).
+    numbers the lists in network_args hold, where its network modules know such lists. `blocks` are its UNet's, whose
+    weights in pictures can be learning rates (`down_lr_weight` …). `names` are those of its files, and `text_width` how
+    wide the texts are that its UNet looks at, where our own programs load it.
     """
 
     targets: TargetsOf
     text_encoders: int = 1
     trains_texts: bool = True
     block_counts: Mapping[str, int] = field(default_factory=dict)
-    block_rates: bool = False
+    blocks: Blocks | None = None
+    names: Names = OWN_NAMES
+    text_width: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from train_tools.families.interface import Part, Training
+from train_tools.families.interface import Blocks, Part, Training
+from train_tools.families.stable_diffusion import names
 
 VAE = Part("VAE", ("^first_stage_model.",), "vae")
 # How many channels the first layer takes: latents alone, or a mask, a depth map, another picture beside them.
@@ -36,3 +37,17 @@ SD_BLOCKS: Mapping[str, int] = {
 XL_BLOCKS: Mapping[str, int] = {
     **dict.fromkeys(LISTS, 23), "down_lr_weight": 9, "mid_lr_weight": 3, "up_lr_weight": 9,
 }  # fmt: skip
+SD_UNET = Blocks(12, 1, 12, (1, 2, 4, 5, 7, 8), (3, 4, 5, 6, 7, 8, 9, 10, 11))
+XL_UNET = Blocks(9, 3, 9, (4, 5, 7, 8), (0, 1, 2, 3, 4, 5))
+
+
+def original_paths(paths: Iterable[str]) -> Mapping[str, str]:
+    """For each layer of diffusers' UNet the path that it has in an original checkpoint."""
+    found = list(paths)
+    with_attention = names.up_blocks_with_attention(found)
+    return {path: _original(path, with_attention) for path in found}
+
+
+def _original(path: str, with_attention: Callable[[int], bool]) -> str:
+    name = names.unet_name(f"{path}.weight", with_attention)
+    return name.removeprefix(names.UNET_PREFIX).removesuffix(".weight")

@@ -21,3 +21,6 @@ class Names:
 
     text: tuple[str, ...] = ("lora_te",)
     unet: Callable[[Iterable[str]], Mapping[str, str]] = as_they_are
+
+
+OWN_NAMES = Names()  # Stable Diffusion 1's and 2's, as diffusers names the layers

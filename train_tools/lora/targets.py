@@ -8,13 +8,12 @@ from typing import Protocol
 
 from torch import nn
 
-from .names import UNET, Names
+from .names import OWN_NAMES, UNET, Names
 
 UNET_BLOCKS = ("Transformer2DModel",)
 KERNEL_BLOCKS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")  # besides, with conv_dim (C3Lier)
 TEXT_BLOCKS = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
 LAYERS = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
-SD1 = Names()
 
 
 class Model(Protocol):
@@ -58,7 +57,7 @@ def targets_of(base: Model, names: Names, kernels: bool = False) -> list[Target]
     return unet_targets(base.unet, names, kernels) + text
 
 
-def unet_targets(unet: nn.Module, names: Names = SD1, kernels: bool = False) -> list[Target]:
+def unet_targets(unet: nn.Module, names: Names = OWN_NAMES, kernels: bool = False) -> list[Target]:
     """192 layers of a Stable Diffusion 1 UNet in diffusers' form, 722 of XL's.
 
     With `kernels` (conv_dim) those of the residual blocks and of what makes pictures larger and smaller, too.

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 
 from train_tools.errors import UsageError
-from train_tools.families.lora_files import SD, XL, Blocks
+from train_tools.families.interface import Blocks
+from train_tools.families.unets import SD_UNET as SD
+from train_tools.families.unets import XL_UNET as XL
 
 IN, MID, OUT = 1, 13, 14  # where they start
 COUNT = 26
@@ -23,8 +25,8 @@ def _places(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> tuple[int, ...
 PLACES = {
     26: tuple(range(COUNT)),
     20: _places(tuple(range(XL.inputs)), tuple(range(XL.outputs))),
-    17: _places(*SD.attended),
-    12: _places(*XL.attended),
+    17: _places(SD.attended_inputs, SD.attended_outputs),
+    12: _places(XL.attended_inputs, XL.attended_outputs),
 }
 # sd-webui-lora-block-weight's for Stable Diffusion 1, and the same parts of SDXL.
 PRESETS = {
@@ -53,7 +55,7 @@ PRESETS = {
 }
 # Where X stands among those of a preset; the rest is 1.
 WITH_NUMBER = {
-    SD: {"OUTX": slice(0, 8), "INX": slice(9, 17)},
+    SD: {"OUTX": slice(0, 8), "INX": slice(8, 17)},
     XL: {"OUTX": slice(0, 6), "INX": slice(6, 12)},
 }
 DIFFUSERS = re.compile(
@@ -64,10 +66,13 @@ ORIGINAL = re.compile(r"lora_unet_(input|middle|output)_blocks?_(\d+)")
 Blocks26 = tuple[float, ...]
 
 
-def parse(text: str, of: Blocks = SD) -> Blocks26:
-    """26 numbers from a preset's name, `OUTX:0.5`, or 12, 17, 20 or 26 numbers; raises UsageError."""
+def parse(text: str, of: Blocks | None = None) -> Blocks26:
+    """26 numbers from a preset's name, `OUTX:0.5`, or 12, 17, 20 or 26 numbers; raises UsageError.
+
+    `of` are the family's, None: Stable Diffusion 1's.
+    """
     name, _, number = text.strip().upper().partition(":")
-    presets, with_number = PRESETS[of], WITH_NUMBER[of]
+    presets, with_number = PRESETS[of or SD], WITH_NUMBER[of or SD]
     try:
         if name in presets and not number:
             given = [float(digit) for digit in presets[name]]

@@ -14,19 +14,16 @@ import torch
 from PIL import Image
 
 from train_tools.errors import TrainToolsError
-from train_tools.families.interface import Head
 from train_tools.families.loading import load
-from train_tools.families.lora_files import family_of, of_family
-from train_tools.families.registry import FAMILIES
 from train_tools.families.stable_diffusion.base import BaseModel
-from train_tools.lora import kohya
-from train_tools.lora.fit import Fitted, fit, is_plain
+from train_tools.lora.fit import Fitted, is_plain
 from train_tools.lora.safetensors_header import read_header
 
 from . import block_weights, memory, samplers
 from .block_weights import Blocks26
-from .cells import Cell, Checkpoint
-from .infotext import infotext, is_hash
+from .cells import Cell
+from .checkpoint_files import read_fitted
+from .infotext import infotext
 from .render import Frame, Request, lora_layers, render_base, render_fitted
 from .renderer import PACKED, Finished, Outcome
 
@@ -86,7 +83,8 @@ class _Group:
         by_checkpoint = sorted(
             (cell for cell in self._cells if cell.recipe.has_lora), key=lambda cell: str(cell.checkpoint.path)
         )
-        plain, others = [], []
+        plain: list[Cell] = []
+        others: list[Cell] = []
         for path, group in groupby(by_checkpoint, key=lambda cell: cell.checkpoint.path):
             (plain if _is_plain(path) else others).extend(group)
         for rows in lora_batches(plain, self._limit):
@@ -102,7 +100,7 @@ class _Group:
         if self._latest is None or self._latest.file.path != checkpoint.path:
             self._latest = None  # it may be as large as the base model
             try:
-                self._latest = self._read(checkpoint)
+                self._latest = read_fitted(checkpoint, self._base.family, self._layers)
             except TrainToolsError as error:
                 _fail(row, str(error), self._finished)
                 return None
@@ -143,24 +141,12 @@ class _Group:
         recipe = cell.recipe
         blocks: Blocks26 = ()
         if recipe.block_weights:
-            blocks = block_weights.parse(recipe.block_weights, of_family(self._base.family).blocks)
+            blocks = block_weights.parse(recipe.block_weights, self._base.family.network.blocks)
         return Request(
             recipe.prompt, recipe.negative_prompt, recipe.seed, recipe.cfg_scale, recipe.weight_unet,
             recipe.weight_te, blocks, recipe.rescale,
         )  # fmt: skip
 
-    def _read(self, checkpoint: Checkpoint) -> Fitted:
-        file = kohya.read(checkpoint.path, as_stored=True)
-        if is_hash(checkpoint.identity) and file.metadata.get("sshs_model_hash") != checkpoint.identity:
-            raise TrainToolsError(f"{checkpoint.path.name} was replaced meanwhile; run `preview` again")
-        own = self._base.family
-        of = family_of(file.metadata, Head({name: tuple(t.shape) for name, t in file.tensors.items()}))
-        if of and of != own.name:
-            title = next(family.title for family in FAMILIES if family.name == of)
-            raise TrainToolsError(
-                f"{checkpoint.path.name} is a LoRA of {title}; this base model is {own.title}"
-            )
-        return fit(file, self._layers)
 
 def _is_plain(path: Path) -> bool:
     """By its names alone. One that can't be read says so when it is."""

@@ -7,7 +7,6 @@ from typing import Any
 
 from train_tools.errors import UsageError
 from train_tools.families.interface import Found
-from train_tools.families.lora_files import of_family
 
 from . import samplers
 
@@ -25,7 +24,7 @@ def why_not(found: Found, run_arguments: Mapping[str, Any], sampler: str, schedu
     """A sentence; "" where the run's pictures can be drawn."""
     if found.family is None:
         return "our own renderer doesn't draw a base model of an unknown family"
-    if of_family(found.family).names is None:
+    if not found.family.is_loaded:
         return f"our own renderer doesn't draw {found.title}"
     module = str(run_arguments.get("network_module") or MODULES[0])
     if module not in MODULES:

@@ -19,7 +19,6 @@ from PIL import Image
 from torch import Tensor
 
 from train_tools.errors import TrainToolsError
-from train_tools.families.lora_files import of_family
 from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
 from train_tools.lora.fit import Fitted, fit, merged, stack_of
 from train_tools.lora.kohya import LoraFile
@@ -83,9 +82,7 @@ def render_loras(
 
 def lora_layers(base: BaseModel) -> Mapping[str, Target]:
     """By all names that files have for them."""
-    names = of_family(base.family).names
-    assert names is not None
-    return layers_of(base, names)
+    return layers_of(base, base.family.network.names)
 
 
 def render_fitted(
@@ -104,9 +101,7 @@ def render_fitted(
     ]
 
 
-def _with_merged(
-    base: BaseModel, file: Fitted, requests: list[Request], frame: Frame
-) -> list[Image.Image]:
+def _with_merged(base: BaseModel, file: Fitted, requests: list[Request], frame: Frame) -> list[Image.Image]:
     with merged(file, lambda target: strength_of(target, requests[0])):
         return _sample(base, None, [requests], frame)
 
@@ -129,7 +124,7 @@ def _sample(
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
     latents = noise.to(device, dtype) * scheduler.init_noise_sigma
     more = {"generator": generators} if samplers.SAMPLERS[frame.sampler].with_noise else {}
-    guide = _guide([[r.cfg_scale for r in row] for row in requests], [[r.rescale for r in row] for row in requests], latents)
+    guide = _guide(requests, latents)
     multipliers = _multipliers(stack, requests, device, dtype) if stack else []
     with stack.multiplied(multipliers) if stack else contextlib.nullcontext():
         conditioning = _conditioning(base, requests, frame.clip_skip)
@@ -156,21 +151,18 @@ def _conditioning(base: BaseModel, requests: list[list[Request]], clip_skip: int
     if found.pooled is None:
         return found
     # As webuis draw with SDXL, and diffusers without a negative prompt: none is zeros, not an empty text's vectors.
-    is_none = [not text for row in requests for text in [*(r.negative_prompt for r in row), *["-" for _ in row]]]
+    is_none = [
+        not text for row in requests for text in [*(r.negative_prompt for r in row), *["-" for _ in row]]
+    ]
     kept = torch.tensor([not none for none in is_none], device=found.hidden.device, dtype=found.hidden.dtype)
     return replace(found, hidden=found.hidden * kept[:, None, None], pooled=found.pooled * kept[:, None])
 
 
-def _guide(
-    scales: list[list[float]], rescales: list[list[float]], like: Tensor
-) -> Callable[[Tensor, Tensor], Tensor]:
+def _guide(requests: list[list[Request]], like: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """Guidance of predictions (K, B, 4, h, w) without and with the prompt."""
-
-    def of_samples(values: list[list[float]]) -> Tensor:
-        return torch.tensor(values, device=like.device, dtype=like.dtype)[..., None, None, None]
-
-    scale, rescale = of_samples(scales), of_samples(rescales)
-    is_rescaled = any(value for row in rescales for value in row)
+    values = torch.tensor([[(r.cfg_scale, r.rescale) for r in row] for row in requests])
+    scale, rescale = values.to(like.device, like.dtype)[..., None, None, None, :].unbind(-1)
+    is_rescaled = any(request.rescale for row in requests for request in row)
 
     def guided(without: Tensor, wanted: Tensor) -> Tensor:
         found = without + scale * (wanted - without)

@@ -14,11 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from train_tools.families.lora_files import of_family
 from train_tools.families.stable_diffusion import long_texts
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.stack import LoraStack
-from train_tools.lora.targets import Target, text_targets, unet_targets
+from train_tools.lora.targets import targets_of
 
 from .captions import CaptionCache
 from .config import RunConfig
@@ -43,7 +42,11 @@ class Pack:
         self._trains_text = first.train_text_encoder
         if first.gradient_checkpointing:
             _checkpoint(base, texts=self._trains_text)
-        targets = _targets(base, first)
+        targets = [
+            target
+            for target in targets_of(base, base.family.network.names)
+            if (first.train_text_encoder if target.is_text else first.train_unet)
+        ]
         ranks, alphas = [c.network_dim for c in configs], [c.alpha for c in configs]
         # fp32 also over a base in half precision; more where the base has more.
         self._dtype = torch.promote_types(base.dtype, torch.float32)
@@ -160,17 +163,6 @@ class Pack:
         if self._autocast is not None:
             return torch.autocast(self.device.type, self._autocast)
         return contextlib.nullcontext()
-
-
-def _targets(base: BaseModel, config: RunConfig) -> list[Target]:
-    """What networks.lora trains of it, under the names of the family's files."""
-    names = of_family(base.family).names
-    assert names is not None  # every family that we load has them
-    targets = unet_targets(base.unet, names) if config.train_unet else []
-    if config.train_text_encoder:
-        for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
-            targets += text_targets(encoder, prefix)
-    return targets
 
 
 def _checkpoint(base: BaseModel, *, texts: bool) -> None:

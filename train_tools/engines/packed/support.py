@@ -55,12 +55,17 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
 def _is_on(name: str, value: Any) -> bool:
     if name in ARGUMENTS and value == ARGUMENTS[name].sd_default:
         return False
-    return value not in OFF or (name in ON_BY_DEFAULT and value is not None)
+    return value not in OFF or (_is_on_by_default(name) and value is not None)
 
 
 def _not_among(name: str, value: Any, only: tuple[Any, ...]) -> str:
     known = ", ".join(str(one) for one in only if one is not None)
     return f"{name} = {value!r} is not known to the packed engine; it knows {known}"
+
+
+def _is_on_by_default(name: str) -> bool:
+    """One that only the installed sd-scripts knows stands in a run only where it has another value than its default."""
+    return name in ON_BY_DEFAULT or name not in ARGUMENTS
 
 
 def unsupported_base(base: Found) -> list[str]:

@@ -11,6 +11,7 @@ from train_tools.families.unets import (
     FOLDER_FIRST,
     SD_BLOCKS,
     SD_TRAINING,
+    SD_UNET,
     TO_TEXT,
     UNET,
     VAE,
@@ -35,9 +36,9 @@ FAMILY = Family(
     folder_parts=("unet", "vae", "text_encoder"),
     pictures=Pictures(512, 8, "DDIM", "Automatic", 20, 5.0),
     training=SD_TRAINING,
-    network=Network(of_unet, block_counts=SD_BLOCKS, block_rates=True),
+    network=Network(of_unet, block_counts=SD_BLOCKS, blocks=SD_UNET, text_width=WIDTH),
     words=Words(
-        also=("sd", "sd1.5", "sd15"),
+        also=("sd", "sd1.5", "sd15", "nai", "anything", "counterfeit"),
         in_metadata=r"sd[-_.]?v?1|stable-diffusion-v?1|^sd$",
         programs={
             CIVITAI: ("512",),

@@ -12,6 +12,7 @@ from train_tools.families.unets import (
     OPEN_CLIP_H,
     SD_BLOCKS,
     SD_TRAINING,
+    SD_UNET,
     TO_TEXT,
     UNET,
     VAE,
@@ -37,7 +38,7 @@ FAMILY = Family(
         SD_TRAINING, defaults={"v2": True}, fixed={"v2": True}, tokenizers=(OPEN_CLIP_H,),
         often_velocity=True,
     ),
-    network=Network(of_unet, block_counts=SD_BLOCKS, block_rates=True),
+    network=Network(of_unet, block_counts=SD_BLOCKS, blocks=SD_UNET, text_width=WIDTH),
     words=Words(
         also=("sd2.1", "sd21"),
         in_metadata=r"sd[-_.]?v?2|stable-diffusion-v?2",

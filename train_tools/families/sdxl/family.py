@@ -22,7 +22,10 @@ from train_tools.families.unets import (
     UNET_MODULES,
     VAE,
     XL_BLOCKS,
+    XL_UNET,
+    original_paths,
 )
+from train_tools.lora.names import Names
 
 WIDTH = 2048  # CLIP ViT-L's 768 and OpenCLIP ViT-bigG's 1280
 SIZES = 2816  # what its UNet is told of the picture's sizes, and of the whole text
@@ -47,11 +50,17 @@ FAMILY = Family(
         defaults={"resolution": "1024,1024", "max_bucket_reso": 2048, "no_half_vae": True},
         tokenizers=(CLIP_L, OPEN_CLIP_G), is_flow=False, needs_own_vae=True, halves_break=True, largest_rank=32,
     ),
-    network=Network(of_unet, text_encoders=2, block_counts=XL_BLOCKS),
+    network=Network(
+        of_unet, text_encoders=2, block_counts=XL_BLOCKS, blocks=XL_UNET, text_width=WIDTH,
+        names=Names(("lora_te1", "lora_te2"), original_paths),
+    ),
     words=Words(
-        also=("xl", "pony", "illustrious", "noobai"),
+        also=(
+            "xl", "pony", "illustrious", "noobai", "noob", "noobai-eps", "noobai-vpred", "wai", "animagine", "hassaku",
+            "juggernaut", "realvis",
+        ),
         given_with=("cache_text_encoder_outputs", "no_half_vae"),
-        in_files=r"xl|pony|illustrious|noob|animagine|wai[-_]?(?:nsfw|ill)",
+        in_files=r"xl|pony|illustrious|noob|animagine|hassaku|juggernaut|realvis|wai[-_]?(?:nsfw|ill)",
         in_metadata=r"sdxl|stable-diffusion-xl|sd_xl",
         in_tensors=r"^lora_te2_|transformer_blocks_9_attn|label_emb",
         programs={

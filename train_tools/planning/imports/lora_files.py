@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 
-from train_tools.families.registry import FAMILIES, USUAL
+from train_tools.families.lora_files import family_of, said_of
 
 SAYS_NOTHING = "this file's metadata says nothing of its training"
 # Of base models that can't be trained here; asked before our families, whose names some of them contain.
@@ -96,7 +96,7 @@ def _rank(metadata: Mapping[str, str]) -> str:
 def foreign_model(metadata: Mapping[str, str], tensors: Collection[str]) -> str:
     """The base model's name where it can't be trained here; empty where it can, or where nothing says it."""
     module = metadata.get("ss_network_module", "")
-    if name := foreign_name(_said(metadata)):
+    if name := foreign_name(said_of(metadata)):
         return name
     if MUSUBI_MODULES.get(module):
         return MUSUBI_MODULES[module]
@@ -116,19 +116,8 @@ def foreign_name(said: str) -> str:
 
 def family(metadata: Mapping[str, str], tensors: Collection[str] = ()) -> str:
     """By what the file says, else by its tensors; empty where neither says it."""
-    said, module = _said(metadata), metadata.get("ss_network_module", "")
-    for one in FAMILIES:
-        if one.words.in_metadata and re.search(one.words.in_metadata, said):
-            return one.name
-    for one in FAMILIES:
-        if module in set(one.training.network_modules) - set(USUAL.training.network_modules):
-            return one.name
-    marks = ((one.name, one.words.in_tensors) for one in FAMILIES if one.words.in_tensors)
-    return next((name for name, mark in marks if any(re.search(mark, tensor) for tensor in tensors)), "")
-
-
-def _said(metadata: Mapping[str, str]) -> str:
-    return f"{metadata.get('ss_base_model_version', '')} {metadata.get('modelspec.architecture', '')}".strip().lower()
+    found = family_of(metadata, tensors)
+    return found.name if found else ""
 
 
 def parts(tensors: Collection[str]) -> tuple[bool, bool]:
