@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -47,11 +48,11 @@ class PackedRenderer:
                     vae=Path(first.drawn.vae) if first.drawn.vae else None,
                     prediction=first.recipe.prediction,
                     zero_snr=first.recipe.zero_snr,
+                    **place(),
                 )
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
                 continue
-            to_device(base)
             for _, same in groupby(group, key=_frame_key):
                 _Group(base, list(same), self._batch_cells, finished).render()
             del base
@@ -171,12 +172,20 @@ def _fail(cells: Sequence[Cell], error: str, finished: Finished) -> None:
         finished(Outcome(cell, None, error=error))
 
 
+def place() -> dict[str, Any]:
+    """Where a model is loaded to draw with: on the GPU in half precision, where there is one.
+
+    Its VAE in full, as decoders overflow in half on some models.
+    """
+    if not torch.cuda.is_available():
+        return {}
+    return {"device": torch.device("cuda"), "dtype": torch.float16, "vae_dtype": torch.float32}
+
+
 def to_device(base: BaseModel) -> None:
-    """To the GPU in half precision, where there is one."""
-    if torch.cuda.is_available():
-        base.to(torch.device("cuda"), torch.float16)
-        # Stable Diffusion 1's decoder overflows in half precision on some models.
-        base.vae.float()
+    """To the same place, of a model that is loaded already."""
+    if where := place():
+        base.to(**where)
 
 
 def halved(parts: list[Part]) -> list[list[Part]]:
