@@ -9,6 +9,7 @@ import pytest
 from browser.conftest import Complaints, Served
 from compare.samples import add_pictures, add_run, cell, picture
 from playwright.sync_api import Page, expect
+from preview.heads import model
 
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.compare.marks import CHECKPOINT, read_marks
@@ -229,3 +230,26 @@ def test_nothing_to_compare_says_what_to_do(page: Page, served: Served) -> None:
     page.goto(served.url + PLACE)
     expect(page.get_by_text("Train first")).to_be_visible()
     assert find_checkpoints(workspace.version("猫 cat", "v1")) == []
+
+
+def test_fields_of_pictures_say_what_the_base_models_family_means(page: Page, served: Served) -> None:
+    workspace = Workspace(served.root)
+    workspace.create_project("猫 cat")
+    made = workspace.create_version("猫 cat", "v1")
+    (path,) = add_run(made, "first", 1, pretrained_model_name_or_path=str(model(served.root, "velocity")))
+    add_pictures(made, {cell("first", path.name, 1, "zorb", 1.0, "0" * 16): picture()})
+    open_board(page, served)
+    page.get_by_role("button", name="Make pictures").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("textbox", name="Sampler")).to_have_attribute(
+        "placeholder", "as the family: Euler"
+    )
+    dialog.get_by_text("More").click()
+    expect(dialog.get_by_role("textbox", name="CFG rescale")).to_have_attribute(
+        "placeholder", "as the family: 0.7"
+    )
+    expect(dialog.get_by_role("textbox", name="Guidance (distilled)")).to_have_attribute(
+        "placeholder", "none"
+    )
+    dialog.get_by_role("textbox", name="Sampler").fill("DDIM")
+    expect(dialog.get_by_role("status")).to_contain_text("3 pictures, 3 of them new")

@@ -10,7 +10,7 @@ import torch
 from compare.samples import cell
 from safetensors.torch import save_file
 
-from train_tools.arguments.table import argument_named
+from train_tools.arguments.current import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.compare.advice import Advice, advise
 from train_tools.compare.block_advice import block_changes

@@ -14,7 +14,7 @@ from hosts.doubles.lora_files import LAYERS, write_lora, wrong
 from PIL import Image
 
 from train_tools.hosts import webui_render
-from train_tools.hosts.interface import HostError
+from train_tools.hosts.interface import HostError, ModelRefusedError
 from train_tools.hosts.webui_lora import FOLDER, sweep
 from train_tools.hosts.webui_render import render
 
@@ -448,6 +448,34 @@ def test_guidance_and_shift(
 def test_what_a_model_doesnt_take_is_refused(webui: Any, name: str, words: str) -> None:
     with pytest.raises(HostError, match=f"takes {words} for this base model"):
         render(asked(webui, None, **{name: 2.0}))
+
+
+@pytest.mark.parametrize("name", ["guidance", "shift"])
+def test_what_the_family_asks_for_is_left_out_where_the_model_takes_none(webui: Any, name: str) -> None:
+    plain = render(asked(webui, None))
+    assert colour(render(asked(webui, None, **{name: 2.0}, may_lack=["guidance", "shift"]))) == colour(plain)
+
+
+def test_a_model_that_predicts_velocity_is_never_drawn_as_one_that_predicts_noise(
+    webui: Any, before: AsBefore
+) -> None:
+    with pytest.raises(ModelRefusedError, match=r"own\.safetensors for a model that predicts noise"):
+        render(asked(webui, None, prediction="v"))
+    before.check()
+
+
+@pytest.mark.parametrize("host", RENDERING)
+def test_a_model_that_predicts_velocity_is_drawn_where_the_webui_knows_it(
+    host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    webui = of(host, monkeypatch, tmp_path)
+    webui.velocity, model = True, str(webui.add_model("velocity.safetensors"))
+    seen: list[str] = []
+    webui.meanwhile = lambda: seen.append(webui.opts.sd_noise_schedule)
+    render(asked(webui, None, base_model=model, prediction="v"))
+    render(asked(webui, None, base_model=model, prediction="v", zero_snr=True))
+    assert seen == ["Default", "Zero Terminal SNR"]
+    assert webui.opts.sd_noise_schedule == "Default"
 
 
 def test_a_size_that_the_webui_doesnt_make_is_told_before(webui: Any, before: AsBefore) -> None:

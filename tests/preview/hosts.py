@@ -41,10 +41,10 @@ class Bridge:
         return [BaseModel(model.name, model) for model in self.models]
 
     def samplers(self) -> list[str]:
-        return ["DPM++ 2M", "Euler a", "DDIM", "Restart"]
+        return ["DPM++ 2M", "Euler a", "Euler", "DDIM", "Restart"]
 
     def schedulers(self) -> list[str]:
-        return ["Automatic", "Uniform", "Karras"]
+        return ["Automatic", "Uniform", "Karras", "Simple"]
 
     def folders(self) -> Folders:
         return Folders(Path("/webui"), Path("/webui/models/Lora"), Path("/webui/models"))

@@ -10,9 +10,9 @@ from train_tools.families.registry import BY_NAME
 from train_tools.preview import block_weights
 from train_tools.preview.choice import chosen_checkpoints, chosen_names
 from train_tools.preview.choosing import Chooser
-from train_tools.preview.plan import plan_cells, weights_of
+from train_tools.preview.plan import plan_cells
 from train_tools.preview.schedules import named_apart
-from train_tools.preview.settings import PreviewSettings
+from train_tools.preview.settings import PreviewSettings, weights_of
 from train_tools.workspace.settings import build
 from train_tools.workspace.workspace import Version
 

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from execution.fake_engine import write_safetensors
+from preview.heads import checkout, model, parts
 from preview.hosts import Bridge
 from preview.samples import PROMPTS, settings
 
 from train_tools.base_model.identity import Library
+from train_tools.errors import UsageError
 from train_tools.hosts.interface import BaseModel, HostError
 from train_tools.preview.index import read_index
-from train_tools.preview.service import PreviewResult, Progress, check, preview
+from train_tools.preview.infotext import infotext
+from train_tools.preview.service import PreviewResult, Progress, check, drawn_bases, preview
 from train_tools.workspace import toml
 from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
@@ -116,7 +120,7 @@ def test_a_model_that_the_webui_cant_load_is_drawn_without_it(version: Version, 
     assert (result.failed, result.rendered, result.renderer) == ([], 4, "diffusers")
     assert len(bridge.requests) == 1
     assert "the webui couldn't load random.safetensors" in result.drawn[0].because
-    assert "random.safetensors is drawn by Train Tools itself" in result.notes[0]
+    assert "random.safetensors is drawn by Train Tools: " in result.notes[0]
     assert {cell.renderer for cell in read_index(version).cells} == {"diffusers"}
     render(version, bridge, seed=(2,))
     assert len(bridge.requests) == 1  # it isn't tried each time
@@ -156,18 +160,13 @@ def test_a_sampler_that_only_one_has(version: Version, base_file: Path) -> None:
     assert result.drawn[0].because.startswith("the webui has no sampler 'Heun'")
 
 
-def test_a_model_that_nothing_draws_says_both_reasons(version: Version, tmp_path: Path) -> None:
-    from execution.fake_engine import write_safetensors
-
-    xl = tmp_path / "xl.safetensors"
-    write_safetensors(xl, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
-    result, _ = render(version, Bridge(), base_models=(str(xl),), weights=(0.0,))
+def test_a_model_that_nothing_draws_says_each_reason(version: Version, tmp_path: Path) -> None:
+    anima = model(tmp_path, "anima")
+    result, _ = render(version, Bridge(), base_models=(str(anima),), weights=(0.0,))
     (told,) = result.failed
-    assert "the webui doesn't have xl.safetensors" in told
-    assert (
-        "xl.safetensors is Stable Diffusion XL, which our own renderer doesn't draw; start the webui for it"
-        in told
-    )
+    assert "the webui doesn't have anima.safetensors" in told
+    assert "draw Anima" in told
+    assert "sd-scripts, which draws Anima, isn't installed" in told
 
 
 @pytest.mark.parametrize("given", ["", "file", "host"])
@@ -260,3 +259,51 @@ def test_one_that_goes_away_at_each_picture_isnt_waited_for_for_ever(
     dying = [Bridge([base_file], goes_at=0) for _ in range(5)]
     result, _ = render(version, dying[0], wait_for_host=60, back=dying[1:])
     assert (result.renderer, result.failed) == ("diffusers", [])
+
+
+def test_what_our_own_renderer_doesnt_load_is_drawn_with_sd_scripts(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the files that the run was trained with; what they hold makes the picture."""
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout(tmp_path / "sd-scripts")))
+    files = parts(tmp_path)
+    train_with(
+        version,
+        pretrained_model_name_or_path=str(model(tmp_path, "flux dev")),
+        network_module="networks.lora_flux",
+        **files,
+    )
+    plan = check(version, settings(prompts=PROMPTS[:1]), Bridge())
+    (drawn,) = drawn_bases(plan)
+    assert (drawn.renderer, drawn.host, drawn.error) == ("sd-scripts", "sd-scripts", "")
+    assert drawn.because == (
+        "the webui doesn't have flux dev.safetensors; our own renderer doesn't draw FLUX.1 dev"
+    )
+    cell = next(cell for cell in plan.cells if cell.recipe.has_lora)
+    assert (cell.drawn.vae, cell.drawn.modules) == (files["ae"], (files["clip_l"], files["t5xxl"]))
+    last = infotext(cell).splitlines()[-1]
+    assert "Schedule type: Simple, CFG scale: 3, Distilled CFG Scale: 3.5, Seed: 1, Size: 64x64, " in last
+    assert "Module 1: ae, Module 2: clip_l, Module 3: t5xxl, " in last
+    write_safetensors(Path(files["t5xxl"]), {"weight": (4,)})
+    assert not {one.key for one in check(version, settings(prompts=PROMPTS[:1])).cells} & {cell.key}
+    (other,) = drawn_bases(check(version, settings(renderer="diffusers"), None))
+    assert other.error == "our own renderer doesn't draw FLUX.1 dev"
+
+
+def test_another_samplers_name_is_told_before_anything_is_drawn(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout(tmp_path / "sd-scripts")))
+    train_with(version, pretrained_model_name_or_path=str(model(tmp_path, "flux dev")), **parts(tmp_path))
+    with pytest.raises(UsageError, match="the sampler Euler alone, not Heun"):
+        check(version, settings(sampler=("Heun",)))
+
+
+def test_one_base_models_sampler_is_no_reason_not_to_draw_on_the_other(
+    version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout(tmp_path / "sd-scripts")))
+    both = ("trained", str(model(tmp_path, "flux dev")))
+    result, _ = render(version, None, base_models=both, sampler=("DDIM",), weights=(0.0,))
+    assert (result.rendered, len(result.failed)) == (1, 1)
+    assert "the sampler Euler alone, not DDIM" in result.failed[0]

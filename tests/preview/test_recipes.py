@@ -19,7 +19,8 @@ PLAIN = Recipe(
 def test_pictures_of_before_families_had_settings_keep_their_keys() -> None:
     assert PLAIN.key == "7a0d8f98a51bd76f"
     by_host = replace(
-        PLAIN, lora="", weight_unet=0.0, weight_te=0.0, block_weights="", renderer="host", force='{"host": "Forge f2.0.1"}'
+        PLAIN, lora="", weight_unet=0.0, weight_te=0.0, block_weights="", renderer="host",
+        force='{"host": "Forge f2.0.1"}',
     )  # fmt: skip
     assert by_host.key == "baa16fd1cf284c15"
 
@@ -40,4 +41,4 @@ def test_what_a_family_adds_makes_another_picture(change: dict[str, Any]) -> Non
 
 
 def test_each_renderer_can_be_asked_for() -> None:
-    assert RENDERERS == ("auto", *NAMES)
+    assert ("auto", *NAMES) == RENDERERS

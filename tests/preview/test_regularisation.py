@@ -7,10 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from preview.heads import model
+from preview.hosts import Bridge
+from preview.samples import settings
 from small_base import random_base
 
 from train_tools import cli
 from train_tools.base_model.convert import write_checkpoint
+from train_tools.preview.cells import Run
+from train_tools.preview.regularisation import Source
+from train_tools.preview.regularisation import generate as generate_images
 from train_tools.workspace.workspace import Version, Workspace
 
 
@@ -30,14 +36,14 @@ def version(tmp_path: Path) -> Version:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", size, "red").save(path)
     (made.processed / "3_zorb" / "a.txt").write_text("a zorb on red\n", encoding="utf-8")
-    settings = {
+    training = {
         "pretrained_model_name_or_path": str(base),
         "resolution": "64,64",
         "min_bucket_reso": 32,
         "bucket_reso_steps": 8,
         "seed": "7,8",
     }
-    lines = [f"{name} = {value!r}".replace("'", '"') for name, value in settings.items()]
+    lines = [f"{name} = {value!r}".replace("'", '"') for name, value in training.items()]
     made.settings_file.write_text("[training]\n" + "\n".join(lines) + "\n", encoding="utf-8")
     return made
 
@@ -75,3 +81,31 @@ def test_one_concept_alone_and_one_that_isnt_there(
     assert [folder.name for folder in version.reg.iterdir()] == ["1_other 物"]
     assert generate(tmp_path, "--concept", "nobody") == 2
     assert "there are: other 物, zorb" in capsys.readouterr().err
+
+
+def test_through_a_webui_that_has_the_base_model(version: Version, tmp_path: Path) -> None:
+    base = tmp_path / "random.safetensors"
+    bridge = Bridge([base])
+    source = Source(
+        Run(version.folder, {"pretrained_model_name_or_path": str(base)}), lambda image: image.size()
+    )
+    reports: list[tuple[int, int]] = []
+    made = generate_images(
+        version, source, settings(seed=(7,)), "zorb", lambda *done: reports.append(done), bridge=bridge
+    )
+    assert (made.rendered, made.kept, reports[-1]) == (2, 0, (2, 2))
+    assert made.drawn.endswith("the webui has this base model")
+    assert {(asked["prompt"], asked["seed"], asked["lora"]) for asked in bridge.requests} == {
+        ("a zorb on red", 7, None), ("zorb", 7, None),
+    }  # fmt: skip
+    with Image.open(version.reg / "1_zorb" / "a.png") as picture:
+        assert picture.info["parameters"].startswith("a zorb on red\n")
+    assert (version.reg / "1_zorb" / "a.txt").read_text(encoding="utf-8") == "a zorb on red\n"
+
+
+def test_pictures_that_fail_are_told(version: Version, tmp_path: Path) -> None:
+    anima = model(tmp_path, "anima")
+    text = version.settings_file.read_text(encoding="utf-8")
+    version.settings_file.write_text(text.replace("random.safetensors", anima.name), encoding="utf-8")
+    assert generate(tmp_path) == 1
+    assert not list(version.reg.rglob("*.png"))

@@ -13,6 +13,7 @@ import pytest
 from hosts.doubles import install
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from preview.heads import model
 from preview.hosts import Bridge
 from preview.samples import PROMPTS, settings
 
@@ -91,6 +92,31 @@ def test_cells_through_a_webui(version: Version, base_file: Path) -> None:
     assert {(r["weight_unet"], r["weight_te"]) for r in others} == {(0.0, 0.5), (1.0, 0.0), (1.0, 0.5)}
     again = render(version, bridge, weights_te=(0.0, 0.5), weights=(0.0, 1.0))
     assert (again.rendered, again.kept) == (0, 10)
+
+
+def test_a_webui_is_told_what_the_family_asks_for(version: Version, tmp_path: Path) -> None:
+    """It may leave out what nobody set; what somebody set it draws so, or not at all."""
+    flux = model(tmp_path, "flux dev")
+    bridge = Bridge([flux])
+    on_flux = {"base_models": (str(flux),), "weights": (0.0,), "steps": (), "cfg_scale": ()}
+    render(version, bridge, **on_flux)
+    asked = bridge.requests[-1]
+    told = ("sampler", "scheduler", "steps", "cfg_scale", "guidance", "may_lack")
+    assert [asked[name] for name in told] == ["Euler", "Simple", 20, 1.0, 3.5, ["guidance"]]
+    assert not {"shift", "prediction"} & asked.keys()
+    render(version, bridge, **on_flux, guidance=(2.0,))
+    assert bridge.requests[-1]["guidance"] == 2.0
+    assert "may_lack" not in bridge.requests[-1]
+
+
+def test_a_webui_is_told_that_a_model_predicts_velocity(version: Version, tmp_path: Path) -> None:
+    noob = model(tmp_path, "velocity")
+    bridge = Bridge([noob])
+    render(version, bridge, base_models=(str(noob),), weights=(0.0,))
+    assert (bridge.requests[-1]["prediction"], bridge.requests[-1]["zero_snr"]) == ("v", True)
+    result = render(version, bridge, base_models=(str(noob),), weights=(0.0,), rescale=(0.5,))
+    assert result.drawn[0].renderer == "diffusers"
+    assert result.drawn[0].because == "the webui's txt2img doesn't rescale guidance"
 
 
 def test_png_info_of_a_webuis_picture_names_the_checkpoint(version: Version, base_file: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from compare.samples import add_run
+from preview.heads import model
 from starlette.testclient import TestClient
 from ui.conftest import result
 
@@ -37,6 +39,23 @@ def test_settings_are_shown_with_what_is_set(page: TestClient, version: Version)
 def test_what_lacks_checkpoints_says_so(page: TestClient, version: Version) -> None:
     counted = result(page, page.post(f"{BASE}/count", json={"settings": {}}))
     assert "no checkpoint" in counted["problem"]
+
+
+def test_fields_that_nobody_set_say_what_the_family_means(
+    page: TestClient, version: Version, tmp_path: Path
+) -> None:
+    noob, flux = model(tmp_path, "velocity"), model(tmp_path, "flux dev")
+    add_run(version, "first", 1, pretrained_model_name_or_path=str(noob))
+    counted = result(page, page.post(f"{BASE}/count", json={"settings": {"steps": "9"}}))
+    assert counted["by_family"] == {
+        "sampler": "Euler", "scheduler": "Automatic", "cfg_scale": "5", "guidance": "", "shift": "", "rescale": "0.7",
+    }  # fmt: skip
+    given = {"base_models": f"trained, {flux}"}
+    counted = result(page, page.post(f"{BASE}/count", json={"settings": given}))
+    assert (counted["by_family"]["scheduler"], counted["by_family"]["guidance"]) == (
+        "Automatic, Simple",
+        "3.5",
+    )
 
 
 def test_rendering_is_a_job_and_keeps_its_settings(

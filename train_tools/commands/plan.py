@@ -11,8 +11,10 @@ from train_tools.commands.options import add_common, add_version, open_version
 from train_tools.commands.output import Output, table
 from train_tools.execution.lane import slots
 from train_tools.execution.ticket import DEFAULT_LANE
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan, make_plan
+from train_tools.preview.before_training import with_pictures
 
 HELP = "show the runs that the settings mean: names, steps, checkpoints, disk, time"
 NUMBERS = frozenset({0, 2, 3, 4, 5, 6})
@@ -28,6 +30,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     version = open_version(arguments, out)
     at_once = len(slots(version.root, DEFAULT_LANE))
     plan = make_plan(version, changes_of(arguments, version, out), at_once=at_once)
+    plan = with_pictures(version, plan, lambda: renderer_of(version.root))
     show(plan, out)
     out.document(document(plan))
     return 0

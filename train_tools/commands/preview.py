@@ -14,6 +14,7 @@ from train_tools.hosts.bridge_client import renderer_of
 from train_tools.preview import prompts, removal
 from train_tools.preview.service import DrawnBase, PreviewResult, Progress, check, drawn_bases, preview
 from train_tools.preview.settings import PreviewSettings
+from train_tools.preview.ways import by_family
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
@@ -123,14 +124,18 @@ def _plan(version: Version, chosen: PreviewSettings, out: Output) -> int:
     pictures = {cell.path for cell in plan.cells}
     missing = sum(not path.is_file() for path in pictures)
     drawn = drawn_bases(plan)
+    unset = by_family(chosen, (cell.recipe for cell in plan.cells))
+    as_family = ", ".join(f"{name} {value}" for name, value in unset.items() if value)
     for note in (*(one.sentence for one in drawn), *plan.notes):
         out.say(note)
+    if as_family:
+        out.say(f"as the base model's family: {as_family}")
     out.say(
         f"{len(plan.rows)} checkpoints, {len(plan.cells)} cells, {len(pictures)} pictures, {missing} to be rendered"
     )
     out.document({
         "checkpoints": len(plan.rows), "cells": len(plan.cells), "pictures": len(pictures), "missing": missing,
-        "notes": list(plan.notes), "drawn": drawn_document(drawn),
+        "notes": list(plan.notes), "drawn": drawn_document(drawn), "by_family": unset,
     })  # fmt: skip
     return 0
 

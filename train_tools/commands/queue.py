@@ -21,7 +21,9 @@ from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AF
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
 from train_tools.execution.ticket import ASKED_KINDS, DEFAULT_LANE, TRAIN
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.plan import make_plan
+from train_tools.preview.before_training import with_pictures
 from train_tools.workspace import settings
 
 HELP = "Trainings, captions and previews one after another, in a process that outlives this terminal."
@@ -119,6 +121,7 @@ def _add(queue: Queue, arguments: argparse.Namespace, out: Output) -> None:
         changes = changes_of(arguments, version, out)
         at_once = len(slots(version.root, arguments.lane))
         plan = make_plan(version, changes, arguments.engine, again=arguments.again, at_once=at_once)
+        plan = with_pictures(version, plan, lambda: renderer_of(version.root))
         show(plan, out)
         added = queue_actions.add_training(queue, version, plan, changes, conditions)
         if changes:

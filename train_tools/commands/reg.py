@@ -11,15 +11,17 @@ from train_tools.arguments.table import ARGUMENTS
 from train_tools.arguments.values import parse_values
 from train_tools.commands.options import add_common, add_set, add_version, open_version
 from train_tools.commands.output import Output
-from train_tools.planning.defaults import base_model_of
+from train_tools.families.detect import detect
+from train_tools.hosts.bridge_client import renderer_of
+from train_tools.planning.defaults import base_model_of, complete, defaults_for
 from train_tools.planning.shapes import shapes_of
+from train_tools.preview.cells import Run
 from train_tools.preview.regularisation import Generated, Report, Source, generate
 from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
 HELP = "Regularisation images: one for each training image, from its caption, by the base model alone."
-BASE_MODEL = "pretrained_model_name_or_path"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     version = open_version(arguments, out)
     changes = settings.parse_assignments(arguments.set)
     result = rendered(version, changes, arguments.concept, lambda done, of: out.say(f"images {done}/{of}"))
+    if result.drawn:
+        out.say(result.drawn)
     out.say(f"{result.rendered} rendered, {result.kept} kept from before")
     for folder in result.folders:
         out.say(f"folder {folder}")
@@ -50,13 +54,30 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 
 def rendered(version: Version, changes: Mapping[str, str], concept: str, report: Report) -> Generated:
     """By the version's training settings; `changes` are of PreviewSettings, `concept` "" means all."""
-    as_trained = {"sampler": "DDIM", "seed": str(first(version, "seed"))}  # as training guides advise
+    as_trained = {"seed": str(first(version, "seed"))}  # as training guides advise
     chosen = settings.build(PreviewSettings, {**as_trained, **changes})
-    base_model = base_model_of({BASE_MODEL: first(version, BASE_MODEL)})
     rule = shapes_of(version)[0].rule
-    clip_skip = int(first(version, "clip_skip") or 1)
-    source = Source(Path(base_model), clip_skip, lambda image: rule.bucket_of(image.size()).size)
-    return generate(version, source, chosen, concept, report)
+    source = Source(
+        Run(version.folder, arguments_of(version)), lambda image: rule.bucket_of(image.size()).size
+    )
+    root = version.root
+    return generate(
+        version,
+        source,
+        chosen,
+        concept,
+        report,
+        bridge=renderer_of(root) if chosen.renderer in ("auto", "host") else None,
+        connect=lambda: renderer_of(root),
+    )
+
+
+def arguments_of(version: Version) -> dict[str, Any]:
+    """What a run is trained with, by the first of each setting's values."""
+    saved = settings.read(version)["training"]
+    given = {name: first(version, name) for name, value in saved.items() if name in ARGUMENTS and value != ""}
+    base_model = base_model_of(given)
+    return complete(given, defaults_for(base_model, detect(Path(base_model))))
 
 
 def first(version: Version, name: str) -> Any:

@@ -17,8 +17,10 @@ from train_tools.commands.output import Output, table
 from train_tools.commands.plan import duration, show
 from train_tools.engines.registry import AUTO, ENGINES
 from train_tools.execution.train import RunResult, refuse_impossible, train
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan, make_plan
+from train_tools.preview.before_training import with_pictures
 from train_tools.workspace import settings
 
 HELP = "train all runs that the settings mean, many at once; finished ones are not trained again"
@@ -41,6 +43,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     version = open_version(arguments, out)
     changes = changes_of(arguments, version, out)
     plan = make_plan(version, changes, arguments.engine, again=arguments.again)
+    plan = with_pictures(version, plan, lambda: renderer_of(version.root))
     show(plan, out)
     refuse_impossible(plan)
     if changes:

@@ -152,7 +152,8 @@ def _common(cells: Sequence[CellEntry], axes: Sequence[Axis]) -> dict[str, Any]:
         varied.add("weight")
     if not cells:
         return {}
-    common = {name: getattr(cells[0], name) for name in AXES if name not in varied}
+    first = {name: getattr(cells[0], name) for name in AXES if name not in varied}
+    common = {name: value for name, value in first.items() if value is not None}
     if BASE_MODEL in common:
         common[BASE_MODEL] = shown_models([common[BASE_MODEL]])[common[BASE_MODEL]]
     return common

@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+# Forge, Neo and reForge see it in the model's file; where they can't, and in AUTOMATIC1111's, it is a setting.
+NOISE, ZERO_SNR = "sd_noise_schedule", "Zero Terminal SNR"
 ABSENT = object()
 
 

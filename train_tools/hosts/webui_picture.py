@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from train_tools.hosts import modules
-from train_tools.hosts.interface import HostError
+from train_tools.hosts.interface import HostError, ModelRefusedError
 from train_tools.hosts.webui_lora import without_networks
 
 CLIP_SKIP = "CLIP_stop_at_last_layers"
@@ -22,7 +23,9 @@ class RenderRequest:
 
     `scheduler` is the webui's label of it. After the `last` picture of a series the webui's own model is loaded again.
     `vae`: a path, "" for the model's own, None as the webui has it set. `modules`: paths of text encoders, empty for
-    the model's own, None as it is set. `guidance` (distilled) and `shift`: None as the webui's class has them.
+    the model's own, None as it is set. `guidance` (distilled) and `shift`: None as the webui's class has them; those
+    that `may_lack` names are left out where the webui takes none. `prediction` "v" and `zero_snr` are what is known of
+    the base model.
     """
 
     base_model: str
@@ -44,6 +47,9 @@ class RenderRequest:
     modules: Sequence[str] | None = None
     guidance: float | None = None
     shift: float | None = None
+    may_lack: Sequence[str] = ()
+    prediction: str = ""
+    zero_snr: bool = False
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> RenderRequest:
@@ -116,13 +122,36 @@ def picture(wanted: RenderRequest, model: Any, lora: str, sampler: str, schedule
 
 def _guidance(wanted: RenderRequest, model: Any, processing: Any) -> dict[str, float]:
     """Forge's kind has one number for both: FLUX's distilled guidance, other models' shift."""
-    asked = {GUIDED: wanted.guidance, SHIFTED: wanted.shift}
+    asked = (("guidance", GUIDED, wanted.guidance), ("shift", SHIFTED, wanted.shift))
     found: dict[str, float] = {}
-    for mark, value in asked.items():
+    for name, mark, value in asked:
         if value is None:
             continue
         if not (hasattr(processing.StableDiffusionProcessingTxt2Img, NUMBER) and getattr(model, mark, False)):
+            if name in wanted.may_lack:
+                continue
             what = "distilled guidance" if mark == GUIDED else "shift"
             raise HostError(f"this webui takes no {what} for this base model; leave it empty")
         found[NUMBER] = value
     return found
+
+
+def refuse_other_prediction(wanted: RenderRequest, model: Any) -> None:
+    """Raises ModelRefusedError where the webui takes the loaded model for one that predicts noise, and it doesn't."""
+    if wanted.prediction == "v" and _predicts_velocity(model) is False:
+        raise ModelRefusedError(
+            f"the webui takes {Path(wanted.base_model).name} for a model that predicts noise, and it predicts "
+            "velocity; put the .yaml that says so beside it"
+        )
+
+
+def _predicts_velocity(model: Any) -> bool | None:
+    """None where it can't be told. Forge and Neo have a predictor, reForge and Classic a class of their own for it."""
+    unet = getattr(getattr(model, "forge_objects", None), "unet", None)
+    inner = getattr(unet, "model", None)
+    if (predictor := getattr(inner, "predictor", None)) is not None:
+        return bool(predictor.prediction_type == "v_prediction")
+    if (sampling := getattr(inner, "model_sampling", None)) is not None:
+        return "V_PREDICTION" in [kind.__name__ for kind in type(sampling).__mro__]
+    named = getattr(model, "parameterization", None)
+    return None if named is None else bool(named == "v")

@@ -31,7 +31,7 @@ from train_tools.hosts.webui_base import (
 )
 from train_tools.hosts.webui_fit import read_layers, refuse_unless_it_fits, targets_of
 from train_tools.hosts.webui_lora import placed
-from train_tools.hosts.webui_options import set_for_a_picture
+from train_tools.hosts.webui_options import NOISE, ZERO_SNR, set_for_a_picture
 from train_tools.hosts.webui_picture import (
     AUTOMATIC,
     CLIP_SKIP,
@@ -39,6 +39,7 @@ from train_tools.hosts.webui_picture import (
     SHIFTED,
     RenderRequest,
     picture,
+    refuse_other_prediction,
     schedule,
 )
 
@@ -86,12 +87,15 @@ def _render(wanted: RenderRequest) -> bytes:
     base = Base(wanted.base_model, wanted.vae, wanted.modules)
     shared: Any = modules.module("shared")
     wishes = {**base.options, CLIP_SKIP: wanted.clip_skip, **NEVER}
+    if wanted.zero_snr:
+        wishes[NOISE] = ZERO_SNR
     follow = {MODEL: base.names, MODEL_HASH: base.names}
     with contextlib.ExitStack() as stack:
         stack.callback(base.settle)
         stack.enter_context(set_for_a_picture(shared.opts, wishes, follow))
         stack.enter_context(_job(shared.state))
         stack.enter_context(base.loaded())
+        refuse_other_prediction(wanted, base.model)
         lora = targets = None
         if wanted.lora is not None:
             lora = stack.enter_context(placed(Path(wanted.lora), layers, wanted.base_model))

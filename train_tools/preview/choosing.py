@@ -10,24 +10,24 @@ from __future__ import annotations
 import functools
 import json
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from itertools import product
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from train_tools.base_model.identity import Library, Look
 from train_tools.errors import UsageError
 from train_tools.workspace.workspace import Version
 
-from . import samplers
-from .base_facts import facts_of
+from .base_facts import BaseFacts, facts_of
 from .cells import Drawn, Run
 from .host_facts import HostFacts
+from .own_renderers import OWN, SHOWN, Able, able
 from .refusals import Refusals
-from .renderer import HOST, PACKED, Bridge
-from .schedules import named_apart
-from .settings import PreviewSettings
+from .renderer import HOST, Bridge
+from .settings import PreviewSettings, weights_of
 from .vaes import Parts, parts_of
+from .ways import Schedule, Ways, ways_of
 
 AUTO = "auto"
 NO_WEBUI = "no webui runs"
@@ -36,7 +36,6 @@ REMAIN = (
     "the webui went away; these pictures remain: start it and run the preview again, what is there is kept"
 )
 SAID_S = 1.0  # between words of how far a file is read
-Schedule = tuple[str, str]  # sampler, scheduler
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Chooser:
     reading: Callable[[str], None] = lambda _text: None
     again: bool = False
     is_gone: bool = False  # the webui, after the preview had begun
-    _velocity: set[Path] = field(default_factory=set)
+    _runs: dict[Path, Run] = field(default_factory=dict)  # by their folders
 
     def __post_init__(self) -> None:
         self._library = Library(self.version.root)
@@ -64,21 +63,13 @@ class Chooser:
             raise UsageError(
                 "renderer = host: no webui with Train Tools is running; start it, or set renderer=diffusers"
             )
-        if self.names == (PACKED,):
-            for schedule in self.schedules:
-                samplers.check(*schedule)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The renderers that may be taken, the best first."""
         if self.settings.renderer != AUTO:
             return (self.settings.renderer,)
-        return (HOST, PACKED) if self.bridge is not None else (PACKED,)
-
-    @functools.cached_property
-    def schedules(self) -> tuple[Schedule, ...]:
-        pairs = product(self.settings.sampler, self.settings.scheduler)
-        return tuple(dict.fromkeys(named_apart(*pair) for pair in pairs))
+        return (HOST, *OWN) if self.bridge is not None else OWN
 
     def renew(self, bridge: Bridge | None) -> None:
         """Another webui runs now, or none."""
@@ -96,14 +87,40 @@ class Chooser:
 
     def expect(self, runs: Iterable[Run]) -> None:
         """Those whose checkpoints are shown."""
-        self._velocity |= {run.base_model for run in runs if run.arguments.get("v_parameterization")}
+        new = {run.folder: run for run in runs}
+        if not new.keys() <= self._runs.keys():
+            self._runs |= new
+            self._forget()
 
-    def refuse(self, drawn: Drawn, base_model: Path, sentence: str, *, is_sure: bool) -> bool:
-        """What draws on this base model now can't; whether another one will."""
+    def facts(self, base_model: Path) -> BaseFacts:
+        if base_model not in self._facts:
+            trained = (run for run in self._runs.values() if run.base_model == base_model)
+            self._facts[base_model] = facts_of(base_model, trained)
+        return self._facts[base_model]
+
+    def ways(self, base_model: Path) -> Ways:
+        """How the pictures on a base model are made."""
+        if base_model not in self._ways:
+            self._ways[base_model] = ways_of(self.settings, self.facts(base_model))
+        return self._ways[base_model]
+
+    def refuse(self, drawn: Drawn, base_model: Path, sentence: str, *, is_sure: bool) -> Drawn | None:
+        """What draws on this base model now can't; what does from now on, None: nothing else."""
         if drawn.renderer == HOST and self._host is not None:
             self._refusals.add(self._host.name, self.look(base_model).token, sentence, keep=is_sure)
         self._forget()
-        return len(self.names) > 1 and self._choose(base_model).renderer != drawn.renderer
+        chosen = self._choose(base_model)
+        return chosen if chosen.renderer != drawn.renderer else None
+
+    def refuse_schedules(self, base_models: Iterable[Path]) -> None:
+        """Raises UsageError where nothing but a sampler or scheduler that somebody chose is in the way."""
+        for base_model in base_models if self.bridge is None else ():
+            usual = ways_of(
+                replace(self.settings, sampler=(), scheduler=()), self.facts(base_model)
+            ).schedules
+            for name in self.names:
+                if self._able(name, base_model, usual).share:
+                    raise UsageError(self._able(name, base_model, self.ways(base_model).schedules).why_not)
 
     def drawn(self, run: Run, base_model: Path) -> Drawn:
         """How the pictures of a run on a base model are drawn."""
@@ -112,7 +129,7 @@ class Chooser:
             if base_model not in self._chosen:
                 self._chosen[base_model] = self._choose(base_model)
             chosen = self._chosen[base_model]
-            with_parts = self._with_host if chosen.renderer == HOST else self._packed
+            with_parts = self._with_host if chosen.renderer == HOST else self._by_ourselves
             self._drawn[place] = with_parts(chosen, parts_of(run, base_model, self.settings.vae))
         return self._drawn[place]
 
@@ -120,36 +137,49 @@ class Chooser:
         """What was chosen."""
         self._chosen: dict[Path, Drawn] = {}
         self._drawn: dict[tuple[Path, Path], Drawn] = {}
+        self._facts: dict[Path, BaseFacts] = {}
+        self._ways: dict[Path, Ways] = {}
 
     def _choose(self, base_model: Path) -> Drawn:
         """The one that can draw most of what is asked; of equal ones the first."""
         candidates = [self._asked(name, base_model) for name in self.names]
-        best = max(candidates, key=lambda candidate: candidate[1])
-        drawn, can_draw = best
+        drawn, can_draw = best = max(candidates, key=lambda candidate: candidate[1])
         if not can_draw and self.is_gone and drawn.renderer == HOST:
             return drawn
         if not can_draw:
             told = dict.fromkeys(candidate[0].error for candidate in candidates)
-            return Drawn(drawn.renderer, "", drawn.model, error="; ".join(text for text in told if text))
+            return replace(drawn, because="", error="; ".join(text for text in told if text))
         if self.settings.renderer != AUTO:
-            return Drawn(drawn.renderer, f"renderer = {self.settings.renderer}", drawn.model)
-        others = [other for other, _ in candidates if other.renderer != drawn.renderer and other.error]
-        is_second = bool(others) and drawn.renderer == PACKED and not self.is_gone
-        because = others[0].error if is_second else drawn.because
-        return Drawn(drawn.renderer, because, drawn.model)
+            return replace(drawn, because=f"renderer = {self.settings.renderer}", error="")
+        if drawn.renderer != HOST:
+            better = [candidate for candidate, _ in candidates[: candidates.index(best)]]
+            lacking = [one.error for one in better if one.renderer != HOST or not self.is_gone]
+            drawn = replace(drawn, because="; ".join(filter(None, (self._no_host, *lacking))))
+        return replace(drawn, error="")
 
-    def _asked(self, name: str, base_model: Path) -> tuple[Drawn, int]:
-        """One renderer, with how many of the schedules it can draw; its `error` says what it can't."""
+    @property
+    def _no_host(self) -> str:
+        return WENT_AWAY if self.is_gone else "" if self.bridge is not None else NO_WEBUI
+
+    def _asked(self, name: str, base_model: Path) -> tuple[Drawn, float]:
+        """One renderer, with the share of what is asked that it can draw; its `error` says what it can't."""
         if name == HOST:
             return self._asked_host(base_model)
-        because = WENT_AWAY if self.is_gone else "" if self.bridge is not None else NO_WEBUI
-        if error := self._no_packed(base_model):
-            return Drawn(PACKED, because, base_model, error=error), 0
-        lacking = [text for schedule in self.schedules if (text := _lacks_packed(schedule))]
-        can = len(self.schedules) - len(lacking)
-        return Drawn(PACKED, because, base_model, error="; ".join(lacking)), can
+        found = self._able(name, base_model, self.ways(base_model).schedules)
+        return Drawn(name, "", base_model, host=SHOWN[name], error=found.why_not), found.share
 
-    def _asked_host(self, base_model: Path) -> tuple[Drawn, int]:
+    def _able(self, name: str, base_model: Path, schedules: Sequence[Schedule]) -> Able:
+        return able(name, base_model, self.facts(base_model), self._shown_on(base_model), schedules)
+
+    def _shown_on(self, base_model: Path) -> list[Mapping[str, Any]]:
+        """The arguments of the runs whose LoRAs are drawn on this base model; of a network only where one is drawn."""
+        is_for_all = str(base_model) in self.settings.base_models
+        runs = [run for run in self._runs.values() if is_for_all or run.base_model == base_model]
+        if any(map(any, weights_of(self.settings))):
+            return [run.arguments for run in runs]
+        return [{n: v for n, v in run.arguments.items() if not n.startswith("network_")} for run in runs]
+
+    def _asked_host(self, base_model: Path) -> tuple[Drawn, float]:
         host = self._host
         assert host is not None
         look = self.look(base_model)
@@ -166,18 +196,11 @@ class Chooser:
         because = "the webui has this base model"
         if model != base_model and model.name != base_model.name:
             because = f"the webui has this base model as {model.name}"
-        lacking = [text for schedule in self.schedules if (text := host.lacks(*schedule))]
-        return Drawn(HOST, because, model, error="; ".join(lacking)), len(self.schedules) - len(lacking)
-
-    def _no_packed(self, base_model: Path) -> str:
-        if not base_model.exists():
-            return f"the base model {base_model} is missing; choose a checkpoint file or a diffusers folder"
-        facts, name = facts_of(base_model), base_model.name
-        if not facts.is_drawn:
-            return f"{name} is {facts.title}, which our own renderer doesn't draw; start the webui for it"
-        if facts.predicts_velocity or base_model in self._velocity:
-            return f"{name} predicts velocity, which our own renderer doesn't draw; start the webui for it"
-        return ""
+        if any(self.settings.rescale):
+            return Drawn(HOST, "", model, error="the webui's txt2img doesn't rescale guidance"), 0
+        schedules = self.ways(base_model).schedules
+        lacking = [text for schedule in schedules if (text := host.lacks(*schedule))]
+        return Drawn(HOST, because, model, error="; ".join(lacking)), 1 - len(lacking) / len(schedules)
 
     def _with_host(self, chosen: Drawn, parts: Parts) -> Drawn:
         host = self._host
@@ -187,17 +210,19 @@ class Chooser:
         shown = " + ".join(name for name in (str(facts.get("vae", "")), *facts.get("modules", ())) if name)
         if vae:
             facts["vae"] = f"{Path(vae).name} {self.look(Path(vae)).token}"
-        return Drawn(
-            chosen.renderer, chosen.because, chosen.model, vae, modules, _as_text(facts), host.name, shown, chosen.error
-        )  # fmt: skip
+        return replace(
+            chosen, vae=vae, modules=modules, force=_as_text(facts), host=host.name, vae_name=shown
+        )
 
-    def _packed(self, chosen: Drawn, parts: Parts) -> Drawn:
-        vae = parts[0] or ""
-        force = _as_text({"vae": self.look(Path(vae)).token}) if vae else ""
-        return Drawn(
-            chosen.renderer, chosen.because, chosen.model, vae, None, force, "Train Tools",
-            Path(vae).name if vae else "", chosen.error,
-        )  # fmt: skip
+    def _by_ourselves(self, chosen: Drawn, parts: Parts) -> Drawn:
+        vae, modules = parts[0] or "", parts[1] or ()
+        facts: dict[str, Any] = {"vae": self.look(Path(vae)).token} if vae else {}
+        if modules:
+            facts["modules"] = [self.look(Path(file)).token for file in modules]
+        shown = " + ".join(Path(file).name for file in (vae, *modules) if file)
+        return replace(
+            chosen, vae=vae, modules=modules or None, force=_as_text(facts) if facts else "", vae_name=shown
+        )
 
     def _look(self, path: Path) -> Look:
         if not self.waits:
@@ -210,14 +235,6 @@ class Chooser:
             self.reading(f"{path.name} is read once, to know it again: {done / of:.0%}")
 
         return self._library.read(path, said)
-
-
-def _lacks_packed(schedule: Schedule) -> str:
-    try:
-        samplers.check(*schedule)
-    except UsageError as error:
-        return str(error)
-    return ""
 
 
 def _as_text(facts: object) -> str:

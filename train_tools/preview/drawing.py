@@ -24,12 +24,15 @@ from .sheet import Difference, Place, Sheet, draw, pages
 # Which axis comes first in the sheets of checkpoints; the others follow as in AXES.
 IN_CHECKPOINT = ("weight", "weight_unet", "weight_te", "prompt")
 NOT_IN_SHEETS = ("batch_cells", "wait_for_host", "automatic", "automatic_lane", "difference", "sheet_format")
+LATER = ("vae", "guidance", "shift", "rescale")  # settings that earlier names knew nothing of
 NOT_IN_GRIDS = (*NOT_IN_SHEETS, "runs", "checkpoints", "sheet_axes")
+SAID_WHERE_SET = ("guidance", "shift", "rescale", "host", "vae")
 MOST_PAGES = 60  # of one sheet; more is for the board
 WORDS = {
     "epoch": "epoch {}", "weight": "LoRA weight {}", "weight_unet": "UNet weight {}",
     "weight_te": "text encoder weight {}", "seed": "seed {}", "steps": "{} steps", "cfg_scale": "CFG {}",
-    "clip_skip": "clip skip {}", "host": "drawn by {}", "vae": "VAE {}",
+    "clip_skip": "clip skip {}", "guidance": "guidance {}", "shift": "shift {}", "rescale": "rescale {}",
+    "host": "drawn by {}", "vae": "VAE {}",
     "negative_prompt": "negative: {}", "block_weights": "blocks {}",
 }  # fmt: skip
 
@@ -157,14 +160,14 @@ class Drawer:
             return self.labels.get(value, value)
         if name == "base_model":
             return self.models.get(value, value)
-        text = f"{value:g}" if isinstance(value, float) else str(value)
+        text = f"{value:g}" if isinstance(value, float) else "–" if value is None else str(value)
         return WORDS.get(name, "{}").format(text)
 
     def _same(self, cells: Sequence[Shown], but: list[str]) -> list[str]:
         """What a title says of all its cells."""
         entry = cells[0].entry
         names = [name for name in ("weight", "sampler", "steps", "cfg_scale", "seed") if name not in but]
-        names += [name for name in ("host", "vae") if getattr(entry, name) and name not in but]
+        names += [name for name in SAID_WHERE_SET if getattr(entry, name) and name not in but]
         equal = [n for n in names if all(getattr(s.entry, n) == getattr(entry, n) for s in cells)]
         return [self._label(name, getattr(entry, name), {}) for name in equal]
 
@@ -221,8 +224,9 @@ class Drawer:
 def name_of(settings: PreviewSettings, without: Collection[str]) -> str:
     """What is in the names of files: a hash of the settings on which they depend."""
     depends = {name: value for name, value in asdict(settings).items() if name not in without}
-    if not depends["vae"]:  # as before there was this setting
-        del depends["vae"]
+    for name in LATER:
+        if not depends[name]:  # as before there was this setting
+            del depends[name]
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -46,6 +46,9 @@ def entry_of(version: Version, cell: Cell, errors: Mapping[Path, str]) -> CellEn
         host=cell.drawn.host,
         vae=cell.drawn.vae_name,
         because=cell.drawn.because,
+        guidance=recipe.guidance,
+        shift=recipe.shift,
+        rescale=recipe.rescale,
     )
 
 

@@ -35,8 +35,8 @@ WAIT_S = 60.0  # for another process that writes into the version; what is rende
 # In the order in which they are shown; "weight" stands for both weights where no cell has them apart.
 AXES = (
     "run", "epoch", "base_model", "prompt", "negative_prompt", "weight", "weight_unet", "weight_te",
-    "block_weights", "seed", "sampler", "scheduler", "steps", "cfg_scale", "clip_skip", "size", "renderer",
-    "vae",
+    "block_weights", "seed", "sampler", "scheduler", "steps", "cfg_scale", "guidance", "shift", "rescale",
+    "clip_skip", "size", "renderer", "vae",
 )  # fmt: skip
 
 
@@ -47,7 +47,8 @@ class CellEntry:
     `run` is the name of the run's folder, `checkpoint` that of its file. `key` names all that the picture depends
     on. `clip_skip` is 1 for the last layer. Sizes are in pixels. `base_model` is a path. `step` is 0 where it isn't
     known. `host` is what drew it, with its version, `because` why that one; `vae` names VAE and text encoders that
-    aren't the base model's own. These three are empty where an earlier program wrote the entry.
+    aren't the base model's own. These three are empty where an earlier program wrote the entry. `guidance`, `shift` and
+    `rescale` are as in `cells.Recipe`.
     """
 
     key: str
@@ -76,6 +77,9 @@ class CellEntry:
     host: str = ""
     vae: str = ""
     because: str = ""
+    guidance: float | None = None
+    shift: float | None = None
+    rescale: float = 0.0
 
     @property
     def weight(self) -> float | str:

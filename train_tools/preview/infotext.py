@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from . import block_weights
-from .cells import Cell
+from .cells import Cell, Drawn
 
 HASH_LENGTH = 10  # of a model's SHA-256, as the webui shows it
 TO_KEEP = "Train Tools"  # a field that PNG Info shows, and no webui takes for a setting
@@ -22,23 +22,33 @@ def infotext(cell: Cell) -> str:
     if recipe.negative_prompt:
         lines.append(f"Negative prompt: {recipe.negative_prompt}")
     trained = cell.base_model == cell.checkpoint.run.base_model
+    extra = {"Distilled CFG Scale": recipe.guidance, "Shift": recipe.shift, "CFG Rescale": recipe.rescale}
     pairs = {
         "Steps": recipe.steps,
         "Sampler": recipe.sampler,
         "Schedule type": recipe.scheduler,
         "CFG scale": f"{recipe.cfg_scale:g}",
+        **{name: f"{value:g}" for name, value in extra.items() if value},
         "Seed": recipe.seed,
         "Size": f"{recipe.width}x{recipe.height}",
         "Model hash": cell.checkpoint.model_hash[:HASH_LENGTH] if trained else "",
         "Model": Path(cell.base_model).stem,
         "Clip skip": recipe.clip_skip if recipe.clip_skip > 1 else "",
         "Lora hashes": f"{cell.checkpoint.path.stem}: {recipe.lora[:12]}" if is_hash(recipe.lora) else "",
-        "VAE": cell.drawn.vae_name,
+        **_files(cell.drawn),
         "Version": "Train Tools",
         TO_KEEP: to_keep(cell),
     }
     lines.append(", ".join(f"{name}: {quoted(value)}" for name, value in pairs.items() if value != ""))
     return "\n".join(lines)
+
+
+def _files(drawn: Drawn) -> dict[str, str]:
+    """VAE and text encoders that aren't the base model's own; where there are several, as Forge's kind names them."""
+    if not drawn.modules:
+        return {"VAE": drawn.vae_name}
+    files = [file for file in (drawn.vae, *drawn.modules) if file]
+    return {f"Module {number}": Path(file).stem for number, file in enumerate(files, start=1)}
 
 
 def to_keep(cell: Cell) -> str:

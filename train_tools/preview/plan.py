@@ -17,7 +17,8 @@ from .choice import chosen_checkpoints, chosen_names
 from .choosing import Chooser
 from .index import AXES
 from .prompts import Asked, asked_for, read_list, resolved
-from .settings import PreviewSettings
+from .settings import PreviewSettings, weights_of
+from .ways import Ways
 
 TRAINED = "trained"  # the base model that the run was trained on
 BASE_FOLDER = "base-model"  # in previews/: pictures without LoRA
@@ -71,8 +72,12 @@ def plan_cells(version: Version, settings: PreviewSettings, chooser: Chooser) ->
     asked = asked_for(version, settings)
     chooser.expect(checkpoint.run for checkpoint in chosen)
     maker = _Maker(version, settings, asked, chooser, functools.cache(lambda name: read_list(version, name)))
-    rows = tuple(Row(checkpoint, tuple(maker.cells(checkpoint))) for checkpoint in chosen)
-    return PreviewPlan(rows, asked.notes)
+    plan = PreviewPlan(
+        tuple(Row(checkpoint, tuple(maker.cells(checkpoint))) for checkpoint in chosen), asked.notes
+    )
+    if all(cell.drawn.error for cell in plan.cells):
+        chooser.refuse_schedules(dict.fromkeys(cell.base_model for cell in plan.cells))
+    return plan
 
 
 @dataclass(frozen=True)
@@ -88,42 +93,30 @@ class _Maker:
         models = [
             run.base_model if base == TRAINED else Path(base) for base in chosen.base_models or (TRAINED,)
         ]
-        combinations = product(
-            [(model, self.chooser.look(model).token, self.chooser.drawn(run, model)) for model in models],
-            self.asked.pairs, chosen.seed, self.chooser.schedules, chosen.steps, chosen.cfg_scale, chosen.clip_skip,
-            sizes_of(run, chosen), chosen.block_weights or ("",), weights_of(chosen),
-        )  # fmt: skip
-        for of_model, pair, seed, schedule, steps, cfg, skip, size, blocks, weights in combinations:
-            model, base, drawn = of_model
-            prompt, negative = (resolved(text, run.trigger, seed, self.lines_of) for text in pair)
-            has_lora = any(weights)
-            recipe = Recipe(
-                lora=checkpoint.identity if has_lora else "", weight_unet=weights[0], weight_te=weights[1],
-                block_weights=blocks if has_lora else "", base=base, prompt=prompt, negative_prompt=negative,
-                seed=seed, sampler=schedule[0], scheduler=schedule[1], steps=steps, cfg_scale=cfg,
-                clip_skip=skip or run.clip_skip, width=size[0], height=size[1], renderer=drawn.renderer,
-                force=drawn.force,
+        for model in models:
+            base, drawn = self.chooser.look(model).token, self.chooser.drawn(run, model)
+            ways = self.chooser.ways(model)
+            combinations = product(
+                self.asked.pairs, chosen.seed, ways.made(run, drawn), sizes_of(run, chosen, ways),
+                chosen.block_weights or ("",), weights_of(chosen),
             )  # fmt: skip
-            folder = checkpoint.images if has_lora else self.version.folder / "previews" / BASE_FOLDER
-            path = folder / f"cell-{recipe.key}.png"
-            yield Cell(checkpoint, recipe, model, pair, blocks, path, drawn, recipe.key)
+            for pair, seed, made, size, blocks, weights in combinations:
+                prompt, negative = (resolved(text, run.trigger, seed, self.lines_of) for text in pair)
+                has_lora = any(weights)
+                recipe = Recipe(
+                    lora=checkpoint.identity if has_lora else "", weight_unet=weights[0], weight_te=weights[1],
+                    block_weights=blocks if has_lora else "", base=base, prompt=prompt, negative_prompt=negative,
+                    seed=seed, width=size[0], height=size[1], renderer=drawn.renderer, force=drawn.force, **made,
+                )  # fmt: skip
+                folder = checkpoint.images if has_lora else self.version.folder / "previews" / BASE_FOLDER
+                path = folder / f"cell-{recipe.key}.png"
+                yield Cell(checkpoint, recipe, model, pair, blocks, path, drawn, recipe.key)
 
 
-def weights_of(settings: PreviewSettings) -> list[tuple[float, float]]:
-    """Of UNet and text encoder. Where both have their own, `weights` says nothing more."""
-    if settings.weights_unet and settings.weights_te:
-        return list(product(settings.weights_unet, settings.weights_te))
-    if settings.weights_unet:
-        return [(unet, weight) for weight in settings.weights for unet in settings.weights_unet]
-    if settings.weights_te:
-        return [(weight, te) for weight in settings.weights for te in settings.weights_te]
-    return [(weight, weight) for weight in settings.weights]
-
-
-def sizes_of(run: Run, settings: PreviewSettings) -> list[tuple[int, int]]:
-    """Width and height of cells, multiples of 8 as the VAE needs them."""
+def sizes_of(run: Run, settings: PreviewSettings, ways: Ways) -> list[tuple[int, int]]:
+    """Width and height of cells, such as the base model's family can make."""
     trained = run.resolution
     pairs = [(settings.width or trained[0], settings.height or trained[1])]
     if settings.sizes:
         pairs = [(int(width), int(height)) for width, height in (text.split(",") for text in settings.sizes)]
-    return [(width // 8 * 8, height // 8 * 8) for width, height in pairs]
+    return [ways.sized(*pair) for pair in pairs]

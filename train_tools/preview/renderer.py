@@ -12,7 +12,7 @@ from train_tools.hosts.interface import BaseModel, Folders
 
 from .cells import Cell
 
-# The webui's own pipeline, our packed one, a process in sd-scripts' environment; the one that is taken before others first.
+# The webui's own pipeline, our packed one, a process in sd-scripts' environment: the first that can is taken.
 NAMES = HOST, PACKED, SD_SCRIPTS = "host", "diffusers", "sd-scripts"
 
 

@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from train_tools.hosts.interface import HostGoneError
-from train_tools.workspace.workspace import Version
 
 from .cells import Cell, words_of
 from .choosing import AUTO, REMAIN, WENT_AWAY, Chooser
-from .earlier import Earlier
 from .pictures import save
-from .plan import PreviewPlan, plan_cells
+from .plan import PreviewPlan
 from .removal import set_aside
-from .renderer import HOST, Connect, Outcome, RefusedBaseError
-from .settings import PreviewSettings
+from .renderer import HOST, PACKED, SD_SCRIPTS, Connect, Outcome, RefusedBaseError
+from .ways import BY_FAMILY
 
+LOG = "sd-scripts.log"  # in previews/: what it printed last
 LOOK_S = 2.0  # between looks for a webui that went away
 
 
@@ -37,19 +38,35 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+MakePlan = Callable[[Chooser], PreviewPlan]
+Save = Callable[[Cell, Image.Image, str], None]  # with the infotext
+
+
+def to_its_place(cell: Cell, picture: Image.Image, infotext: str) -> None:
+    save(picture, cell.path, infotext)
 
 
 class Rendering:
-    """One preview. `plan` is as it stands now; `errors` are those of pictures, `left` are pictures that remain."""
+    """One preview. `plan` is as it stands now; `errors` are those of pictures, `left` are pictures that remain.
+
+    `make_plan` is asked again whenever it turns out that something else has to draw.
+    """
 
     def __init__(
-        self, version: Version, settings: PreviewSettings, chooser: Chooser, report: Report, connect: Connect
+        self,
+        chooser: Chooser,
+        make_plan: MakePlan,
+        report: Report,
+        connect: Connect,
+        save: Save = to_its_place,
     ) -> None:
-        self._version = version
-        self._settings = settings
+        self._version = chooser.version
+        self._settings = chooser.settings
         self._chooser = chooser
+        self._ask_for_plan = make_plan
         self._report = report
         self._connect = connect
+        self._save = save
         self._settled: set[Path] = set()  # base models that nothing else can draw on
         self.plan = PreviewPlan((), ())
         self.errors: dict[Path, str] = {}
@@ -85,11 +102,10 @@ class Rendering:
     def _make_plan(self) -> None:
         while True:
             try:
-                plan = plan_cells(self._version, self._settings, self._chooser)
-                break
+                self.plan = self._ask_for_plan(self._chooser)
+                return
             except HostGoneError:  # while it was asked what it has
                 self._host_went()
-        self.plan = plan.changed(Earlier(plan.cells, self._chooser.look).taken_over)
 
     def _missing(self) -> list[Cell]:
         settled = self.errors.keys() | self.left
@@ -111,18 +127,23 @@ class Rendering:
         if by_host and self._chooser.bridge is not None:
             from .through_host import HostRenderer
 
-            HostRenderer(self._chooser.bridge, self._settled).render(by_host, self._finished)
-        if packed := [cell for cell in whole if cell.recipe.renderer != HOST]:
+            by_family = [name for name in BY_FAMILY if not getattr(self._settings, name)]
+            HostRenderer(self._chooser.bridge, self._settled, by_family).render(by_host, self._finished)
+        if packed := [cell for cell in whole if cell.recipe.renderer == PACKED]:
             from .packed import PackedRenderer
 
             PackedRenderer(self._settings.batch_cells).render(packed, self._finished)
+        if others := [cell for cell in whole if cell.recipe.renderer == SD_SCRIPTS]:
+            from .through_sd_scripts.renderer import SdScriptsRenderer
+
+            SdScriptsRenderer(self._version.folder / "previews" / LOG).render(others, self._finished)
 
     def _finished(self, outcome: Outcome) -> None:
         cell = outcome.cell
         if outcome.picture is None:
             self.errors[cell.path] = outcome.error
         else:
-            save(outcome.picture, cell.path, outcome.infotext)
+            self._save(cell, outcome.picture, outcome.infotext)
             self.drawn[cell.path] = cell.key
         self._say(words_of(cell), outcome.error)
 
@@ -132,12 +153,13 @@ class Rendering:
 
     def _was_refused(self, refused: RefusedBaseError) -> None:
         cell = refused.cell
-        if self._chooser.refuse(cell.drawn, cell.base_model, refused.sentence, is_sure=refused.is_sure):
-            self.notes.append(f"{cell.base_model.name} is drawn by Train Tools itself: {refused.sentence}")
+        now = self._chooser.refuse(cell.drawn, cell.base_model, refused.sentence, is_sure=refused.is_sure)
+        if now is not None:
+            self.notes.append(f"{cell.base_model.name} is drawn by {now.host}: {refused.sentence}")
             return
         self._settled.add(cell.base_model)
         for other in self._missing() if refused.is_sure else [cell]:
-            if other.base_model == cell.base_model and other.recipe.renderer == HOST:
+            if other.base_model == cell.base_model and other.recipe.renderer == cell.recipe.renderer:
                 self._finished(Outcome(other, None, error=refused.sentence))
 
     def _host_went(self) -> None:

@@ -21,6 +21,7 @@ from .renderer import Bridge, Connect
 from .rendering import Progress, Rendering, Report
 from .runs import run_labels, unique_runs
 from .settings import PreviewSettings
+from .ways import filled_in
 
 __all__ = ["DrawnBase", "PreviewResult", "Progress", "Report", "check", "preview"]
 
@@ -67,21 +68,25 @@ class PreviewResult:
 def check(version: Version, settings: PreviewSettings, bridge: Bridge | None = None) -> PreviewPlan:
     """What a preview would render; raises UsageError where it couldn't begin. Waits for no model to be read."""
     try:
-        return _planned(version, settings, Chooser(version, settings, bridge))
+        return _checked(Chooser(version, settings, bridge))
     except HostGoneError:
-        return _planned(version, settings, Chooser(version, settings, None))
+        return _checked(Chooser(version, settings, None))
 
 
-def _planned(version: Version, settings: PreviewSettings, chooser: Chooser) -> PreviewPlan:
-    plan = plan_cells(version, settings, chooser)
+def _checked(chooser: Chooser) -> PreviewPlan:
+    plan = _plan_of(chooser)
     unread = dict.fromkeys(
         cell.base_model.name for cell in plan.cells if cell.recipe.base.startswith("unread:")
     )
     notes = [
         f"{name} is being read for the first time; until then its pictures count as new" for name in unread
     ]
-    told = PreviewPlan(plan.rows, (*plan.notes, *notes))
-    return told.changed(Earlier(plan.cells, chooser.look).taken_over)
+    return PreviewPlan(plan.rows, (*plan.notes, *notes))
+
+
+def _plan_of(chooser: Chooser) -> PreviewPlan:
+    plan = plan_cells(chooser.version, chooser.settings, chooser)
+    return plan.changed(Earlier(plan.cells, chooser.look).taken_over)
 
 
 def preview(
@@ -107,7 +112,7 @@ def preview(
         again=again,
         reading=lambda text: report(Progress(0, 0, note=text)),
     )
-    rendering = Rendering(version, settings, chooser, report, connect)
+    rendering = Rendering(chooser, _plan_of, report, connect)
     rendering.prepare(again=again)
     try:
         rendering.run()
@@ -119,7 +124,7 @@ def preview(
     runs, pictures = unique_runs(plan), rendering.pictures
     drawer = Drawer(
         version,
-        settings,
+        filled_in(settings, (cell.recipe for cell in plan.cells)),
         labels=dict(zip((run.folder.name for run in runs), run_labels(runs), strict=True)),
         models=shown_models(str(cell.base_model) for cell in plan.cells),
         before={sheet.file: sheet for sheet in before.sheets},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from train_tools.arguments.argument import Kind, row
@@ -72,7 +73,7 @@ class PreviewSettings:
     """What is compared (the axes), with what it is rendered, and what is drawn of it.
 
     An empty `weights_unet` or `weights_te` means `weights`; empty `sizes`, `base_models` and a `clip_skip` of 0 mean
-    what the run was trained with.
+    what the run was trained with; what is empty from `sampler` to `rescale`, what `ways` finds right for a base model.
     """
 
     prompts: tuple[str, ...] = texts(
@@ -154,15 +155,64 @@ class PreviewSettings:
         "用于渲染的底模;trained 或留空为训练所用底模",
     )
     seed: tuple[int, ...] = values("seed", "int", (1,), "seeds", "随机种子", minimum=0, maximum=2**32 - 1)
-    sampler: tuple[str, ...] = values("sampler", "str", ("DDIM",), "samplers", "采样器")
+    sampler: tuple[str, ...] = values(
+        "sampler",
+        "str",
+        (),
+        "samplers; empty: the one that suits the base model's family",
+        "采样器；留空则用适合底模所属系列的采样器",
+    )
     scheduler: tuple[str, ...] = values(
-        "scheduler", "str", ("Automatic",), "schedulers of the noise", "噪声调度"
+        "scheduler",
+        "str",
+        (),
+        "schedulers of the noise; empty: as suits the base model's family",
+        "噪声调度；留空则用适合底模所属系列的调度",
     )
     steps: tuple[int, ...] = values(
-        "steps", "int", (20,), "sampling steps", "采样步数", minimum=1, maximum=150
+        "steps",
+        "int",
+        (),
+        "sampling steps; empty: as suits the base model's family",
+        "采样步数；留空则用适合底模所属系列的步数",
+        minimum=1,
+        maximum=150,
     )
     cfg_scale: tuple[float, ...] = values(
-        "cfg_scale", "float", (5.0,), "classifier-free guidance", "提示词引导系数(CFG)", minimum=1, maximum=30
+        "cfg_scale",
+        "float",
+        (),
+        "classifier-free guidance; empty: as suits the base model's family",
+        "提示词引导系数（CFG）；留空则用适合底模所属系列的值",
+        minimum=1,
+        maximum=30,
+    )
+    guidance: tuple[float, ...] = values(
+        "guidance",
+        "float",
+        (),
+        "distilled guidance, of models that are told it (FLUX.1 dev); empty: as suits the family",
+        "蒸馏引导系数，仅用于需要它的模型（FLUX.1 dev）；留空则用适合该系列的值",
+        minimum=0,
+        maximum=30,
+    )
+    shift: tuple[float, ...] = values(
+        "shift",
+        "float",
+        (),
+        "shift of the noise levels, of models that predict a flow; empty: as suits the family",
+        "噪声水平的偏移（shift），仅用于流匹配模型；留空则用适合该系列的值",
+        minimum=0.01,
+        maximum=100,
+    )
+    rescale: tuple[float, ...] = values(
+        "rescale",
+        "float",
+        (),
+        "guidance rescale, 0 for none; empty: none, but for models that predict velocity",
+        "引导重缩放（CFG Rescale），0 为不用；留空时仅对 v 预测模型使用",
+        minimum=0,
+        maximum=1,
     )
     clip_skip: tuple[int, ...] = values(
         "clip_skip",
@@ -196,9 +246,10 @@ class PreviewSettings:
     )
     renderer: str = setting(
         "auto",
-        help="host renders through the webui, diffusers by itself; auto takes, for each base model, the webui where it "
-        "runs and has that model",
-        zh="host 通过 WebUI 渲染，diffusers 自行渲染；auto 对每个底模分别选择：WebUI 在运行且有该底模时使用 WebUI",
+        help="host renders through the webui, diffusers by itself, sd-scripts with the trainer's own code; auto takes, "
+        "for each base model, the webui where it runs and has that model, then the first of the others that can",
+        zh="host 通过 WebUI 渲染，diffusers 自行渲染，sd-scripts 用训练器自己的代码渲染；auto 对每个底模分别选择："
+        "WebUI 在运行且有该底模时使用 WebUI，否则依次使用其余能渲染者",
         choices=RENDERERS,
     )
     vae: str = setting(
@@ -243,3 +294,14 @@ class PreviewSettings:
 
     def __post_init__(self) -> None:
         validate(self)
+
+
+def weights_of(settings: PreviewSettings) -> list[tuple[float, float]]:
+    """Of UNet and text encoder. Where both have their own, `weights` says nothing more."""
+    if settings.weights_unet and settings.weights_te:
+        return list(product(settings.weights_unet, settings.weights_te))
+    if settings.weights_unet:
+        return [(unet, weight) for weight in settings.weights for unet in settings.weights_unet]
+    if settings.weights_te:
+        return [(weight, te) for weight in settings.weights for te in settings.weights_te]
+    return [(weight, weight) for weight in settings.weights]

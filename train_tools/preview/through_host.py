@@ -14,17 +14,21 @@ from train_tools.errors import TrainToolsError
 from train_tools.hosts.interface import HostGoneError, ModelRefusedError
 
 from . import block_weights
+from .base_facts import facts_of
 from .cells import Cell
 from .infotext import TO_KEEP, infotext, layers_field, pairs_of
 from .renderer import HOST, Bridge, Finished, Outcome, RefusedBaseError
+
+TOLD = ("guidance", "shift")  # fields of a recipe that only some models are told
 
 
 class HostRenderer:
     name = HOST
 
-    def __init__(self, bridge: Bridge, settled: Collection[Path] = ()) -> None:
-        """`settled` are base models that nothing else can draw on."""
+    def __init__(self, bridge: Bridge, settled: Collection[Path] = (), may_lack: Sequence[str] = ()) -> None:
+        """`settled` are base models that nothing else can draw on, `may_lack` fields of recipes that nobody set."""
         self._bridge = bridge
+        self._may_lack = may_lack
         self._drawn = set(settled)  # and those on which there was a picture
 
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
@@ -45,7 +49,7 @@ class HostRenderer:
 
     def _outcome(self, cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool) -> Outcome:
         try:
-            png = self._asked(cell, request_of(cell, file_of, is_last=is_last))
+            png = self._asked(cell, request_of(cell, file_of, is_last=is_last, may_lack=self._may_lack))
             with Image.open(io.BytesIO(png)) as image:
                 theirs, told = (str(image.info.get(key, "")) for key in ("parameters", "train-tools"))
                 text = named(theirs, cell) + layers_field(told)
@@ -77,9 +81,15 @@ class HostRenderer:
         raise AssertionError
 
 
-def request_of(cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool) -> dict[str, Any]:
-    """As `hosts.webui_render.RenderRequest` reads it."""
+def request_of(
+    cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool, may_lack: Sequence[str] = ()
+) -> dict[str, Any]:
+    """As `hosts.webui_picture.RenderRequest` reads it."""
     recipe = cell.recipe
+    told = {name: value for name in TOLD if (value := getattr(recipe, name)) is not None}
+    found = facts_of(cell.base_model).found
+    if recipe.prediction == "v" or found.predicts_velocity:
+        told |= {"prediction": "v", "zero_snr": bool(recipe.zero_snr or found.zero_snr)}
     return {
         "base_model": str(cell.drawn.model.absolute()),
         "lora": str(file_of(cell).absolute()) if recipe.has_lora else None,
@@ -96,6 +106,8 @@ def request_of(cell: Cell, file_of: Callable[[Cell], Path], *, is_last: bool) ->
         "width": recipe.width,
         "height": recipe.height,
         "last": is_last,
+        **told,
+        **({"may_lack": lacking} if (lacking := [name for name in may_lack if name in told]) else {}),
         **({} if cell.drawn.vae is None else {"vae": cell.drawn.vae}),
         **({} if cell.drawn.modules is None else {"modules": list(cell.drawn.modules)}),
     }

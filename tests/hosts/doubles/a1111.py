@@ -3,6 +3,7 @@
 - modules/sd_models.py: SdModelData.sd_model, loaded_sd_models; send_model_to_cpu(m), send_model_to_device(m),
   send_model_to_trash(m); checkpoints_loaded; reload_model_weights(sd_model=None, info=None): loads what the settings
   name, and writes its title and hash into opts.data
+- modules/sd_models_xl.py: sd_model.parameterization, "eps" or "v" by the .yaml alone; opts.sd_noise_schedule
 - modules/sd_vae.py: see `vaes`
 - extensions-builtin/Lora/networks.py: load_network(name, network_on_disk) matches a file's layers with
   sd_model.network_layer_mapping, drops those it doesn't find, and raises AssertionError for a kind that it doesn't
@@ -28,6 +29,7 @@ class Model:
     """`place` is where the real one's tensors would be, `places` where they have been sent to."""
 
     is_sd1 = True
+    parameterization = "eps"
 
     def __init__(self, info: Any, text: Any = TEXT, unet: Any = UNET) -> None:
         self.sd_checkpoint_info = info
@@ -91,6 +93,7 @@ class Automatic1111(WithSdVae):
             raise RuntimeError("Error(s) in loading state_dict\nfor LatentDiffusion")
         self.loads.append(info.name)
         self.data.sd_model = Model(info, self.text, self.unet)
+        self.data.sd_model.parameterization = "v" if self.velocity else "eps"
         self.data.loaded_sd_models[:] = [self.data.sd_model]
         self.opts.data |= {"sd_model_checkpoint": info.title, "sd_checkpoint_hash": info.sha256}
         self.model_is_new()

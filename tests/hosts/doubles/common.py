@@ -58,7 +58,7 @@ class Double:
     NAME = ""
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "sd_model_checkpoint": None, "sd_checkpoint_hash": "", "CLIP_stop_at_last_layers": 1, "sd_lora": "None",
-        "eta_noise_seed_delta": 0, "randn_source": "GPU",
+        "eta_noise_seed_delta": 0, "randn_source": "GPU", "sd_noise_schedule": "Default",
     }  # fmt: skip
     ABSENT: tuple[str, ...] = ()  # modules that it doesn't have
     STEP = 8  # sizes are multiples of it
@@ -89,6 +89,7 @@ class Double:
         self.pending: dict[str, float] = {}
         self.pictures = 0
         self.sent = 0
+        self.velocity = False  # whether it takes the models that it loads for such that predict velocity
         self.fails: Exception | None = None
         self.meanwhile: Any = lambda: None
         self.processing = type("StableDiffusionProcessingTxt2Img", (self.PROCESSING,), {})

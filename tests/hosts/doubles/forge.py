@@ -12,6 +12,7 @@
   loaded_hash, which it sets at its end: after a wrong shape (RuntimeError) half-patched weights stay
 - backend/patcher/base.py: ModelPatcher.lora_patches {(filename, strength, 1.0, online): {weight: patches}},
   offload_device, lora_loader of the model, clone(), add_patches(filename=, patches=, strength_patch=, online_mode=)
+- backend/modules/k_prediction.py: KModel.predictor.prediction_type, "epsilon" or "v_prediction"
 - backend/memory_management.py: current_loaded_models, unload_all_models(), soft_empty_cache(force=False)
 """
 
@@ -173,6 +174,8 @@ class Forge(Patched):
             assert Path(file).is_file()
         self.loads.append(info.name)
         self.data.sd_model = SdModel(info, self.make_patcher)
+        kind = "v_prediction" if self.velocity else "epsilon"
+        self.data.sd_model.forge_objects.unet.model.predictor = SimpleNamespace(prediction_type=kind)
         self.opts.data["sd_checkpoint_hash"] = info.sha256
         self.data.forge_hash = str(self.data.forge_loading_parameters)
         return self.data.sd_model, True

@@ -6,6 +6,8 @@
 - modules_forge/forge_loader.py: opts.sd_text_encoder, "Automatic" (the model's own), "None", or another's label
 - ldm_patched/modules/sd.py: load_lora_for_models(model, clip, lora, strength_model, strength_clip, filename) always
   clones, and refuses nothing; a part at weight 0 has no patches
+- ldm_patched/modules/model_base.py: BaseModel.model_sampling is of a class made from V_PREDICTION, which is an EPS,
+  where the model's file has the tensor v_pred
 - ldm_patched/modules/model_management.py: current_loaded_models, unload_all_models(), soft_empty_cache(force=False)
 """
 
@@ -21,6 +23,14 @@ from hosts.doubles.common import Double
 from hosts.doubles.nets import Part
 from hosts.doubles.patched import Patched, SdModel
 from hosts.doubles.vaes import WithSdVae
+
+
+class EPS:
+    """ldm_patched/modules/model_sampling.py."""
+
+
+class V_PREDICTION(EPS):
+    pass
 
 
 class ReForge(WithSdVae, Patched):
@@ -75,6 +85,8 @@ class ReForge(WithSdVae, Patched):
             raise RuntimeError("ERROR: Could not detect model type of: broken")
         self.loads.append(info.name)
         self.data.sd_model = SdModel(info, self.make_patcher)
+        sampling = type("ModelSampling", (V_PREDICTION if self.velocity else EPS,), {})()
+        self.data.sd_model.forge_objects.unet.model.model_sampling = sampling
         self.data.loaded_sd_models[:] = [self.data.sd_model]
         self.opts.data["sd_checkpoint_hash"] = info.sha256
         self.model_is_new()

@@ -6,6 +6,7 @@ a model takes what it takes in its precision, and one tensor.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +79,17 @@ def fill(fillings: Sequence[Filling], place: Place, vae: nn.Module) -> None:
     rows = [
         (stored, one, name) for one in fillings for name, stored in one.tensors.items() if stored is not None
     ]
+    # One room for all that is converted: many small ones between the tensors that stay would leave holes.
+    room = max((stored.dtype.itemsize * math.prod(stored.shape) for stored, _, _ in rows), default=0)
+    scratch = torch.empty(room, dtype=torch.uint8)
     for stored, one, name in sorted(rows, key=lambda row: row[0].at):
         dtype = place.vae_dtype if one.module is vae else place.dtype
-        _put(one, name, stored.read(), place.device, dtype)
+        _put(one, name, stored, torch.empty(stored.shape, dtype=dtype, device=place.device), scratch)
     for one in fillings:
         count_positions(one.module, place.device)
 
 
-def _put(one: Filling, name: str, tensor: Tensor, device: torch.device, dtype: torch.dtype) -> None:
+def _put(one: Filling, name: str, stored: Stored, tensor: Tensor, scratch: Tensor) -> None:
     owner_name, _, leaf = name.rpartition(".")
     owner = one.module.get_submodule(owner_name)
     shape = getattr(owner, leaf).shape
@@ -95,8 +99,8 @@ def _put(one: Filling, name: str, tensor: Tensor, device: torch.device, dtype: t
             f"{one.source} has a tensor of another size than the others ask for "
             f"({name}: {tuple(tensor.shape)} instead of {tuple(shape)}); download it again"
         )
-    tensor = tensor.reshape(shape).to(device=device, dtype=dtype)
-    setattr(owner, leaf, nn.Parameter(tensor, requires_grad=False))
+    stored.into(tensor, scratch)
+    setattr(owner, leaf, nn.Parameter(tensor.view(shape), requires_grad=False))
 
 
 def count_positions(module: nn.Module, device: torch.device) -> None:

@@ -6,11 +6,11 @@ A safetensors file is read, not mapped: the pages of a map count as memory of wh
 from __future__ import annotations
 
 import dataclasses
-import math
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -27,26 +27,110 @@ DTYPES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A tensor that isn't read yet. `read` gives it a tensor of its own; `at` is where it lies, to read in order."""
+class Stored(Protocol):
+    """A tensor in a file; `at` says where, to read in order."""
 
-    shape: Shape
-    read: Callable[[], Tensor]
-    at: tuple[str, int] = ("", 0)
-    rows_of: Callable[[int, int], Stored] | None = None
+    @property
+    def shape(self) -> Shape: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+    @property
+    def at(self) -> tuple[str, int]: ...
 
     def third(self, number: int) -> Stored:
         """One of three equal parts, one below another."""
-        assert self.rows_of is not None
-        count = self.shape[0] // 3
-        return self.rows_of(number * count, count)
 
-    def transposed(self) -> Stored:
-        def read() -> Tensor:
-            return self.read().T.contiguous()
+    def transposed(self) -> Stored: ...
 
-        return dataclasses.replace(self, shape=self.shape[::-1], read=read)
+    def into(self, target: Tensor, scratch: Tensor) -> None:
+        """Fills a tensor of its shape, of any precision on any device; `scratch` has room for its bytes."""
+
+
+@dataclass(frozen=True)
+class InFile:
+    """Of a safetensors file."""
+
+    path: Path
+    place: TensorPlace
+    is_transposed: bool = False
+
+    @property
+    def shape(self) -> Shape:
+        return self.place.shape[::-1] if self.is_transposed else self.place.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        if self.place.dtype not in DTYPES:
+            raise UsageError(
+                f"the base model {self.path} holds numbers of a kind that isn't known here ({self.place.dtype})"
+            )
+        return DTYPES[self.place.dtype]
+
+    @property
+    def at(self) -> tuple[str, int]:
+        return str(self.path), self.place.begin
+
+    def third(self, number: int) -> InFile:
+        rows, length = self.place.shape[0] // 3, (self.place.end - self.place.begin) // 3
+        begin = self.place.begin + number * length
+        place = TensorPlace(self.place.dtype, (rows, *self.place.shape[1:]), begin, begin + length)
+        return dataclasses.replace(self, place=place)
+
+    def transposed(self) -> InFile:
+        return dataclasses.replace(self, is_transposed=True)
+
+    def into(self, target: Tensor, scratch: Tensor) -> None:
+        """Straight into it where nothing is to be changed."""
+        if target.dtype == self.dtype and target.device.type == "cpu" and not self.is_transposed:
+            self._read(target.view(-1).view(torch.uint8))
+            return
+        content = scratch[: self.place.end - self.place.begin]
+        self._read(content)
+        tensor = content.view(self.dtype).view(self.place.shape)
+        target.copy_(tensor.T if self.is_transposed else tensor)
+
+    def _read(self, content: Tensor) -> None:
+        """Into bytes on the CPU."""
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                file.seek(self.place.begin)
+                room, done = memoryview(content.numpy()), 0
+                while done < len(room) and (count := file.readinto(room[done:])):
+                    done += count
+        except OSError as error:
+            raise UsageError(
+                f"the base model {self.path} can't be read ({error.strerror}); look at its disk"
+            ) from error
+        if done < len(room):
+            raise UsageError(
+                f"the base model {self.path} became shorter while it was read; download it again"
+            )
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """Of a pickle, which is mapped into memory as a whole."""
+
+    tensor: Tensor
+    at: tuple[str, int] = ("", 0)
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.tensor.shape)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.tensor.dtype
+
+    def third(self, number: int) -> InMemory:
+        return InMemory(self.tensor.chunk(3)[number])
+
+    def transposed(self) -> InMemory:
+        return InMemory(self.tensor.T)
+
+    def into(self, target: Tensor, scratch: Tensor) -> None:
+        del scratch
+        target.copy_(self.tensor)
 
 
 def stored_in(path: Path) -> dict[str, Stored]:
@@ -56,50 +140,14 @@ def stored_in(path: Path) -> dict[str, Stored]:
     """
     try:
         if path.suffix.lower() == ".safetensors":
-            return {name: _in_file(path, place) for name, place in read_header(path).tensors.items()}
-        return {name: _in_memory(tensor) for name, tensor in _unpickled(path).items()}
+            return {name: InFile(path, place) for name, place in read_header(path).tensors.items()}
+        return {name: InMemory(tensor) for name, tensor in _unpickled(path).items()}
     except (TrainToolsError, RuntimeError, OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise UsageError(f"the base model {path} can't be read ({error}); download it again") from error
 
 
 def shapes_of(tensors: Mapping[str, Stored]) -> dict[str, Shape]:
     return {name: tensor.shape for name, tensor in tensors.items()}
-
-
-def _in_file(path: Path, place: TensorPlace) -> Stored:
-    def rows(first: int, count: int) -> Stored:
-        row = (place.end - place.begin) // place.shape[0]
-        begin = place.begin + first * row
-        return _in_file(path, TensorPlace(place.dtype, (count, *place.shape[1:]), begin, begin + count * row))
-
-    return Stored(place.shape, lambda: _read(path, place), (str(path), place.begin), rows)
-
-
-def _read(path: Path, place: TensorPlace) -> Tensor:
-    dtype = DTYPES.get(place.dtype)
-    if dtype is None:
-        raise UsageError(
-            f"the base model {path} holds numbers of a kind that isn't known here ({place.dtype})"
-        )
-    content = torch.empty(place.end - place.begin, dtype=torch.uint8)
-    try:
-        with path.open("rb") as file:
-            file.seek(place.begin)
-            whole = not math.prod(place.shape) or file.readinto(content.numpy()) == len(content)
-    except OSError as error:
-        raise UsageError(
-            f"the base model {path} can't be read ({error.strerror}); look at its disk"
-        ) from error
-    if not whole:
-        raise UsageError(f"the base model {path} became shorter while it was read; download it again")
-    return content.view(dtype).view(place.shape)
-
-
-def _in_memory(tensor: Tensor) -> Stored:
-    def rows(first: int, count: int) -> Stored:
-        return _in_memory(tensor[first : first + count])
-
-    return Stored(tuple(tensor.shape), tensor.clone, rows_of=rows)
 
 
 def _unpickled(path: Path) -> dict[str, Tensor]:

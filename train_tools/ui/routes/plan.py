@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS, KNOWN
+from train_tools.arguments.current import current
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution.lane import ensure_worker, slots
 from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_training
 from train_tools.execution.ticket import DEFAULT_LANE
+from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning import edited
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, own_folder
+from train_tools.preview.before_training import with_pictures
 from train_tools.preview.settings import WHEN, PreviewSettings
 from train_tools.tags.journal import settle
 from train_tools.ui import training_settings
@@ -80,6 +82,7 @@ def planned(call: Call) -> dict[str, Any]:
 def _kept(version: Version, changes: Mapping[str, str], again: bool) -> Kept:
     at_once = len(slots(version.root, DEFAULT_LANE))
     plan = make_plan(version, changes, again=again, most_runs=MOST_RUNS, at_once=at_once)
+    plan = with_pictures(version, plan, lambda: renderer_of(version.root))
     given = {**training_settings.read(version).values, **changes}
     return Kept(plan, given, all_presets(own_folder(version)))
 
@@ -87,7 +90,7 @@ def _kept(version: Version, changes: Mapping[str, str], again: bool) -> Kept:
 def problem(sentence: str) -> dict[str, Any]:
     """Why there is no plan, and at which field to say so: sentences begin with its name."""
     first = sentence.split(maxsplit=1)[0].rstrip(":")
-    field = first if first in KNOWN else ""
+    field = first if first in current().known else ""
     return {"problem": sentence, "field": field, "lacks_images": "holds no image" in sentence}
 
 
@@ -127,7 +130,8 @@ def edited_run(call: Call) -> dict[str, Any]:
     else:
         made = edited.as_settings(changes)
     check_exposed(call, made)
-    old = edited.as_settings({n: found.arguments.get(n, ARGUMENTS[n].sd_default) for n in changes})
+    rows = current().arguments
+    old = edited.as_settings({n: found.arguments.get(n, rows[n].sd_default) for n in changes})
     new = edited.as_settings(changes)
     return {"changes": made, "changed": {name: (old[name], new[name]) for name in changes}}
 

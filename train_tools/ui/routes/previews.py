@@ -11,8 +11,11 @@ from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import PREVIEW
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.exposure import refuse_exposed_settings
+from train_tools.preview.choosing import AUTO
+from train_tools.preview.renderer import HOST
 from train_tools.preview.service import check, drawn_bases
 from train_tools.preview.settings import PreviewSettings
+from train_tools.preview.ways import by_family
 from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace import settings
@@ -37,19 +40,25 @@ def shown(call: Call) -> dict[str, Any]:
 
 
 def counted(call: Call) -> dict[str, Any]:
-    """A task: how many pictures the settings mean, and how many of them aren't there yet."""
+    """A task: how many pictures the settings mean, how many of them aren't there yet, and what nobody set."""
     version, root = call.version, call.root
     chosen = _chosen(call, version)
 
     def work(_task: object) -> dict[str, Any]:
         try:
-            plan = check(version, chosen, renderer_of(root) if chosen.renderer != "diffusers" else None)
+            plan = check(version, chosen, renderer_of(root) if chosen.renderer in (AUTO, HOST) else None)
         except UsageError as error:
             return {"problem": str(error)}
         paths = {cell.path for cell in plan.cells}
         missing = sum(not path.is_file() for path in paths)
         drawn = [one.sentence for one in drawn_bases(plan)]
-        return {"pictures": len(paths), "missing": missing, "notes": list(plan.notes), "drawn": drawn}
+        return {
+            "pictures": len(paths),
+            "missing": missing,
+            "notes": list(plan.notes),
+            "drawn": drawn,
+            "by_family": by_family(chosen, (cell.recipe for cell in plan.cells)),
+        }
 
     return call.tasks.start(work, only_newest_of=f"previews {version.folder}")
 

@@ -14,6 +14,9 @@ import { settle } from "../../kit/wait.js";
 const USUAL = ["checkpoints", "weights", "seed", "steps", "cfg_scale", "sampler", "negative_prompt", "automatic"];
 const NOT_HERE = new Set(["prompts", "batch_cells", "automatic_lane"]);
 
+// What is as the base model's family makes pictures well, where nobody set it.
+const BY_FAMILY = new Set(["sampler", "scheduler", "steps", "cfg_scale", "guidance", "shift", "rescale"]);
+
 export async function askForPictures(shared) {
   const at = `${shared.context.base}previews`;
   const about = await attempt(() => api.get(at));
@@ -21,7 +24,8 @@ export async function askForPictures(shared) {
   const known = new Map(about.settings.map((entry) => [entry.name, entry]));
   const changed = "automatic" in about.values ? {} : { automatic: about.automatic };
   const says = h("p", { class: "muted", role: "status" });
-  const count = settle(async () => fill(says, await inWords(at, changed)), 300);
+  const inputs = new Map();
+  const count = settle(async () => fill(says, await inWords(at, changed, inputs)), 300);
   const change = (name, text) => {
     changed[name] = text;
     count();
@@ -29,7 +33,12 @@ export async function askForPictures(shared) {
   const make = (name) => {
     const entry = { ...known.get(name), label: t(`compare.preview_${name}`) };
     const value = changed[name] ?? about.values[name] ?? (entry.choices.length || entry.kind === "bool" ? entry.default : "");
-    return field(entry, value, (text) => change(name, text)).node;
+    const made = field(entry, value, (text) => change(name, text));
+    if (BY_FAMILY.has(name)) {
+      made.input.placeholder = t("compare.preview_as_any_family");
+      inputs.set(name, made.input);
+    }
+    return made.node;
   };
   const rest = about.settings.map((entry) => entry.name).filter((name) => !USUAL.includes(name) && !NOT_HERE.has(name));
   count();
@@ -58,11 +67,15 @@ function prompts(entry, value, change) {
   return h("div", { class: "field" }, h("label", { class: "label", for: "preview-prompts" }, t("compare.preview_prompts")), input, h("p", { class: "help" }, entry.help));
 }
 
-async function inWords(at, changed) {
+/** How many pictures there would be; the fields that are empty say what they mean. */
+async function inWords(at, changed, inputs) {
   try {
     const found = await finished(await api.post(`${at}/count`, { settings: changed }));
     if (!found) return "";
     if (found.problem) return h("span", { class: "problem" }, found.problem);
+    for (const [name, value] of Object.entries(found.by_family)) {
+      inputs.get(name)?.setAttribute("placeholder", value ? t("compare.preview_as_family", { value }) : t("compare.preview_not_told"));
+    }
     return [t("compare.pictures_count", { n: number(found.pictures), missing: number(found.missing) }), found.drawn.map((line) => h("div", { class: "small" }, line)), found.notes.map((note) => h("span", { class: "small" }, " ", note))];
   } catch (error) {
     return h("span", { class: "problem" }, error.message);

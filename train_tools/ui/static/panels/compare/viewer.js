@@ -13,6 +13,7 @@ import { Zoom } from "./zoom.js";
 
 const MODES = ["single", "side", "slider", "blink", "difference"];
 const BLINK_MS = 600;
+const WHERE_TOLD = ["guidance", "shift", "rescale"]; // of a picture only where its base model is told it
 
 /** Opens the picture at a place of the table. `pinned` ({key, label}) is the one it is compared with, kept by the caller. */
 export function view(shared, { row, column, pinned, onmove, onclose }) {
@@ -170,7 +171,8 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     const of = key_();
     attempt(() => api.get(`${shared.at}cell/${encodeURIComponent(of)}`)).then((found) => {
       if (!found || of !== key_()) return;
-      const told = ["text", "negative_prompt", "seed", "sampler", "scheduler", "steps", "cfg_scale", "size", "base_model", "vae", "host", "because"].filter((name) => found[name] !== "" && found[name] !== undefined);
+      const told = ["text", "negative_prompt", "seed", "sampler", "scheduler", "steps", "cfg_scale", ...WHERE_TOLD, "size", "base_model", "vae", "host", "because"]
+        .filter((name) => found[name] !== "" && found[name] != null && (found[name] || !WHERE_TOLD.includes(name)));
       fill(holder, told.map((name) => [h("dt", null, name === "text" ? t("compare.axis_prompt") : axisName(name)), h("dd", null, String(found[name]))]));
       if ((found.weight_unet || found.weight_te) && !shared.model.published[shared.model.owner(cell())]) holder.after(h("p", { class: "small muted" }, t("compare.not_kept")));
     });
