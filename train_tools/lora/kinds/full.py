@@ -29,5 +29,5 @@ def _bias(bias: Tensor | None, difference: Tensor | None, multiplier: float) -> 
     return bias + multiplier * difference
 
 
-KIND = Kind("full", ("diff", "diff_b"), changed)
-NORM = Kind("norm", ("w_norm", "b_norm"), norm_changed)
+KIND = Kind("full", ("diff", "diff_b"), changed, ("diff", "diff_b"))
+NORM = Kind("norm", ("w_norm", "b_norm"), norm_changed, ("w_norm", "b_norm"))

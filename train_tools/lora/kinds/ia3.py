@@ -17,4 +17,4 @@ def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
     return Weights(weight * (1 + multiplier * factors.reshape(shape)), layer.bias)
 
 
-KIND = Kind("(IA)³", ("on_input", "weight"), changed)
+KIND = Kind("(IA)³", ("on_input", "weight"), changed, ("weight",))
