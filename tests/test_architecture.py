@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "known errors": set(),
+    "drawing": set(),
     "environment": LOW,
     "lora": LOW | {"environment"},
     "families": LOW | {"lora"},
@@ -127,10 +129,18 @@ def modules() -> dict[str, list[Import]]:
     return result
 
 
+# What draws inside sd-scripts' interpreter, which has nothing else of ours: its process, and each family's part.
+DRAWING = re.compile(
+    rf"{NAME}\.(preview\.through_sd_scripts\.(process|studio|network)|families\.(\w+\.)?drawing)(\.|$)"
+)
+
+
 def part_of(module: str) -> str:
     """`train_tools.lora.kohya` -> `lora`; empty for `train_tools` itself, whose version anyone may read."""
     if module.startswith(SCRIPTS):
         return "scripts"
+    if DRAWING.match(module):
+        return "drawing"
     for name, part in OWN.items():
         if module == name or module.startswith(f"{name}."):
             return part
@@ -149,6 +159,8 @@ def wrong_arrows(module: str, imports: list[Import]) -> list[str]:
             problems.append(f"{where}: {part} may not import {target}")
         if top == "modules" and part != "hosts":
             problems.append(f"{where}: only hosts may know a webui")
+        if top in ("library", "networks") and part != "drawing":
+            problems.append(f"{where}: only sd-scripts' interpreter has it")
         if part in ("environment", "__main__") and top != NAME and top not in sys.stdlib_module_names:
             problems.append(f"{where}: it must start with the standard library alone")
     return problems
@@ -221,6 +233,17 @@ def test_opening_the_program_loads_no_torch() -> None:
             "families may not import family models",
         ),
         ("train_tools.environment.start", "import torch", "standard library"),
+        ("train_tools.families.flux.model", "from library import flux_utils", "interpreter"),
+        (
+            "train_tools.families.flux.drawing",
+            "from train_tools.families.files import KEPT",
+            "drawing may not import families",
+        ),
+        (
+            "train_tools.preview.rendering",
+            "from .through_sd_scripts import studio",
+            "preview may not import drawing",
+        ),
         ("train_tools.__main__", "import numpy", "standard library"),
     ],
 )

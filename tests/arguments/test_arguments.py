@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from train_tools.arguments.argument import Argument
-from train_tools.arguments.table import ARGUMENTS, KNOWN, ROWS, argument_named
+from train_tools.arguments.current import argument_named
+from train_tools.arguments.table import ARGUMENTS, KNOWN, ROWS
 from train_tools.arguments.values import parse_values
 from train_tools.engines.packed import support
 from train_tools.errors import UsageError

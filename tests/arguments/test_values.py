@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from train_tools.arguments.table import argument_named
+from train_tools.arguments.current import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 from train_tools.planning.grid import make_grid

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import Complaints, Served
+from engines.sd_scripts import parsers
+from execution.fake_engine import write_safetensors
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from train_tools.engines.sd_scripts.installed import ask_now
 from train_tools.execution.queue import Queue
 from train_tools.planning.plan import make_plan
 from train_tools.ui.routes import plan as routes
@@ -209,6 +212,39 @@ def test_presets_and_one_of_ones_own(page: Page, served: Served, version: Versio
     page.get_by_role("button", name="Delete preset 我的").click()
     page.get_by_role("button", name="To the trash").click()
     expect(page.get_by_role("checkbox", name="我的")).to_have_count(0)
+
+
+def test_presets_made_for_the_base_model_come_first(
+    page: Page, served: Served, version: Version, tmp_path: Path
+) -> None:
+    base = tmp_path / "ponyDiffusionV6XL.safetensors"
+    write_safetensors(base, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    settings.update(version, "training", {"pretrained_model_name_or_path": str(base)})
+    page.goto(served.url + PLACE)
+    page.get_by_role("button", name="Presets", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading", level=3).first).to_have_text("Made for your base model")
+    expect(dialog.get_by_role("checkbox").first).to_have_accessible_name(re.compile("^pony Pony Diffusion"))
+    expect(dialog.locator(".preset", has_text="Chroma: a subject")).to_contain_text("for Chroma")
+
+
+def test_an_argument_that_only_the_installed_sd_scripts_has(
+    page: Page, served: Served, version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = {
+        "velvet_kind": {"type": "str", "default": "silk", "choices": ["silk", "satin"], "help": "how soft"}
+    }
+    checkout = parsers.checkout(tmp_path / "newest", more=more)
+    monkeypatch.setenv("TRAIN_TOOLS_ENV", str(tmp_path / "env"))
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout))
+    ask_now(checkout)
+    opened(page, served)
+    page.locator('[data-level="expert"] > summary').click()
+    expect(page.get_by_role("heading", name="New in the installed sd-scripts")).to_be_visible()
+    field = page.get_by_label("velvet_kind", exact=True)
+    field.fill("silk, satin")
+    saved(version, "velvet_kind", "silk, satin")
+    runs(page, 2)
 
 
 def test_settings_are_taken_over_from_text_and_files(

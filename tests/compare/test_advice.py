@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from compare.samples import cell
 
-from train_tools.arguments.table import argument_named
+from train_tools.arguments.current import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.compare.advice import Advice, advise
 from train_tools.compare.board import make_board

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from execution.fake_engine import write_safetensors
 from PIL import Image
 from starlette.testclient import TestClient
 from ui.conftest import result
@@ -254,13 +255,23 @@ def test_presets_are_shown_saved_and_deleted(page: TestClient, version: Version)
     save(page, {"network_dim": "24", "vae": "/secret/vae.pt"})
     path = "/api/v/猫 cat/v1/presets"
     assert page.post(path, json={"name": "我的", "help": "for cats"}).json() == {"name": "我的"}
-    own = page.get("/api/presets").json()[-1]
+    (own,) = (preset for preset in page.get("/api/presets").json() if preset["is_own"])
     assert (own["name"], own["is_own"], own["training"]) == ("我的", True, {"network_dim": "24"})
     assert page.post(path, json={"name": "我的"}).status_code == 400
     assert page.post(path, json={"name": "a/b"}).status_code == 400
     page.post("/api/presets/delete", json={"name": "我的"})
-    assert page.get("/api/presets").json()[-1]["name"] != "我的"
+    assert "我的" not in [preset["name"] for preset in page.get("/api/presets").json()]
     assert page.post("/api/presets/delete", json={"name": "style"}).status_code == 400
+
+
+def test_presets_that_fit_the_base_model_come_first(page: TestClient, tmp_path: Path) -> None:
+    base = tmp_path / "ponyDiffusionV6XL.safetensors"
+    write_safetensors(base, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    found = page.get("/api/presets", params={"base": str(base)}).json()
+    assert (found[0]["name"], found[0]["fit"]) == ("pony", "suggested")
+    assert found[0]["source"].endswith(", 2026-05-11")
+    (chroma,) = (preset for preset in found if preset["name"] == "chroma")
+    assert (chroma["fit"], chroma["families"]) == ("other family", "Chroma")
 
 
 def test_pasted_arguments_say_what_they_override(page: TestClient, version: Version) -> None:

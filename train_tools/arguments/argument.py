@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,9 +25,10 @@ MEASURES = "it only measures"
 #     part      a part of a path or of a file's name
 #     code      a module or class that is run
 #     account   sent to, or taken from, somebody's account
+#     unknown   only the installed version knows
 Opens = Literal[
-    "", "plain", "prose", "reads", "pictures", "further", "pickle", "writes", "part", "code", "account"
-]
+    "", "plain", "prose", "reads", "pictures", "further", "pickle", "writes", "part", "code", "account", "unknown"
+]  # fmt: skip
 
 # Kinds whose one value may hold commas or blanks; several values of theirs are separated by `;`.
 WITH_COMMAS: tuple[Kind, ...] = ("list", "size")
@@ -58,13 +59,14 @@ class Argument:
     in run names. `minimum` and `maximum` are inclusive. A `size` is text like "512,768" (width,
     height in pixels); an `int_or_ratio` is a count, or a share of the whole where it is below 1.
 
-    `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs
-    in a family. `is_open`: besides its choices it takes a class by its module. `is_several`: one value may
-    be several numbers. `are_numbers`: a list's items are numbers. `is_path`: it names a file or folder, or a
-    list of them. `not_an_axis` says why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives
-    it. `instead` is the argument, and its value, that an old name stands for; None takes over the given one.
-    `opens` is what sd-scripts does with the text. `same_result`: whatever its value, the same LoRA comes out, so
-    that no run's name or identity says it. `is_required`: none isn't a value.
+    `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs in a
+    family. `reads` turns other words into a choice, or raises UsageError. `is_open`: besides its choices it takes a
+    class by its module. `is_several`: one value may be several numbers. `are_numbers`: a list's items are numbers,
+    and whole ones where they `are_whole`. `is_path`: it names a file or folder, or a list of them. `not_an_axis` says
+    why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives it. `instead` is the argument, and its
+    value, that an old name stands for; None takes over the given one. `opens` is what sd-scripts does with the text.
+    `same_result`: whatever its value, the same LoRA comes out, so that no run's name or identity says it.
+    `is_required`: none isn't a value. `is_installed`: the installed sd-scripts has it, and the table doesn't.
     """
 
     name: str
@@ -85,8 +87,10 @@ class Argument:
     sd_defaults: Mapping[str, Any] = field(default_factory=dict)
     family_choices: Mapping[str, tuple[str | int, ...]] = field(default_factory=dict)
     is_open: bool = False
+    reads: Callable[[str], str] | None = None
     is_several: bool = False
     are_numbers: bool = False
+    are_whole: bool = False
     is_path: bool = False
     is_secret: bool = False
     opens: Opens = ""
@@ -97,6 +101,7 @@ class Argument:
     instead: tuple[str, Any] | None = None
     needs: tuple[Dependency, ...] = ()
     excludes: tuple[Dependency, ...] = ()
+    is_installed: bool = False
 
     @property
     def separator(self) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.current import current, did_you_mean
 from train_tools.arguments.dependencies import Problem, broken
-from train_tools.arguments.table import ARGUMENTS, did_you_mean, why_not
+from train_tools.arguments.table import why_not
 from train_tools.arguments.value_types import wrong_value
 from train_tools.errors import UsageError
 from train_tools.families.interface import Family
@@ -35,7 +37,7 @@ def dumps(arguments: Mapping[str, Any], family: Family) -> str:
     if wrong := faults(arguments, family):
         raise UsageError(f"these arguments can't be given to {family.training.script}: {'; '.join(wrong)}")
     given = _given(arguments)
-    ordered = {name: given[name] for name in ARGUMENTS if name in given}
+    ordered = {name: given[name] for name in current().arguments if name in given}
     return f"# {family.training.script}\n{toml.dumps(ordered)}"
 
 
@@ -45,14 +47,15 @@ def faults(arguments: Mapping[str, Any], family: Family) -> list[str]:
 
 
 def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _typed(name, value) for name, value in arguments.items() if value is not None}
+    rows = current().arguments
+    return {name: _typed(rows.get(name), value) for name, value in arguments.items() if value is not None}
 
 
-def _typed(name: str, value: Any) -> Any:
+def _typed(row: Argument | None, value: Any) -> Any:
     """A run keeps all lists as texts; sd-scripts wants the numbers of some as numbers."""
-    if name in ARGUMENTS and ARGUMENTS[name].are_numbers and isinstance(value, list):
+    if row is not None and row.are_numbers and isinstance(value, list):
         try:
-            return [float(item) for item in value]
+            return [int(item) if row.are_whole else float(item) for item in value]
         except (TypeError, ValueError):
             return value
     return value
@@ -76,8 +79,9 @@ def check(given: Mapping[str, Any], family: Family, is_whole: bool = True) -> li
 
     `is_whole`: it is all that sd-scripts will get, so that what is missing is wrong too.
     """
-    known = {name: value for name, value in given.items() if name in ARGUMENTS and value is not None}
-    problems = [problem for name, value in given.items() for problem in _of_one(name, value, family)]
+    rows = current().arguments
+    known = {name: value for name, value in given.items() if name in rows and value is not None}
+    problems = [problem for name, value in given.items() for problem in _of_one(name, value, family, rows)]
     bad = {problem.argument for problem in problems if problem.is_fatal}
     right = {name: value for name, value in known.items() if name not in bad}
     problems += broken(right, family.name)
@@ -88,15 +92,15 @@ def check(given: Mapping[str, Any], family: Family, is_whole: bool = True) -> li
     return problems
 
 
-def _of_one(name: str, value: Any, family: Family) -> Iterator[Problem]:
-    if name not in ARGUMENTS:
+def _of_one(name: str, value: Any, family: Family, rows: Mapping[str, Argument]) -> Iterator[Problem]:
+    if name not in rows:
         yield Problem(
             name,
             f"there is no argument {name!r}, and sd-scripts ignores it; did you mean "
-            f"{did_you_mean(name, [row.name for row in ARGUMENTS.values() if row.is_known_in(family.name)])}?",
+            f"{did_you_mean(name, [row.name for row in rows.values() if row.is_known_in(family.name)])}?",
         )
         return
-    row = ARGUMENTS[name]
+    row = rows[name]
     if value is None:
         return
     if not row.is_known_in(family.name):
@@ -154,7 +158,7 @@ def _wrong_buckets(values: Mapping[str, Any], family: Family) -> Iterator[Proble
 def _missing(values: Mapping[str, Any], family: Family) -> Iterator[Problem]:
     for name in family.training.required:
         if not values.get(name):
-            yield Problem(name, f"{name} is missing: {ARGUMENTS[name].help}")
+            yield Problem(name, f"{name} is missing: {current().arguments[name].help}")
     for name, what in ALWAYS_NEEDED.items():
         if not values.get(name):
             yield Problem(name, f"{name} is missing: {what}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from train_tools.arguments.argument import Argument, row
-from train_tools.families.registry import FAMILIES
+from train_tools.families.registry import FAMILIES, family_named
 
 OPTIONS: tuple[Argument, ...] = (
     row("engine", "str", "auto",
@@ -14,7 +14,7 @@ OPTIONS: tuple[Argument, ...] = (
     row("family", "str", "auto",
         "What the base model is, where its file doesn't say it; auto reads the file.",
         "底模的种类，仅在无法从文件判断时需要；auto 由文件判断。",
-        choices=("auto", *(family.name for family in FAMILIES))),
+        choices=("auto", *(family.name for family in FAMILIES)), reads=lambda text: family_named(text).name),
     row("pack_size", "int", 8,
         "Most runs that are trained at once in one process.", "一个进程中同时训练的最多任务数。", minimum=1,
         maximum=64),

@@ -215,6 +215,11 @@ def _choice(argument: Argument, value: Any, given: Any) -> Any:
             return choice
     if argument.takes_class(value):
         return value
+    if argument.reads is not None and value is not None:
+        try:
+            return argument.reads(str(value))
+        except UsageError as error:
+            raise UsageError(f"{argument.name}: {error}") from error
     raise _refusal(argument, given)
 
 

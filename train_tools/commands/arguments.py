@@ -10,7 +10,8 @@ from typing import Any
 
 from train_tools.arguments.argument import Argument
 from train_tools.arguments.config_file import check
-from train_tools.arguments.table import ARGUMENTS, argument_named
+from train_tools.arguments.current import argument_named, current
+from train_tools.commands.asking import ask_where_due
 from train_tools.commands.changes import add_pasted, say_overridden
 from train_tools.commands.options import add_common
 from train_tools.commands.output import Output, table
@@ -78,6 +79,8 @@ def _add_version(parser: argparse.ArgumentParser, help_text: str) -> None:
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
     actions = {"list": list_arguments, "show": show, "parse": parse, "import": import_file}
+    if not getattr(arguments, "markdown", False):  # that page is the same everywhere
+        ask_where_due(out)
     return actions[arguments.action](arguments, out)
 
 
@@ -94,7 +97,7 @@ def list_arguments(arguments: argparse.Namespace, out: Output) -> int:
 
 
 def show(arguments: argparse.Namespace, out: Output) -> int:
-    row = ARGUMENTS[arguments.name] if arguments.name in ARGUMENTS else argument_named(arguments.name)
+    row = current().arguments.get(arguments.name) or argument_named(arguments.name)
     out.say(f"{row.name}: {help_in(row, arguments.language)}")
     out.say(f"takes {row.allowed}; default {page.default_text(row)}")
     families = ", ".join(row.families) or "all"
@@ -143,7 +146,8 @@ def import_file(arguments: argparse.Namespace, out: Output) -> int:
 
 def document(row: Argument) -> dict[str, Any]:
     """A row as data, with what follows from it."""
-    return {**asdict(row), "allowed": row.allowed, "is_axis": row.is_axis}
+    facts = {name: value for name, value in asdict(row).items() if name != "reads"}
+    return {**facts, "allowed": row.allowed, "is_axis": row.is_axis}
 
 
 def help_in(row: Argument, language: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.commands.asking import ask_where_due
 from train_tools.commands.options import add_set
 from train_tools.commands.output import Output
 from train_tools.planning.pasted import Pasted, parse_pasted
@@ -29,6 +30,7 @@ def add_pasted(parser: argparse.ArgumentParser) -> None:
 
 def changes_of(arguments: argparse.Namespace, version: Version, out: Output) -> dict[str, Any]:
     """What `--arguments` and, over it, `--set` change; says what the pasted text overrides and what is left out."""
+    ask_where_due(out)
     pasted = parse_pasted(arguments.arguments)
     say_overridden(pasted, settings.read(version)["training"], out)
     return {**pasted.settings, **settings.parse_assignments(arguments.set)}

@@ -174,7 +174,7 @@ def rollback(manager: Manager, arguments: argparse.Namespace, out: Output) -> in
 
 
 def use(manager: Manager, arguments: argparse.Namespace, out: Output) -> int:
-    sd_scripts.use(manager.place(), arguments.version)
+    manager.use(arguments.version)
     out.say(f"sd-scripts {arguments.version} is used now")
     out.document(document(environment_status(manager.environ)))
     return 0

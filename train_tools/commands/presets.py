@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.current import current
 from train_tools.commands.options import add_common, add_set, add_version
 from train_tools.commands.output import Output, table
 from train_tools.errors import UsageError
-from train_tools.planning.presets import Preset, all_presets, delete, save
+from train_tools.families.detect import detect
+from train_tools.families.interface import Found
+from train_tools.families.registry import BY_NAME
+from train_tools.planning.presets import Preset, all_presets, by_fit, delete, save
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Workspace
 
+NO_BASE = Found()
 HELP = "Starting values by name: list and show them, save your own from a version's settings."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     leaf = actions.add_parser("list", help="all presets, shipped and your own")
+    leaf.add_argument(
+        "--for",
+        type=Path,
+        dest="base",
+        metavar="FILE",
+        help="a base model; those that fit it best come first",
+    )
     add_common(leaf)
     leaf = actions.add_parser("show", help="what a preset sets")
     leaf.add_argument("name", metavar="NAME")
@@ -38,13 +51,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     workspace = Workspace(arguments.root)
     own = workspace.root / "train_tools" / "presets"
     if arguments.action == "list":
-        presets = all_presets(own)
-        rows = [
-            ["preset", "", "for"],
-            *([p.name, "own" if p.is_own else "", p.help] for p in presets.values()),
-        ]
-        out.say(table(rows))
-        out.document({"presets": [document(preset) for preset in presets.values()]})
+        list_presets(arguments.base, all_presets(own), out)
     elif arguments.action == "show":
         preset = all_presets(own).get(arguments.name)
         if preset is None:
@@ -53,7 +60,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     elif arguments.action == "save":
         version = workspace.version(arguments.project, arguments.version)
         given = {**settings.read(version)["training"], **settings.parse_assignments(arguments.set)}
-        chosen = {name: value for name, value in given.items() if name in ARGUMENTS and value != ""}
+        known = current().arguments
+        chosen = {name: value for name, value in given.items() if name in known and value != ""}
         path = save(own, arguments.name, chosen, arguments.help_text)
         out.say(f"saved {path}")
         out.document({"preset": arguments.name, "file": str(path)})
@@ -64,12 +72,32 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     return 0
 
 
+def list_presets(base: Path | None, presets: Mapping[str, Preset], out: Output) -> None:
+    found = detect(base) if base else NO_BASE
+    if found.fault:
+        raise UsageError(f"{base} is {found.fault.what}; {found.fault.instead}")
+    fitting = by_fit(presets, found, str(base)) if base else [("any", preset) for preset in presets.values()]
+    rows = [["preset", "", "for"]]
+    for fit, preset in fitting:
+        marks = ["own"] if preset.is_own else []
+        marks += [fit] if base and fit != "any" else []
+        rows.append([preset.name, ", ".join(marks), preset.help])
+    if base:
+        out.say(f"for {base.name}, {found.title}:")
+    out.say(table(rows))
+    out.document({"presets": [{**document(p), **({"fit": fit} if base else {})} for fit, p in fitting]})
+
+
 def show(preset: Preset, out: Output) -> None:
-    out.say(f"{preset.name}: {preset.help}" + (f" [{preset.source}]" if preset.source else ""))
+    source = ", ".join(filter(None, (preset.source, preset.date)))
+    out.say(f"{preset.name}: {preset.help}" + (f" [{source}]" if source else ""))
+    if preset.families:
+        out.say(f"  for {preset.titles}")
     for name, value in preset.training.items():
         out.say(f"  {name} = {value}")
-    for name, value in preset.sdxl.items():
-        out.say(f"  on SDXL: {name} = {value}")
+    for family, values in preset.others.items():
+        for name, value in values.items():
+            out.say(f"  on {BY_NAME[family].title}: {name} = {value}")
     out.document(document(preset))
 
 
@@ -81,5 +109,8 @@ def document(preset: Preset) -> dict[str, Any]:
         "source": preset.source,
         "is_own": preset.is_own,
         "training": dict(preset.training),
-        "sdxl": dict(preset.sdxl),
+        "others": {family: dict(values) for family, values in preset.others.items()},
+        "families": list(preset.families),
+        "date": preset.date,
+        "unknown": dict(preset.unknown),
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from train_tools.commands import settings_words
+from train_tools.commands.asking import ask_where_due
 from train_tools.commands.options import add_common, add_version
 from train_tools.commands.output import Output
 from train_tools.commands.settings_catalogue import all_entries, checked, find
@@ -41,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, out: Output) -> int:
+    if not getattr(arguments, "markdown", False):
+        ask_where_due(out)
     if arguments.action == "explain":
         return explain(arguments, out)
     version = Workspace(arguments.root).version(arguments.project, arguments.version)

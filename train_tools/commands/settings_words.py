@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.current import current
 from train_tools.commands.settings_catalogue import TITLES
 from train_tools.planning.catalogue import SECTION as TRAINING
 from train_tools.workspace.catalogue import Entry
@@ -47,7 +47,9 @@ def markdown(sections: Mapping[str, Iterable[Entry]]) -> str:
         if section == TRAINING:
             lines += ["Besides these every argument of sd-scripts: [arguments.md](arguments.md).\n"]
         lines += ["| Setting | What it is | Default | Takes | Axis |", "|---|---|---|---|---|"]
-        lines += [_row(entry) for entry in entries if section != TRAINING or entry.name not in ARGUMENTS]
+        lines += [
+            _row(entry) for entry in entries if section != TRAINING or entry.name not in current().arguments
+        ]
         lines.append("")
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from train_tools.arguments.table import KNOWN
+from train_tools.arguments.current import current
 from train_tools.compare.block_advice import block_changes, text_encoder_weight
 from train_tools.compare.board import Board
 from train_tools.compare.checkpoints import Run
@@ -159,7 +159,8 @@ def _at_the_edge(board: Board, cell: CellEntry) -> list[tuple[str, str]]:
 
 def _that_run(runs: Sequence[Run], run: Run) -> dict[str, str]:
     """Where the version's runs differ, this run's values, so that one run is planned and not all again."""
-    names = {name for other in runs for name in other.arguments if name in KNOWN and KNOWN[name].is_axis}
+    known = current().known
+    names = {name for other in runs for name in other.arguments if name in known and known[name].is_axis}
     fixed = {}
     for name in sorted(names - NOT_AN_AXIS):
         values = {repr(other.arguments.get(name)) for other in runs if other.arguments}

@@ -10,6 +10,7 @@ from typing import Any
 from train_tools.doctor.finding import FAIL, OK, WARN, Finding
 from train_tools.environment import gpus, host_record, record, self_check
 from train_tools.environment.machine import TURING, Machine
+from train_tools.environment.manage import what_is_known
 from train_tools.environment.program import AUTO, ProgramSettings
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder, sd_scripts_python
 from train_tools.environment.status import ABSENT, MAKING, READY, EnvironmentStatus
@@ -136,7 +137,7 @@ def host(found: host_record.HostRecord | None) -> Finding:
 def sd_scripts(environ: Mapping[str, str]) -> Finding:
     folder = sd_scripts_folder(environ)
     if folder is not None:
-        return Finding("sd-scripts", OK, f"{folder}, with {sd_scripts_python(folder)}")
+        return _installed_sd_scripts(folder, environ)
     if own := environ.get(SD_SCRIPTS_VARIABLE):
         return Finding(
             "sd-scripts", FAIL, f"{own} is no checkout of sd-scripts", f"mend or unset {SD_SCRIPTS_VARIABLE}"
@@ -144,6 +145,15 @@ def sd_scripts(environ: Mapping[str, str]) -> Finding:
     return Finding(
         "sd-scripts", OK, "not installed; `env create --sd-scripts` does it, the packed engine needs none"
     )
+
+
+def _installed_sd_scripts(folder: Path, environ: Mapping[str, str]) -> Finding:
+    text = f"{folder}, with {sd_scripts_python(folder)}"
+    known = what_is_known(folder, environ)
+    if known is None:
+        return Finding("sd-scripts", OK, text)
+    fix = "" if known.state == OK else "`env check` asks it"
+    return Finding("sd-scripts", known.state, f"{text}; {known.text}", fix)
 
 
 def base_models(root: Path) -> Iterator[Finding]:

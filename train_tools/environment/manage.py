@@ -14,6 +14,7 @@ from train_tools.environment import (
     program,
     record,
     sd_scripts,
+    sd_scripts_asked,
     self_check,
     switch,
 )
@@ -63,8 +64,24 @@ class Manager:
             )
         self._set_up(chosen, revision)
         if revision:
-            sd_scripts.use(chosen, sd_scripts.name_of(revision))
+            self._use(chosen, sd_scripts.name_of(revision))
         return chosen
+
+    def use(self, name: str) -> None:
+        """Raises SetupError where that version of sd-scripts isn't there."""
+        self._use(self.place(), name)
+
+    def _use(self, chosen: Place, name: str) -> None:
+        sd_scripts.use(chosen, name)
+        self._ask(sd_scripts.folder_of(chosen, name))
+
+    def _ask(self, checkout: Path) -> None:
+        """What its trainers know, where that isn't known; it can be used without."""
+        if not sd_scripts_asked.is_due(checkout, self.environ):
+            return
+        self.say(f"asking {sd_scripts_asked.title_of(checkout)} which arguments it knows")
+        if problem := sd_scripts_asked.ask(checkout, self.environ).problem:
+            self.say(f"not all of it gave an answer: {problem}")
 
     def upgrade(self) -> Place:
         """Builds a new environment beside the one that is used, checks it, and goes over to it.
@@ -76,7 +93,7 @@ class Manager:
         revision = sd_scripts.revision_of(old, sd_scripts.current(old))
         self._set_up(new, revision)
         if revision:
-            sd_scripts.use(new, sd_scripts.name_of(revision))
+            self._use(new, sd_scripts.name_of(revision))
         wrong = [outcome for outcome in self.check(new) if outcome.state == self_check.FAILED]
         if wrong:
             text = (
@@ -109,6 +126,9 @@ class Manager:
             ours = ("PYTHONPATH", "PYTHONSAFEPATH")
             plain = {name: value for name, value in inner.items() if name not in ours}
             found.append(self_check.check_sd_scripts(sd_scripts_python(checkout), checkout, plain))
+            self._ask(checkout)
+            if told := what_is_known(checkout, self.environ):
+                found.append(told)
         return found
 
     def _checkout(self, chosen: Place | None) -> Path | None:
@@ -150,3 +170,11 @@ class Manager:
         """Those whose mirrors matter now; an index that a person has set for pip is theirs to choose."""
         own_index = "index-url" in mirrors.pip_settings(sys.executable) or self.environ.get("PIP_INDEX_URL")
         return (*(() if own_index else ("package_index",)), *(("github",) if revision else ()))
+
+
+def what_is_known(checkout: Path, environ: Mapping[str, str]) -> Outcome | None:
+    """Of its trainers' arguments; None where there is nothing to ask."""
+    if not sd_scripts_asked.can_be_asked(checkout):
+        return None
+    asked = sd_scripts_asked.read(sd_scripts_asked.data_file(checkout, environ))
+    return self_check.of_asked(sd_scripts_asked.title_of(checkout), asked)

@@ -14,8 +14,9 @@ from train_tools.environment.failure import SetupError
 from train_tools.environment.machine import Machine
 from train_tools.environment.place import Place
 from train_tools.environment.plan import TORCH, Attempts, Stage, install, make, torch_attempts
-from train_tools.environment.sd_scripts_place import CURRENT, MARK, OWN_ENVIRONMENTS, VERSIONS
-from train_tools.environment.sd_scripts_source import COMMIT, FILTERED, REVISION
+from train_tools.environment.sd_scripts_asked import ENDING
+from train_tools.environment.sd_scripts_place import CURRENT, MARK, OWN_ENVIRONMENTS, REVISION, VERSIONS
+from train_tools.environment.sd_scripts_source import COMMIT, FILTERED
 from train_tools.environment.stamps import fingerprint
 from train_tools.workspace.files import write_text
 
@@ -169,6 +170,7 @@ def remove(place: Place, name: str) -> Path:
         raise SetupError(
             f"{folder} is in use ({error.strerror}); close what uses it, then try again"
         ) from error
+    folder.with_name(f"{name}{ENDING}").unlink(missing_ok=True)
     for stage in ours:
         stamps.remove(place.stamps, stage)
     if _read(place.folder / VERSIONS / BEFORE) == name:

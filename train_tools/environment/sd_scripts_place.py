@@ -26,6 +26,7 @@ SD_SCRIPTS_VARIABLE = "TRAIN_TOOLS_SD_SCRIPTS"  # a checkout of one's own
 VERSIONS = "sd-scripts"
 CURRENT = "current.txt"
 MARK = "train_network.py"  # in every checkout
+REVISION = "train-tools-revision.txt"  # in one of ours: what was asked for
 OWN_ENVIRONMENTS = (".venv", "venv")  # of a checkout, by the installers that people use
 
 

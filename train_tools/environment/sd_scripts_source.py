@@ -16,14 +16,13 @@ from pathlib import Path
 from train_tools.environment.download import Wanted, download
 from train_tools.environment.network import network_of
 from train_tools.environment.program import default_root
-from train_tools.environment.sd_scripts_place import MARK
+from train_tools.environment.sd_scripts_place import MARK, REVISION
 from train_tools.errors import TrainToolsError
 from train_tools.workspace.files import replace, temporary_sibling
 
 REPOSITORY = "https://github.com/kohya-ss/sd-scripts"
 REQUIREMENTS = "requirements.txt"
 FILTERED = "requirements-train-tools.txt"  # those, as we install them
-REVISION = "train-tools-revision.txt"  # what was asked for
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.environment.sd_scripts_asked import Asked
 from train_tools.environment.sd_scripts_place import NOT_HANDED_ON
 
 OK, WARN, FAILED = "ok", "warn", "fail"
@@ -197,6 +198,23 @@ def check_sd_scripts(python: Path, folder: Path, environ: Mapping[str, str]) -> 
     if code == 0 and "--network_module" in said:
         return Outcome("sd-scripts", OK, f"sd-scripts {folder.name} starts")
     return Outcome("sd-scripts", FAILED, f"sd-scripts {folder.name} doesn't start: {_last(said)}")
+
+
+def of_asked(name: str, asked: Asked | None) -> Outcome:
+    """What is known of its arguments; `name` says which sd-scripts it is."""
+    as_shipped = "its arguments are taken as this program knows them"
+    if asked is None:
+        return Outcome("arguments", WARN, f"{name} wasn't asked yet what it knows; {as_shipped}")
+    if not asked.scripts:
+        return Outcome("arguments", WARN, f"{name} couldn't be asked ({asked.problem}); {as_shipped}")
+    if asked.problem:
+        return Outcome(
+            "arguments",
+            WARN,
+            f"not all of {name} gave an answer ({asked.problem}); there {as_shipped}",
+        )
+    count = len({argument for known in asked.scripts.values() for argument in known})
+    return Outcome("arguments", OK, f"{name} has {len(asked.scripts)} trainers, which know {count} arguments")
 
 
 def _prepare(run: Path, base_model: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import argument_named
+from train_tools.arguments.current import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 from train_tools.execution.lane import slots

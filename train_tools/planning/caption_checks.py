@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import argument_named
+from train_tools.arguments.current import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.dataset.originals import CAPTION_SUFFIXES
 from train_tools.dataset.training import training_images

@@ -6,26 +6,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from train_tools.arguments.argument import Argument
+from train_tools.arguments.current import argument_named, current
 from train_tools.arguments.options import RULES, SOURCES
-from train_tools.arguments.table import ARGUMENTS, KNOWN, argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 from train_tools.workspace.catalogue import Entry, as_text
 
 SECTION = "training"
-AXES = {
-    *ARGUMENTS,
-    *(source.name for source in SOURCES),
-}  # what may hold several values, unless its row says no
+SOURCES_BY_NAME = frozenset(source.name for source in SOURCES)
 
 
 def training_entries() -> list[Entry]:
     """All arguments and options, in the table's order."""
-    return [_entry(argument) for argument in KNOWN.values()]
+    return [_entry(argument) for argument in current().known.values()]
 
 
 def _entry(argument: Argument) -> Entry:
-    is_axis = argument.name in AXES and argument.is_axis
+    is_axis = may_vary(argument)
     return Entry(
         section=SECTION,
         name=argument.name,
@@ -42,12 +39,17 @@ def _entry(argument: Argument) -> Entry:
     )
 
 
+def may_vary(argument: Argument) -> bool:
+    """Whether it may hold several values, each of which makes runs of its own."""
+    return argument.is_axis and (argument.name in SOURCES_BY_NAME or argument.name in current().arguments)
+
+
 def check_training(settings: Mapping[str, Any]) -> None:
     """Raises UsageError for an unknown argument, and for a value or a number of values that isn't allowed."""
     for name, given in settings.items():
         argument = argument_named(name)
         if given == "":  # an empty field means the default
             continue
-        may_vary = name in RULES or (name in AXES and argument.is_axis)
-        if len(parse_values(argument, given)) > 1 and not may_vary:
+        is_one = name not in RULES and not may_vary(argument)
+        if len(parse_values(argument, given)) > 1 and is_one:
             raise UsageError(f"{name} takes one value, not several")

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS, KNOWN
+from train_tools.arguments.argument import Argument
+from train_tools.arguments.current import current
+from train_tools.arguments.table import Table
 from train_tools.families.interface import BASE, Found
 from train_tools.small_models import base_model_file
 
@@ -27,9 +29,17 @@ ALWAYS_WRITTEN = frozenset({
 })  # fmt: skip
 NOT_LOOKED_AT = Found()
 RANK_OF_NONE = 4  # what sd-scripts' networks take where no rank is given
-# Read ten thousand times in one plan.
-PATHS = tuple(name for name, row in KNOWN.items() if row.is_path and name != BASE)
-ROWS = tuple(ARGUMENTS[name] for name in KNOWN if name in ARGUMENTS)
+
+
+# Both are read ten thousand times in one plan.
+@functools.lru_cache(maxsize=4)
+def _paths(table: Table) -> tuple[str, ...]:
+    return tuple(name for name, row in table.known.items() if row.is_path and name != BASE)
+
+
+@functools.lru_cache(maxsize=4)
+def _rows(table: Table) -> tuple[Argument, ...]:
+    return tuple(row for name, row in table.known.items() if name in table.arguments)
 
 
 def defaults_for(base_model: str, found: Found = NOT_LOOKED_AT) -> dict[str, Any]:
@@ -41,7 +51,7 @@ def defaults_for(base_model: str, found: Found = NOT_LOOKED_AT) -> dict[str, Any
     """
     defaults = {
         row.name: row.sd_default_in(found.name) if row.default == row.sd_default else row.default
-        for row in ROWS
+        for row in _rows(current())
     }
     if found.family is not None:
         defaults.update({**found.family.training.defaults, **found.said})
@@ -60,7 +70,7 @@ def complete(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str,
     values = {**defaults, **given, "pretrained_model_name_or_path": defaults["pretrained_model_name_or_path"]}
     if values["network_dim"] is None:
         values["network_dim"] = RANK_OF_NONE
-    for name in PATHS:
+    for name in _paths(current()):
         if values[name]:
             values[name] = _absolute_all(values[name])
     return values
@@ -70,14 +80,14 @@ def written(values: Mapping[str, Any], family: str = "") -> dict[str, Any]:
     """What run.toml holds: without sd-scripts' own defaults for `family`, so that equal runs have equal files."""
     return {
         name: value
-        for name, sd_default, is_always in _sd_defaults(family)
+        for name, sd_default, is_always in _sd_defaults(current(), family)
         if (value := values.get(name)) is not None and (is_always or value != sd_default)
     }
 
 
-@functools.cache
-def _sd_defaults(family: str) -> tuple[tuple[str, Any, bool], ...]:
-    return tuple((row.name, row.sd_default_in(family), row.name in ALWAYS_WRITTEN) for row in ROWS)
+@functools.lru_cache(maxsize=64)
+def _sd_defaults(table: Table, family: str) -> tuple[tuple[str, Any, bool], ...]:
+    return tuple((row.name, row.sd_default_in(family), row.name in ALWAYS_WRITTEN) for row in _rows(table))
 
 
 def differing(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:

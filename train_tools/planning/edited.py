@@ -7,8 +7,9 @@ from typing import Any
 
 from train_tools.arguments.argument import Argument
 from train_tools.arguments.config_file import flattened
+from train_tools.arguments.current import argument_named, current
 from train_tools.arguments.options import SOURCES
-from train_tools.arguments.table import ARGUMENTS, KNOWN, argument_named, why_not
+from train_tools.arguments.table import why_not
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 from train_tools.planning.setting_text import one_text, quoted
@@ -17,7 +18,7 @@ from train_tools.workspace import toml
 
 def run_toml(arguments: Mapping[str, Any]) -> str:
     """As run.toml holds them, in the table's order."""
-    return toml.dumps({name: arguments[name] for name in ARGUMENTS if name in arguments})
+    return toml.dumps({name: arguments[name] for name in current().arguments if name in arguments})
 
 
 def edited(arguments: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def edited(arguments: Mapping[str, Any], text: str) -> dict[str, Any]:
 
 
 def _changeable(name: str) -> Argument:
-    row = ARGUMENTS.get(name)
+    row = current().arguments.get(name)
     if row is not None and row.chosen_by_us:
         raise UsageError(f"{why_not(row)}, as it was")
     return argument_named(name)
@@ -57,7 +58,8 @@ def _typed(row: Argument, value: Any) -> Any:
 
 def as_settings(changes: Mapping[str, Any]) -> dict[str, str]:
     """For [training]; they count for all runs, also where the argument was an axis."""
-    return {name: one_text(KNOWN[name], value) for name, value in changes.items()}
+    known = current().known
+    return {name: one_text(known[name], value) for name, value in changes.items()}
 
 
 def as_override(arguments: Mapping[str, Any], axes: Iterable[str], changes: Mapping[str, Any]) -> str:
@@ -70,11 +72,12 @@ def as_override(arguments: Mapping[str, Any], axes: Iterable[str], changes: Mapp
         raise UsageError(f"runs differ by {unseen[0]}, which no rule asks for; change all runs instead")
     if not axes:
         raise UsageError("there is only one run; change all runs instead")
-    conditions = [_word(name, arguments.get(name, ARGUMENTS[name].sd_default)) for name in axes]
+    rows = current().arguments
+    conditions = [_word(name, arguments.get(name, rows[name].sd_default)) for name in axes]
     return f"{' '.join(conditions)} -> {' '.join(_word(name, value) for name, value in changes.items())}"
 
 
 def _word(name: str, value: Any) -> str:
-    text = one_text(ARGUMENTS[name], value)
+    text = one_text(current().arguments[name], value)
     needs_quotes = not text or (any(mark in text for mark in " ;,'\"") and not text.startswith('"'))
     return f"{name}={quoted(text) if needs_quotes else text}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.checkpoints import checkpoint_names
-from train_tools.arguments.table import argument_named
+from train_tools.arguments.current import argument_named
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
@@ -34,7 +34,7 @@ from train_tools.planning.length import in_epochs, over
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.models import Models
 from train_tools.planning.names import FILES, decides, digest, run_name, value_text
-from train_tools.planning.presets import all_presets, combined, own_folder
+from train_tools.planning.presets import all_presets, combined, named, own_folder
 from train_tools.planning.rules import Rule
 from train_tools.workspace.workspace import Version, folders_in, missing
 
@@ -161,7 +161,16 @@ class Expansion:
                 yield values, self._source(name, values["reg_data_dir"], with_reg), preset
 
     def _preset_for(self, preset: str, base_model: str) -> Mapping[str, Any]:
-        return combined(preset, self._presets, self._family(self._base(base_model)).name) if preset else {}
+        if not preset:
+            return {}
+        family = self._family(self._base(base_model))
+        for one in filter(None, map(self._presets.get, named(preset))):
+            if family.name and one.fit(family, Path(base_model).name) == "other family":
+                self._findings.say(
+                    "preset-family",
+                    f"the preset {one.name} is for {one.titles}, and the base model is {family.title}",
+                )
+        return combined(preset, self._presets, family.name)
 
     def _complete(self, combination: Mapping[str, Any]) -> dict[str, Any]:
         defaults = self._defaults(self._base(base_model_of(combination)))

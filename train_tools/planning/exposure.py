@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from train_tools.arguments.argument import Argument, Opens
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.current import current
 from train_tools.arguments.text import split
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
@@ -28,6 +28,7 @@ REFUSED: Mapping[Opens, str] = MappingProxyType({
     "further": "it is a file that names further files, or whose words are printed",
     "pickle": PICKLE,
     "writes": "it says where on this machine is written",
+    "unknown": "only the installed sd-scripts knows what it does with it",
     "account": "it sends files to, or takes them from, somebody's account",
 })  # fmt: skip
 # Only these values.
@@ -79,11 +80,12 @@ def _refusal(name: str, value: Any, why: str) -> UsageError:
 
 def reason(name: str, value: Any, folders: Folders) -> str | None:
     """Why others may not set it; None where they may. Unknown names are refused elsewhere."""
-    argument = ARGUMENTS.get(name)
+    argument = current().arguments.get(name)
     if argument is None or argument.chosen_by_us or value in (None, "", False, [], ()):
         return None
     if name in ALLOWED:
-        return None if value in ALLOWED[name] else f"only {', '.join(ALLOWED[name])} can be chosen"
+        allowed = dict.fromkeys((*ALLOWED[name], *(_networks() if name == "network_module" else ())))
+        return None if value in allowed else f"only {', '.join(allowed)} can be chosen"
     if argument.choices and not argument.takes_class(value):
         return None
     if argument.opens in REFUSED:
@@ -94,6 +96,12 @@ def reason(name: str, value: Any, folders: Folders) -> str | None:
         values = value if isinstance(value, (list, tuple)) else [value]
         return next((why for one in values if (why := _path_reason(argument, str(one), folders))), None)
     return None
+
+
+def _networks() -> tuple[str, ...]:
+    """Those that the installed sd-scripts brings."""
+    installed = current().installed
+    return installed.networks if installed else ()
 
 
 def _path_reason(argument: Argument, text: str, folders: Folders) -> str | None:
@@ -118,8 +126,8 @@ def _named_values(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             for rule in split(str(given), ";"):
                 if rule.strip():
                     yield from parse_override(rule).changes.items()
-        elif name in ARGUMENTS:
-            for value in _values(ARGUMENTS[name], given):
+        elif argument := current().arguments.get(name):
+            for value in _values(argument, given):
                 yield name, value
 
 

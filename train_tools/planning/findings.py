@@ -31,6 +31,11 @@ GENERAL: dict[str, tuple[Severity, str]] = {
     "same-run": ("advice", "it is trained once"),
     "unknown-setting": ("warning", "it is ignored; mend its name in [training]"),
     "shipped-model": ("warning", "choose your own base model (pretrained_model_name_or_path)"),
+    "lacking-setting": (
+        "error",
+        "take it out (`settings reset`), or choose the version of sd-scripts that knows it (`env use`)",
+    ),
+    "preset-family": ("warning", "choose one that fits it; `presets list --for FILE` names those first"),
     "model-unread": ("advice", "plan again in a moment; it is read once"),
     "time-guessed": ("advice", "they are measured with the first training like this on this machine"),
     "size-guessed": ("warning", "disk is that of a LoRA for Stable Diffusion 1.5"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from train_tools.arguments.table import argument_named
+from train_tools.arguments.current import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 

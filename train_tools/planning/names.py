@@ -12,7 +12,8 @@ from decimal import Decimal
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS, KNOWN
+from train_tools.arguments.current import current
+from train_tools.arguments.table import ARGUMENTS
 
 # Always in the name, in this order, as users of sd-webui-train-tools know it.
 IN_EVERY_NAME = (
@@ -44,13 +45,14 @@ def run_name(arguments: Mapping[str, Any], further: Collection[str]) -> str:
     """
     parts = [_safe(base_name(str(arguments["pretrained_model_name_or_path"])))]
     rest = [name for name in further if name not in IN_EVERY_NAME and name != "pretrained_model_name_or_path"]
+    known = current().known
     for name in (*IN_EVERY_NAME, *rest):
         value = arguments.get(name)
         if value and name in FILES:
             value = base_name(value)
-        elif KNOWN[name].kind == "size":
+        elif known[name].kind == "size":
             value = str(value).replace(",", "x")
-        parts += [KNOWN[name].short, value_text(value)]
+        parts += [known[name].short, value_text(value)]
     return _cut("-".join(parts))
 
 

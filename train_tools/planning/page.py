@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from train_tools.arguments.argument import Argument, Dependency
-from train_tools.arguments.table import ARGUMENTS, SUBJECTS
+from train_tools.arguments.current import current
+from train_tools.arguments.table import SUBJECTS
 from train_tools.families.registry import FAMILIES
 
 TITLES = {
@@ -55,6 +56,8 @@ def notes(argument: Argument) -> list[str]:
     """What else is to know: sentences."""
     said = [_dependency("needs", dependency) for dependency in argument.needs]
     said += [_dependency("excludes", dependency) for dependency in argument.excludes]
+    if argument.is_installed:
+        said.append("it is new in the installed sd-scripts, whose words these are")
     if argument.acts_in:
         said.append(f"acts only in {', '.join(argument.acts_in)}")
     if argument.reason:
@@ -111,6 +114,6 @@ def matching(family: str = "", importance: str = "") -> list[Argument]:
     """The rows that a family knows, of one importance; all where nothing is asked."""
     return [
         row
-        for row in ARGUMENTS.values()
+        for row in current().arguments.values()
         if (not family or row.is_known_in(family)) and importance in ("", row.importance)
     ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from train_tools.arguments.argument import Argument
-from train_tools.arguments.table import ARGUMENTS, KNOWN, did_you_mean
+from train_tools.arguments.current import current, did_you_mean
 from train_tools.arguments.text import split
 from train_tools.arguments.values import parse_one, parse_values
 from train_tools.errors import UsageError
@@ -45,14 +45,16 @@ class Pasted:
     @property
     def settings(self) -> dict[str, Any]:
         """As they are kept in version.toml, where none is a word and a text may need quotes."""
-        return {name: as_setting(ARGUMENTS[name], value) for name, value in self.values.items()}
+        rows = current().arguments
+        return {name: as_setting(rows[name], value) for name, value in self.values.items()}
 
     def overridden(self, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """Those of `given` that it changes: name -> (old, new); notations of one value are equal."""
+        rows, settings = current().arguments, self.settings
         return {
-            name: (given[name], self.settings[name])
+            name: (given[name], settings[name])
             for name, new in self.values.items()
-            if given.get(name) not in (None, "") and not _is_same(ARGUMENTS[name], given[name], new)
+            if given.get(name) not in (None, "") and not _is_same(rows[name], given[name], new)
         }
 
 
@@ -63,7 +65,7 @@ def parse_pasted(text: str) -> Pasted:
     line = _checked_line(text)
     values, left_out, wrong = _read(line)
     if wrong:
-        unknown = [said for name, said in wrong.items() if name not in ARGUMENTS]
+        unknown = [said for name, said in wrong.items() if name not in current().arguments]
         raise UsageError(f"unknown: {', '.join(unknown)}" if unknown else next(iter(wrong.values())))
     if text.strip() and not values and not left_out:
         raise UsageError(LOOKED_FOR)
@@ -80,7 +82,7 @@ def parse_what_is_right(text: str) -> Pasted:
     if not values:
         return parse_pasted(text)
     for name, said in wrong.items():
-        left_out[f"--{name}"] = f"unknown: {said}" if name not in ARGUMENTS else said
+        left_out[f"--{name}"] = f"unknown: {said}" if name not in current().arguments else said
     if "mixed_precision" not in {*values, *wrong}:
         values |= _launched(line.before)
     if line.others:
@@ -95,7 +97,7 @@ def _launched(words: Sequence[Word]) -> dict[str, Any]:
         return {}
     try:
         name, given = next(_groups(words[start : start + 2], {}))
-        return {name: typed_value(ARGUMENTS[name], [word.text for word in given])}
+        return {name: typed_value(current().arguments[name], [word.text for word in given])}
     except (UsageError, KeyError, StopIteration):
         return {}
 
@@ -119,7 +121,7 @@ def _read(line: CommandLine) -> tuple[dict[str, Any], dict[str, str], dict[str, 
     left_out: dict[str, str] = {}
     wrong: dict[str, str] = {}
     for name, words in _groups(line.words, left_out):
-        row = ARGUMENTS.get(name)
+        row = current().arguments.get(name)
         if row is None:
             wrong[name] = f"--{name} (did you mean --{did_you_mean(name)}?)"
         elif name == "config_file" and words:
@@ -182,18 +184,18 @@ def _groups(words: Sequence[Word], left_out: dict[str, str]) -> Iterator[tuple[s
 
 def _is_full(name: str, values: Sequence[Word]) -> bool:
     """Whether the argument takes no further word."""
-    row = ARGUMENTS.get(name)
+    row = current().arguments.get(name)
     return row is not None and row.kind != "list" and (row.kind == "bool" or bool(values))
 
 
 def _spelled(name: str) -> str:
     """`--network-dim` is sd-scripts' `--network_dim`."""
-    return name.replace("-", "_") if name.replace("-", "_") in ARGUMENTS else name
+    return name.replace("-", "_") if name.replace("-", "_") in current().arguments else name
 
 
 def _refuse_bare_names(variables: Mapping[str, str | None]) -> None:
     for name, value in variables.items():
-        if name in KNOWN:
+        if name in current().known:
             raise UsageError(f"arguments begin with --; write --{name}={value or '…'}")
 
 

@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from train_tools.arguments.current import argument_named, current
 from train_tools.arguments.options import OPTIONS, RULES
-from train_tools.arguments.table import KNOWN, argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.engines.registry import engine_named, engines_named
+from train_tools.environment.sd_scripts_asked import known_elsewhere
 from train_tools.errors import UsageError
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
@@ -113,12 +114,16 @@ def _settings(
     for name in overrides:
         argument_named(name)
     written = settings.read(version)["training"]
-    saved = {name: value for name, value in written.items() if name in KNOWN}
-    for name in written:
-        if name not in KNOWN:
+    known = current().known
+    saved = {name: value for name, value in written.items() if name in known}
+    file = version.settings_file.name
+    for name in (name for name in written if name not in known):
+        if known_elsewhere(name):
             findings.say(
-                "unknown-setting", f"{version.settings_file.name} sets {name}, which is no training argument"
+                "lacking-setting", f"{file} sets {name}, which the installed sd-scripts doesn't know"
             )
+        else:
+            findings.say("unknown-setting", f"{file} sets {name}, which is no training argument")
     together = {name: value for name, value in {**saved, **overrides}.items() if value != ""}
     options: dict[str, Any] = {}
     for option in OPTIONS:

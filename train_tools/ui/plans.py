@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import KNOWN
+from train_tools.arguments.current import argument_named, current
 from train_tools.errors import UsageError
 from train_tools.families.detect import detect
 from train_tools.families.interface import BASE
@@ -117,7 +117,8 @@ def _identity(plan: Plan) -> str:
 
 
 def axis_text(name: str, value: Any) -> str:
-    return base_name(str(value)) if KNOWN[name].is_path else one_text(KNOWN[name], value)
+    row = argument_named(name)
+    return base_name(str(value)) if row.is_path else one_text(row, value)
 
 
 def _bases(plan: Plan) -> list[dict[str, str]]:
@@ -136,10 +137,11 @@ def _defaults(kept: Kept) -> dict[str, str]:
     values = defaults_for(base, found)
     with contextlib.suppress(UsageError):  # several presets are compared
         values |= combined(kept.given["preset"], kept.presets, found.name) if kept.given.get("preset") else {}
+    known = current().known
     return {
-        name: one_text(KNOWN[name], value)
+        name: one_text(known[name], value)
         for name, value in values.items()
-        if name != BASE and value != KNOWN[name].default
+        if name != BASE and value != known[name].default
     }
 
 

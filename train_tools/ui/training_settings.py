@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from train_tools.arguments.current import argument_named, current
 from train_tools.arguments.options import RULES
-from train_tools.arguments.table import KNOWN, argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 from train_tools.planning.catalogue import SECTION, check_training
@@ -44,13 +44,14 @@ class Saved:
 
 def read(version: Version) -> Shown:
     given = settings.read(version)[SECTION]
+    known = current().known
     values = {
-        name: setting_text(KNOWN[name], value)
+        name: setting_text(known[name], value)
         for name, value in given.items()
-        if name in KNOWN and value != ""
+        if name in known and value != ""
     }
     text = json.dumps(values, ensure_ascii=False, sort_keys=True)
-    unknown = [name for name in given if name not in KNOWN]
+    unknown = [name for name in given if name not in known]
     return Shown(values, unknown, hashlib.sha256(text.encode()).hexdigest()[:16])
 
 
@@ -101,4 +102,5 @@ def check_rules(option: str, text: str) -> None:
 
 def texts_of(values: Mapping[str, Any]) -> dict[str, str]:
     """Settings from elsewhere, as texts; "" where None takes them back to the default."""
-    return {n: "" if value is None else setting_text(KNOWN[n], value) for n, value in values.items()}
+    known = current().known
+    return {n: "" if value is None else setting_text(known[n], value) for n, value in values.items()}

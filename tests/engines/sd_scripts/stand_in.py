@@ -262,6 +262,7 @@ def save(config: dict[str, Any], mood: str, path: Path, step: int, numbers: list
     path.parent.mkdir(parents=True, exist_ok=True)
     say(f"\nsaving checkpoint: {path}")
     metadata = {} if config.get("no_metadata") else {"ss_steps": str(step), "ss_epoch": "1"}
+    metadata["given"] = json.dumps(config)  # for tests of what it was given
     write_lora(path, [*numbers[:2], float(step), *numbers[3:]], metadata, "slow" in mood)
 
 

@@ -34,7 +34,13 @@ def make(encoders: list[Any], transformer: Any, file: str, module: str, words: S
     options = dict(word.split("=", 1) for word in words)
     texts = bool(options.pop("texts", ""))
     network = importlib.import_module(module).create_network(
-        1.0, int(options.pop("dim", 4)), float(options.pop("alpha", 4)), None, encoders, transformer, **options
+        1.0,
+        int(options.pop("dim", 4)),
+        float(options.pop("alpha", 4)),
+        None,
+        encoders,
+        transformer,
+        **options,
     )
     network.apply_to(encoders, transformer, texts, True)
     generator = torch.Generator().manual_seed(SEED)

@@ -23,9 +23,10 @@ TEXTS = "texts=1"
 # Family -> network modules, each with its options.
 NETWORKS: dict[str, tuple[tuple[str, ...], ...]] = {
     "flux": (
-        ("networks.lora_flux",), ("networks.lora_flux", TEXTS, "train_t5xxl=True"), ("networks.oft_flux", "alpha=0.01"),
-        (LYCORIS, "algo=lokr"), (LYCORIS, "algo=loha", TEXTS), (LYCORIS, "algo=full"), (LYCORIS, "algo=locon", "dora_wd=True"),
-        (LYCORIS, "algo=diag-oft"), (LYCORIS, "algo=glora"),
+        ("networks.lora_flux",), ("networks.lora_flux", TEXTS, "train_t5xxl=True"),
+        ("networks.oft_flux", "alpha=0.01"), (LYCORIS, "algo=lokr"), (LYCORIS, "algo=loha", TEXTS),
+        (LYCORIS, "algo=full"), (LYCORIS, "algo=locon", "dora_wd=True"), (LYCORIS, "algo=diag-oft"),
+        (LYCORIS, "algo=glora"),
     ),
     "chroma": (("networks.lora_flux",), (LYCORIS, "algo=lokr"), (LYCORIS, "algo=loha")),
     "sd3": (("networks.lora_sd3", TEXTS), (LYCORIS, "algo=lokr", TEXTS), (LYCORIS, "algo=loha")),

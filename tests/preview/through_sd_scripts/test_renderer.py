@@ -41,7 +41,9 @@ def run(tmp_path: Path) -> Run:
     files = {name: str(tmp_path / f"{name}.safetensors") for name in FILES}
     for path in files.values():
         Path(path).write_bytes(b"")
-    return Run(tmp_path / "run", {"pretrained_model_name_or_path": str(base), "mixed_precision": "no", **files})
+    return Run(
+        tmp_path / "run", {"pretrained_model_name_or_path": str(base), "mixed_precision": "no", **files}
+    )
 
 
 @pytest.fixture
@@ -138,15 +140,17 @@ def test_a_lora_for_another_kind_of_base_model_is_refused_by_name(
     drawer: Drawer, run: Run, of: Checkpoint, tmp_path: Path
 ) -> None:
     others = [
-        write_lora(tmp_path / "anima.safetensors", ("lora_unet_blocks_0_mlp_layer1",), ss_base_model_version="anima"),
+        write_lora(
+            tmp_path / "anima.safetensors", ("lora_unet_blocks_0_mlp_layer1",), ss_base_model_version="anima"
+        ),
         write_lora(tmp_path / "sdxl.safetensors", ("lora_te2_layer", "lora_unet_layer")),
         write_lora(tmp_path / "wide.safetensors", ("lora_unet_layer",), width=6),
     ]
     asked = [cell(checkpoint(run, path), weight=1.0) for path in others]
     anima, sdxl, wide, whole = drawer.errors([*asked, cell(of, weight=1.0)])
     assert anima == (
-        "anima.safetensors is a LoRA for another kind of base model (anima): 1 of its 1 layers have no place in this one, "
-        "lora_unet_blocks_0_mlp_layer1 among them"
+        "anima.safetensors is a LoRA for another kind of base model (anima): 1 of its 1 layers have no place in this "
+        "one, lora_unet_blocks_0_mlp_layer1 among them"
     )
     assert "lora_te2_layer" in sdxl
     assert wide.startswith("wide.safetensors doesn't fit this base model: size mismatch")
@@ -192,7 +196,9 @@ def test_what_goes_wrong_with_one_cell_stops_no_other(drawer: Drawer, of: Checkp
         ("it misses a package", "the Python package sentencepiece is missing in sd-scripts' environment"),
     ],
 )
-def test_each_cell_is_told_how_the_process_ended(drawer: Drawer, of: Checkpoint, prompt: str, error: str) -> None:
+def test_each_cell_is_told_how_the_process_ended(
+    drawer: Drawer, of: Checkpoint, prompt: str, error: str
+) -> None:
     found = drawer.errors([cell(of), cell(of, prompt=prompt), cell(of, seed=2)])
     assert all(one.startswith(error) for one in found), found
 
@@ -202,7 +208,9 @@ def test_a_base_model_that_does_not_fit_says_what_helps(drawer: Drawer, run: Run
     write_base(base)
     large = Run(run.folder, {**run.arguments, "pretrained_model_name_or_path": str(base)})
     (error,) = drawer.errors([cell(checkpoint(large, tmp_path / "none.safetensors"))])
-    assert error.startswith("there isn't enough memory to load this base model; set blocks_to_swap or fp8_base")
+    assert error.startswith(
+        "there isn't enough memory to load this base model; set blocks_to_swap or fp8_base"
+    )
 
 
 def test_a_file_that_was_replaced_is_told(drawer: Drawer, run: Run, tmp_path: Path) -> None:
@@ -232,7 +240,9 @@ def test_the_process_ends_with_whoever_asked_it(drawer: Drawer, run: Run, tmp_pa
     pytest.fail("it still runs")
 
 
-def test_what_cannot_be_drawn_is_said_before(run: Run, drawer: Drawer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_drawn_is_said_before(
+    run: Run, drawer: Drawer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = detect(run.base_model)
     arguments = run.arguments
     assert why_not(found, arguments, "Euler", "Simple") == ""
@@ -243,9 +253,15 @@ def test_what_cannot_be_drawn_is_said_before(run: Run, drawer: Drawer, monkeypat
         "t5xxl is missing, without which FLUX.1 can't be drawn; set t5xxl to that file, usually t5xxl_fp16.safetensors"
     )
     gone = {**arguments, "ae": "/nowhere/ae.safetensors"}
-    assert why_not(found, gone, "Euler", "Simple").startswith("ae = /nowhere/ae.safetensors isn't there any more")
+    assert why_not(found, gone, "Euler", "Simple").startswith(
+        "ae = /nowhere/ae.safetensors isn't there any more"
+    )
     strange = {**arguments, "network_module": "my.own"}
-    assert why_not(found, strange, "Euler", "Simple").startswith("LoRAs of network_module = my.own aren't drawn")
+    assert why_not(found, strange, "Euler", "Simple").startswith(
+        "LoRAs of network_module = my.own aren't drawn"
+    )
     monkeypatch.setenv(VARIABLE, "/nowhere")
     assert "sd-scripts, which draws FLUX.1, isn't installed" in why_not(found, arguments, "Euler", "Simple")
-    assert drawer.errors([cell(checkpoint(run, run.folder))]) == [why_not(found, arguments, "Euler", "Simple")]
+    assert drawer.errors([cell(checkpoint(run, run.folder))]) == [
+        why_not(found, arguments, "Euler", "Simple")
+    ]

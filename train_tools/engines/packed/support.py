@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS
 from train_tools.families.interface import Found
 
 OPTIMIZERS = ("adamw", "lion")
@@ -67,9 +68,14 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
         if name in ONLY:
             if value not in ONLY[name]:
                 reasons.append(f"{name} = {value!r} is not known to the packed engine")
-        elif name not in KNOWN and (value not in OFF or (name in ON_BY_DEFAULT and value is not None)):
+        elif name not in KNOWN and (value not in OFF or (_is_on_by_default(name) and value is not None)):
             reasons.append(f"{name} is not known to the packed engine")
     return reasons + _wrong_choices(arguments)
+
+
+def _is_on_by_default(name: str) -> bool:
+    """One that only the installed sd-scripts knows stands in a run only where it has another value than its default."""
+    return name in ON_BY_DEFAULT or name not in ARGUMENTS
 
 
 def unsupported_base(base: Found) -> list[str]:

@@ -105,9 +105,9 @@ def key(
 ) -> str:
     """Equal where everything that is encoded is."""
     content = {
-        name: _identity(value) if ARGUMENTS[name].is_path else value
+        name: _identity(value) if name in ARGUMENTS and ARGUMENTS[name].is_path else value
         for name, value in arguments.items()
-        if name in ARGUMENTS and name not in WITHOUT_EFFECT
+        if name not in WITHOUT_EFFECT
     }
     whole = [RECIPE, checkout.name, content, fingerprint(images), fingerprint(reg) if reg else ""]
     text = json.dumps(whole, sort_keys=True, ensure_ascii=False)

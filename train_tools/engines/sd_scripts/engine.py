@@ -14,6 +14,7 @@ from typing import Any
 
 from train_tools.arguments.config_file import faults
 from train_tools.engines.sd_scripts.family import FAMILY, family_of
+from train_tools.engines.sd_scripts.installed import lacking
 from train_tools.environment.gpus import PER_RUN_VARIABLE
 from train_tools.environment.sd_scripts_place import SD_SCRIPTS_VARIABLE, sd_scripts_folder
 from train_tools.families.interface import Found
@@ -48,7 +49,8 @@ class SdScriptsEngine:
             for name, why in NOT_COUNTED.items()
             if arguments.get(name)
         ]
-        return [*_absent(), *uncounted, *faults(_without_ours(arguments), family_of(arguments))]
+        given, family = _without_ours(arguments), family_of(arguments)
+        return [*_absent(), *uncounted, *lacking(given, family), *faults(given, family)]
 
     def unsupported_base(self, base: Found) -> list[str]:
         """It has a script for each family; what a script needs besides is asked with the arguments."""

@@ -31,6 +31,7 @@ from train_tools.engines.sd_scripts.config import Places, for_filling, needs_cac
 from train_tools.engines.sd_scripts.engine import HOW_TO_GET_IT, processes
 from train_tools.engines.sd_scripts.failure import exit_code_of_trainer, reason
 from train_tools.engines.sd_scripts.family import family_of
+from train_tools.engines.sd_scripts.installed import with_defaults
 from train_tools.engines.sd_scripts.process import Process
 from train_tools.engines.sd_scripts.progress import CACHING, LOADING, TRAINING, Progress, stage_of
 from train_tools.engines.sd_scripts.resume import OUTPUT, Run, Start, remove
@@ -124,7 +125,7 @@ class Training:
         scalars = ScalarReader(self._folder)
         progress = Progress(self._log, scalars, self.run.steps, self.run.epochs, start.before)
         gallery = Gallery(self._work / OUTPUT, self._folder, start.before)
-        process = self._start("config", staged(self._arguments, places), places)
+        process = self._start("config", staged(self._meant(), places), places)
         try:
             while (items := process.next_items(LOOK_S)) is not None:
                 for item in items:
@@ -162,7 +163,7 @@ class Training:
         self._log.write("stage", stage=CACHING)
         output = self._work / "fill"
         places = Places(output, None, cache=cache, tokenizers=self._tokenizers())
-        process = self._start("fill", for_filling(self._arguments, places), places)
+        process = self._start("fill", for_filling(self._meant(), places), places)
         try:
             while (items := process.next_items(LOOK_S)) is not None:
                 if any(isinstance(item, str) and stage_of(item) == TRAINING for item in items):
@@ -174,6 +175,9 @@ class Training:
             process.end()
             shutil.rmtree(output, ignore_errors=True)
         raise TrainToolsError(reason(list(process.lines), _code(process)))
+
+    def _meant(self) -> dict[str, Any]:
+        return with_defaults(self._arguments, self._family)
 
     def _start(self, name: str, arguments: Mapping[str, Any], places: Places) -> Process:
         write_text(self._work / f"{name}.toml", dumps(arguments, self._family))

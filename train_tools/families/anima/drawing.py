@@ -10,7 +10,7 @@ from library import anima_train_utils, anima_utils, qwen_image_autoencoder_kl, s
 
 from train_tools.families.drawing import Drawing, Picture, Settings, Text, moved, on_device, placed
 
-SHIFT = 5.0  # sd-scripts', where it draws
+SHIFT = 3.0  # sd-scripts' samples', as in ComfyUI
 LONGEST = 512  # texts, in tokens
 
 

@@ -12,7 +12,9 @@ FAMILY = Family(
     marks=any_of("llm_adapter.blocks.0."),
     prefixes=("", "net."),
     classes=("AnimaPipeline", "AnimaTransformer3DModel"),
-    pictures=Pictures(steps=30, cfg_scale=4.5, shift=5.0),
+    # Its card: about a megapixel, 30 to 50 steps, CFG 4 to 5; the shift as ComfyUI and Forge Neo have it, and
+    # sd-scripts' samples.
+    pictures=Pictures(steps=30, cfg_scale=4.5, shift=3.0),
     training=Training(
         "anima_train_network.py", ("networks.lora_anima", *ANY_MODULES), (BASE, "qwen3", "vae"),
         ("llm_adapter_path", "t5_tokenizer_path"), 16, {**FLOW, "network_module": "networks.lora_anima"},

@@ -20,7 +20,7 @@ FAMILY = Family(
     ),
     network=Network(of_blocks(STREAMS)),
     words=Words(
-        also=("chroma1",),
+        also=("chroma1", "chroma-hd", "chroma-base"),
         in_files=r"chroma",
         in_metadata=r"chroma",
         programs={ONETRAINER: ("CHROMA_1",), AI_TOOLKIT: ("chroma",), KOHYA_SS_FIELDS: ("flux1_",)},

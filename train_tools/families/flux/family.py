@@ -40,7 +40,7 @@ FAMILY = Family(
     ),
     network=Network(of_blocks(STREAMS, CLIP_L), text_encoders=2),
     words=Words(
-        also=("flux.1", "flux1", "flux-dev", "flux-schnell"),
+        also=("flux.1", "flux1", "flux-dev", "flux-schnell", "flux-krea", "kontext", "schnell"),
         in_files=r"^(?!.*chroma).*flux",
         in_metadata=r"^(?!.*chroma).*flux",
         in_tensors=r"double_blocks[._]\d+[._]img_attn|single_transformer_blocks",

@@ -18,8 +18,8 @@ FAMILY = Family(
     ),
     network=Network(of_blocks(r"(?:layers|noise_refiner|context_refiner)\.\d+\.|final_layer\.")),
     words=Words(
-        also=("lumina2", "lumina-image-2.0"),
-        in_files=r"lumina",
+        also=("lumina2", "lumina-image-2.0", "neta", "neta-lumina", "netayume"),
+        in_files=r"lumina|neta[-_]?yume",
         in_metadata=r"lumina",
         programs={
             SD_TRAINER: ("lumina-lora", "lumina2-lora"), AI_TOOLKIT: ("lumina2", "is_lumina2"),

@@ -38,7 +38,7 @@ FAMILY = Family(
     training=SD_TRAINING,
     network=Network(of_unet, block_counts=SD_BLOCKS, blocks=SD_UNET, text_width=WIDTH),
     words=Words(
-        also=("sd", "sd1.5", "sd15"),
+        also=("sd", "sd1.5", "sd15", "nai", "anything", "counterfeit"),
         in_metadata=r"sd[-_.]?v?1|stable-diffusion-v?1|^sd$",
         programs={
             CIVITAI: ("512",),

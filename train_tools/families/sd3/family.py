@@ -32,7 +32,12 @@ FAMILY = Family(
     ),
     prefixes=("model.diffusion_model.",),
     classes=("StableDiffusion3Pipeline", "SD3Transformer2DModel"),
+    # As the cards draw with them.
     pictures=Pictures(steps=28, cfg_scale=4.5, shift=3.0),
+    version_pictures={
+        "3.5 medium": Pictures(steps=40, cfg_scale=4.5, shift=3.0),
+        "3.5 large": Pictures(steps=28, cfg_scale=3.5, shift=3.0),
+    },
     training=Training(
         "sd3_train_network.py", ("networks.lora_sd3", *ANY_MODULES), optional=("clip_l", "clip_g", "t5xxl", "vae"),
         bucket_step=32, defaults={**FLOW, "network_module": "networks.lora_sd3"},

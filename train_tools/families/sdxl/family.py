@@ -55,9 +55,12 @@ FAMILY = Family(
         names=Names(("lora_te1", "lora_te2"), original_paths),
     ),
     words=Words(
-        also=("xl", "pony", "illustrious", "noobai"),
+        also=(
+            "xl", "pony", "illustrious", "noobai", "noob", "noobai-eps", "noobai-vpred", "wai", "animagine", "hassaku",
+            "juggernaut", "realvis",
+        ),
         given_with=("cache_text_encoder_outputs", "no_half_vae"),
-        in_files=r"xl|pony|illustrious|noob|animagine|wai[-_]?(?:nsfw|ill)",
+        in_files=r"xl|pony|illustrious|noob|animagine|hassaku|juggernaut|realvis|wai[-_]?(?:nsfw|ill)",
         in_metadata=r"sdxl|stable-diffusion-xl|sd_xl",
         in_tensors=r"^lora_te2_|transformer_blocks_9_attn|label_emb",
         programs={

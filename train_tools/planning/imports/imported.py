@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from train_tools.arguments.current import current
 from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.errors import UsageError
 from train_tools.families.registry import BY_NAME
@@ -67,7 +68,7 @@ class Imported:
 
     def _is_default(self, name: str, value: Any) -> bool:
         """A family's own default is another: there the table's must be kept."""
-        row = ARGUMENTS[name]
+        row = current().arguments[name]
         return value == as_setting(row, row.default) and name not in BY_NAME[self.family].training.defaults
 
 
@@ -89,7 +90,7 @@ class Collector:
         """A value, as text or typed, for the argument of that name; by default it is called like the key."""
         if value == "":
             return  # an empty field says nothing
-        row = ARGUMENTS.get(name or key)
+        row = current().arguments.get(name or key)
         if row is None:
             self.leave(key, value, "sd-scripts has no such argument")
             return
@@ -131,7 +132,7 @@ class Collector:
             return
         if name == "caption_extension":
             typed = ".txt"
-        self.settings[name] = as_setting(ARGUMENTS[name], typed)
+        self.settings[name] = as_setting(current().arguments[name], typed)
         self.mapped[name] = key
 
     def take_pasted(self, key: str, text: str) -> None:
@@ -148,7 +149,7 @@ class Collector:
 
     def take_value(self, key: str, name: str, value: Any) -> None:
         """A value of the argument's type."""
-        if not ARGUMENTS[name].is_known_in(self.family):
+        if not current().arguments[name].is_known_in(self.family):
             self.leave(key, value, f"{BY_NAME[self.family].title} has no {name}")
         elif name in WORD_LISTS and isinstance(value, list):
             if right := self._right_words(key, name, value):
@@ -157,7 +158,8 @@ class Collector:
             self._keep(key, name, value)
 
     def leave(self, key: str, value: Any, reason: str) -> None:
-        secret = key in ARGUMENTS and ARGUMENTS[key].is_secret
+        row = current().arguments.get(key)
+        secret = row is not None and row.is_secret
         self.left_out.append(LeftOut(key, "(secret)" if secret else value, reason))
 
     def take_epochs(self, key: str, epochs: Any, steps: Any) -> None:
@@ -207,7 +209,7 @@ class Collector:
             # Our default there, which goes with a text encoder that stays as it is.
             self.settings[texts] = False
             self.mapped[texts] = self.mapped.get("network_train_unet_only", "")
-        ordered = {name: self.settings[name] for name in ARGUMENTS if name in self.settings}
+        ordered = {name: self.settings[name] for name in current().arguments if name in self.settings}
         return Imported(
             self.source, self.family, ordered, self.mapped, self.assumed, tuple(self.left_out),
             tuple(self.not_said), self.program, self.is_guess,

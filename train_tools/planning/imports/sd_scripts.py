@@ -8,8 +8,10 @@ from typing import Any
 
 from train_tools.arguments.config_file import flattened
 from train_tools.arguments.table import ARGUMENTS
+from train_tools.errors import UsageError
 from train_tools.families.interface import BASE, Family
-from train_tools.families.registry import FAMILIES, USUAL, family_of_script, is_told, refined
+from train_tools.families.known import Known
+from train_tools.families.registry import FAMILIES, USUAL, family_of_script, is_told, meant, refined
 from train_tools.planning.imports.assumed import DATA
 from train_tools.planning.imports.dataset_config import DATASET_KEYS, describes_datasets, take_datasets
 from train_tools.planning.imports.imported import Collector, Imported
@@ -122,9 +124,11 @@ def guessed_family(arguments: Mapping[str, Any]) -> str:
     """As told, else by the base model's name; the usual one where nothing says otherwise."""
     if told := told_family(arguments):
         return told
-    name = re.split(r"[/\\]", str(arguments.get(BASE) or ""))[-1].lower()
-    named = (f for f in FAMILIES if f.words.in_files and re.search(f.words.in_files, name))
-    return next(named, USUAL).name
+    file = re.split(r"[/\\]", str(arguments.get(BASE) or ""))[-1]
+    found = meant(file.rpartition(".")[0] or file)
+    if isinstance(found, Known):
+        raise UsageError(found.refusal(f"the base model {file}"))
+    return (found or USUAL).name
 
 
 def _of_script(script: Family | None, arguments: Mapping[str, Any]) -> str:

@@ -17,17 +17,18 @@ from typing import Any
 from PIL import Image
 
 from train_tools.engines.sd_scripts.engine import HOW_TO_GET_IT
+from train_tools.engines.sd_scripts.family import FAMILY
 from train_tools.environment.sd_scripts_place import sd_scripts_folder
 from train_tools.errors import TrainToolsError
 from train_tools.families.detect import detect, told
-from train_tools.families.interface import Family, Found
+from train_tools.families.interface import BASE, Family, Found
 from train_tools.lora.safetensors_header import read_header
 from train_tools.preview.cells import Cell
 from train_tools.preview.infotext import infotext, is_hash
 from train_tools.preview.renderer import SD_SCRIPTS, Finished, Outcome
 
 from .client import Client
-from .support import BASE, vae_argument, why_not
+from .support import vae_argument, why_not
 
 # What of a run's arguments its pictures, or the room that they need, depend on; and its files.
 READ = (
@@ -36,7 +37,6 @@ READ = (
     "qwen3_max_token_length", "t5_max_token_length", "system_prompt", "enable_scaled_pos_embed", "tokenizer_cache_dir",
     "vae_chunk_size", "vae_disable_cache", "text_encoder_cpu",
 )  # fmt: skip
-FAMILY = "family"  # in a run's arguments: what a person says of a base model that isn't known
 
 
 @dataclass(frozen=True)
@@ -146,8 +146,8 @@ def _placed(cell: Cell, finished: Finished) -> Place | None:
 
 def _read(found: Found, arguments: Mapping[str, Any]) -> dict[str, Any]:
     assert found.family is not None
-    trainer = found.family.training
-    files = [name for name in (*trainer.required, *trainer.optional) if name != BASE]
+    training = found.family.training
+    files = [name for name in (*training.required, *training.optional) if name != BASE]
     read = {name: arguments[name] for name in READ if arguments.get(name)}
     return read | {name: str(Path(str(arguments[name])).absolute()) for name in files if arguments.get(name)}
 

@@ -10,11 +10,10 @@ import train_tools.families
 from train_tools.engines.sd_scripts.engine import HOW_TO_GET_IT
 from train_tools.environment.sd_scripts_place import sd_scripts_folder
 from train_tools.families.files import how_to_give
-from train_tools.families.interface import Family, Found
+from train_tools.families.interface import BASE, Family, Found
 
 SAMPLERS = ("Euler",)
 SCHEDULERS = ("Automatic", "Simple")
-BASE = "pretrained_model_name_or_path"
 VAES = ("ae", "vae")
 OF_SD_SCRIPTS = "networks."
 
@@ -31,36 +30,39 @@ def is_drawn(family: Family) -> bool:
 
 def vae_argument(family: Family) -> str:
     """What its VAE's file is called."""
-    trainer = family.training
-    return next(name for name in VAES if name in (*trainer.required, *trainer.optional))
+    return next(name for name in VAES if name in (*family.training.required, *family.training.optional))
 
 
 def _reasons(found: Found, arguments: Mapping[str, Any], sampler: str, scheduler: str) -> Iterator[str]:
-    family = found.family
-    if family is None or not is_drawn(family):
-        yield f"{found.title or 'a base model of unknown kind'} isn't drawn through sd-scripts"
+    family, fault = found.family, found.fault
+    if fault is not None:
+        yield f"the base model is {fault.what}; {fault.instead}"
+    if family is None:
         return
-    trainer = family.training
+    if not is_drawn(family):
+        yield f"{family.title} isn't drawn through sd-scripts"
+        return
+    training = family.training
     checkout = sd_scripts_folder()
     if checkout is None:
         yield f"sd-scripts, which draws {family.title}, isn't installed; {HOW_TO_GET_IT}"
-    elif not (checkout / trainer.script).is_file():
-        yield f"{checkout} has no {trainer.script}; take a newer version of sd-scripts"
+    elif not (checkout / training.script).is_file():
+        yield f"{checkout} has no {training.script}; take a newer version of sd-scripts"
     if sampler not in SAMPLERS:
         yield f"sd-scripts draws {family.title} with the sampler Euler alone, not {sampler}; set sampler=Euler"
     if scheduler not in SCHEDULERS:
         yield f"sd-scripts draws {family.title} with the scheduler Simple alone, not {scheduler}; set scheduler=Simple"
-    needed = [name for name in trainer.required if name != BASE]
+    needed = [name for name in training.required if name != BASE]
     for name in (*needed, *(part.argument for part in found.missing if part.argument)):
         if not arguments.get(name):
             yield f"{name} is missing, without which {family.title} can't be drawn; {how_to_give(name)}"
-    for name in (*trainer.required, *trainer.optional):
+    for name in (*training.required, *training.optional):
         path = arguments.get(name)
         if isinstance(path, str) and name != BASE and path and not Path(path).exists():
             yield f"{name} = {path} isn't there any more; {_how(name)}"
     module = str(arguments.get("network_module") or "")
-    if module and module not in trainer.network_modules and not module.startswith(OF_SD_SCRIPTS):
-        yield f"LoRAs of network_module = {module} aren't drawn; those of {', '.join(trainer.network_modules)} are"
+    if module and module not in training.network_modules and not module.startswith(OF_SD_SCRIPTS):
+        yield f"LoRAs of network_module = {module} aren't drawn; those of {', '.join(training.network_modules)} are"
 
 
 def _how(name: str) -> str:

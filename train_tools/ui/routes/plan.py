@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS, KNOWN
+from train_tools.arguments.current import current
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution.lane import ensure_worker, slots
 from train_tools.execution.queue import Queue
@@ -90,7 +90,7 @@ def _kept(version: Version, changes: Mapping[str, str], again: bool) -> Kept:
 def problem(sentence: str) -> dict[str, Any]:
     """Why there is no plan, and at which field to say so: sentences begin with its name."""
     first = sentence.split(maxsplit=1)[0].rstrip(":")
-    field = first if first in KNOWN else ""
+    field = first if first in current().known else ""
     return {"problem": sentence, "field": field, "lacks_images": "holds no image" in sentence}
 
 
@@ -130,7 +130,8 @@ def edited_run(call: Call) -> dict[str, Any]:
     else:
         made = edited.as_settings(changes)
     check_exposed(call, made)
-    old = edited.as_settings({n: found.arguments.get(n, ARGUMENTS[n].sd_default) for n in changes})
+    rows = current().arguments
+    old = edited.as_settings({n: found.arguments.get(n, rows[n].sd_default) for n in changes})
     new = edited.as_settings(changes)
     return {"changes": made, "changed": {name: (old[name], new[name]) for name in changes}}
 

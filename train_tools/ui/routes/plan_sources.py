@@ -9,8 +9,10 @@ from typing import Any
 
 from train_tools.arguments.argument import Argument, Dependency
 from train_tools.arguments.config_file import check
+from train_tools.arguments.current import current
 from train_tools.arguments.options import SOURCES
-from train_tools.arguments.table import ARGUMENTS, KNOWN, SUBJECTS
+from train_tools.engines.sd_scripts.installed import ask_now, due
+from train_tools.environment.sd_scripts_asked import key_of
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.families.detect import detect
 from train_tools.families.registry import BY_NAME, USUAL, family_of_script
@@ -21,7 +23,7 @@ from train_tools.planning.imports.imported import Imported
 from train_tools.planning.imports.lora_metadata import from_lora
 from train_tools.planning.imports.read import import_settings
 from train_tools.planning.pasted import parse_what_is_right
-from train_tools.planning.presets import Preset, all_presets, delete, save
+from train_tools.planning.presets import Fit, Preset, all_presets, by_fit, delete, save
 from train_tools.small_models import base_model_file
 from train_tools.ui import training_settings
 from train_tools.ui.guard import check_exposed, host_of
@@ -29,7 +31,6 @@ from train_tools.ui.routing import Call, get, post, upload
 from train_tools.ui.training_settings import texts_of
 from train_tools.workspace.names import check_name
 
-SUBJECT_OF = {row.name: subject for subject, rows in SUBJECTS.items() for row in rows}
 OWN_SUBJECT = "grid"  # of what is no argument of sd-scripts
 SHIPPED = "scenes-sd1"
 # By file name, the first that fits; sd-scripts' arguments.
@@ -46,9 +47,12 @@ PARTS = {
 
 def arguments(call: Call) -> dict[str, Any]:
     """Every field, in the page's language, with what else is known of it."""
+    is_asking = _is_asking(call)
     fields = []
+    table = current()
+    subject_of = {row.name: subject for subject, rows in table.subjects.items() for row in rows}
     for entry in training_entries():
-        row = KNOWN[entry.name]
+        row = table.known[entry.name]
         is_source = row in SOURCES
         fields.append(
             {
@@ -61,12 +65,23 @@ def arguments(call: Call) -> dict[str, Any]:
                 "is_axis": entry.is_axis,
                 "may_be_none": entry.may_be_none,
                 "importance": row.importance,
-                "subject": SUBJECT_OF.get(entry.name, OWN_SUBJECT),
+                "subject": subject_of.get(entry.name, OWN_SUBJECT),
                 "families": row.families,
                 "notes": _notes_zh(row) if call.language == "zh" else page.notes(row),
             }
         )
-    return {"fields": fields}
+    return {"fields": fields, "asking": is_asking}
+
+
+def _is_asking(call: Call) -> bool:
+    """Whether sd-scripts, new or changed, is being asked for its arguments; they are there when it has answered."""
+    checkout = due()
+    if checkout is None:
+        return False
+    answer = call.request.app.state.later.answer(
+        ("asked", checkout), key_of(checkout), lambda: ask_now(checkout), 0
+    )
+    return "waiting" in answer
 
 
 def _notes_zh(row: Argument) -> list[str]:
@@ -82,18 +97,23 @@ def _asked(dependency: Dependency) -> str:
 
 
 def presets(call: Call) -> list[dict[str, Any]]:
-    """Shipped ones in their order, then one's own."""
-    return [_preset(preset, call.language) for preset in all_presets(_own(call)).values()]
+    """Shipped ones in their order, then one's own; `?base=` is the base model, whose presets come first."""
+    base = Path(call.query("base") or base_model_file()).expanduser()
+    fitting = by_fit(all_presets(_own(call)), detect(base), str(base))
+    return [_preset(preset, fit, call.language) for fit, preset in fitting]
 
 
-def _preset(preset: Preset, language: str) -> dict[str, Any]:
+def _preset(preset: Preset, fit: Fit, language: str) -> dict[str, Any]:
+    source = ", ".join(filter(None, (preset.source, preset.date)))
     return {
+        "fit": fit,
+        "families": preset.titles,
         "name": preset.name,
         "help": preset.zh or preset.help if language == "zh" else preset.help,
-        "source": preset.source,
+        "source": source,
         "is_own": preset.is_own,
         "training": texts_of(preset.training),
-        "sdxl": texts_of(preset.sdxl),
+        "others": {BY_NAME[name].title: texts_of(values) for name, values in preset.others.items()},
     }
 
 
@@ -104,9 +124,8 @@ def _own(call: Call) -> Path:
 def saved_preset(call: Call) -> dict[str, str]:
     """What the version has set, but for where its files lie on this machine."""
     values = training_settings.read(call.version).values
-    chosen = {
-        name: text for name, text in values.items() if name in ARGUMENTS and not ARGUMENTS[name].is_path
-    }
+    rows = current().arguments
+    chosen = {name: text for name, text in values.items() if name in rows and not rows[name].is_path}
     check_exposed(call, chosen)
     name = str(call.field("name")).strip()
     if not call.field("replace", bool, False) and name in all_presets(_own(call)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -49,7 +49,7 @@ def _loaded(path: str) -> Model:
     print(f"Loading state dict from {path}")
     if "too large" in path:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-    if not os.path.exists(path):
+    if not Path(path).exists():
         raise FileNotFoundError(f"No such file or directory: {path}")
     return Model()
 
@@ -66,4 +66,8 @@ def prepare_img_ids(count: int, rows: int, columns: int) -> torch.Tensor:
 
 
 def unpack_latents(packed: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-    return packed.reshape(1, rows, columns, 16, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(1, 16, rows * 2, columns * 2)
+    return (
+        packed.reshape(1, rows, columns, 16, 2, 2)
+        .permute(0, 3, 1, 4, 2, 5)
+        .reshape(1, 16, rows * 2, columns * 2)
+    )

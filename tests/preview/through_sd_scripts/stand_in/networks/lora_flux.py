@@ -39,7 +39,13 @@ class Network(torch.nn.Module):
 
 
 def create_network_from_weights(
-    multiplier: float, file: str | None, ae: Any, encoders: list[Any], unet: Any, weights: dict[str, Any], inference: bool
+    multiplier: float,
+    file: str | None,
+    ae: Any,
+    encoders: list[Any],
+    unet: Any,
+    weights: dict[str, Any],
+    for_inference: bool,
 ) -> tuple[Network, dict[str, Any]]:
     print(f"create LoRA network from weights: {len(weights)}")
     dims = {name.split(".")[0]: value.shape[0] for name, value in weights.items() if "lora_down" in name}

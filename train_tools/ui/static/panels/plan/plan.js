@@ -20,8 +20,9 @@ export default {
     const store = new Store(context.base);
     const panel = { form: null, summary: null, watch: null };
     attempt(async () => {
-      const [{ fields }] = await Promise.all([api.get("api/arguments"), store.load()]);
+      const [{ fields, asking }] = await Promise.all([api.get("api/arguments"), store.load()]);
       if (store.ended) return;
+      if (asking) toast(t("plan.asking"));
       panel.form = new Form(store, fields);
       panel.summary = new Summary(store, context.go);
       root.append(draw(store, panel));

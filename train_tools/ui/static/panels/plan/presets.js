@@ -14,7 +14,7 @@ export async function openPresets(store) {
   const node = h("dialog", { class: "wide", "aria-label": t("plan.presets"), onclose: () => node.remove() });
   const draw = () => fill(list, groups(store, state, draw, load));
   const load = () => attempt(async () => {
-    state.presets = await api.get("api/presets");
+    state.presets = await api.get(`api/presets?base=${encodeURIComponent(baseOf(store))}`);
     draw();
   });
   const take = () => {
@@ -33,10 +33,13 @@ export async function openPresets(store) {
 /** One combination; where several are compared the field itself says it. */
 const chosenIn = (store) => (store.text("preset").includes(",") ? [] : store.text("preset").split("+").map((name) => name.trim()).filter(Boolean));
 
-const group = (preset) => (preset.is_own ? "own" : /^(category|blocks|lycoris|vram)/.exec(preset.name)?.[1] ?? "kind");
+/** The first of the base models that are chosen: it decides which presets fit. */
+const baseOf = (store) => store.text("pretrained_model_name_or_path").split(",")[0].trim().replace(/^"|"$/g, "");
+
+const group = (preset) => (preset.fit === "suggested" ? "suggested" : preset.is_own ? "own" : preset.families ? "family" : /^(category|blocks|lycoris|vram)/.exec(preset.name)?.[1] ?? "kind");
 
 function groups(store, state, draw, load) {
-  const names = ["own", "kind", "vram", "category", "blocks", "lycoris"];
+  const names = ["suggested", "own", "kind", "family", "vram", "category", "blocks", "lycoris"];
   return names.map((name) => {
     const members = state.presets.filter((preset) => group(preset) === name);
     return members.length ? [h("h3", null, t(`plan.presets_${name}`)), members.map((preset) => row(store, state, preset, draw, load))] : null;
@@ -51,7 +54,7 @@ function row(store, state, preset, draw, load) {
     draw();
   } });
   return h("div", { class: "preset" },
-    h("label", { class: "row tick" }, box, h("span", null, h("strong", null, preset.name), " ", h("span", { class: "muted small" }, preset.help))),
+    h("label", { class: "row tick" }, box, h("span", null, h("strong", null, preset.name), " ", h("span", { class: "muted small" }, preset.help), preset.fit === "other family" ? [" ", h("span", { class: "chip" }, t("plan.preset_for", { names: preset.families }))] : null)),
     h("div", { class: "differs small" }, differences(store, preset)),
     preset.is_own ? h("button", { class: "quiet", "aria-label": t("plan.delete_preset", { name: preset.name }), onclick: () => remove(preset, state, load) }, icon("trash")) : null);
 }
@@ -63,8 +66,8 @@ function differences(store, preset) {
     const wins = own && own !== value;
     return h("code", { class: wins ? "overruled" : "", title: wins ? t("plan.yours_wins", { value: own }) : "" }, `${name} = ${value}`);
   });
-  const sdxl = Object.keys(preset.sdxl).length ? [h("span", { class: "muted" }, "SDXL:"), shown(preset.sdxl)] : null;
-  return [shown(preset.training), sdxl];
+  const others = Object.entries(preset.others).map(([title, values]) => [h("span", { class: "muted" }, `${title}:`), shown(values)]);
+  return [shown(preset.training), others, preset.source ? h("span", { class: "muted" }, preset.source) : null];
 }
 
 async function savePreset(store, load) {
