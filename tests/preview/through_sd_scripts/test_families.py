@@ -12,6 +12,7 @@ from preview.through_sd_scripts.conftest import Workshop
 from safetensors.torch import load_file, save_file
 
 from train_tools.families.detect import detect
+from train_tools.preview.cells import Run
 from train_tools.preview.through_sd_scripts.client import Client
 
 pytestmark = [pytest.mark.real_sd_scripts, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -159,3 +160,18 @@ def test_shift_moves_the_noise_levels(
     of = checkpoint(workshop.run(family), tmp_path)
     own, more = drawer.draw([cell(of, shift=None), cell(of, shift=9.0)])
     assert not np.array_equal(own, more)
+
+
+def test_text_encoders_inside_a_checkpoint(workshop: Workshop, drawer: Drawer, tmp_path: Path) -> None:
+    """Stable Diffusion 3's file may hold all of it."""
+    apart = workshop.models("sd3")
+    whole = tmp_path / "sd3.5_medium_incl_clips_t5xxl.safetensors"
+    tensors = load_file(apart["pretrained_model_name_or_path"])
+    for name in ("clip_l", "clip_g", "t5xxl"):
+        tensors |= {
+            f"text_encoders.{name}.transformer.{key}": v for key, v in load_file(apart.pop(name)).items()
+        }
+    save_file(tensors, whole)
+    one = Run(tmp_path, {**apart, "pretrained_model_name_or_path": str(whole)})
+    pictures = [drawer.draw([cell(checkpoint(run, tmp_path))])[0] for run in (workshop.run("sd3"), one)]
+    assert np.array_equal(*pictures)
