@@ -93,10 +93,11 @@ def test_nothing_of_a_lora_is_left_on_the_model(workshop: Workshop, drawer: Draw
     picture = {"width": 64, "height": 64, "seed": 1, "steps": 2, "cfg_scale": 1.0}
     plain = {"number": 0, "picture": picture, "prompt": "zorb", "negative_prompt": ""}
     wanted = networks(workshop, family)
+    files = workshop.loras(family, wanted)
     pngs = []
     with Client(workshop.checkout, drawer.log) as client:
         client.ask(do="load", family=family, arguments=workshop.models(family))
-        for words, path in zip(wanted, workshop.loras(family, wanted), strict=True):
+        for words, path in zip(wanted, files, strict=True):
             lora = {"lora": str(path), "module": words[0], "weight_unet": 1.0, "weight_te": 1.0}
             for asked in (plain, {**plain, **lora}):
                 client.ask(do="draw", cells=[asked])
