@@ -32,7 +32,7 @@ from train_tools.small_models import base_model_file
 
 CHECKPOINTS, WEIGHTS = 5, (0.25, 0.5, 0.75, 1.0)
 PROMPT, CFG = "a red circle on a blue background", 3.0
-STEPS, FEW_STEPS = 20, 4  # of a tiny model each step takes long: it has all of its family's layers
+STEPS, FEW_STEPS = 20, 2  # of a tiny model each step takes long: it has all of its family's layers
 
 
 def main() -> None:
