@@ -57,7 +57,9 @@ OWN = {
     "train_tools.workspace.catalogue": "files",
     "train_tools.cli": "commands",
     "train_tools.doctor.known": "known errors",
-    # What loads and asks the models of a family needs torch; the tables of what families there are don't.
+    # What loads and asks the models of a family needs torch; the tables of what families there are don't, and they
+    # know how layers are called.
+    "train_tools.families.stable_diffusion.names": "families",
     "train_tools.families.loading": "family models",
     "train_tools.families.stable_diffusion": "family models",
     **{f"train_tools.families.{family.name}.model": "family models" for family in FAMILIES},
