@@ -26,13 +26,13 @@ from train_tools.lora.kohya import LoraFile
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import targets_of
 from train_tools.preview import samplers
-from train_tools.preview.packed import loaded
+from train_tools.preview.packed import loaded, place
 from train_tools.preview.render import Frame, Request, lora_layers, render_loras
 from train_tools.small_models import base_model_file
 
 CHECKPOINTS, WEIGHTS = 5, (0.25, 0.5, 0.75, 1.0)
 PROMPT, CFG = "a red circle on a blue background", 3.0
-STEPS, FEW_STEPS = 20, 4  # of a tiny model each step takes long: it has all of its family's layers
+STEPS, FEW_STEPS = 20, 2  # of a tiny model each step takes long: it has all of its family's layers
 
 
 def main() -> None:
@@ -63,8 +63,8 @@ def main() -> None:
 
 
 def placed(base: BaseModel) -> BaseModel:
-    if torch.cuda.is_available():
-        base.to(torch.device("cuda"), torch.float16, torch.float32)
+    if where := place():
+        base.to(**where)
     return base
 
 

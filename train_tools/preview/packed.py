@@ -172,20 +172,27 @@ def _fail(cells: Sequence[Cell], error: str, finished: Finished) -> None:
 
 
 def loaded(path: Path, **told: Any) -> BaseModel:
-    """Where it draws, in half precision on a GPU. Raises TrainToolsError where it can't be loaded."""
-    place: dict[str, Any] = {}
-    if torch.cuda.is_available():
-        # The decoders of Stable Diffusion overflow in half precision.
-        place = {"device": torch.device("cuda"), "dtype": torch.float16, "vae_dtype": torch.float32}
+    """Where it draws. Raises TrainToolsError where it can't be loaded."""
     try:
-        return load(path, **told, **place)
+        return load(path, **told, **place())
     except (MemoryError, RuntimeError) as error:
         if not memory.is_out(error):
             raise
+    # Not inside `except`: the error keeps what filled the memory.
     memory.emptied()
     raise TrainToolsError(
         f"there isn't enough memory to draw with {path.name}; close what else uses it, or draw in a webui"
     )
+
+
+def place() -> dict[str, Any]:
+    """Where a model is loaded to draw with: on the GPU in half precision, where there is one.
+
+    Its VAE in full, as decoders overflow in half on some models.
+    """
+    if not torch.cuda.is_available():
+        return {}
+    return {"device": torch.device("cuda"), "dtype": torch.float16, "vae_dtype": torch.float32}
 
 
 def halved(parts: list[Part]) -> list[list[Part]]:
