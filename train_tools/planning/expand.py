@@ -47,7 +47,8 @@ class PlannedRun:
     """One run. `arguments` is what its run.toml will hold; `seconds` is its share of its pack's time.
 
     `disk_bytes` is what its checkpoints take, `state_bytes` what it needs besides while it is trained.
-    `reasons` say why `engine` can't train it; empty where it can. `state` is `new` or that of the
+    `reasons` say why `engine` can't train it; empty where it can. `passed_over` say why an engine that is tried before
+    can't. `state` is `new` or that of the
     run's folder. `label` tells it from its siblings.
     """
 
@@ -59,6 +60,7 @@ class PlannedRun:
     arguments: Mapping[str, Any]
     engine: str
     reasons: tuple[str, ...]
+    passed_over: tuple[str, ...]
     steps: int
     images_seen: int
     checkpoints: tuple[str, ...]
@@ -186,7 +188,7 @@ class Expansion:
     def _steps_per_epoch(self, dataset: Dataset, values: Mapping[str, Any]) -> int:
         """With the processes of the engine that trains all but what no engine can."""
         base = self._family(values["pretrained_model_name_or_path"])
-        engine, _ = self._engine_for(self._written({**values, "max_train_epochs": 1}), base)
+        engine, _, _ = self._engine_for(self._written({**values, "max_train_epochs": 1}), base)
         return steps_per_epoch(dataset, values, engine.processes)
 
     def _run(
@@ -206,7 +208,7 @@ class Expansion:
         shape = self.shape(base_model)
         epochs = values["max_train_epochs"]
         base = self._family(base_model)
-        engine, reasons = self._engine_for(arguments, base)
+        engine, reasons, passed_over = self._engine_for(arguments, base)
         steps = steps_per_epoch(source.dataset, values, engine.processes) * epochs
         if not shape.is_measured and not base.fault:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
@@ -230,6 +232,7 @@ class Expansion:
             arguments=arguments,
             engine=engine.name,
             reasons=reasons,
+            passed_over=passed_over,
             steps=steps,
             images_seen=source.dataset.images_per_epoch * epochs,
             checkpoints=tuple(names),
@@ -240,20 +243,26 @@ class Expansion:
             dataset_fingerprint=source.dataset.fingerprint,
         )
 
-    def _engine_for(self, arguments: Mapping[str, Any], base: Found) -> tuple[Engine, tuple[str, ...]]:
-        """With the reasons why it can't train the run after all, which then are those of every engine."""
+    def _engine_for(
+        self, arguments: Mapping[str, Any], base: Found
+    ) -> tuple[Engine, tuple[str, ...], tuple[str, ...]]:
+        """With the reasons why it can't train the run after all, which then are those of every engine; and why those
+        before it can't.
+        """
         if base.fault:
-            return self._engines[0], (f"the base model is {base.fault.what}; {base.fault.instead}",)
+            return self._engines[0], (f"the base model is {base.fault.what}; {base.fault.instead}",), ()
         refusals: list[str] = []
+        passed_over: list[str] = []
         for engine in self._engines:
             # What is wrong with the base alone says more than what then doesn't fit it.
             reasons = engine.unsupported_base(base) or engine.unsupported(arguments)
             if not reasons:
-                return engine, ()
+                return engine, (), tuple(passed_over)
+            passed_over += reasons
             refusals += (
                 reasons if len(self._engines) == 1 else [f"{engine.name}: {reason}" for reason in reasons]
             )
-        return self._engines[0], tuple(refusals)
+        return self._engines[0], tuple(refusals), ()
 
     def _with_places(self, arguments: dict[str, Any], source: Source, place: Place) -> dict[str, Any]:
         folder = f"{self._trains}{os.sep}{place.folder_name}"  # Path is slow, for thousands

@@ -36,6 +36,10 @@ GENERAL: dict[str, tuple[Severity, str]] = {
         "take it out (`settings reset`), or choose the version of sd-scripts that knows it (`env use`)",
     ),
     "preset-family": ("warning", "choose one that fits it; `presets list --for FILE` names those first"),
+    "not-packed": (
+        "advice",
+        "leave that out, if you can do without it: the others are trained in one process",
+    ),
     "model-unread": ("advice", "plan again in a moment; it is read once"),
     "time-guessed": ("advice", "they are measured with the first training like this on this machine"),
     "size-guessed": ("warning", "disk is that of a LoRA for Stable Diffusion 1.5"),

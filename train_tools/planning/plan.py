@@ -6,7 +6,7 @@ import dataclasses
 import heapq
 import math
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from train_tools.arguments.current import argument_named, current
@@ -25,6 +25,8 @@ from train_tools.planning.timing import Clock
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
+FEWEST_TOGETHER, USUAL_PACK = 2, 8  # runs
+WORTH_SAYING = 1.2  # times as long
 AGAIN = "again"  # the state of a finished run that is to be trained once more
 
 
@@ -95,6 +97,7 @@ def make_plan(
     if clock.is_guessing:
         findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]
+    _say_what_packing_would_save(runs, engines[0].name, clock, findings)
     by_id = {run.run_id: run for run in runs}
     _look_at_disk(version, packs, findings)
     return Plan(
@@ -162,6 +165,29 @@ def _packs(runs: list[PlannedRun], pack_size: int, at_once: int) -> list[list[Pl
             packs.append(group[begin:end])
             begin, free = end, max(1, free - 1)
     return packs
+
+
+def _say_what_packing_would_save(
+    runs: Sequence[PlannedRun], first: str, clock: Clock, findings: Findings
+) -> None:
+    """Of runs that the first engine could train together, but for some of their values: each reason with its price."""
+    apart: dict[str, list[PlannedRun]] = {}
+    for run in runs:
+        if run.is_to_train and run.engine != first:
+            for reason in run.passed_over:
+                apart.setdefault(reason, []).append(run)
+    for reason, group in apart.items():
+        if len(group) < FEWEST_TOGETHER:
+            continue
+        size = min(len(group), USUAL_PACK)
+        packed = sum(clock.seconds(first, run.arguments, run.steps, size) for run in group)
+        times = sum(run.seconds for run in group) / packed if packed else 1.0
+        if times > WORTH_SAYING:
+            findings.say(
+                "not-packed",
+                f"{len(group)} runs are trained one after another, which takes about {times:.1f} times as long as "
+                f"together: {reason}",
+            )
 
 
 def share(waiting: int, most: int, free: int) -> int:
