@@ -207,6 +207,34 @@ def test_imports_follow_the_arrows(module: str) -> None:
     assert wrong_arrows(module, modules()[module]) == []
 
 
+# Where families are named from outside: what sd-scripts' arguments are known to, what a webui's own flags mean, and a
+# field of another program that is called like one.
+NAMES_FAMILIES = ("families", "arguments.schema", "hosts.webui", "planning.imports.easy_training")
+
+
+def family_names_in(source: str) -> list[str]:
+    """The families that a module's code names, in whatever way."""
+    names = {family.name for family in FAMILIES}
+    return [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+
+
+def test_nobody_outside_compares_families_names() -> None:
+    places = [tuple(f"{NAME}.{place}".split(".")) for place in NAMES_FAMILIES]
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = (NAME, *path.relative_to(ROOT).with_suffix("").parts)
+        if any(parts[: len(place)] == place for place in places):
+            continue
+        if named := family_names_in(path.read_text(encoding="utf-8")):
+            found[".".join(parts)] = named
+    assert found == {}
+    assert family_names_in('if base.name == "sdxl": pass') == ["sdxl"]
+
+
 def test_opening_the_program_loads_no_torch() -> None:
     house = modules()
     problems = [problem for name in house for problem in heavy_imports(name, house)]

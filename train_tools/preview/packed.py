@@ -43,12 +43,11 @@ class PackedRenderer:
             group = sorted(of_model, key=_frame_key)
             first = group[0]
             try:
-                base = load(
+                base = loaded(
                     first.base_model,
                     vae=Path(first.drawn.vae) if first.drawn.vae else None,
                     prediction=first.recipe.prediction,
                     zero_snr=first.recipe.zero_snr,
-                    **place(),
                 )
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
@@ -172,6 +171,20 @@ def _fail(cells: Sequence[Cell], error: str, finished: Finished) -> None:
         finished(Outcome(cell, None, error=error))
 
 
+def loaded(path: Path, **told: Any) -> BaseModel:
+    """Where it draws. Raises TrainToolsError where it can't be loaded."""
+    try:
+        return load(path, **told, **place())
+    except (MemoryError, RuntimeError) as error:
+        if not memory.is_out(error):
+            raise
+    # Not inside `except`: the error keeps what filled the memory.
+    memory.emptied()
+    raise TrainToolsError(
+        f"there isn't enough memory to draw with {path.name}; close what else uses it, or draw in a webui"
+    )
+
+
 def place() -> dict[str, Any]:
     """Where a model is loaded to draw with: on the GPU in half precision, where there is one.
 
@@ -180,12 +193,6 @@ def place() -> dict[str, Any]:
     if not torch.cuda.is_available():
         return {}
     return {"device": torch.device("cuda"), "dtype": torch.float16, "vae_dtype": torch.float32}
-
-
-def to_device(base: BaseModel) -> None:
-    """To the same place, of a model that is loaded already."""
-    if where := place():
-        base.to(**where)
 
 
 def halved(parts: list[Part]) -> list[list[Part]]:
