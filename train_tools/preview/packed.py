@@ -48,7 +48,6 @@ class PackedRenderer:
                     vae=Path(first.drawn.vae) if first.drawn.vae else None,
                     prediction=first.recipe.prediction,
                     zero_snr=first.recipe.zero_snr,
-                    **place(),
                 )
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
