@@ -164,3 +164,11 @@ def on_device(module: Any, device: torch.device) -> Iterator[Any]:
         yield module
     finally:
         module.to("cpu")
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """torch tells it in several ways."""
+    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("out of memory", "allocate memory"))
+    )

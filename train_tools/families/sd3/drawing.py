@@ -49,8 +49,14 @@ class Sd3Drawing(Drawing):
         return [*(clip.to(settings.device, dtype=settings.dtype) for clip in clips), self._t5xxl()]
 
     def _inside(self, name: str) -> dict[str, torch.Tensor]:
-        """What the checkpoint holds of a text encoder, where no file is given."""
-        return {} if self._settings.path(name) else tensors_of(self._base, f"text_encoders.{name}.")
+        """What the checkpoint holds of a text encoder, where no file is given.
+
+        sd-scripts (48d368fa) finds it by the names of the file, and then looks for its weights under shorter ones.
+        """
+        if self._settings.path(name):
+            return {}
+        found = tensors_of(self._base, f"text_encoders.{name}.")
+        return found | {key.replace(".transformer.", ".", 1): value for key, value in found.items()}
 
     def _t5xxl(self) -> Any:
         """In the precision of its file where the run trained with fp8."""

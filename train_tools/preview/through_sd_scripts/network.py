@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from train_tools.families.drawing import is_out_of_memory
+
 OF_TEXTS = "lora_te"  # what the names of text encoders' layers begin with, in every network
 LYCORIS = "lycoris."
 MADE_FOR = "ss_base_model_version"  # in a file's metadata
@@ -100,6 +102,8 @@ class Network:
             if not file.module.startswith(LYCORIS):
                 network.load_state_dict(tensors, strict=True)
         except UNFIT as error:
+            if is_out_of_memory(error):
+                raise
             raise UnfitError(f"{file.name} doesn't fit this base model: {_last_line(error)}") from error
 
 

@@ -52,10 +52,11 @@ class SdScriptsRenderer:
     name = SD_SCRIPTS
 
     def __init__(self, log: Path) -> None:
-        """`log` takes what sd-scripts prints, which is much."""
+        """`log` takes what sd-scripts prints, which is much, of the last time."""
         self._log = log
 
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
+        self._log.unlink(missing_ok=True)
         placed = [(place, cell) for cell in cells if (place := _placed(cell, finished))]
         for place, group in groupby(sorted(placed, key=lambda pair: repr(pair[0])), key=lambda pair: pair[0]):
             _Group(place, [cell for _, cell in group], finished).render(self._log)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from train_tools.families.drawing import Drawing, Picture, Text
+from train_tools.families.drawing import Drawing, Picture, Text, is_out_of_memory
 from train_tools.preview.through_sd_scripts.network import LoraFile, Network, UnfitError
 
 Answer = Callable[[Mapping[str, Any]], None]
@@ -158,7 +158,9 @@ class Studio:
             )
         except UnfitError as error:
             self._fail(cell, str(error))
-        except (RuntimeError, MemoryError, ValueError, AssertionError) as error:
+        except OutOfMemoryError:
+            raise
+        except Exception as error:
             self._failed(cell, error)
         else:
             if latents.isfinite().all():
@@ -191,7 +193,7 @@ class Studio:
             if self._vae is None:
                 self._vae = self._drawing.vae()
             pixels = self._drawing.decode(self._vae, latents)
-        except (RuntimeError, MemoryError) as error:
+        except Exception as error:
             if is_out_of_memory(error) and not last_try:
                 free()
                 return False
@@ -230,13 +232,6 @@ def loading() -> Iterator[None]:
         if is_out_of_memory(error):
             raise OutOfMemoryError(NO_ROOM_TO_LOAD) from error
         raise
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError)
-        and any(words in str(error) for words in ("out of memory", "allocate memory"))
-    )
 
 
 def first_line(error: Exception) -> str:
