@@ -57,7 +57,9 @@ OWN = {
     "train_tools.workspace.catalogue": "files",
     "train_tools.cli": "commands",
     "train_tools.doctor.known": "known errors",
-    # What loads and asks the models of a family needs torch; the tables of what families there are don't.
+    # What loads and asks the models of a family needs torch; the tables of what families there are don't, and they
+    # know how layers are called.
+    "train_tools.families.stable_diffusion.names": "families",
     "train_tools.families.loading": "family models",
     "train_tools.families.stable_diffusion": "family models",
     **{f"train_tools.families.{family.name}.model": "family models" for family in FAMILIES},
@@ -203,6 +205,34 @@ def test_arrows_go_one_way() -> None:
 @pytest.mark.parametrize("module", modules())
 def test_imports_follow_the_arrows(module: str) -> None:
     assert wrong_arrows(module, modules()[module]) == []
+
+
+# Where families are named from outside: what sd-scripts' arguments are known to, what a webui's own flags mean, and a
+# field of another program that is called like one.
+NAMES_FAMILIES = ("families", "arguments.schema", "hosts.webui", "planning.imports.easy_training")
+
+
+def family_names_in(source: str) -> list[str]:
+    """The families that a module's code names, in whatever way."""
+    names = {family.name for family in FAMILIES}
+    return [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and node.value in names
+    ]
+
+
+def test_nobody_outside_compares_families_names() -> None:
+    places = [tuple(f"{NAME}.{place}".split(".")) for place in NAMES_FAMILIES]
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = (NAME, *path.relative_to(ROOT).with_suffix("").parts)
+        if any(parts[: len(place)] == place for place in places):
+            continue
+        if named := family_names_in(path.read_text(encoding="utf-8")):
+            found[".".join(parts)] = named
+    assert found == {}
+    assert family_names_in('if base.name == "sdxl": pass') == ["sdxl"]
 
 
 def test_opening_the_program_loads_no_torch() -> None:

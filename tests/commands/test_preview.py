@@ -76,6 +76,8 @@ def test_plan_render_again_and_delete(version: Version, capsys: pytest.CaptureFi
     ahead = document(version, capsys, "plan", *QUICK, "--set", "weights=0-1 (+0.5)")
     (drawn,) = ahead.pop("drawn")
     assert (drawn["renderer"], drawn["because"]) == ("diffusers", "no webui runs")
+    by_family = ahead.pop("by_family")
+    assert (by_family["sampler"], by_family["scheduler"], by_family["guidance"]) == ("DDIM", "Automatic", "")
     assert ahead == {"checkpoints": 2, "cells": 6, "pictures": 5, "missing": 5, "notes": []}
     made = document(version, capsys, *QUICK, "--set", "weights=0,1", "--set", "prompts=a <lora:x:1> cat")
     assert (made["rendered"], made["kept"], made["failed"], made["renderer"]) == (3, 0, [], "diffusers")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from compare.samples import cell
+from safetensors.torch import save_file
 
 from train_tools.arguments.current import argument_named
 from train_tools.arguments.values import parse_values
 from train_tools.compare.advice import Advice, advise
+from train_tools.compare.block_advice import block_changes
 from train_tools.compare.board import make_board
 from train_tools.compare.checkpoints import Checkpoint, Run
 from train_tools.errors import UsageError
@@ -91,6 +95,16 @@ def test_block_weights_become_the_rates_of_blocks() -> None:
     assert changes["text_encoder_lr"] == "2e-05"  # BASE is the text encoder
     other = make_board([Run("one", {**ARGUMENTS, "network_module": "lycoris.kohya"})], made, [one])
     assert "network_args" not in advise(other, one).changes
+
+
+def test_those_of_sdxl_become_its_own_rates(tmp_path: Path) -> None:
+    base = tmp_path / "xl.safetensors"
+    to_text = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
+    save_file({to_text: torch.zeros(1, 2048)}, base)
+    changes, _ = block_changes("OUTX:0.2", {"pretrained_model_name_or_path": str(base)})
+    assert changes["network_args"].split() == [
+        "down_lr_weight=1,1,1,1,0.2,0.2,1,0.2,0.2", "mid_lr_weight=0.2,0.2,0.2", "up_lr_weight=1,1,1,1,1,1,1,1,1",
+    ]  # fmt: skip
 
 
 def test_the_edge_of_the_grid_is_told() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from execution.fake_engine import write_safetensors
-from families.conftest import FAMILIES
+from families.conftest import LOADED
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -49,7 +49,7 @@ def differences(one: BaseModel, other: BaseModel) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", LOADED)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
 def test_precisions(narrow_files: dict[str, Path], family: str, dtype: torch.dtype, tmp_path: Path) -> None:
     """What a file has been rounded to is what is loaded, in the precision that is asked for."""
@@ -68,7 +68,7 @@ def test_precisions(narrow_files: dict[str, Path], family: str, dtype: torch.dty
     assert torch.equal(found.unet.state_dict()["conv_in.weight"], rounded[name].to(torch.bfloat16))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", LOADED)
 def test_a_file_without_a_vae(narrow_files: dict[str, Path], family: str, tmp_path: Path) -> None:
     tensors = load_file(narrow_files[family])
     file = tmp_path / "novae.safetensors"

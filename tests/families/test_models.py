@@ -8,11 +8,12 @@ from typing import Any
 import diffusers
 import pytest
 import torch
-from families.conftest import FAMILIES
+from families.conftest import LOADED
 from safetensors.torch import load_file
 
 from train_tools.base_model.convert import convert
 from train_tools.families.loading import KINDS, load
+from train_tools.families.registry import FAMILIES
 from train_tools.families.stable_diffusion.base import BaseModel
 
 TEXTS = ["a red cat, masterpiece", "", "very " * 100 + "long"]
@@ -26,7 +27,7 @@ def folders(narrow_files: dict[str, Path], tmp_path_factory: pytest.TempPathFact
     return made
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
+@pytest.fixture(scope="session", params=LOADED)
 def pair(
     request: pytest.FixtureRequest, narrow_files: dict[str, Path], folders: dict[str, Path]
 ) -> tuple[BaseModel, Any]:
@@ -119,3 +120,7 @@ def test_a_folder_becomes_a_file_again(
     there, back = load_file(narrow_files["sdxl"]), load_file(tmp_path / "back.safetensors")
     assert there.keys() == back.keys()
     assert all(torch.equal(there[name], back[name]) for name in there)
+
+
+def test_the_tables_say_which_families_are_loaded() -> None:
+    assert {family.name for family in FAMILIES if family.is_loaded} == set(KINDS) == set(LOADED)

@@ -14,8 +14,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
+from train_tools.errors import TrainToolsError
 from train_tools.lora.kinds.interface import Weights
 from train_tools.lora.kinds.registry import kind_of
+from train_tools.lora.kohya import LoraFile
+from train_tools.lora.weighting import weighted
 
 FOLDER = Path(__file__).parent
 MADE = FOLDER / "trainers_kinds.safetensors"
@@ -62,6 +65,27 @@ def check(tensors: dict[str, Tensor], case: str) -> None:
 @pytest.mark.parametrize("case", cases())
 def test_a_file_makes_of_a_layer_what_its_trainer_makes(case: str) -> None:
     check(made(), case)
+
+
+@pytest.mark.parametrize("case", cases())
+def test_a_weight_can_be_put_into_the_file(case: str) -> None:
+    """Where what it adds is multiplied by it; of the others it is told."""
+    tensors = made()
+    of, start = case.split(":", maxsplit=1)[0], f"{case}/saved/"
+    layer = Weights(tensors[f"layer/{of}/weight"], tensors.get(f"layer/{of}/bias"))
+    saved = {f"a.{n.removeprefix(start)}": t for n, t in tensors.items() if n.startswith(start)}
+    file = LoraFile(Path("lora.safetensors"), saved, {})
+    if "dora" in case or "oft" in case:
+        with pytest.raises(TrainToolsError, match="block weights can't be put into"):
+            weighted(file, lambda _: 0.3)
+        return
+    parts = LoraFile(file.path, weighted(file, lambda _: 0.3), {}).modules["a"]
+    kind = kind_of(parts)
+    assert kind is not None
+    whole, told = kind.changed(layer, parts, 1.0), kind.changed(layer, file.modules["a"], 0.3)
+    torch.testing.assert_close(whole.weight, told.weight, rtol=1e-4, atol=1e-5)
+    if whole.bias is not None:
+        torch.testing.assert_close(whole.bias, told.bias, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.real_sd_scripts

@@ -123,3 +123,5 @@ def test_a_layer_of_xl_is_found_by_both_of_its_names() -> None:
         assert one(original) is one(diffusers)
         assert one(diffusers).name == f"lora_unet_{original}"
     assert layers["lora_te2_text_model_encoder_layers_31_mlp_fc2"].is_text
+    # As networks.dylora saves them, which calls both encoders' layers alike.
+    assert layers["lora_te_text_model_encoder_layers_0_mlp_fc2"].in_features == 5120

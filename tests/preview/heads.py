@@ -13,6 +13,7 @@ HEADS: dict[str, dict[str, tuple[int, ...]]] = {
     "velocity": {**XL, "v_pred": (1,), "ztsnr": (1,)},
     "flux dev": {**FLUX, "guidance_in.in_layer.weight": (8, 256)},
     "flux schnell": {**FLUX, "time_in.in_layer.weight": (8, 256)},
+    "sd3": {"model.diffusion_model.joint_blocks.0.context_block.attn.qkv.weight": (8, 8)},
     "anima": {"llm_adapter.blocks.0.norm1.weight": (8,)},
 }
 

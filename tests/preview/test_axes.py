@@ -6,6 +6,7 @@ import pytest
 from preview.samples import PROMPTS, settings
 
 from train_tools.errors import UsageError
+from train_tools.families.registry import BY_NAME
 from train_tools.preview import block_weights
 from train_tools.preview.choice import chosen_checkpoints, chosen_names
 from train_tools.preview.choosing import Chooser
@@ -159,6 +160,26 @@ def keys_of(version: Version, chosen: PreviewSettings) -> set[str]:
 def test_block_weights(text: str, values: dict[str, float]) -> None:
     blocks = block_weights.parse(text)
     assert {name: block_weights.factor(blocks, name) for name in values} == values
+
+
+@pytest.mark.parametrize(
+    ("text", "on"),
+    [
+        ("NONE", ""), ("ALL", "BASE IN04 IN05 IN07 IN08 MID OUT00 OUT01 OUT02 OUT03 OUT04 OUT05"),
+        ("INS", "BASE IN04 IN05"), ("IND", "BASE IN07 IN08"), ("INALL", "BASE IN04 IN05 IN07 IN08"),
+        ("MIDD", "BASE IN07 IN08 MID OUT00 OUT01 OUT02"), ("OUTALL", "BASE OUT00 OUT01 OUT02 OUT03 OUT04 OUT05"),
+        ("OUTX:0", "OUT00 OUT01 OUT02 OUT03 OUT04 OUT05"), ("INX:0", "BASE IN04 IN05 IN07 IN08 MID"),
+        (",".join(["1"] + ["0"] * 7 + ["1"] + ["0"] * 11), "BASE IN07"),
+        (",".join(["0"] * 19 + ["1"]), ""),
+    ],
+)  # fmt: skip
+def test_presets_are_for_the_blocks_that_sdxl_has(text: str, on: str) -> None:
+    """Of the layers that a plain LoRA of SDXL changes, those on which it has an effect."""
+    blocks = block_weights.parse(text, BY_NAME["sdxl"].network.blocks)
+    names = {"BASE": "lora_te2_text_model_x", "MID": "lora_unet_middle_block_1_x"}
+    names |= {f"IN{n:02}": f"lora_unet_input_blocks_{n}_1_x" for n in (4, 5, 7, 8)}
+    names |= {f"OUT{n:02}": f"lora_unet_output_blocks_{n}_1_x" for n in range(6)}
+    assert {block for block, name in names.items() if block_weights.factor(blocks, name)} == set(on.split())
 
 
 @pytest.mark.parametrize("text", ["", "OUTX", "nothing", "1,2,3", "OUTALL:2", "a,b"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from preview.heads import model
+from preview.heads import model, parts
 from preview.samples import settings
 
 from train_tools.preview.base_facts import facts_of
@@ -16,6 +16,7 @@ from train_tools.preview.drawing import NOT_IN_SHEETS, name_of
 from train_tools.preview.plan import plan_cells
 from train_tools.preview.renderer import HOST, PACKED
 from train_tools.preview.settings import PreviewSettings
+from train_tools.preview.vaes import parts_of
 from train_tools.preview.ways import by_family, filled_in, ways_of
 from train_tools.workspace import toml
 from train_tools.workspace.run_folder import read_arguments
@@ -99,6 +100,16 @@ def test_sizes_are_multiples_of_the_familys_step(tmp_path: Path) -> None:
     xl = ways_of(PreviewSettings(), facts_of(model(tmp_path, "sdxl")))
     assert (flux.sized(1000, 520), flux.sized(8, 8)) == ((992, 512), (16, 16))
     assert xl.sized(1000, 520) == (1000, 520)
+
+
+def test_text_encoders_are_the_runs_where_it_names_some(tmp_path: Path, version: Version) -> None:
+    """Those of Stable Diffusion 3 may lie in its file or apart."""
+    files = parts(tmp_path)
+    run = Run(tmp_path, {**files, "vae": files["ae"]})
+    assert parts_of(run, model(tmp_path, "sd3"), "") == (files["ae"], (files["clip_l"], files["t5xxl"]))
+    assert parts_of(Run(tmp_path, {}), model(tmp_path, "flux dev"), "") == (None, None)
+    (one, *_) = planned(version)
+    assert parts_of(one.checkpoint.run, one.base_model, "") == ("", ())
 
 
 def planned(version: Version, **changes: Any) -> list[Any]:

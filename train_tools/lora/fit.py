@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -50,10 +51,15 @@ def is_plain(names: Iterable[str]) -> bool:
 
 def fit(file: LoraFile, layers: Mapping[str, Target]) -> Fitted:
     """`layers` by all their names. Raises TrainToolsError where the file's kind is unknown or it doesn't fit."""
-    return Fitted(file, tuple(_module(file, name, parts, layers) for name, parts in file.modules.items()))
+    fits = functools.cache(_fits)  # few modules of a file differ in their sizes
+    return Fitted(
+        file, tuple(_module(file, name, parts, layers, fits) for name, parts in file.modules.items())
+    )
 
 
-def _module(file: LoraFile, name: str, parts: Parts, layers: Mapping[str, Target]) -> Module:
+def _module(
+    file: LoraFile, name: str, parts: Parts, layers: Mapping[str, Target], fits: Callable[..., bool]
+) -> Module:
     kind = kind_of(parts)
     if kind is None or (strange := sorted(set(parts) - set(kind.names))):
         what = ", ".join(sorted(parts) if kind is None else strange)
@@ -61,26 +67,41 @@ def _module(file: LoraFile, name: str, parts: Parts, layers: Mapping[str, Target
             f"{file.path.name} is of a kind that can't be drawn without a webui: {name} has {what}; set renderer=host"
         )
     target = layers.get(f"{UNET}{name.removeprefix(OFT)}" if name.startswith(OFT) else name)
-    if target is None or not _fits(target, kind, parts):
+    if target is None or not fits(kind, _sizes(_weights(target.layer)), _shapes(parts)):
         raise MisfitError(
             f"{file.path.name} doesn't fit this base model: {name} is unknown or of another size"
         )
     return Module(target, kind, parts)
 
 
-def _fits(target: Target, kind: Kind, parts: Parts) -> bool:
+Shapes = tuple[tuple[str, tuple[int, ...] | float], ...]
+
+
+def _sizes(layer: Weights) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    return tuple(layer.weight.shape), None if layer.bias is None else tuple(layer.bias.shape)
+
+
+def _shapes(parts: Parts) -> Shapes:
+    """Of numbers their values."""
+    return tuple((name, tuple(t.shape) if t.dim() else float(t)) for name, t in parts.items())
+
+
+def _fits(kind: Kind, layer: tuple[tuple[int, ...], tuple[int, ...] | None], shapes: Shapes) -> bool:
     """Computed with shapes alone."""
-    own = _weights(target.layer)
-    layer = Weights(_shape(own.weight), None if own.bias is None else _shape(own.bias))
+    weight, bias = layer
+    own = Weights(_empty(weight), None if bias is None else _empty(bias))
+    parts = {
+        name: torch.tensor(shape) if isinstance(shape, float) else _empty(shape) for name, shape in shapes
+    }
     try:
-        changed = kind.changed(layer, {n: _shape(t) if t.dim() else t for n, t in parts.items()}, 1.0)
+        changed = kind.changed(own, parts, 1.0)
     except (KeyError, ValueError, RuntimeError, IndexError):
         return False
     return changed.weight.shape == own.weight.shape
 
 
-def _shape(tensor: Tensor) -> Tensor:
-    return torch.empty(tensor.shape, device="meta")
+def _empty(shape: tuple[int, ...]) -> Tensor:
+    return torch.empty(shape, device="meta")
 
 
 def stack_of(

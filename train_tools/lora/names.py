@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 UNET = "lora_unet"
+TEXT = "lora_te"
 OFT = "oft_unet"  # what networks.oft has before the UNet's layers
 
 
@@ -19,7 +20,7 @@ class Names:
     path that files are named by.
     """
 
-    text: tuple[str, ...] = ("lora_te",)
+    text: tuple[str, ...] = (TEXT,)
     unet: Callable[[Iterable[str]], Mapping[str, str]] = as_they_are
 
 

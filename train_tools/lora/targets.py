@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import nn
 
-from .names import OWN_NAMES, UNET, Names
+from .names import OWN_NAMES, TEXT, UNET, Names
 
 UNET_BLOCKS = ("Transformer2DModel",)
 KERNEL_BLOCKS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")  # besides, with conv_dim (C3Lier)
@@ -81,7 +81,9 @@ def layers_of(base: Model, names: Names) -> Mapping[str, Target]:
     found: dict[str, Target] = {}
     for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
         before = _before(encoder)
-        found |= {_name(prefix, before + path): layer for path, layer in _all(encoder, prefix, before)}
+        for path, target in _all(encoder, prefix, before):
+            # networks.dylora calls the layers of all encoders so, and the last one's are what it saves.
+            found[_name(TEXT, before + path)] = found[target.name] = target
     paths = _paths(base.unet, names)
     for path, target in _all(base.unet, UNET, "", paths):
         found[_name(UNET, path)] = found[target.name] = target

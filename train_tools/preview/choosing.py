@@ -196,11 +196,11 @@ class Chooser:
         because = "the webui has this base model"
         if model != base_model and model.name != base_model.name:
             because = f"the webui has this base model as {model.name}"
-        if any(self.settings.rescale):
+        ways = self.ways(base_model)
+        if any(ways.rescales) and not ways.own_rescale:
             return Drawn(HOST, "", model, error="the webui's txt2img doesn't rescale guidance"), 0
-        schedules = self.ways(base_model).schedules
-        lacking = [text for schedule in schedules if (text := host.lacks(*schedule))]
-        return Drawn(HOST, because, model, error="; ".join(lacking)), 1 - len(lacking) / len(schedules)
+        lacking = [text for schedule in ways.schedules if (text := host.lacks(*schedule))]
+        return Drawn(HOST, because, model, error="; ".join(lacking)), 1 - len(lacking) / len(ways.schedules)
 
     def _with_host(self, chosen: Drawn, parts: Parts) -> Drawn:
         host = self._host

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -42,7 +43,7 @@ class PackedRenderer:
             group = sorted(of_model, key=_frame_key)
             first = group[0]
             try:
-                base = load(
+                base = loaded(
                     first.base_model,
                     vae=Path(first.drawn.vae) if first.drawn.vae else None,
                     prediction=first.recipe.prediction,
@@ -51,7 +52,6 @@ class PackedRenderer:
             except TrainToolsError as error:
                 _fail(group, str(error), finished)
                 continue
-            to_device(base)
             for _, same in groupby(group, key=_frame_key):
                 _Group(base, list(same), self._batch_cells, finished).render()
             del base
@@ -171,12 +171,28 @@ def _fail(cells: Sequence[Cell], error: str, finished: Finished) -> None:
         finished(Outcome(cell, None, error=error))
 
 
-def to_device(base: BaseModel) -> None:
-    """To the GPU in half precision, where there is one."""
-    if torch.cuda.is_available():
-        base.to(torch.device("cuda"), torch.float16)
-        # Stable Diffusion 1's decoder overflows in half precision on some models.
-        base.vae.float()
+def loaded(path: Path, **told: Any) -> BaseModel:
+    """Where it draws. Raises TrainToolsError where it can't be loaded."""
+    try:
+        return load(path, **told, **place())
+    except (MemoryError, RuntimeError) as error:
+        if not memory.is_out(error):
+            raise
+    # Not inside `except`: the error keeps what filled the memory.
+    memory.emptied()
+    raise TrainToolsError(
+        f"there isn't enough memory to draw with {path.name}; close what else uses it, or draw in a webui"
+    )
+
+
+def place() -> dict[str, Any]:
+    """Where a model is loaded to draw with: on the GPU in half precision, where there is one.
+
+    Its VAE in full, as decoders overflow in half on some models.
+    """
+    if not torch.cuda.is_available():
+        return {}
+    return {"device": torch.device("cuda"), "dtype": torch.float16, "vae_dtype": torch.float32}
 
 
 def halved(parts: list[Part]) -> list[list[Part]]:

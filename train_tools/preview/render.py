@@ -25,7 +25,7 @@ from train_tools.lora.kohya import LoraFile
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import Target, layers_of
 
-from . import samplers
+from . import memory, samplers
 from .block_weights import Blocks26, factor
 from .decoding import decode
 
@@ -147,7 +147,10 @@ def _conditioning(base: BaseModel, requests: list[list[Request]], clip_skip: int
     prompts = [
         prompt for row in requests for prompt in [*(r.negative_prompt for r in row), *(r.prompt for r in row)]
     ]
+    _move_texts(base, base.device)
     found = base.embed(base.tokens(prompts), clip_skip)
+    if memory.is_small(base.device):
+        _move_texts(base, torch.device("cpu"))
     if found.pooled is None:
         return found
     # As webuis draw with SDXL, and diffusers without a negative prompt: none is zeros, not an empty text's vectors.
@@ -156,6 +159,11 @@ def _conditioning(base: BaseModel, requests: list[list[Request]], clip_skip: int
     ]
     kept = torch.tensor([not none for none in is_none], device=found.hidden.device, dtype=found.hidden.dtype)
     return replace(found, hidden=found.hidden * kept[:, None, None], pooled=found.pooled * kept[:, None])
+
+
+def _move_texts(base: BaseModel, device: torch.device) -> None:
+    for encoder in base.text_encoders:
+        encoder.to(device)
 
 
 def _guide(requests: list[list[Request]], like: Tensor) -> Callable[[Tensor, Tensor], Tensor]:

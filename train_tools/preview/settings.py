@@ -133,8 +133,8 @@ class PreviewSettings:
         "block_weights",
         "str",
         (),
-        "block weights, several separated by ';': a preset (OUTALL, INS …), OUTX:0.5, or 12, 17 or 26 numbers",
-        "分层权重,多组以 ';' 分隔:预设名(OUTALL、INS …)、OUTX:0.5,或 12、17、26 个数字",
+        "block weights, several separated by ';': a preset (OUTALL, INS …), OUTX:0.5, or 12, 17, 20 or 26 numbers",
+        "分层权重,多组以 ';' 分隔:预设名(OUTALL、INS …)、OUTX:0.5,或 12、17、20、26 个数字",
         is_text=True,
     )
     checkpoints: str = setting(

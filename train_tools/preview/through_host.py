@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from train_tools.errors import TrainToolsError
+from train_tools.families.detect import detect
 from train_tools.hosts.interface import HostGoneError, ModelRefusedError
 
 from . import block_weights
@@ -142,21 +143,10 @@ class _Weighted:
 
     def _make(self, cell: Cell, path: Path) -> Path:
         from train_tools.lora import kohya
+        from train_tools.lora.weighting import weighted
 
-        blocks = block_weights.parse(cell.recipe.block_weights)
+        family = detect(cell.base_model).family
+        blocks = block_weights.parse(cell.recipe.block_weights, family.network.blocks if family else None)
         file = kohya.read(cell.checkpoint.path)
-        tensors = {
-            name: tensor * block_weights.factor(blocks, name.split(".", 1)[0]) if _is_up(name) else tensor
-            for name, tensor in file.tensors.items()
-        }
-        modules = {name.split(".", 1)[0] for name in file.tensors}
-        if sum(_is_up(name) for name in file.tensors) != len(modules):
-            raise TrainToolsError(
-                f"{cell.checkpoint.path.name} is no plain LoRA; block weights can't be put into it"
-            )
-        kohya.write(path, tensors, file.metadata)
+        kohya.write(path, weighted(file, lambda name: block_weights.factor(blocks, name)), file.metadata)
         return path
-
-
-def _is_up(name: str) -> bool:
-    return name.endswith(".lora_up.weight")

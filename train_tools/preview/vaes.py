@@ -21,7 +21,7 @@ def parts_of(run: Run, base_model: Path, chosen: str) -> Parts:
     given = chosen or next((str(v) for name in VAES if (v := run.arguments.get(name))), "")
     vae = str(Path(given).absolute()) if given else None
     facts = facts_of(base_model)
-    if facts.is_whole:
-        return ("" if vae is None and facts.holds_vae else vae), ()
     encoders = tuple(str(Path(str(v)).absolute()) for n in TEXT_ENCODERS if (v := run.arguments.get(n)))
+    if facts.is_whole:
+        return ("" if vae is None and facts.holds_vae else vae), encoders
     return vae, encoders or None

@@ -15,7 +15,7 @@ def added(layer: Weights, delta: Tensor, parts: Parts, multiplier: float) -> Wei
     """
     weight = layer.weight
     if delta.flatten(1).shape != weight.flatten(1).shape:
-        raise ValueError(f"{tuple(delta.shape)} doesn't fit {tuple(weight.shape)}")
+        raise ValueError(delta.shape, weight.shape)
     changed = weight + delta.reshape(weight.shape)
     if (scale := parts.get("dora_scale")) is not None:
         changed = decomposed(changed, scale)

@@ -16,7 +16,7 @@ def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
 def norm_changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
     difference = parts["w_norm"]
     if difference.shape != layer.weight.shape:
-        raise ValueError(f"{tuple(difference.shape)} doesn't fit {tuple(layer.weight.shape)}")
+        raise ValueError(difference.shape, layer.weight.shape)
     return Weights(layer.weight + multiplier * difference, _bias(layer.bias, parts.get("b_norm"), multiplier))
 
 
@@ -25,9 +25,9 @@ def _bias(bias: Tensor | None, difference: Tensor | None, multiplier: float) -> 
     if difference is None:
         return bias
     if bias is None or bias.shape != difference.shape:
-        raise ValueError("the bias doesn't fit")
+        raise ValueError(difference.shape)
     return bias + multiplier * difference
 
 
-KIND = Kind("full", ("diff", "diff_b"), changed)
-NORM = Kind("norm", ("w_norm", "b_norm"), norm_changed)
+KIND = Kind("full", ("diff", "diff_b"), changed, ("diff", "diff_b"))
+NORM = Kind("norm", ("w_norm", "b_norm"), norm_changed, ("w_norm", "b_norm"))

@@ -19,4 +19,5 @@ def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
     return added(layer, scale * (mixed + (b1 @ b2).reshape(weight.shape)), {}, multiplier)
 
 
-KIND = Kind("GLoRA", ("a1.weight", "a2.weight", "b1.weight", "b2.weight", "alpha"), changed)
+NAMES = "a1.weight", "a2.weight", "b1.weight", "b2.weight", "alpha"
+KIND = Kind("GLoRA", NAMES, changed, ("a1.weight", "b1.weight"))

@@ -29,4 +29,4 @@ def _product(parts: Parts, which: str) -> Tensor:
 NAMES = (
     "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2", "alpha", "dora_scale",
 )  # fmt: skip
-KIND = Kind("LoHa", NAMES, changed)
+KIND = Kind("LoHa", NAMES, changed, ("hada_w1_a",))

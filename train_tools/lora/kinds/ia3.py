@@ -12,9 +12,9 @@ def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
     factors, weight = parts["weight"].flatten(), layer.weight
     axis = 1 if number(parts, "on_input", 0) else 0
     if len(factors) != weight.shape[axis]:
-        raise ValueError(f"{len(factors)} factors don't fit {tuple(weight.shape)}")
+        raise ValueError(factors.shape, weight.shape)
     shape = [len(factors) if axis == at else 1 for at in range(weight.dim())]
     return Weights(weight * (1 + multiplier * factors.reshape(shape)), layer.bias)
 
 
-KIND = Kind("(IA)³", ("on_input", "weight"), changed)
+KIND = Kind("(IA)³", ("on_input", "weight"), changed, ("weight",))

@@ -34,5 +34,5 @@ NAMES = (
     "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t1", "lokr_t2", "alpha",
     "dora_scale",
 )  # fmt: skip
-WHOLE = Kind("LoKr", NAMES, changed)
-IN_TWO = Kind("LoKr", NAMES[1:], changed)
+WHOLE = Kind("LoKr", NAMES, changed, ("lokr_w1",))
+IN_TWO = Kind("LoKr", NAMES[1:], changed, ("lokr_w1_a",))

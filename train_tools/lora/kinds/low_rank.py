@@ -34,4 +34,4 @@ def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
     return added(layer, alpha / rank * delta, parts, multiplier)
 
 
-KIND = Kind("LoRA", (UP, DOWN, MID, ALPHA, "dora_scale"), changed)
+KIND = Kind("LoRA", (UP, DOWN, MID, ALPHA, "dora_scale"), changed, (UP,))
