@@ -79,7 +79,12 @@ def test_a_file_without_a_vae(narrow_files: dict[str, Path], family: str, tmp_pa
     save_file({name.removeprefix(VAE): t for name, t in tensors.items() if name.startswith(VAE)}, vae)
     assert differences(load(file, vae=vae), load(narrow_files[family])) == []
     save_file({"decoder.conv_in.weight": torch.zeros(4, 4, 3, 3)}, vae)
-    with pytest.raises(UsageError, match="VAE"):
+    with pytest.raises(UsageError, match=r"the VAE .*vae\.safetensors lacks first_stage_model"):
+        load(file, vae=vae)
+    lacking = {name.removeprefix(VAE): t for name, t in tensors.items() if name.startswith(VAE)}
+    lacking.pop("encoder.conv_out.bias")
+    save_file(lacking, vae)
+    with pytest.raises(UsageError, match=r"vae\.safetensors lacks 1 tensors"):
         load(file, vae=vae)
 
 

@@ -25,9 +25,10 @@ def cell(checkpoint: Checkpoint, **changes: Any) -> Cell:
     weight = changes.pop("weight", None)
     if weight is not None:
         changes |= {"weight_unet": weight, "weight_te": weight}
+    vae = changes.pop("vae", None)
     recipe = Recipe(**{**{name: getattr(PLAIN, name) for name in PLAIN.__dataclass_fields__}, **changes})
     base = checkpoint.run.base_model
-    drawn = Drawn(SD_SCRIPTS, "", base, changes.get("vae"))
+    drawn = Drawn(SD_SCRIPTS, "", base, vae)
     asked = (recipe.prompt, recipe.negative_prompt)
     return Cell(checkpoint, recipe, base, asked, recipe.block_weights, Path("cell.png"), drawn, recipe.key)
 

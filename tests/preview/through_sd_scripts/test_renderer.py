@@ -136,6 +136,23 @@ def test_what_sd_scripts_prints_is_in_the_log_and_no_answer(drawer: Drawer, of: 
     assert "create LoRA network from weights: 3" in log
 
 
+def test_a_base_model_is_loaded_once_for_all_that_trained_alike(
+    drawer: Drawer, run: Run, of: Checkpoint, tmp_path: Path
+) -> None:
+    alike = Run(tmp_path / "alike", {**run.arguments, "learning_rate": 1e-5})
+    other = Run(tmp_path / "other", {**run.arguments, "t5xxl_max_token_length": 128})
+    drawer.draw([cell(of), cell(checkpoint(alike, of.path), seed=2), cell(of, weight=1.0)])
+    loaded = f"Loading state dict from {run.base_model}"
+    assert drawer.log.read_text("utf-8").count(loaded) == 1
+    drawer.draw([cell(of), cell(checkpoint(other, of.path))])
+    assert drawer.log.read_text("utf-8").count(loaded) == 2
+
+
+def test_the_vae_of_choice_is_looked_for(drawer: Drawer, of: Checkpoint) -> None:
+    (error,) = drawer.errors([cell(of, vae="/nowhere/other.safetensors")])
+    assert error.startswith("ae = /nowhere/other.safetensors isn't there any more; set ae to that file")
+
+
 def test_a_lora_for_another_kind_of_base_model_is_refused_by_name(
     drawer: Drawer, run: Run, of: Checkpoint, tmp_path: Path
 ) -> None:

@@ -30,16 +30,19 @@ def from_checkpoint(kind: type[BaseModel], path: Path, vae: Path | None, place: 
         modules = modules_of(kind, shapes_of(tensors), heads, text_heads)
     except KeyError as error:
         name = str(error.args[0])
-        if name.startswith(names.VAE_PREFIX):
+        is_of_vae = name.startswith(names.VAE_PREFIX)
+        if is_of_vae and vae is not None:
+            raise UsageError(f"the VAE {vae} lacks {name}; download it again") from error
+        if is_of_vae:
             raise UsageError(
                 f"the base model {path} has no VAE in it ({name}); get the whole checkpoint, or give its VAE as vae"
             ) from error
         raise UsageError(f"the base model {path} lacks {name}; get the whole checkpoint") from error
+    unet, own_vae, *encoders = modules
     fillings = [
-        filling(module, origins, tensors, path)
+        filling(module, origins, tensors, vae if vae is not None and module is own_vae else path)
         for module, origins in zip(modules, origins_of(kind, modules), strict=True)
     ]
-    unet, own_vae, *encoders = modules
     fill(fillings, place, own_vae)
     words = tuple(tokenizer.shared(encoder.filled_by) for encoder in kind.encoders)
     return Parts(unet, own_vae, tuple(encoders), words)

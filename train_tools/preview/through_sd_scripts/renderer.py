@@ -10,7 +10,6 @@ import base64
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,11 @@ class Place:
 
     family: Family
     base: Path
-    arguments: tuple[tuple[str, Any], ...]
+    arguments: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        return repr([str(self.base), self.family.name, sorted(self.arguments.items())])
 
 
 class SdScriptsRenderer:
@@ -57,9 +60,17 @@ class SdScriptsRenderer:
 
     def render(self, cells: Sequence[Cell], finished: Finished) -> None:
         self._log.unlink(missing_ok=True)
-        placed = [(place, cell) for cell in cells if (place := _placed(cell, finished))]
-        for place, group in groupby(sorted(placed, key=lambda pair: repr(pair[0])), key=lambda pair: pair[0]):
-            _Group(place, [cell for _, cell in group], finished).render(self._log)
+        places: dict[tuple[object, ...], Place | str] = {}
+        groups: dict[str, tuple[Place, list[Cell]]] = {}
+        for cell in cells:
+            asked = _asked(cell)
+            place = places[asked] if asked in places else places.setdefault(asked, _place_of(cell))
+            if isinstance(place, str):
+                finished(Outcome(cell, None, error=place))
+            else:
+                groups.setdefault(place.key, (place, []))[1].append(cell)
+        for _, (place, group) in sorted(groups.items()):
+            _Group(place, group, finished).render(self._log)
 
 
 class _Group:
@@ -81,7 +92,7 @@ class _Group:
             with Client(checkout, log) as client:
                 client.ask(
                     do="load", family=self._place.family.name,
-                    arguments={BASE: str(self._place.base), **dict(self._place.arguments)},
+                    arguments={BASE: str(self._place.base), **self._place.arguments},
                 )  # fmt: skip
                 client.ask(do="draw", cells=asked)
                 self._take(client.answers())
@@ -131,18 +142,23 @@ class _Group:
         }
 
 
-def _placed(cell: Cell, finished: Finished) -> Place | None:
-    """Where it is drawn; what can't be is answered."""
+def _asked(cell: Cell) -> tuple[object, ...]:
+    """What its place depends on, of which thousands of cells have few."""
+    recipe = cell.recipe
+    return cell.checkpoint.run.folder, cell.drawn.model, cell.drawn.vae, recipe.sampler, recipe.scheduler
+
+
+def _place_of(cell: Cell) -> Place | str:
+    """Where it is drawn, or why it can't be."""
     arguments, recipe = cell.checkpoint.run.arguments, cell.recipe
     base = cell.drawn.model.absolute()
     found = told(detect(base), str(arguments.get(FAMILY) or ""))
     if found.family is not None and cell.drawn.vae:
         arguments = {**arguments, vae_argument(found.family): cell.drawn.vae}
     if error := why_not(found, arguments, recipe.sampler, recipe.scheduler):
-        finished(Outcome(cell, None, error=error))
-        return None
+        return error
     assert found.family is not None
-    return Place(found.family, base, tuple(sorted(_read(found, arguments).items())))
+    return Place(found.family, base, _read(found, arguments))
 
 
 def _read(found: Found, arguments: Mapping[str, Any]) -> dict[str, Any]:
