@@ -1,0 +1,50 @@
+"""The plan says what keeps runs from being trained together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from execution.fake_engine import base_file, make_version, settings
+
+from train_tools.planning.findings import Finding
+from train_tools.planning.plan import make_plan
+from train_tools.workspace.workspace import Version
+
+
+@pytest.fixture
+def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Version:
+    checkout = tmp_path / "sd-scripts"
+    checkout.mkdir()
+    for name in ("train_network.py",):
+        (checkout / name).write_text("")
+    monkeypatch.setenv("TRAIN_TOOLS_SD_SCRIPTS", str(checkout))
+    return make_version(tmp_path)
+
+
+def said(version: Version, **changes: str) -> list[Finding]:
+    base = {"pretrained_model_name_or_path": str(base_file(version.root)), "min_bucket_reso": "64",
+            "bucket_reso_steps": "64"}  # fmt: skip
+    plan = make_plan(version, settings(version.root, **{**base, **changes}))
+    return [finding for finding in plan.findings if finding.id == "not-packed"]
+
+
+def test_a_grid_that_one_value_keeps_apart(version: Version) -> None:
+    (finding,) = said(version, learning_rate="1e-4,2e-4,3e-4,4e-4", color_aug="true", cache_latents="false")
+    assert finding.sentence.startswith("4 runs are trained one after another, which takes about ")
+    assert finding.sentence.endswith(": color_aug is not known to the packed engine")
+    assert finding.severity == "advice"
+
+
+def test_what_is_packed_or_alone_has_nothing_to_hear(version: Version) -> None:
+    assert said(version, learning_rate="1e-4,2e-4") == []
+    assert said(version, color_aug="true", cache_latents="false") == []
+    assert said(version, optimizer_type="AdamW8bit,Prodigy", learning_rate="1", max_token_length="225",
+                lr_scheduler="cosine_with_restarts", gradient_checkpointing="true") == []  # fmt: skip
+
+
+def test_a_person_who_asks_for_sd_scripts_has_chosen(version: Version) -> None:
+    assert (
+        said(version, learning_rate="1e-4,2e-4", color_aug="true", cache_latents="false", engine="sd-scripts")
+        == []
+    )
