@@ -25,6 +25,7 @@ from .pack import PRECISIONS, Pack
 from .support import WITHOUT_EFFECT, pack_key
 
 ENCODE_BATCH = 4
+FORMAT = 2  # of saved states: others aren't gone on from
 PLACES = frozenset(
     {"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path", "vae"}
 )  # may move meanwhile
@@ -109,7 +110,7 @@ def _identity(config: RunConfig, items: list[Item], models: list[str]) -> str:
         ]
         for i in items
     ]
-    return hashlib.sha256(json.dumps([arguments, images, *models], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([FORMAT, arguments, images, *models], sort_keys=True).encode()).hexdigest()
 
 
 def _tell(logs: list[EventLog], stage: str) -> None:
