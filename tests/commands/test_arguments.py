@@ -38,7 +38,7 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["arguments", "show", "learning_rat"]) == 2
     assert "did you mean learning_rate" in capsys.readouterr().err
     assert cli.main(["arguments", "list", "--family", "dalle"]) == 2
-    assert "there are: sd, sdxl" in capsys.readouterr().err
+    assert "there are: sd1, sd2, sdxl" in capsys.readouterr().err
 
 
 def test_the_page_is_written_by_the_list(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -96,7 +96,7 @@ def test_import_keeps_settings_of_a_version(tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert "left out: unknown" in said
     assert "not said: learning_rate: nothing is said of it" in said
-    assert "sd-scripts config file, for Stable Diffusion 1 and 2 (a guess" in said
+    assert "sd-scripts config file, for Stable Diffusion 1 (a guess" in said
     assert cli.main(["arguments", "import", str(file), "p", "--root", str(tmp_path)]) == 2
     assert "PROJECT VERSION" in capsys.readouterr().err
 

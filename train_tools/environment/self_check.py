@@ -74,6 +74,10 @@ STEP = {
 }
 
 
+# Folders and files of the program whose imports are others'.
+ELSEWHERE = {"hosts", "small_models", "through_sd_scripts", "drawing"}
+
+
 @dataclass(frozen=True)
 class Outcome:
     """`text` says what was seen, or what is wrong and what to do."""
@@ -86,11 +90,12 @@ class Outcome:
 def imported_names(package: Path = PACKAGE) -> list[str]:
     """The top-level names that the program imports anywhere, less the standard library's and a webui's.
 
-    What it can do without (`try: import …`), what only a host brings and what only draws the small models is left out.
+    What it can do without (`try: import …`), what only a host brings, what only draws the small models and what runs in
+    sd-scripts' interpreter is left out.
     """
     found: set[str] = set()
     for path in package.rglob("*.py"):
-        if path.relative_to(package).parts[0] not in ("hosts", "small_models"):
+        if not ELSEWHERE & {*path.relative_to(package).parts[:-1], path.stem}:
             _collect(ast.parse(path.read_text(encoding="utf-8")), found)
     return sorted(found - set(sys.stdlib_module_names) - {package.name, "modules", "_typeshed"})
 
