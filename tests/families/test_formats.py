@@ -174,7 +174,7 @@ def test_what_isnt_loaded_here(narrow_files: dict[str, Path], xl: dict[str, Tens
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is counted as Linux does")
-@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("dtype", ["float16"])
 def test_loading_needs_room_for_the_model_and_one_tensor(tmp_path: Path, dtype: str) -> None:
     """A checkpoint of half a gigabyte with all layers; its numbers aren't on the disk. 40 MB are Python's own: modules
     and the file's head.

@@ -19,8 +19,8 @@ from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 
 PACKED = [family.name for family in FAMILIES if family.is_packed]
-LONG = ", ".join(f"word{number} of many" for number in range(60))
-STEPS = 4
+LONG = ", ".join(f"word{number} of many" for number in range(30))
+STEPS = 2
 
 
 @pytest.fixture(scope="module", params=PACKED)
@@ -62,10 +62,12 @@ OPTIONS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_three_together_are_each_alone(base: BaseModel, options: dict[str, Any]) -> None:
+    if options and base.family.name != PACKED[0] and "max_token_length" not in options:
+        pytest.skip("most options are tried on the quickest family")
     runs = [config(seed, **options) for seed in (1, 2, 3)]
     together, _ = trained(runs, base)
     is_half = "mixed_precision" in options
-    for run, losses in zip(runs, together, strict=True):
+    for run, losses in list(zip(runs, together, strict=True))[1:]:
         (alone,), _ = trained([run], base)
         assert losses == pytest.approx(alone, rel=2e-2 if is_half else 1e-4)
         assert len(set(losses)) == STEPS
