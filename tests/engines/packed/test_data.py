@@ -148,7 +148,7 @@ def test_no_images_and_foreign_encodings_are_told(arguments: dict[str, object], 
     [
         ({"optimizer_type": "Prodigious"}, "optimizer_type = 'Prodigious'"),
         ({"lr_scheduler": "reduce_lr_on_plateau"}, "lr_scheduler = 'reduce_lr_on_plateau'"),
-        ({"mixed_precision": "fp16"}, "mixed_precision = 'fp16'"),
+        ({"gradient_accumulation_steps": 4}, "gradient_accumulation_steps = 4"),
         ({"color_aug": True}, "color_aug"),
         ({"network_module": "lycoris.kohya"}, "lycoris.kohya"),
         ({"optimizer_type": "AdamW", "optimizer_args": ["decouple=True"]}, "decouple"),
