@@ -110,7 +110,9 @@ def _identity(config: RunConfig, items: list[Item], models: list[str]) -> str:
         ]
         for i in items
     ]
-    return hashlib.sha256(json.dumps([FORMAT, arguments, images, *models], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(
+        json.dumps([FORMAT, arguments, images, *models], sort_keys=True).encode()
+    ).hexdigest()
 
 
 def _tell(logs: list[EventLog], stage: str) -> None:
