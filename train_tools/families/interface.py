@@ -176,8 +176,8 @@ class Words:
     `in_files` what stands in the names of people's files, `in_metadata` in what a LoRA says of its base model,
     `in_tensors` in the names of a LoRA's tensors and of no other family's (all regular expressions, of lower case).
     `programs`: the program -> its names for it. `card` is what a webui's card calls it.
-    `version_in_files` and `architecture` stand in LoRAs (`ss_base_model_version`, `modelspec.architecture`), the former
-    with `{v}` where it says that velocity is predicted.
+    `version_in_files`, `architecture` and `implementation` stand in LoRAs (`ss_base_model_version`, `modelspec.…`), the
+    first two with `{v}` where they say that velocity is predicted.
     """
 
     also: tuple[str, ...] = ()
@@ -189,6 +189,7 @@ class Words:
     card: str = ""
     version_in_files: str = ""
     architecture: str = ""
+    implementation: str = "diffusers"
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ FAMILY = Family(
         },
         card="SD2",
         version_in_files="sd_v2{v}",
-        architecture="stable-diffusion-v2-512",
+        architecture="stable-diffusion-v2-{v}",
     ),
     is_loaded=True,
     is_packed=True,

@@ -72,6 +72,7 @@ FAMILY = Family(
         card="SDXL",
         version_in_files="sdxl_base_v1-0",
         architecture="stable-diffusion-xl-v1-base",
+        implementation="https://github.com/Stability-AI/generative-models",
     ),
     is_loaded=True,
     is_packed=True,
