@@ -45,7 +45,7 @@ FAMILY = Family(
             ONETRAINER: ("STABLE_DIFFUSION_15",), SD_TRAINER: ("sd-lora",), AI_TOOLKIT: ("sd1", "sd15"),
         },
         card="SD1",
-        version_in_files="sd_v1",
+        version_in_files="sd_v1{v}",
         architecture="stable-diffusion-v1",
     ),
     is_loaded=True,
