@@ -97,7 +97,7 @@ def test_a_failed_run_stops_nothing_and_is_retried_by_hand(bench: Bench) -> None
     assert len(list((bench.entry(1).folder / "attempts" / "1").glob("*.safetensors"))) == 2
 
 
-def test_when_memory_runs_out_a_smaller_pack_is_tried_once(bench: Bench) -> None:
+def test_when_memory_runs_out_a_smaller_pack_is_tried(bench: Bench) -> None:
     bench.add(training_comment="hungry", seed="1-4")
     bench.work()
     assert set(bench.states().values()) == {"finished"}
@@ -106,12 +106,13 @@ def test_when_memory_runs_out_a_smaller_pack_is_tried_once(bench: Bench) -> None
     assert warning["text"].endswith("it is tried once more with at most 2 run(s) at once")
 
 
-def test_a_smaller_pack_is_tried_only_once_and_only_if_allowed(bench: Bench) -> None:
+def test_packs_are_halved_down_to_one_run_and_only_if_allowed(bench: Bench) -> None:
     bench.add(training_comment="starving", seed="1-4")
     bench.add(Conditions(may_shrink=False), training_comment="hungry", seed="1-3")
     bench.work()
     assert set(bench.states().values()) == {"failed"}
     assert [len(events(bench.entry(number).folder, "warning")) for number in (1, 5)] == [1, 0]
+    assert [bench.entry(number).ticket.pack_size for number in (1, 2, 3)] == [1, 1, 1]
 
 
 @no_sigkill

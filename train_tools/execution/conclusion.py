@@ -52,12 +52,12 @@ def conclude(
 
 
 def _milder(entry: Entry, together: int) -> dict[str, Any]:
-    """What changes in the ticket for a smaller pack, which is tried once; empty where nothing can be milder."""
-    if entry.ticket.shrunk or not entry.ticket.may_shrink or together == 1:
+    """What changes in the ticket for a pack of half as many runs; empty where nothing can be milder."""
+    if not entry.ticket.may_shrink or together == 1:
         return {}
     size = together // 2
     note = f"it is tried once more with at most {size} run(s) at once"
-    return {"pack_size": size, "shrunk": True, "note": note}
+    return {"pack_size": size, "note": note}
 
 
 def _again(entry: Entry, attempt: Attempt) -> dict[str, Any]:

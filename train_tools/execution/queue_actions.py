@@ -230,7 +230,7 @@ def that_waits(queue: Queue, connection: sqlite3.Connection, number: int) -> Ent
 
 
 def _requeue(queue: Queue, connection: sqlite3.Connection, entry: Entry) -> None:
-    queue.change(connection, entry, restarts=0, reached=0, shrunk=False)
+    queue.change(connection, entry, restarts=0, reached=0)
     queue.mark(connection, [entry.id], done=0, request="")
     fresh(entry.folder, entry.ticket.identity, entry.ticket.arguments)
 

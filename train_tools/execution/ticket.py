@@ -25,8 +25,7 @@ class Ticket:
 
     A training brings `arguments` (its run.toml) and `identity` (what its record says of it); other jobs bring
     `settings`. `pack_size` is the most runs it is trained with. `restarts` counts ends of its process since step
-    `reached`; `shrunk` says that its pack was made smaller because memory ran out; `note` is what is to be said when
-    it starts next.
+    `reached`; `note` is what is to be said when it starts next.
     """
 
     kind: str
@@ -41,7 +40,6 @@ class Ticket:
     identity: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pack_size: int = 1
     may_shrink: bool = True
-    shrunk: bool = False
     restarts: int = 0
     reached: int = 0
     note: str = ""
