@@ -19,7 +19,7 @@ from train_tools.arguments.argument import Argument
 from train_tools.arguments.current import argument_named
 from train_tools.arguments.table import ARGUMENTS, KNOWN, ROWS
 from train_tools.arguments.values import parse_values
-from train_tools.engines.packed import support
+from train_tools.engines.packed import config, support
 from train_tools.errors import UsageError
 from train_tools.families.interface import Family
 from train_tools.families.registry import BY_NAME, FAMILIES, family_named, family_of_script
@@ -130,7 +130,7 @@ def test_what_a_person_cant_set_is_explained(name: str, words: str) -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.name in KNOWN], ids=lambda row: row.name)
 def test_packed_refuses_by_name_what_it_doesnt_know(row: Argument) -> None:
-    known = support.KNOWN | set(support.ONLY)
+    known = set(config.ROWS) | support.WITHOUT_EFFECT | set(support.ONLY)
     for value in off_default(row):
         reasons = support.unsupported({"max_train_epochs": 1, "optimizer_type": "AdamW", row.name: value})
         assert row.name in known or any(row.name in reason for reason in reasons), value
@@ -150,8 +150,9 @@ def off_default(row: Argument) -> list[Any]:
 
 def test_packed_knows_only_arguments_that_exist() -> None:
     # What a person says of the base model is no argument of sd-scripts, but stands in run.toml where it counts.
-    assert (support.KNOWN | set(support.ONLY) | support.ON_BY_DEFAULT) - {"family"} <= set(ARGUMENTS)
-    assert not support.ON_BY_DEFAULT & support.KNOWN
+    known = set(config.ROWS) | support.WITHOUT_EFFECT
+    assert (known | set(support.ONLY) | support.ON_BY_DEFAULT) - {"family"} <= set(ARGUMENTS)
+    assert not support.ON_BY_DEFAULT & known
 
 
 def test_the_table_is_loaded_alone() -> None:

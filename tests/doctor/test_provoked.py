@@ -621,7 +621,7 @@ def test_what_isnt_there_while_offline(code: str, expected: str, tmp_path: Path)
     assert [remedy.id for remedy in explain(log)] == [expected], log
 
 
-@pytest.mark.slow  # the hub's client tries again and again
+@pytest.mark.thorough  # the hub's client tries again and again
 @pytest.mark.parametrize(("status", "expected"), [(429, "too-many-requests"), (500, "network-unreachable")])
 def test_a_hub_that_is_busy(status: int, expected: str, hub: str, tmp_path: Path) -> None:
     Hub.answer = (status, {})

@@ -91,7 +91,8 @@ def _with_commas(line: str) -> str:
         return line
     body = line.rstrip("\r\n")
     pieces = _outside(body, lambda text: re.sub(_pattern(mark), f"{COMMA} ", text))
-    return _tidy(pieces) + line[len(body) :]
+    # Where that was the only one, at the end, another may divide what is left.
+    return _with_commas(_tidy(pieces)) + line[len(body) :]
 
 
 def _pattern(mark: str) -> str:

@@ -17,7 +17,7 @@ from train_tools.families.loading import load
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.small_models import base_model_file
 
-STEPS = 50
+STEPS = 20
 NOISE = re.compile(r"mid_block.*attn1_to_[qk]$")  # see entries_with_gradient
 CAPTIONS = ["zorb, a red ball", "zorb on a blue background", "a zorb", "zorb, green"]
 
@@ -109,7 +109,7 @@ def test_gradients_in_a_pack_of_four_equal_those_alone(
         assert relative_error(together[index], alone[0]) < limit
 
 
-def test_adamw_has_the_same_parameters_after_fifty_steps(exact_base: BaseModel) -> None:
+def test_adamw_has_the_same_parameters_after_twenty_steps(exact_base: BaseModel) -> None:
     """In fp64: AdamW's first steps turn what rounding makes of a gradient near zero into steps of the learning rate,
     and how much that is depends on the processor.
     """
@@ -122,7 +122,7 @@ def test_adamw_has_the_same_parameters_after_fifty_steps(exact_base: BaseModel) 
     assert relative_error((pack.stack.flat[1] - start[1])[real], update) < 1e-10
 
 
-def test_adamw_in_single_precision_has_the_same_losses_over_fifty_steps(base: BaseModel) -> None:
+def test_adamw_in_single_precision_has_the_same_losses_over_twenty_steps(base: BaseModel) -> None:
     _, together = run_pack(FOUR, base, STEPS)
     _, alone = run_pack([FOUR[1]], base, STEPS)
     for packed, single in zip(together, alone, strict=True):
@@ -146,7 +146,7 @@ def entries_with_gradient(pack: Pack) -> torch.Tensor:
     return real
 
 
-def test_lion_has_the_same_losses_over_fifty_steps(base: BaseModel) -> None:
+def test_lion_has_the_same_losses_over_twenty_steps(base: BaseModel) -> None:
     """Parameters can't be compared: attention over one token has gradients of zero but for rounding,
     and Lion's sign() turns that noise into full steps.
     """
@@ -182,7 +182,9 @@ def test_a_run_that_becomes_nan_stops_alone(base: BaseModel) -> None:
         for step, batches in enumerate(zip(*streams, strict=True)):
             own = list(batches)
             if step == 3:
-                own[1] = Batch(torch.full_like(own[1].latents, float("nan")), own[1].captions, [1.0])
+                own[1] = Batch(
+                    torch.full_like(own[1].latents, float("nan")), own[1].captions, [1.0], own[1].sizes
+                )
             losses = pack.step(own)
             assert (losses[1] == losses[1]) == (step != 3)
     assert pack.alive == [True, False, True, True]

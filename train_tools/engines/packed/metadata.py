@@ -78,9 +78,7 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "ss_new_sd_model_hash": shared.model_hash,
         "ss_sd_model_hash": shared.model_legacy_hash,
         "ss_sd_scripts_commit_hash": NO_REVISION,
-        "ss_base_model_version": words.version_in_files.format(
-            v="_v" if config.v_parameterization else ""
-        ),
+        "ss_base_model_version": words.version_in_files.format(v="_v" if config.v_parameterization else ""),
         "ss_debiased_estimation": config.debiased_estimation_loss,
         "ss_num_validation_images": 0,
         # Without buckets sd-scripts has no limits.
