@@ -5,7 +5,7 @@ from __future__ import annotations
 from train_tools.environment.machine import Machine
 
 # Gigabytes as they lay on a disk: torch 2.13 with what it depends on, and all other packages of run.lock.
-OTHERS = 1.0
+OTHERS = 1.1
 CPU, CUDA_13, CUDA_12, ROCM, XPU = 0.8, 4.5, 6.5, 15.0, 5.0
 
 
