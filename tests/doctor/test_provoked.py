@@ -629,7 +629,7 @@ def test_a_hub_that_is_busy(status: int, expected: str, hub: str, tmp_path: Path
     assert [remedy.id for remedy in explain(log)] == [expected], log
 
 
-@pytest.mark.slow  # the hub's client tries again and again
+@pytest.mark.thorough  # the hub's client tries again and again
 def test_a_hub_that_cant_be_reached(tmp_path: Path) -> None:
     log = ended_with(DOWNLOAD, tmp_path, HF_ENDPOINT="http://127.0.0.1:9")
     assert [remedy.id for remedy in explain(log)] == ["network-unreachable"], log

@@ -172,7 +172,7 @@ def test_what_isnt_loaded_here(narrow_files: dict[str, Path], xl: dict[str, Tens
         load(file)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough  # `benchmarks.model_loading` shows it at full size
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is counted as Linux does")
 @pytest.mark.parametrize("dtype", ["float16"])
 def test_loading_needs_room_for_the_model_and_one_tensor(tmp_path: Path, dtype: str) -> None:

@@ -34,9 +34,11 @@ def logical_lines(text: str) -> Iterator[str]:
     while at < len(physical):
         piece, at = _whole(physical, at)
         stripped = piece.strip()
-        if found := HEREDOC.search(stripped):
-            at = _end_of_heredoc(physical, at, found[1])
-            piece = stripped[: found.start()]
+        found = HEREDOC.search(stripped)
+        if (
+            found and (end := _end_of_heredoc(physical, at, found[1])) > at
+        ):  # else it is a text with these marks
+            at, piece = end, stripped[: found.start()]
         if not stripped or REMARK.match(stripped):
             continue  # neither ends what is continued
         piece = without_comment(SAID_AT.sub("", piece.strip()))
