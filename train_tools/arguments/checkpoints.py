@@ -15,9 +15,17 @@ def checkpoint_names(arguments: Mapping[str, Any], steps: int) -> list[str]:
     name = arguments["output_name"]
     ending = arguments.get("save_model_as") or "safetensors"
     epochs = int(arguments["max_train_epochs"])
-    by_epoch = [f"{name}-{epoch:06d}.{ending}" for epoch in kept_epochs(arguments, epochs)]
-    by_step = [f"{name}-step{step:08d}.{ending}" for step in kept_steps(arguments, steps)]
+    by_epoch = [of_epoch(name, epoch, ending) for epoch in kept_epochs(arguments, epochs)]
+    by_step = [of_step(name, step, ending) for step in kept_steps(arguments, steps)]
     return [*by_epoch, *by_step, final_checkpoint(arguments)]
+
+
+def of_epoch(name: str, epoch: int, ending: str = "safetensors") -> str:
+    return f"{name}-{epoch:06d}.{ending}"
+
+
+def of_step(name: str, step: int, ending: str = "safetensors") -> str:
+    return f"{name}-step{step:08d}.{ending}"
 
 
 def kept_epochs(arguments: Mapping[str, Any], epochs: int) -> list[int]:

@@ -128,6 +128,13 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+def legacy_hash(path: Path) -> str:
+    """The webui's first hash of a model file: of 64 KiB in it."""
+    with path.open("rb") as file:
+        file.seek(0x100000)
+        return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+
+
 def _looked_at(path: str | Path) -> list[Look]:
     """The file, or all files of a diffusers folder that hold weights or say how they are built."""
     here = Path(os.path.abspath(path))

@@ -166,6 +166,13 @@ def on_device(module: Any, device: torch.device) -> Iterator[Any]:
         module.to("cpu")
 
 
+def decoded(vae: Any, latents: torch.Tensor, settings: Settings) -> torch.Tensor:
+    """By a VAE that takes latents as they are."""
+    with on_device(vae, settings.device), settings.autocast():
+        pixels: torch.Tensor = vae.decode(latents.to(settings.device, vae.dtype))
+    return pixels[0].float().cpu()
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """torch tells it in several ways."""
     return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (

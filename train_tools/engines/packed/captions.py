@@ -18,12 +18,15 @@ class CaptionCache:
         self._longest = longest
         self._known: dict[str, Conditioning] = {}
 
+    def encode(self, captions: list[str]) -> Conditioning:
+        """As the text encoders are now: for those that are trained."""
+        ids = long_texts.tokens(self._base, captions, self._longest)
+        return long_texts.embed(self._base, ids, self._clip_skip)
+
     @torch.no_grad()
     def embed(self, captions: list[str]) -> Conditioning:
         new = sorted(set(captions) - set(self._known))
         if new:
-            found = long_texts.embed(
-                self._base, long_texts.tokens(self._base, new, self._longest), self._clip_skip
-            )
+            found = self.encode(new)
             self._known.update({caption: found[i : i + 1] for i, caption in enumerate(new)})
         return Conditioning.joined([self._known[caption] for caption in captions])

@@ -41,7 +41,9 @@ class Objective:
         signal = DDPMScheduler(**betas).alphas_cumprod
         # sd-scripts takes its SNR before the schedule is brought down to pure noise.
         self._snr = (signal / (1 - signal)).to(device)
-        self._signal = (without_signal_at_last(signal) if configs[0].zero_terminal_snr else signal).to(device)
+        if configs[0].zero_terminal_snr:
+            signal = DDPMScheduler(**betas, rescale_betas_zero_snr=True).alphas_cumprod
+        self._signal = signal.to(device)
         self._losses = [config.loss_type for config in configs]
         self._schedules = [config.huber_schedule for config in configs]
         self._is_velocity = self._each(config.v_parameterization for config in configs)
@@ -197,11 +199,3 @@ def _multires(noise: Tensor, config: RunConfig, generator: Generator) -> Tensor:
         if 1 in size:
             break
     return total / total.std()
-
-
-def without_signal_at_last(signal: Tensor) -> Tensor:
-    """The schedule brought down to pure noise: Lin et al. 2023, https://arxiv.org/abs/2305.08891, algorithm 1."""
-    roots = signal.sqrt()
-    first, last = roots[0].clone(), roots[-1].clone()
-    shifted = (roots - last) * first / (first - last)
-    return shifted.pow(2)

@@ -73,14 +73,14 @@ class FlatWeights:
     """All matrices of a part as one parameter, which is the pack's buffer itself; a rank's padding is zero."""
 
     def __init__(self, parts: Sequence[Part], stack: LoraStack, gradients: Tensor, index: int) -> None:
-        own = own_numbers(stack, index)
+        self._index = index
         self.groups: list[tuple[float, list[nn.Parameter]]] = []
-        self._masks: dict[int, Tensor] = {}
+        self._deltas: dict[int, tuple[Delta, ...]] = {}
         for part in parts:
             parameter = nn.Parameter(stack.flat[index][part.place])
             parameter.grad = gradients[index][part.place]
             self.groups.append((part.rate, [parameter]))
-            self._masks[id(parameter)] = own[part.place]
+            self._deltas[id(parameter)] = part.deltas
 
     def take_gradients(self) -> None:
         pass
@@ -89,15 +89,19 @@ class FlatWeights:
         pass
 
     def cut(self, parameter: nn.Parameter, value: Tensor) -> Tensor:
-        return value[self._masks[id(parameter)]] if value.shape == parameter.shape else value
+        return value[self._mask(parameter)] if value.shape == parameter.shape else value
 
     def widen(self, parameter: nn.Parameter, value: Tensor) -> Tensor:
-        mask = self._masks[id(parameter)]
+        mask = self._mask(parameter)
         if value.shape != (int(mask.sum()),) or value.ndim != 1:
             return value
         full = torch.zeros_like(parameter.detach(), dtype=value.dtype)
         full[mask] = value.to(full)
         return full
+
+    def _mask(self, parameter: nn.Parameter) -> Tensor:
+        """Made when a state is kept or taken on; a GPU shouldn't hold it all the time."""
+        return own_numbers(self._deltas[id(parameter)], self._index)
 
 
 @dataclass
@@ -162,12 +166,12 @@ def _matrices(delta: Delta, index: int) -> list[_Matrix]:
     ]
 
 
-def own_numbers(stack: LoraStack, index: int) -> Tensor:
-    """(P,) true where a number is a factor of this run, false where it pads its rank to the pack's."""
+def own_numbers(deltas: Sequence[Delta], index: int) -> Tensor:
+    """(P,) of these layers: true where a number is a factor of this run, false where it pads its rank to the pack's."""
     masks = []
-    for delta in stack.deltas:
-        down = torch.zeros(delta.down.shape[1:], dtype=torch.bool, device=stack.flat.device)
-        up = torch.zeros(delta.up.shape[1:], dtype=torch.bool, device=stack.flat.device)
+    for delta in deltas:
+        down = torch.zeros(delta.down.shape[1:], dtype=torch.bool, device=delta.down.device)
+        up = torch.zeros(delta.up.shape[1:], dtype=torch.bool, device=delta.up.device)
         down[: delta.ranks[index]] = True
         up[:, : delta.ranks[index]] = True
         masks += [down.flatten(), up.flatten()]

@@ -8,13 +8,13 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from train_tools.arguments.argument import CLASS
+
 ADAM = ("betas", "eps", "weight_decay", "amsgrad")
-CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from train_tools.families.stable_diffusion import long_texts
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import targets_of
@@ -38,7 +37,6 @@ class Pack:
         self.configs = configs
         self.base = base
         self.device = base.device
-        self._clip_skip = first.clip_skip
         self._trains_text = first.train_text_encoder
         if first.gradient_checkpointing:
             _checkpoint(base, texts=self._trains_text)
@@ -75,13 +73,9 @@ class Pack:
         captions = [caption for batch in batches for caption in batch.captions]
         noisy = self._objective.noisy(clean, draws)
         with self._precision():
-            if self._trains_text:
-                ids = long_texts.tokens(self.base, captions, self.configs[0].max_token_length)
-                conditioning = long_texts.embed(self.base, ids, self._clip_skip)
-            else:
-                conditioning = self._cache.embed(captions)
+            told = self._cache.encode if self._trains_text else self._cache.embed
             sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
-            predicted = self.base.predict(noisy, draws.timesteps, conditioning, sizes)
+            predicted = self.base.predict(noisy, draws.timesteps, told(captions), sizes)
         weights = torch.tensor([batch.weights for batch in batches], dtype=self._dtype, device=self.device)
         return self._objective.losses(predicted.to(self._dtype), clean, draws, weights)
 
@@ -133,7 +127,7 @@ class Pack:
 
     def tensors(self, index: int) -> dict[str, Tensor]:
         """What run `index` has learned so far and where its chances stand, whatever pack it is in."""
-        own = own_numbers(self.stack, index)
+        own = own_numbers(self.stack.deltas, index)
         return {
             "factors": self.stack.flat[index][own].detach().to("cpu", copy=True),
             "generator": self._generators[index].get_state(),
@@ -143,7 +137,7 @@ class Pack:
     @torch.no_grad()
     def restore(self, index: int, tensors: Mapping[str, Tensor], schedule: Mapping[str, Any]) -> None:
         """The counterpart of `tensors` and of the optimizer's `schedule`."""
-        own = own_numbers(self.stack, index)
+        own = own_numbers(self.stack.deltas, index)
         self.stack.flat[index][own] = tensors["factors"].to(self.stack.flat)
         self._generators[index].set_state(tensors["generator"])
         start = "optimizer."

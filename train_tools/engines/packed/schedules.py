@@ -10,9 +10,8 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from train_tools.arguments.argument import CLASS
 from train_tools.errors import UsageError
-
-from .optimizers import CLASS
 
 if TYPE_CHECKING:
     from .config import RunConfig

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from train_tools.base_model.identity import file_hash
+from train_tools.base_model.identity import file_hash, legacy_hash
 from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
@@ -54,7 +55,7 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     reg = training_images(first.reg_data_dir) if first.reg_data_dir else []
     shared = metadata.Shared(
         items, buckets, first.base_model.name, model_hash, started_at, vae_name, vae_hash,
-        legacy_hash(first.base_model), legacy_hash(first.vae) if first.vae else "",
+        _hash_of(first.base_model, legacy_hash), _hash_of(first.vae, legacy_hash) if first.vae else "",
         sum(image.repeats for image in reg), base.family,
     )  # fmt: skip
     steps = steps_per_epoch(buckets, first.batch_size) * first.epochs
@@ -78,17 +79,8 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     return outcomes
 
 
-def legacy_hash(model: Path) -> str:
-    """The webui's first hash of a model: of 64 KiB in it."""
-    if not model.is_file():
-        return "IsADirectory"
-    with model.open("rb") as file:
-        file.seek(0x100000)
-        return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
-
-
-def _hash_of(model: Path) -> str:
-    return file_hash(model) if model.is_file() else "IsADirectory"
+def _hash_of(model: Path, of_file: Callable[[Path], str] = file_hash) -> str:
+    return of_file(model) if model.is_file() else "IsADirectory"
 
 
 def _identity(config: RunConfig, items: list[Item], models: list[str]) -> str:

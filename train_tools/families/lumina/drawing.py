@@ -14,9 +14,9 @@ from train_tools.families.drawing import (
     Picture,
     Settings,
     Text,
+    decoded,
     moved,
     noise,
-    on_device,
     placed,
 )
 
@@ -89,9 +89,7 @@ class LuminaDrawing(Drawing):
         return lumina_util.load_ae(settings.path("ae"), settings.dtype, "cpu").eval()
 
     def decode(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
-        with on_device(vae, self._settings.device), self._settings.autocast():
-            pixels: torch.Tensor = vae.decode(latents.to(self._settings.device, vae.dtype))
-        return pixels[0].float().cpu()
+        return decoded(vae, latents, self._settings)
 
 
 DRAWING = LuminaDrawing
