@@ -22,8 +22,9 @@ from .captions import CaptionCache
 from .config import RunConfig
 from .data import Batch
 from .objective import Draws, Objective
-from .optim import RunOptimizer, own_numbers
+from .optim import RunOptimizer
 from .scaling import LossScale
+from .weights import own_numbers
 
 PRECISIONS = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 OF_TRANSFORMERS = "gradient_checkpointing_enable"

@@ -26,7 +26,7 @@ from .pack import PRECISIONS, Pack
 from .support import WITHOUT_EFFECT, pack_key
 
 ENCODE_BATCH = 4
-FORMAT = 2  # of saved states: others aren't gone on from
+FORMAT = 3  # of saved states: others aren't gone on from
 PLACES = frozenset(
     {"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path", "vae"}
 )  # may move meanwhile
