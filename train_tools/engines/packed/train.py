@@ -21,6 +21,7 @@ from train_tools.families.stable_diffusion.base import BaseModel
 from . import metadata, state
 from .config import RunConfig
 from .data import Item, encode, read_items, steps_per_epoch
+from .layers import merge_base_weights
 from .loop import SAVED, Loop, say
 from .pack import PRECISIONS, Pack
 from .support import WITHOUT_EFFECT, pack_key
@@ -46,6 +47,7 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     # Read first: a dataset that can't be read must not cost the loading of the model.
     items = read_items(first)
     base = _load(first, device)
+    merge_base_weights(first, base)
     model_hash = _hash_of(first.base_model)
     vae_hash = _hash_of(first.vae) if first.vae else ""
     _tell(logs, "caching")
