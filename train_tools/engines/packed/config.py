@@ -67,7 +67,7 @@ def _resolution(value: Any) -> tuple[int, int]:
     return (sizes[0], sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])
 
 
-def _words(value: Any) -> dict[str, Any]:
+def _words(value: Any, argument: str) -> dict[str, Any]:
     """`["betas=0.9,0.99", "weight_decay=0.1"]` as keyword arguments, read as Python literals."""
     found = {}
     for item in value:
@@ -76,9 +76,15 @@ def _words(value: Any) -> dict[str, Any]:
             found[name.strip()] = ast.literal_eval(text)
         except (ValueError, SyntaxError) as error:
             raise UsageError(
-                f"optimizer_args {item!r} is no name=value with a number, pair or True/False"
+                f"{argument} {item!r} is no name=value with a number, pair or True/False"
             ) from error
     return found
+
+
+def words(argument: str) -> Any:
+    """Keyword arguments of what each run has its own of."""
+    known = Row("", RUN, functools.partial(_words, argument=argument))
+    return field(default_factory=dict, metadata={"row": known})
 
 
 def _steps(value: Any) -> float:
@@ -158,11 +164,11 @@ class RunConfig:
     unet_rate: float | None = row(None, float, "unet_lr")
     text_rates: tuple[float, ...] = row((), _rates, "text_encoder_lr")
     optimizer: str = row("AdamW", lambda value: str(value or "AdamW"), "optimizer_type")
-    optimizer_args: Mapping[str, Any] = field(default_factory=dict, metadata={"row": Row("", RUN, _words)})
+    optimizer_args: Mapping[str, Any] = words("optimizer_args")
     max_grad_norm: float = row(1.0, float)
     lr_scheduler: str = row("constant", lambda value: str(value or "constant"))
     lr_scheduler_type: str = row("", str)
-    lr_scheduler_args: Mapping[str, Any] = field(default_factory=dict, metadata={"row": Row("", RUN, _words)})
+    lr_scheduler_args: Mapping[str, Any] = words("lr_scheduler_args")
     lr_warmup_steps: float = row(0.0, _steps)
     lr_decay_steps: float = row(0.0, _steps)
     lr_scheduler_num_cycles: int = row(1, int)
