@@ -48,5 +48,5 @@ def test_a_vae_of_its_own() -> None:
 
 @pytest.mark.parametrize("argument", ["optimizer_args", "lr_scheduler_args"])
 def test_a_word_that_is_no_literal_is_told_by_its_argument(argument: str) -> None:
-    with pytest.raises(UsageError, match=f"^{argument} 'decay=a lot' is no name=value"):
-        read(**{argument: ["decay=a lot"]})
+    with pytest.raises(UsageError, match=f"^{argument} 'weight_decay=a lot' is no name=value"):
+        read(**{argument: ["weight_decay=a lot"]})
