@@ -118,6 +118,12 @@ class RunConfig:
     gradient_accumulation_steps: int = shared(1, int, only=(None, 1))
     gradient_checkpointing: bool = shared(False, bool)
     mixed_precision: str = shared("no", lambda value: str(value or "no"), only=(None, "no", "bf16", "fp16"))
+    full_bf16: bool = shared(False, bool)
+    full_fp16: bool = shared(False, bool)
+    fp8_base: bool = shared(False, bool)
+    fp8_base_unet: bool = shared(False, bool)
+    no_half_vae: bool = shared(False, bool)
+    cache_text_encoder_outputs: bool = shared(False, bool)  # decides only in which precision it is done
     seed: int = row(0, int)  # sd-scripts draws one where none is given; a run must be repeatable
     # Captions
     clip_skip: int = shared(1, int)
@@ -222,6 +228,10 @@ class RunConfig:
         return self.network_alpha or self.network_dim
 
 
+# What must be computed in half precision, and in which.
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "full_bf16": ("bf16",), "full_fp16": ("fp16",), "fp8_base": ("bf16", "fp16"), "fp8_base_unet": ("bf16", "fp16"),
+}  # fmt: skip
 ROWS: Mapping[str, tuple[str, Row]] = {
     (known.argument or one.name): (one.name, known)
     for one in dataclasses.fields(RunConfig)
@@ -255,4 +265,9 @@ def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
         raise UsageError(
             f"{folder.name}: network_train_unet_only and network_train_text_encoder_only leave nothing to train"
         )
+    for name, precisions in NEEDS.items():
+        if getattr(config, name) and config.mixed_precision not in precisions:
+            raise UsageError(
+                f"{folder.name}: {name} needs mixed_precision {' or '.join(precisions)}; set that, or leave it out"
+            )
     return config if config.output_name else dataclasses.replace(config, output_name=folder.name)
