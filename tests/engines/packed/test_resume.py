@@ -124,7 +124,7 @@ def in_double_precision() -> Iterator[None]:
         return base
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "_load", exact)
+        patch.setattr(train, "loaded", exact)
         yield
 
 

@@ -23,10 +23,10 @@ from .config import RunConfig
 from .data import Batch
 from .objective import Draws, Objective
 from .optim import RunOptimizer
+from .precision import computing, trained_dtype
 from .scaling import LossScale
 from .weights import own_numbers
 
-PRECISIONS = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 OF_TRANSFORMERS = "gradient_checkpointing_enable"
 
 
@@ -57,9 +57,8 @@ class Pack:
             if (first.train_text_encoder if target.is_text else first.train_unet)
         ]
         ranks, alphas = [c.network_dim for c in configs], [c.alpha for c in configs]
-        # fp32 also over a base in half precision; more where the base has more.
-        self._dtype = torch.promote_types(base.dtype, torch.float32)
-        self.stack = LoraStack(targets, ranks, alphas, self.device, self._dtype)
+        self._dtype = torch.promote_types(base.dtype, torch.float32)  # of losses
+        self.stack = LoraStack(targets, ranks, alphas, self.device, trained_dtype(first, base))
         for index, config in enumerate(configs):
             self.stack.initialise(index, config.seed)
         self.gradients = self.stack.train_into()
@@ -72,7 +71,6 @@ class Pack:
         self._objective = Objective(configs, betas, self.device)
         self.captions = captions or CaptionCache(base, first.clip_skip, first.max_token_length)
         self._accumulated = first.gradient_accumulation_steps
-        self._autocast = PRECISIONS[first.mixed_precision]
         self._scales = [LossScale() for _ in configs] if first.mixed_precision == "fp16" else []
 
     def draw(self, batches: list[Batch]) -> Draws:
@@ -84,7 +82,7 @@ class Pack:
         clean = torch.cat([batch.latents for batch in batches]).to(self.device)
         captions = [caption for batch in batches for caption in batch.captions]
         noisy = self._objective.noisy(clean, draws)
-        with self._precision():
+        with computing(self.configs[0], self.device):
             told = self.captions.encode if self._trains_text else self.captions.embed
             sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
             predicted = self.base.predict(noisy, draws.timesteps, told(captions), sizes)
@@ -132,7 +130,7 @@ class Pack:
             return True
         scale = self._scales[index]
         self.gradients[index].mul_(1 / scale.value)
-        is_finite = bool(torch.isfinite(self.gradients[index].sum()))
+        is_finite = bool(torch.isfinite(self.gradients[index].sum(dtype=torch.float32)))
         scale.heard(is_finite)
         return is_finite
 
@@ -167,11 +165,6 @@ class Pack:
             yield
         finally:
             self.optimizers[index].to_be_saved(False)
-
-    def _precision(self) -> contextlib.AbstractContextManager[object]:
-        if self._autocast is not None:
-            return torch.autocast(self.device.type, self._autocast)
-        return contextlib.nullcontext()
 
 
 def _checkpoint(base: BaseModel, *, texts: bool) -> None:

@@ -19,9 +19,9 @@ WITHOUT_EFFECT = frozenset({
     "cache_latents", "cache_latents_to_disk", "vae_batch_size", "xformers", "sdpa", "mem_eff_attn",
     "max_data_loader_n_workers", "persistent_data_loader_workers", "console_log_simple",
     "console_log_level", "console_log_file", "logging_dir", "log_prefix", "no_metadata",
-    "tokenizer_cache_dir", "lowram", "highvram", "skip_cache_check", "cache_info", "output_dir", "no_half_vae", "v2",
+    "tokenizer_cache_dir", "lowram", "highvram", "skip_cache_check", "cache_info", "output_dir", "v2",
     # What the engine does by itself where texts aren't trained.
-    "cache_text_encoder_outputs", "cache_text_encoder_outputs_to_disk", "text_encoder_batch_size",
+    "cache_text_encoder_outputs_to_disk", "text_encoder_batch_size",
     # What tunes something that this engine refuses or never does.
     "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
     "sample_sampler", "dynamo_backend", "wandb_run_name", "log_tracker_name",

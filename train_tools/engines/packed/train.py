@@ -14,21 +14,21 @@ from train_tools.base_model.identity import file_hash, legacy_hash
 from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
-from train_tools.families.loading import load
 from train_tools.families.stable_diffusion.base import BaseModel
 
 from . import metadata, state
-from .captions import CaptionCache
+from .captions import CaptionCache, prepared
 from .config import RunConfig
-from .data import RunData, encode, read_items
+from .data import Bucket, Item, RunData, encode, read_items
 from .identity import identity_of, kin_of
 from .length import kept_state, resolved, starting_place, why_not
 from .loop import SAVED, Loop
 from .member import Member, say
-from .pack import PRECISIONS, Pack
+from .pack import Pack
+from .precision import free, loaded
 from .support import pack_key
 
-ENCODE_BATCH = 4
+ENCODED_PIXELS = 4 * 512 * 512  # of a batch of images: the VAE's activations are large
 
 
 def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
@@ -44,12 +44,12 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Read first: a dataset that can't be read must not cost the loading of the model.
     items = read_items(first)
-    base = _load(first, device)
+    base = loaded(first, device)
     model_hash = _hash_of(first.base_model)
     vae_hash = _hash_of(first.vae) if first.vae else ""
     _tell(logs, "caching")
-    buckets = encode(items, base, first.flip_aug, ENCODE_BATCH, lambda done, of: say(f"latents {done}/{of}"))
-    base.vae.to("cpu")
+    buckets = _encoded(first, items, base, logs)
+    free(base.vae)
     vae_name = first.vae.name if first.vae else ""
     reg = training_images(first.reg_data_dir) if first.reg_data_dir else []
     shared = metadata.Shared(
@@ -62,8 +62,10 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     left = [member for member in members if not member.outcome]
     found = [_states(member) for member in left]
 
+    embedded = prepared(configs, items, base)
+
     def make_pack(configs: list[RunConfig], steps: list[int], captions: CaptionCache | None) -> Pack:
-        return Pack(configs, base, steps, captions)
+        return Pack(configs, base, steps, captions or embedded)
 
     for places in state.group(found):
         together = [left[index] for index in places]
@@ -112,6 +114,24 @@ def _state_of(
     return dataclasses.replace(kept, place=start, values={**kept.values, "sum": 0.0})
 
 
+def _encoded(config: RunConfig, items: list[Item], base: BaseModel, logs: list[EventLog]) -> list[Bucket]:
+    """The latents of all images; in full precision where the VAE can't do half, as SDXL's own in fp16."""
+    largest = max(item.bucket[0] * item.bucket[1] for item in items)
+    count = max(1, ENCODED_PIXELS // largest)
+    report = lambda done, of: say(f"latents {done}/{of}")  # noqa: E731
+    buckets = encode(items, base, config.flip_aug, count, report)
+    if base.vae.dtype != torch.float32 and not all(
+        bool(bucket.latents.isfinite().all()) for bucket in buckets
+    ):
+        for log in logs:
+            log.write(
+                "warning", text="the VAE can't encode in half precision; it does so in fp32 (no_half_vae)"
+            )
+        base.vae.float()
+        buckets = encode(items, base, config.flip_aug, count, report)
+    return buckets
+
+
 def _hash_of(model: Path, of_file: Callable[[Path], str] = file_hash) -> str:
     return of_file(model) if model.is_file() else "IsADirectory"
 
@@ -135,9 +155,3 @@ def _check(configs: list[RunConfig]) -> None:
     unknown = {config.save_precision for config in configs} - SAVED.keys()
     if unknown:
         raise UsageError(f"save_precision {unknown.pop()} is not one of {', '.join(SAVED)}")
-
-
-def _load(config: RunConfig, device: torch.device) -> BaseModel:
-    dtype = PRECISIONS[config.mixed_precision] or torch.float32
-    # The VAE runs once over the dataset: exactness is worth more than speed.
-    return load(config.base_model, vae=config.vae, device=device, dtype=dtype, vae_dtype=torch.float32)
