@@ -46,6 +46,7 @@ class JobEngine:
 
     processes = 1
     can_let_go = False
+    counts_steps = False
 
     def __init__(self, kind: str) -> None:
         self.name = kind
