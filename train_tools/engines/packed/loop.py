@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from itertools import islice
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from train_tools.lora import kohya
 
 from . import metadata, state
 from .data import RunData, epoch_schedule
+from .encoding import Encoder
 from .pack import Pack
 from .saving import Due, after_epoch, after_step
 from .state import Place, RunState
@@ -37,7 +37,8 @@ class Loop:
         self._identities = identities
         self._steps = steps
         self._start = Place()
-        self._runs = [RunData(config, shared.buckets, steps) for config in pack.configs]
+        encoder = Encoder(pack.base, pack.configs[0].resize_interpolation)
+        self._runs = [RunData(config, shared.buckets, steps, encoder) for config in pack.configs]
         self._sums = [0.0] * len(logs)  # of the epoch's losses
         self._times: deque[float] = deque(maxlen=RATE_STEPS + 1)
         self._saved_at = self._saving_took = 0.0
@@ -62,8 +63,8 @@ class Loop:
             randoms = [run.random_state for run in self._runs]
             schedule = epoch_schedule(self._shared.buckets, self._pack.configs[0].batch_size, epoch)
             first = At(epoch, step - done)
-            streams = zip(*(run.epoch(schedule, first) for run in self._runs), strict=True)
-            for number, batches in enumerate(islice(streams, done, None), start=done + 1):
+            streams = zip(*(run.epoch(schedule, first, done) for run in self._runs), strict=True)
+            for number, batches in enumerate(streams, start=done + 1):
                 if self._is_asked_to_pause():
                     return self._pause(Place(epoch, number - 1, step), randoms)
                 step += 1

@@ -15,8 +15,10 @@ from train_tools.families.interface import Family
 from train_tools.families.registry import USUAL
 
 from .config import RunConfig
-from .data import Bucket, Item, steps_per_epoch
+from .data import steps_per_epoch
+from .encoding import Bucket
 from .optimizers import find
+from .pictures import Item
 
 # Keys that stand for the argument of the same name; where none is given, sd-scripts writes its default.
 SAME_NAME = (

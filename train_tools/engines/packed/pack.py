@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from train_tools.lora.targets import targets_of
 from .captions import CaptionCache
 from .config import RunConfig
 from .data import Batch
+from .kept import Kept
 from .objective import Draws, Objective
 from .optim import RunOptimizer
 from .scaling import LossScale
@@ -60,9 +61,15 @@ class Pack:
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
         betas = {name: value for name, value in base.noise.items() if name.startswith(("num", "beta"))}
         self._objective = Objective(configs, betas, self.device)
-        self._cache = CaptionCache(base, first.clip_skip, first.max_token_length)
+        self._cache = CaptionCache(base, first.clip_skip, first.max_token_length, first.weighted_captions)
         self._autocast = PRECISIONS[first.mixed_precision]
         self._scales = [LossScale() for _ in configs] if first.mixed_precision == "fp16" else []
+
+    def prepare(self, captions: Collection[str], kept: Kept, model: str) -> None:
+        """Encodes captions that never change, where text encoders aren't trained. `model` stands for its content."""
+        if not self._trains_text and model:
+            with self._precision():
+                self._cache.fill(captions, kept, model)
 
     def draw(self, batches: list[Batch]) -> Draws:
         """Each run's noise and timesteps for its latents, from its own seed."""
@@ -78,7 +85,10 @@ class Pack:
             sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
             predicted = self.base.predict(noisy, draws.timesteps, told(captions), sizes)
         weights = torch.tensor([batch.weights for batch in batches], dtype=self._dtype, device=self.device)
-        return self._objective.losses(predicted.to(self._dtype), clean, draws, weights)
+        masks = _masks(batches)
+        if masks is not None:
+            masks = masks.to(self.device, self._dtype)
+        return self._objective.losses(predicted.to(self._dtype), clean, draws, weights, masks)
 
     def backward(self, losses: Tensor) -> None:
         """Adds up the gradients of the living runs; a dead run's slice stays zero."""
@@ -158,6 +168,15 @@ class Pack:
         if self._autocast is not None:
             return torch.autocast(self.device.type, self._autocast)
         return contextlib.nullcontext()
+
+
+def _masks(batches: list[Batch]) -> Tensor | None:
+    """(K*B, 1, h, w), ones where a run has none; None where no run has any."""
+    if all(batch.masks is None for batch in batches):
+        return None
+    return torch.cat(
+        [torch.ones_like(b.latents[:, :1]).cpu() if b.masks is None else b.masks for b in batches]
+    )
 
 
 def _checkpoint(base: BaseModel, *, texts: bool) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from train_tools.base_model.identity import file_hash, legacy_hash
+from train_tools.base_model.identity import legacy_hash
 from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
@@ -20,15 +20,24 @@ from train_tools.families.stable_diffusion.base import BaseModel
 
 from . import metadata, state
 from .config import RunConfig
-from .data import Item, encode, read_items, steps_per_epoch
+from .data import fixed_captions, read_items, steps_per_epoch
+from .encoding import NOTHING_KEPT, Needs, encode
+from .kept import content_of, kept_beside
 from .loop import SAVED, Loop, say
 from .pack import PRECISIONS, Pack
+from .pictures import Item
 from .support import WITHOUT_EFFECT, pack_key
 
-ENCODE_BATCH = 4
 FORMAT = 3  # of saved states: others aren't gone on from
 PLACES = frozenset(
-    {"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path", "vae"}
+    {
+        "output_dir",
+        "train_data_dir",
+        "reg_data_dir",
+        "conditioning_data_dir",
+        "pretrained_model_name_or_path",
+        "vae",
+    }
 )  # may move meanwhile
 
 
@@ -46,20 +55,25 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     # Read first: a dataset that can't be read must not cost the loading of the model.
     items = read_items(first)
     base = _load(first, device)
-    model_hash = _hash_of(first.base_model)
-    vae_hash = _hash_of(first.vae) if first.vae else ""
+    model, vae = (content_of(path, first.folder) if path else "" for path in (first.base_model, first.vae))
     _tell(logs, "caching")
-    buckets = encode(items, base, first.flip_aug, ENCODE_BATCH, lambda done, of: say(f"latents {done}/{of}"))
-    base.vae.to("cpu")
+    kept = kept_beside(first.folder, "latents") if (vae or model) else NOTHING_KEPT
+    needs = Needs.of(configs)
+    buckets = encode(items, base, needs, lambda done, of: say(f"latents {done}/{of}"), kept, vae or model)
+    kept.tidy()
+    texts = kept_beside(first.folder, "texts")
+    texts.tidy()
+    if not any(config.is_varied for config in configs):
+        base.vae.to("cpu")
     vae_name = first.vae.name if first.vae else ""
     reg = training_images(first.reg_data_dir) if first.reg_data_dir else []
     shared = metadata.Shared(
-        items, buckets, first.base_model.name, model_hash, started_at, vae_name, vae_hash,
-        _hash_of(first.base_model, legacy_hash), _hash_of(first.vae, legacy_hash) if first.vae else "",
+        items, buckets, first.base_model.name, _of_file(first.base_model, model), started_at, vae_name,
+        _of_file(first.vae, vae), _of_file(first.base_model, legacy_hash), _of_file(first.vae, legacy_hash),
         sum(image.repeats for image in reg), base.family,
     )  # fmt: skip
     steps = steps_per_epoch(buckets, first.batch_size) * first.epochs
-    models = [model_hash, vae_hash] if vae_hash else [model_hash]
+    models = [model, vae] if vae else [model]
     identities = [_identity(config, items, models) for config in configs]
     found = [
         state.places(config.folder, identity, partial(_warn, log))
@@ -71,6 +85,7 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         loop = Loop(pack, shared, [logs[i] for i in members], [identities[i] for i in members], steps)
         if place != state.Place():
             loop.resume([state.read(found[i][place]) for i in members])
+        pack.prepare(fixed_captions(pack.configs, items), texts, model)
         _tell([logs[i] for i in members], "training")
         with pack.stack.attached():
             for index, outcome in zip(members, loop.run(), strict=True):
@@ -79,8 +94,13 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     return outcomes
 
 
-def _hash_of(model: Path, of_file: Callable[[Path], str] = file_hash) -> str:
-    return of_file(model) if model.is_file() else "IsADirectory"
+def _of_file(model: Path | None, found: str | Callable[[Path], str]) -> str:
+    """A hash as sd-scripts writes it down, which has none for a folder."""
+    if model is None:
+        return ""
+    if not model.is_file():
+        return "IsADirectory"
+    return found if isinstance(found, str) else found(model)
 
 
 def _identity(config: RunConfig, items: list[Item], models: list[str]) -> str:
@@ -99,6 +119,7 @@ def _identity(config: RunConfig, items: list[Item], models: list[str]) -> str:
             i.repeats,
             *i.bucket,
             *(["reg"] if i.is_reg else []),
+            *([i.mask.name, i.mask.stat().st_size] if i.mask else []),
         ]
         for i in items
     ]

@@ -34,6 +34,17 @@ class Wording:
         warmup = config.token_warmup_step
         self._warmup = math.floor(warmup * steps) if warmup < 1 else int(warmup)
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether a caption always reads alike, but where it is dropped whole."""
+        config = self._config
+        return not (
+            config.shuffle_caption
+            or config.enable_wildcard
+            or config.caption_tag_dropout_rate
+            or self._warmup
+        )
+
     def word(self, lines: Sequence[str], at: At) -> str:
         """`lines` are the caption file's; the first one counts, or one that is drawn."""
         config = self._config
