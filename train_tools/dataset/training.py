@@ -74,7 +74,7 @@ def training_images(folder: Path) -> list[TrainingImage]:
 
 
 def held_back(
-    images: Sequence[TrainingImage], share: float, seed: int | None
+    images: Sequence[TrainingImage], share: float, seed: int | None = None
 ) -> tuple[list[TrainingImage], list[TrainingImage]]:
     """What is trained, and what is held back to validate: `share` of each folder's images.
 

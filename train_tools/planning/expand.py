@@ -234,7 +234,7 @@ class Expansion:
             reasons=reasons,
             passed_over=passed_over,
             steps=steps,
-            images_seen=source.dataset.images_per_epoch * epochs,
+            images_seen=source.dataset.trained(values).images_per_epoch * epochs,
             checkpoints=tuple(names),
             disk_bytes=len(names) * lora_bytes(shape, values),
             state_bytes=state_bytes(shape, values),

@@ -110,18 +110,19 @@ def test_what_nobody_asks_for_is_taken_away(tmp_path: Path, monkeypatch: pytest.
 def test_texts_that_never_change_are_encoded_once(base: BaseModel, tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     cache = CaptionCache(base, 1, 75)
-    cache.fill({"a zorb", "a red ball"}, kept, "model")
+    cache.know({"a zorb", "a red ball"}, kept, "model")
     again = CaptionCache(base, 1, 75)
     again.encode = None  # type: ignore[method-assign,assignment]  # nothing is encoded any more
-    again.fill({"a zorb", "a red ball"}, kept, "model")
+    again.know({"a zorb", "a red ball"}, kept, "model")
     first, second = cache.embed(["a zorb"]), again.embed(["a zorb"])
     assert torch.equal(first.hidden, second.hidden)
     assert first.pooled is not None
     assert second.pooled is not None
     assert torch.equal(first.pooled, second.pooled)
+    other = CaptionCache(base, 1, 75)
+    other.encode = None  # type: ignore[method-assign,assignment]
     with pytest.raises(TypeError):
-        again.fill({"a zorb"}, kept, "another model")
-        again.embed(["something else"])
+        other.know({"a zorb"}, kept, "another model")
 
 
 def test_only_runs_of_a_root_keep_something(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def shown(run: RunConfig, base: BaseModel, done: int = 0) -> list[Batch]:
     """What a run sees in its first epoch from a step on."""
     buckets = encode(read_items(run), base, Needs.of([run]), lambda *_: None)
     data = RunData(run, buckets, 100, Encoder(base, run.resize_interpolation))
-    return list(data.epoch(epoch_schedule(buckets, run.batch_size, 1), At(1, 0), done))
+    return list(data.epoch(epoch_schedule(buckets, run.batch_size), At(1, 0), done))
 
 
 def areas(image: np.ndarray[Any, Any], size: tuple[int, int]) -> np.ndarray[Any, Any]:

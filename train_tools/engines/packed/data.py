@@ -4,15 +4,15 @@ The dataset is sd-scripts' DreamBooth layout: `<repeats>_<concept>/` folders of 
 beside them. Latents are encoded once and shared by all runs (`encoding`).
 
 All runs see batches of the same bucket at the same step, as they must share a shape; that order
-depends on the epoch alone. Which images a run finds in them is drawn from the run's own seed. So
+is the same in every epoch. Which images a run finds in them is drawn from the run's own seed. So
 a run sees the same batches alone as in any pack.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -111,29 +111,19 @@ def _lines(image: Path, extension: str, concept: str) -> list[str]:
     return [line.strip() for line in lines] or [""]
 
 
-def fixed_captions(configs: Sequence[RunConfig], items: Sequence[Item]) -> set[str]:
-    """What never reads otherwise in these runs; with none, where captions may be dropped."""
-    found: set[str] = set()
-    for config in configs:
-        undropped = replace(config, caption_dropout_rate=0.0, caption_dropout_every_n_epochs=0)
-        wording = Wording(undropped, random.Random(0), 1)
-        if wording.is_fixed:
-            found.update(wording.word([item.caption], At(1, 0)) for item in items)
-        if undropped != config:
-            found.add("")
-    return found
-
-
-def steps_per_epoch(buckets: list[Bucket], batch_size: int) -> int:
+def batches_per_epoch(buckets: list[Bucket], batch_size: int) -> int:
     return sum(-(-len(bucket.order) // batch_size) for bucket in buckets)
 
 
-def epoch_schedule(buckets: list[Bucket], batch_size: int, epoch: int) -> list[tuple[int, int]]:
-    """(bucket, batch within it) for each step of an epoch, the same for all runs."""
+def epoch_schedule(buckets: list[Bucket], batch_size: int) -> list[tuple[int, int]]:
+    """(bucket, batch within it) for each batch of an epoch, the same for all runs.
+
+    And for all epochs: so runs that are at different epochs can be trained together.
+    """
     schedule = [
         (b, i) for b, bucket in enumerate(buckets) for i in range(-(-len(bucket.order) // batch_size))
     ]
-    random.Random(epoch).shuffle(schedule)
+    random.Random(1).shuffle(schedule)
     return schedule
 
 
@@ -179,12 +169,13 @@ class RunData:
     def epoch(self, schedule: list[tuple[int, int]], first: At, done: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, of which `first` is the first step, without those that are `done`."""
         orders = [self._random.sample(bucket.order, len(bucket.order)) for bucket in self._buckets]
-        size = self._config.batch_size
-        for step, (number, part) in enumerate(schedule, start=first.step):
+        size, accumulated = self._config.batch_size, self._config.gradient_accumulation_steps
+        for index, (number, part) in enumerate(schedule):
             bucket = self._buckets[number]
             indices = orders[number][part * size : (part + 1) * size]
-            chances = self._draw(bucket, indices, At(first.epoch, step))
-            if step >= first.step + done:
+            at = At(first.epoch, first.step + index // accumulated)
+            chances = self._draw(bucket, indices, at)
+            if index >= done:
                 yield self._batch(bucket, indices, chances)
 
     def _draw(self, bucket: Bucket, indices: list[int], at: At) -> _Chances:

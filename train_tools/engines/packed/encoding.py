@@ -14,11 +14,11 @@ from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.families.stable_diffusion.latents import CHANNELS, FACTOR
 
 from .config import RunConfig
-from .kept import Kept, key_of
+from .kept import NOTHING_KEPT, Kept, key_of
 from .pictures import Item, Pictures, View
 
-AT_ONCE = 4  # pictures
-NOTHING_KEPT = Kept(None)
+PIXELS_AT_ONCE = 4 * 512 * 512  # of pictures that are encoded together: the VAE's activations are large
+IN_FULL = "the VAE can't encode in half precision; it does so in fp32 (no_half_vae)"
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Encoder:
     @torch.no_grad()
     def encode(self, items: Sequence[Item], views: Sequence[View], flips: Sequence[int]) -> Tensor:
         """(count, 4, h, w)."""
-        latents = []
-        for start in range(0, len(items), AT_ONCE):
-            part = slice(start, start + AT_ONCE)
+        latents, at_once = [], _at_once(items[0].bucket)
+        for start in range(0, len(items), at_once):
+            part = slice(start, start + at_once)
             pixels = [
                 self.pictures.pixels(item, view) for item, view in zip(items[part], views[part], strict=True)
             ]
@@ -73,12 +73,46 @@ class Encoder:
                 _noise(view.noise, item.bucket) for item, view in zip(items[part], views[part], strict=True)
             ]
             latents.append(self._base.encode_image(torch.stack(turned), torch.stack(noise)))
-        return torch.cat(latents)
+        found = torch.cat(latents)
+        if not _are_whole(found, self._base):
+            self._base.vae.float()
+            print(IN_FULL, flush=True)
+            return self.encode(items, views, flips)
+        return found
 
     def masks(self, items: Sequence[Item], kind: str, views: Sequence[View], flips: Sequence[int]) -> Tensor:
         """(count, 1, h, w), cut as the pictures."""
         found = [self.pictures.mask(item, kind, view) for item, view in zip(items, views, strict=True)]
         return torch.stack([one.flip(-1) if flip else one for one, flip in zip(found, flips, strict=True)])
+
+
+def encoded(
+    items: Sequence[Item],
+    base: BaseModel,
+    needs: Needs,
+    warn: Callable[[str], None],
+    kept: Kept = NOTHING_KEPT,
+    vae: str = "",
+) -> list[Bucket]:
+    """As `encode`; in full precision where the VAE can't do half, as SDXL's own in fp16."""
+
+    def report(done: int, of: int) -> None:
+        print(f"latents {done}/{of}", flush=True)
+
+    buckets = encode(items, base, needs, report, kept, vae)
+    if all(_are_whole(bucket.latents, base) for bucket in buckets):
+        return buckets
+    warn(IN_FULL)
+    base.vae.float()
+    return encode(items, base, needs, report, kept, vae)
+
+
+def _are_whole(latents: Tensor, base: BaseModel) -> bool:
+    return base.vae.dtype == torch.float32 or bool(latents.isfinite().all())
+
+
+def _at_once(bucket: Size) -> int:
+    return max(1, PIXELS_AT_ONCE // (bucket[0] * bucket[1]))
 
 
 def encode(
@@ -99,9 +133,9 @@ def encode(
     buckets = []
     for size in sorted({item.bucket for item in items}):
         members = tuple(item for item in items if item.bucket == size)
-        latents = []
-        for start in range(0, len(members), AT_ONCE):
-            part = members[start : start + AT_ONCE]
+        latents, at_once = [], _at_once(size)
+        for start in range(0, len(members), at_once):
+            part = members[start : start + at_once]
             if needs.latents:
                 latents += encoder.latents(part)
             done += len(part)
@@ -140,7 +174,8 @@ class _Once:
                 [self._base.encode_image(view, own) for view, own in zip(views, noise, strict=False)], dim=1
             )
             for index, latents in zip(missing, made.cpu(), strict=True):
-                self._kept.put(keys[index], {"latents": latents})
+                if latents.isfinite().all():
+                    self._kept.put(keys[index], {"latents": latents})
                 found[index] = latents
         return [latents for latents in found if latents is not None]
 

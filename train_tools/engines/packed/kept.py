@@ -88,6 +88,9 @@ class Kept:
         return self._folder / key[:2] / f"{key}{ENDING}"
 
 
+NOTHING_KEPT = Kept(None)
+
+
 def key_of(*parts: Any) -> str:
     """Of JSON values."""
     text = json.dumps([RECIPE, *parts], sort_keys=True, ensure_ascii=False)

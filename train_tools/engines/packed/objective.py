@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from .config import RunConfig
 
 LARGEST_SNR = 1000.0  # at timestep 0 it would have no end
+VALIDATED_LEVELS = 4  # noise levels at which what is held back is measured
 FACTOR_MOST, FACTOR_LEAST = 4.0, 2.0  # between the sizes of multires noise
 
 
@@ -62,18 +63,20 @@ class Objective:
         return torch.tensor(column, device=self._device).unsqueeze(1)
 
     def draw(
-        self, latents: Sequence[Tensor], generators: Sequence[Generator], timestep: int | None = None
+        self, latents: Sequence[Tensor], generators: Sequence[Generator], level: int | None = None
     ) -> Draws:
-        """Each run's noise and timesteps for its latents (B, C, h, w), which may lie anywhere; or one for all."""
+        """Each run's noise and timesteps for its latents (B, C, h, w), which may lie anywhere; or at a level to
+        validate, counted from 0.
+        """
         drawn = [
-            self._draw(config, clean, generator, timestep)
+            self._draw(config, clean, generator, level)
             for config, clean, generator in zip(self._configs, latents, generators, strict=True)
         ]
         noise, added, timesteps = (torch.cat(part).to(self._device) for part in zip(*drawn, strict=True))
         return Draws(noise, added, timesteps)
 
     def _draw(
-        self, config: RunConfig, latents: Tensor, generator: Generator, timestep: int | None
+        self, config: RunConfig, latents: Tensor, generator: Generator, level: int | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         noise = torch.randn(latents.shape, generator=generator)
         if config.noise_offset:
@@ -81,8 +84,8 @@ class Objective:
         if config.multires_noise_iterations:
             noise = _multires(noise, config, generator)
         low, high = config.min_timestep, min(config.max_timestep, len(self._signal))
-        if timestep is not None:
-            low = high = timestep
+        if level is not None:  # all equally far apart
+            low = high = low + (high - low) * (level + 1) // (VALIDATED_LEVELS + 1)
         count = len(latents)
         if low < high:
             timesteps = torch.randint(low, high, (count,), generator=generator)

@@ -5,6 +5,7 @@ As process_caption in sd-scripts' library/train_util.py (48d368fa) makes it; the
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import re
@@ -25,6 +26,17 @@ class At:
     step: int
 
 
+def all_wordings(config: RunConfig, lines: Sequence[str]) -> set[str] | None:
+    """Every text that an image's caption may read as; None where each step makes others."""
+    is_arranged = config.shuffle_caption or config.token_warmup_step or config.caption_tag_dropout_rate
+    if is_arranged or config.enable_wildcard:
+        return None
+    whole = Wording(dataclasses.replace(config, caption_dropout_rate=0.0, caption_dropout_every_n_epochs=0),
+                    random.Random(), 1).word(lines, At(1, 0))  # fmt: skip
+    is_dropped = config.caption_dropout_rate or config.caption_dropout_every_n_epochs
+    return {whole, ""} if is_dropped else {whole}
+
+
 class Wording:
     """`steps` are those of the whole training, for what is said as a share of them."""
 
@@ -33,17 +45,6 @@ class Wording:
         self._random = chances
         warmup = config.token_warmup_step
         self._warmup = math.floor(warmup * steps) if warmup < 1 else int(warmup)
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether a caption always reads alike, but where it is dropped whole."""
-        config = self._config
-        return not (
-            config.shuffle_caption
-            or config.enable_wildcard
-            or config.caption_tag_dropout_rate
-            or self._warmup
-        )
 
     def word(self, lines: Sequence[str], at: At) -> str:
         """`lines` are the caption file's; the first one counts, or one that is drawn."""

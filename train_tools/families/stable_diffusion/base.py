@@ -50,6 +50,11 @@ class Conditioning:
     def to(self, device: torch.device) -> Conditioning:
         return Conditioning(self.hidden.to(device), None if self.pooled is None else self.pooled.to(device))
 
+    @property
+    def bytes(self) -> int:
+        size: int = self.hidden.nbytes + (0 if self.pooled is None else self.pooled.nbytes)
+        return size
+
     @staticmethod
     def joined(parts: Sequence[Conditioning]) -> Conditioning:
         """One after another."""
