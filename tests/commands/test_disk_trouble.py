@@ -67,6 +67,8 @@ WRITING = {
     "queue pause": "",
     "queue resume": "",
     "queue cancel": "1",
+    "queue finish": "1",
+    "queue more": f"{V} --starred --epochs 1",
     "queue retry": "",
     "queue move": "1 first",
     "queue edit": "1 --set seed=9",
@@ -135,7 +137,7 @@ def filled(words: str, base: Path, root: Path) -> list[str]:
 TROUBLES = [
     "full",
     "no room",
-    *(pytest.param(kind, marks=pytest.mark.slow) for kind in (*NUMBERS, "no bytes") if kind != "full"),
+    *(pytest.param(kind, marks=pytest.mark.thorough) for kind in (*NUMBERS, "no bytes") if kind != "full"),
 ]
 
 

@@ -161,6 +161,10 @@ class LoraStack:
         if self.dropouts:
             self.dropouts.begin()
 
+    def whole(self) -> contextlib.AbstractContextManager[None]:
+        """Within this context nothing is left out."""
+        return self.dropouts.off() if self.dropouts else contextlib.nullcontext()
+
     @contextlib.contextmanager
     def attached(self) -> Iterator[LoraStack]:
         """Within this context the target layers add their deltas."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from train_tools.engines.packed.config import RunConfig, from_arguments
+from train_tools.errors import UsageError
 
 
 def read(**changes: Any) -> RunConfig:
@@ -37,3 +38,9 @@ def test_a_rate_of_zero_is_a_rate(rates: dict[str, Any], unet: float, text: floa
 def test_a_vae_of_its_own() -> None:
     assert read().vae is None
     assert read(vae="vae.safetensors").vae == Path("vae.safetensors")
+
+
+@pytest.mark.parametrize("argument", ["optimizer_args", "lr_scheduler_args"])
+def test_a_word_that_is_no_literal_is_told_by_its_argument(argument: str) -> None:
+    with pytest.raises(UsageError, match=f"^{argument} 'weight_decay=a lot' is no name=value"):
+        read(**{argument: ["weight_decay=a lot"]})

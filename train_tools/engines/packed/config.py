@@ -27,6 +27,11 @@ PACK: Scope = (
     "the pack"  # one value for all runs of a pack, as they share the batch that runs through the base
 )
 
+GIVEN_MASKS, ALPHA_MASKS = "given", "alpha"  # pictures beside the images, and the images' transparency
+
+
+LAST_STATE = "state.safetensors"  # in the folder that `save_state_on_train_end` leaves
+
 
 @dataclass(frozen=True)
 class Row:
@@ -65,6 +70,18 @@ def _paths(value: Any) -> tuple[Path, ...]:
     return tuple(Path(str(one)) for one in (value if isinstance(value, list) else [value]) if one)
 
 
+def _range(value: Any) -> tuple[float, float] | None:
+    """`2.0,4.0`."""
+    if not value:
+        return None
+    parts = [float(part) for part in str(value).split(",")]
+    if len(parts) != 2 or not 0 < parts[0] <= parts[1]:
+        raise UsageError(
+            f"face_crop_aug_range {value!r} isn't two numbers above 0, the smaller first, as 2.0,4.0"
+        )
+    return parts[0], parts[1]
+
+
 def _rates(value: Any) -> tuple[float, ...]:
     return tuple(float(one) for one in (value if isinstance(value, list) else [value]))
 
@@ -74,7 +91,7 @@ def _resolution(value: Any) -> tuple[int, int]:
     return (sizes[0], sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])
 
 
-def _words(value: Any) -> dict[str, Any]:
+def _words(value: Any, argument: str) -> dict[str, Any]:
     """`["betas=0.9,0.99", "weight_decay=0.1"]` as keyword arguments, read as Python literals."""
     found = {}
     for item in value:
@@ -83,9 +100,15 @@ def _words(value: Any) -> dict[str, Any]:
             found[name.strip()] = ast.literal_eval(text)
         except (ValueError, SyntaxError) as error:
             raise UsageError(
-                f"optimizer_args {item!r} is no name=value with a number, pair or True/False"
+                f"{argument} {item!r} is no name=value with a number, pair or True/False"
             ) from error
     return found
+
+
+def words(argument: str) -> Any:
+    """Keyword arguments of what each run has its own of."""
+    known = Row("", RUN, functools.partial(_words, argument=argument))
+    return field(default_factory=dict, metadata={"row": known})
 
 
 def _steps(value: Any) -> float:
@@ -112,17 +135,42 @@ class RunConfig:
     max_bucket_reso: int = shared(1024, int)
     bucket_reso_steps: int = shared(64, int)
     bucket_no_upscale: bool = shared(False, bool)
+    resize_interpolation: str = shared("", lambda value: str(value or ""))  # empty: what suits
     flip_aug: bool = shared(False, bool)
+    color_aug: bool = row(False, bool)
+    random_crop: bool = row(False, bool)
+    face_crop_aug_range: tuple[float, float] | None = row(None, _range)  # times the face's size
+    # Masks
+    alpha_mask: bool = row(False, bool)
+    masked_loss: bool = row(False, bool)
+    conditioning_data_dir: Path | None = shared(None, _optional_path)
+    # What is held back to validate
+    validation_split: float = shared(0.0, float)
+    validation_seed: int | None = shared(None, int)
+    validate_every_n_epochs: int = row(0, int)
+    validate_every_n_steps: int = row(0, int)
+    max_validation_steps: int = row(0, int)
     # How long, and how much at once
-    epochs: int = shared(1, int, "max_train_epochs")
+    epochs: int = row(0, int, "max_train_epochs")  # 0: as many as max_train_steps need
+    max_train_steps: int = row(1600, int)  # in all; counts where no epochs are given
+    initial_epoch: int = row(1, int)  # the first one that is trained
+    initial_step: int = row(0, int)  # that were done before it; 0: as many as its epochs before have
+    resume: Path | None = row(None, _optional_path)  # a state that `save_state_on_train_end` kept
     batch_size: int = shared(1, int, "train_batch_size")
-    gradient_accumulation_steps: int = shared(1, int, only=(None, 1))
+    gradient_accumulation_steps: int = shared(1, lambda value: int(value or 1))
     gradient_checkpointing: bool = shared(False, bool)
     mixed_precision: str = shared("no", lambda value: str(value or "no"), only=(None, "no", "bf16", "fp16"))
+    full_bf16: bool = shared(False, bool)
+    full_fp16: bool = shared(False, bool)
+    fp8_base: bool = shared(False, bool)
+    fp8_base_unet: bool = shared(False, bool)
+    no_half_vae: bool = shared(False, bool)
+    cache_text_encoder_outputs: bool = shared(False, bool)  # decides only in which precision it is done
     seed: int = row(0, int)  # sd-scripts draws one where none is given; a run must be repeatable
     # Captions
     clip_skip: int = shared(1, int)
     max_token_length: int = shared(75, int, only=(None, 75, 150, 225))
+    weighted_captions: bool = shared(False, bool)
     shuffle_caption: bool = row(False, bool)
     keep_tokens: int = row(0, int)
     keep_tokens_separator: str = row("", str)
@@ -165,11 +213,11 @@ class RunConfig:
     unet_rate: float | None = row(None, float, "unet_lr")
     text_rates: tuple[float, ...] = row((), _rates, "text_encoder_lr")
     optimizer: str = row("AdamW", lambda value: str(value or "AdamW"), "optimizer_type")
-    optimizer_args: Mapping[str, Any] = field(default_factory=dict, metadata={"row": Row("", RUN, _words)})
+    optimizer_args: Mapping[str, Any] = words("optimizer_args")
     max_grad_norm: float = row(1.0, float)
     lr_scheduler: str = row("constant", lambda value: str(value or "constant"))
     lr_scheduler_type: str = row("", str)
-    lr_scheduler_args: Mapping[str, Any] = field(default_factory=dict, metadata={"row": Row("", RUN, _words)})
+    lr_scheduler_args: Mapping[str, Any] = words("lr_scheduler_args")
     lr_warmup_steps: float = row(0.0, _steps)
     lr_decay_steps: float = row(0.0, _steps)
     lr_scheduler_num_cycles: int = row(1, int)
@@ -195,6 +243,7 @@ class RunConfig:
     save_n_epoch_ratio: int = row(0, int)
     save_last_n_epochs: int = row(0, int)
     save_last_n_steps: int = row(0, int)
+    save_state_on_train_end: bool = row(False, bool)
     training_comment: str = row("", str)
     # All, as they stand in run.toml
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -205,6 +254,18 @@ class RunConfig:
             self.resolution, self.enable_bucket, self.min_bucket_reso, self.max_bucket_reso,
             self.bucket_reso_steps, self.bucket_no_upscale,
         )  # fmt: skip
+
+    @property
+    def is_varied(self) -> bool:
+        """Whether pictures look otherwise each time, so that their latents can't be kept."""
+        return self.color_aug or self.random_crop or self.face_crop_aug_range is not None
+
+    @property
+    def masks(self) -> str:
+        """Which masks its loss has; empty where it has none."""
+        if self.masked_loss and self.conditioning_data_dir is not None:
+            return GIVEN_MASKS
+        return ALPHA_MASKS if self.alpha_mask else ""
 
     @property
     def train_unet(self) -> bool:
@@ -232,6 +293,10 @@ class RunConfig:
         )  # fmt: skip
 
 
+# What must be computed in half precision, and in which.
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "full_bf16": ("bf16",), "full_fp16": ("fp16",), "fp8_base": ("bf16", "fp16"), "fp8_base_unet": ("bf16", "fp16"),
+}  # fmt: skip
 ROWS: Mapping[str, tuple[str, Row]] = {
     (known.argument or one.name): (one.name, known)
     for one in dataclasses.fields(RunConfig)
@@ -265,4 +330,9 @@ def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
         raise UsageError(
             f"{folder.name}: network_train_unet_only and network_train_text_encoder_only leave nothing to train"
         )
+    for name, precisions in NEEDS.items():
+        if getattr(config, name) and config.mixed_precision not in precisions:
+            raise UsageError(
+                f"{folder.name}: {name} needs mixed_precision {' or '.join(precisions)}; set that, or leave it out"
+            )
     return config if config.output_name else dataclasses.replace(config, output_name=folder.name)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.norms import limit_norms
@@ -23,45 +23,59 @@ from .data import Batch
 from .layers import make_stack
 from .objective import Draws, Objective
 from .optim import RunOptimizer
+from .precision import computing, trained_dtype
 from .scaling import LossScale
 from .weights import own_numbers
 
-PRECISIONS = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 OF_TRANSFORMERS = "gradient_checkpointing_enable"
 
 
 class Pack:
     """The state of K runs that are trained together; `alive[k]` is false once a run's loss was not finite."""
 
-    def __init__(self, configs: list[RunConfig], base: BaseModel, steps: int) -> None:
+    def __init__(
+        self,
+        configs: list[RunConfig],
+        base: BaseModel,
+        steps: int | Sequence[int],
+        captions: CaptionCache | None = None,
+    ) -> None:
+        """`steps` are those of each run's whole training, one number where it is the same for all. `captions` are an
+        earlier pack's of the same base.
+        """
         first = configs[0]
+        totals = [steps] * len(configs) if isinstance(steps, int) else steps
         self.configs = configs
         self.base = base
         self.device = base.device
         self._trains_text = first.train_text_encoder
         if first.gradient_checkpointing:
             _checkpoint(base, texts=self._trains_text)
-        # fp32 also over a base in half precision; more where the base has more.
-        self._dtype = torch.promote_types(base.dtype, torch.float32)
-        self.stack = make_stack(configs, base, self.device, self._dtype)
+        self._dtype = torch.promote_types(base.dtype, torch.float32)  # of losses
+        self.stack = make_stack(configs, base, self.device, trained_dtype(first, base))
         self.gradients = self.stack.train_into()
         self.optimizers = [
-            RunOptimizer(config, self.stack, self.gradients, k, steps) for k, config in enumerate(configs)
+            RunOptimizer(config, self.stack, self.gradients, k, totals[k]) for k, config in enumerate(configs)
         ]
         norms = [config.scale_weight_norms for config in configs]
-        self._norms = torch.tensor(norms, device=self.device, dtype=self._dtype).view(-1, 1, 1)
+        self._norms = torch.tensor(norms, device=self.device, dtype=self.stack.flat.dtype).view(-1, 1, 1)
         self._limits_norms = any(norms)
         self.alive = [True] * len(configs)
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
         betas = {name: value for name, value in base.noise.items() if name.startswith(("num", "beta"))}
         self._objective = Objective(configs, betas, self.device)
-        self._cache = CaptionCache(base, first.clip_skip, first.max_token_length)
-        self._autocast = PRECISIONS[first.mixed_precision]
+        self.captions = captions or CaptionCache(
+            base, first.clip_skip, first.max_token_length, first.weighted_captions
+        )
+        self._accumulated = first.gradient_accumulation_steps
         self._scales = [LossScale() for _ in configs] if first.mixed_precision == "fp16" else []
 
-    def draw(self, batches: list[Batch]) -> Draws:
-        """Each run's noise and timesteps for its latents, from its own seed."""
-        return self._objective.draw([batch.latents for batch in batches], self._generators)
+    def draw(
+        self, batches: list[Batch], generators: Sequence[Generator] = (), level: int | None = None
+    ) -> Draws:
+        """Each run's noise and timesteps for its latents, from its own seed or generator; or at a level to validate."""
+        latents = [batch.latents for batch in batches]
+        return self._objective.draw(latents, generators or self._generators, level)
 
     def losses(self, batches: list[Batch], draws: Draws) -> Tensor:
         """The loss of each run (K,)."""
@@ -69,16 +83,20 @@ class Pack:
         clean = torch.cat([batch.latents for batch in batches]).to(self.device)
         captions = [caption for batch in batches for caption in batch.captions]
         noisy = self._objective.noisy(clean, draws)
-        with self._precision():
-            told = self._cache.encode if self._trains_text else self._cache.embed
+        with computing(self.configs[0], self.device):
+            told = self.captions.encode if self._trains_text else self.captions.embed
             sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
             predicted = self.base.predict(noisy, draws.timesteps, told(captions), sizes)
         weights = torch.tensor([batch.weights for batch in batches], dtype=self._dtype, device=self.device)
-        return self._objective.losses(predicted.to(self._dtype), clean, draws, weights)
+        masks = _masks(batches)
+        if masks is not None:
+            masks = masks.to(self.device, self._dtype)
+        return self._objective.losses(predicted.to(self._dtype), clean, draws, weights, masks)
 
-    def backward(self, losses: Tensor) -> None:
-        """Adds up the gradients of the living runs; a dead run's slice stays zero."""
-        self.gradients.zero_()
+    def backward(self, losses: Tensor, *, begins: bool = True) -> None:
+        """Adds up the gradients of the living runs; a dead run's slice stays zero. `begins` with none of before."""
+        if begins:
+            self.gradients.zero_()
         alive = torch.tensor(self.alive, device=self.device)
         scaled = (
             losses * losses.new_tensor([scale.value for scale in self._scales]) if self._scales else losses
@@ -89,8 +107,9 @@ class Pack:
                 # Whatever a dead run's slice got (0 x nan) must not reach its buffers again.
                 self.gradients[index].zero_()
 
-    def step(self, batches: list[Batch]) -> list[float]:
-        """One optimizer step of every living run; returns all losses.
+    def step(self, batches: list[Batch], *, begins: bool = True, ends: bool = True) -> list[float]:
+        """One optimizer step of every living run, or the one of several batches that `begins` or `ends` it; returns all
+        losses.
 
         A run whose loss is not finite dies here: its factors are set to zero, so that its share of
         the batch stays finite for the rest of the pack's life.
@@ -99,14 +118,15 @@ class Pack:
         values = [float(v) for v in losses.detach().cpu()]
         for index, value in enumerate(values):
             self.alive[index] = self.alive[index] and math.isfinite(value)
-        self.backward(losses)
+        # As accelerate does, also where an epoch's last step has fewer batches.
+        self.backward(losses / self._accumulated if self._accumulated > 1 else losses, begins=begins)
         for index, optimizer in enumerate(self.optimizers):
             if self.alive[index]:
-                if self._is_whole(index):
+                if ends and self._is_whole(index):
                     optimizer.step()
             else:
                 self.stack.flat[index].zero_()
-        if self._limits_norms:
+        if self._limits_norms and ends:
             limit_norms(self.stack, self._norms)
             for optimizer in self.optimizers:
                 optimizer.take_over()
@@ -118,7 +138,7 @@ class Pack:
             return True
         scale = self._scales[index]
         self.gradients[index].mul_(1 / scale.value)
-        is_finite = bool(torch.isfinite(self.gradients[index].sum()))
+        is_finite = bool(torch.isfinite(self.gradients[index].sum(dtype=torch.float32)))
         scale.heard(is_finite)
         return is_finite
 
@@ -157,10 +177,23 @@ class Pack:
         finally:
             self.optimizers[index].to_be_saved(False)
 
-    def _precision(self) -> contextlib.AbstractContextManager[object]:
-        if self._autocast is not None:
-            return torch.autocast(self.device.type, self._autocast)
-        return contextlib.nullcontext()
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        """Within this context nothing is learned, and every run is what is worth keeping of it."""
+        with contextlib.ExitStack() as saved, torch.no_grad():
+            saved.enter_context(self.stack.whole())
+            for index in range(len(self.configs)):
+                saved.enter_context(self.to_be_saved(index))
+            yield
+
+
+def _masks(batches: list[Batch]) -> Tensor | None:
+    """(K*B, 1, h, w), ones where a run has none; None where no run has any."""
+    if all(batch.masks is None for batch in batches):
+        return None
+    return torch.cat(
+        [torch.ones_like(b.latents[:, :1]).cpu() if b.masks is None else b.masks for b in batches]
+    )
 
 
 def _checkpoint(base: BaseModel, *, texts: bool) -> None:

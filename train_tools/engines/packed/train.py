@@ -1,11 +1,10 @@
-"""Trains run folders: loads and caches once, then trains in packs those that start from the same place."""
+"""Trains run folders: loads and caches once, then trains in packs those that stand at the same batch of an epoch."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,29 +14,28 @@ from train_tools.base_model.identity import file_hash, legacy_hash
 from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
-from train_tools.families.loading import load
-from train_tools.families.stable_diffusion.base import BaseModel
 
 from . import metadata, state
+from .captions import CaptionCache, prepared
 from .config import RunConfig
-from .data import Item, encode, read_items, steps_per_epoch
-from .layers import merge_base_weights
-from .loop import SAVED, Loop, say
-from .pack import PRECISIONS, Pack
-from .support import WITHOUT_EFFECT, pack_key
-
-ENCODE_BATCH = 4
-FORMAT = 3  # of saved states: others aren't gone on from
-PLACES = frozenset(
-    {"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path", "vae"}
-)  # may move meanwhile
+from .data import RunData, read_held_back, read_items
+from .encoding import Encoder, Needs, encoded
+from .identity import identity_of, kin_of
+from .kept import content_of, kept_beside
+from .length import kept_state, resolved, starting_place, why_not
+from .loop import SAVED, Loop
+from .member import Member, say
+from .pack import Pack
+from .precision import free, loaded
+from .support import pack_key
+from .validation import Validation
 
 
 def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
-    """Trains all runs; returns for each whether it is finished, failed or paused.
+    """Trains all runs; returns for each how it ended, one of `member`'s outcomes.
 
-    A run with a saved state goes on from it. Runs whose states share no place, and those without one, are trained
-    one pack after another. Raises UsageError where the runs can't share a pack.
+    A run with a saved state goes on from it. Runs whose states lie within an epoch are trained one pack after another
+    where they stand at different batches. Raises UsageError where the runs can't share a pack.
     """
     _check(configs)
     _tell(logs, "loading")
@@ -45,73 +43,112 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     started_at = time.time()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Read first: a dataset that can't be read must not cost the loading of the model.
-    items = read_items(first)
-    base = _load(first, device)
-    merge_base_weights(first, base)
-    model_hash = _hash_of(first.base_model)
-    vae_hash = _hash_of(first.vae) if first.vae else ""
+    items, held_back = read_items(first), read_held_back(first)
+    base = loaded(first, device)
+    model, vae = (content_of(path, first.folder) if path else "" for path in (first.base_model, first.vae))
     _tell(logs, "caching")
-    buckets = encode(items, base, first.flip_aug, ENCODE_BATCH, lambda done, of: say(f"latents {done}/{of}"))
-    base.vae.to("cpu")
+    kept, texts = (kept_beside(first.folder, kind) for kind in ("latents", "texts"))
+    buckets, measured = (
+        encoded(some, base, Needs.of(configs), partial(_say_to, logs), kept, vae or model)
+        for some in (items, held_back)
+    )
+    if not any(config.is_varied for config in configs):
+        free(base.vae)
     vae_name = first.vae.name if first.vae else ""
     reg = training_images(first.reg_data_dir) if first.reg_data_dir else []
     shared = metadata.Shared(
-        items, buckets, first.base_model.name, model_hash, started_at, vae_name, vae_hash,
-        _hash_of(first.base_model, legacy_hash), _hash_of(first.vae, legacy_hash) if first.vae else "",
-        sum(image.repeats for image in reg), base.family,
+        items, buckets, first.base_model.name, _of_file(first.base_model, model), started_at, vae_name,
+        _of_file(first.vae, vae), _of_file(first.base_model, legacy_hash), _of_file(first.vae, legacy_hash),
+        sum(image.repeats for image in reg), base.family, measured,
     )  # fmt: skip
-    steps = steps_per_epoch(buckets, first.batch_size) * first.epochs
-    models = [model_hash, vae_hash] if vae_hash else [model_hash]
-    identities = [_identity(config, items, models) for config in configs]
-    found = [
-        state.places(config.folder, identity, partial(_warn, log))
-        for config, identity, log in zip(configs, identities, logs, strict=True)
+    models = [model, vae] if vae else [model]
+    encoder = Encoder(base, first.resize_interpolation)
+    members = [
+        _member(config, log, shared, models, encoder) for config, log in zip(configs, logs, strict=True)
     ]
-    outcomes = [""] * len(configs)
-    for place, members in state.group(found):
-        pack = Pack([configs[i] for i in members], base, steps)
-        loop = Loop(pack, shared, [logs[i] for i in members], [identities[i] for i in members], steps)
-        if place != state.Place():
-            loop.resume([state.read(found[i][place]) for i in members])
-        _tell([logs[i] for i in members], "training")
-        with pack.stack.attached():
-            for index, outcome in zip(members, loop.run(), strict=True):
-                outcomes[index] = outcome
-        del pack, loop  # the next one needs the memory
-    return outcomes
+    left = [member for member in members if not member.outcome]
+    found = [_states(member) for member in left]
+
+    embedded = prepared(configs, [*items, *held_back], base, kept=texts, model=_changed(model, first))
+    kept.tidy()
+    texts.tidy()
+    validation = Validation(measured, encoder)
+
+    def make_pack(configs: list[RunConfig], steps: list[int], captions: CaptionCache | None) -> Pack:
+        return Pack(configs, base, steps, captions or embedded)
+
+    for places in state.group(found):
+        together = [left[index] for index in places]
+        states = [_state_of(left[index], found[index], place) for index, place in places.items()]
+        loop = Loop(make_pack, shared, together, validation)
+        loop.resume(states)
+        _tell([member.log for member in together], "training")
+        loop.run()
+        del loop  # the next one needs the memory
+    return [member.outcome for member in members]
 
 
-def _hash_of(model: Path, of_file: Callable[[Path], str] = file_hash) -> str:
-    return of_file(model) if model.is_file() else "IsADirectory"
+def _changed(model: str, config: RunConfig) -> str:
+    """What stands for the base model's content with what is merged into it."""
+    weights = [f"{file_hash(path)} {config.base_weights_multiplier}" for path in config.base_weights]
+    return " ".join([model, *weights])
 
 
-def _identity(config: RunConfig, items: list[Item], models: list[str]) -> str:
-    """Over all that a run's result depends on, wherever its files lie."""
-    arguments = {
-        name: value
-        for name, value in config.arguments.items()
-        if name not in PLACES and name not in WITHOUT_EFFECT
-    }
-    images = [
-        [
-            i.folder,
-            i.path.name,
-            i.path.stat().st_size,
-            i.caption,
-            i.repeats,
-            *i.bucket,
-            *(["reg"] if i.is_reg else []),
-        ]
-        for i in items
-    ]
-    return hashlib.sha256(
-        json.dumps([FORMAT, arguments, images, *models], sort_keys=True).encode()
-    ).hexdigest()
+def _member(
+    config: RunConfig, log: EventLog, shared: metadata.Shared, models: list[str], encoder: Encoder
+) -> Member:
+    """One that has nothing to train, or nothing to go on from, has failed already."""
+    identity, kin = identity_of(config, shared.items, models), kin_of(config, models)
+    place, error = state.Place(), ""
+    try:
+        place = starting_place(config, shared.buckets)
+        config = resolved(config, place, shared.buckets)
+    except UsageError as refusal:
+        error = str(refusal)
+    data = RunData(config, shared.buckets, config.max_train_steps, encoder)
+    member = Member(config, log, identity, kin, data, place.epoch, place.step)
+    if not error and config.resume is not None and not _states(member, warn=False):
+        error = why_not(config, kin)
+    if error:
+        member.fail(error)
+    return member
+
+
+def _states(member: Member, *, warn: bool = True) -> dict[state.Place, Path]:
+    hear = partial(_warn, member.log)
+    return state.places(member.config.folder, member.identity, hear if warn else lambda _: None)
+
+
+def _state_of(
+    member: Member, found: Mapping[state.Place, Path], place: state.Place | None
+) -> state.RunState | None:
+    """The run's own, or the one that it was told to go on from."""
+    if place is not None:
+        return state.read(found[place])
+    if member.config.resume is None:
+        return None
+    kept = kept_state(member.config)
+    start = state.Place(member.epoch, 0, member.step)
+    return dataclasses.replace(kept, place=start, values={**kept.values, "sum": 0.0})
+
+
+def _of_file(model: Path | None, found: str | Callable[[Path], str]) -> str:
+    """A hash as sd-scripts writes it down, which has none for a folder."""
+    if model is None:
+        return ""
+    if not model.is_file():
+        return "IsADirectory"
+    return found if isinstance(found, str) else found(model)
 
 
 def _tell(logs: list[EventLog], stage: str) -> None:
     for log in logs:
         log.write("stage", stage=stage)
+
+
+def _say_to(logs: list[EventLog], text: str) -> None:
+    for log in logs:
+        log.write("warning", text=text)
 
 
 def _warn(log: EventLog, text: str) -> None:
@@ -128,9 +165,3 @@ def _check(configs: list[RunConfig]) -> None:
     unknown = {config.save_precision for config in configs} - SAVED.keys()
     if unknown:
         raise UsageError(f"save_precision {unknown.pop()} is not one of {', '.join(SAVED)}")
-
-
-def _load(config: RunConfig, device: torch.device) -> BaseModel:
-    dtype = PRECISIONS[config.mixed_precision] or torch.float32
-    # The VAE runs once over the dataset: exactness is worth more than speed.
-    return load(config.base_model, vae=config.vae, device=device, dtype=dtype, vae_dtype=torch.float32)

@@ -5,6 +5,7 @@ As process_caption in sd-scripts' library/train_util.py (48d368fa) makes it; the
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import re
@@ -23,6 +24,17 @@ class At:
 
     epoch: int
     step: int
+
+
+def all_wordings(config: RunConfig, lines: Sequence[str]) -> set[str] | None:
+    """Every text that an image's caption may read as; None where each step makes others."""
+    is_arranged = config.shuffle_caption or config.token_warmup_step or config.caption_tag_dropout_rate
+    if is_arranged or config.enable_wildcard:
+        return None
+    whole = Wording(dataclasses.replace(config, caption_dropout_rate=0.0, caption_dropout_every_n_epochs=0),
+                    random.Random(), 1).word(lines, At(1, 0))  # fmt: skip
+    is_dropped = config.caption_dropout_rate or config.caption_dropout_every_n_epochs
+    return {whole, ""} if is_dropped else {whole}
 
 
 class Wording:
