@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ class Attempt:
         self.says_anything = True
         if event["event"] == "finished":
             self.says_finished = True
+            if event.get("early"):  # as a person asked for
+                step, epoch = int(event["step"]), int(event["epoch"])
+                self.record = dataclasses.replace(self.record, steps=step, epochs=epoch)
         elif event["event"] == "paused":
             self.says_paused = True
         elif event["event"] == "failed":
@@ -57,7 +61,9 @@ class Attempt:
 
     @property
     def checkpoints(self) -> list[str]:
-        return checkpoint_names(self.arguments, self.record.steps) if self.arguments else []
+        if not self.arguments:
+            return []
+        return checkpoint_names(self.arguments, self.record.steps, self.record.epochs)
 
     def faults(self) -> list[str]:
         """What its files lack; empty where it is what was planned."""

@@ -51,6 +51,20 @@ def conclude(
     return cause == transient.DISK
 
 
+def conclude_early(attempt: Attempt, request: str) -> bool:
+    """Records how a run ended while others of its process go on; False where only the process' end tells it."""
+    if not attempt.folder.is_dir():
+        return False
+    if attempt.says_paused:
+        attempt.end(WISHED.get(request, "interrupted"))
+        return True
+    error = attempt.verdict(0)
+    if error is not None and transient.cause(attempt, error, 1) != transient.WRONG:
+        return False
+    attempt.end("failed" if error else "finished", error)
+    return True
+
+
 def _milder(entry: Entry, together: int) -> dict[str, Any]:
     """What changes in the ticket for a pack of half as many runs; empty where nothing can be milder."""
     if not entry.ticket.may_shrink or together == 1:

@@ -11,9 +11,21 @@ from typing import Any
 
 from train_tools.arguments.current import argument_named
 from train_tools.arguments.values import parse_values
+from train_tools.engines.registry import engine_named
 from train_tools.errors import UsageError
 from train_tools.execution.lane import slots
-from train_tools.execution.queue import CANCEL, DRAWS, ENDED, GIVE_WAY, PAUSE, PAUSED, WISHED, Entry, Queue
+from train_tools.execution.queue import (
+    CANCEL,
+    DRAWS,
+    ENDED,
+    FINISH,
+    GIVE_WAY,
+    PAUSE,
+    PAUSED,
+    WISHED,
+    Entry,
+    Queue,
+)
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
 from train_tools.execution.train import refuse_impossible
@@ -112,6 +124,19 @@ def cancel(queue: Queue, number: int) -> None:
             queue.mark(connection, [number], done=1)
         else:
             raise _no("cancel", entry)
+
+
+def finish(queue: Queue, number: int) -> None:
+    """What is trained is finished after the epoch that it is in, with a checkpoint; its siblings go on."""
+    with queue.locked() as connection:
+        entry = queue.entry(connection, number)
+        if not entry.taken or entry.ticket.kind != TRAIN:
+            raise _no("finish", entry)
+        if not engine_named(str(entry.ticket.identity["engine"])).can_let_go:
+            raise UsageError(
+                f"{entry.ticket.identity['engine']} can't finish a run early; cancel it: its checkpoints are kept"
+            )
+        queue.mark(connection, [number], request=FINISH)
 
 
 def pause(queue: Queue, number: int) -> None:

@@ -35,6 +35,7 @@ def identity_of(run: PlannedRun) -> dict[str, Any]:
         "digest": run.digest,
         "engine": run.engine,
         "steps": run.steps,
+        "epochs": run.epochs,
         "output_name": run.output_name,
         "dataset_fingerprint": run.dataset_fingerprint,
     }

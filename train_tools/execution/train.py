@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +14,10 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import run_record
 from train_tools.execution.attempt import Attempt, measure
 from train_tools.execution.beside_host import report_of
+from train_tools.execution.conclusion import conclude_early
 from train_tools.execution.lane import training
-from train_tools.execution.supervise import PAUSE, supervise
+from train_tools.execution.queue import ENDED
+from train_tools.execution.supervise import ENDING_EVENTS, PAUSE, supervise
 from train_tools.hosts.keeper import Keeper
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.measured import measured_file
@@ -88,6 +91,8 @@ def _train(version: Version, plan: Plan, report: Report) -> list[RunResult]:
                     results[result.run_id] = result
     except KeyboardInterrupt:
         for attempt in (a for pack in packs for a in pack if a.record.run_id not in results):
+            if attempt.record.state in ENDED:
+                continue
             is_done = attempt.says_finished and not attempt.faults()
             attempt.end("finished" if is_done else "cancelled")
         raise
@@ -116,7 +121,13 @@ def _train_pack(
             pack[index].start(pid)
 
     def heard(index: int, event: dict[str, Any]) -> None:
-        pack[left[index]].take(event)
+        attempt = pack[left[index]]
+        attempt.take(event)
+        if event["event"] in ENDING_EVENTS and not attempt.says_paused:
+            with contextlib.suppress(
+                TrainToolsError, OSError
+            ):  # it is tried again when the process has ended
+                conclude_early(attempt, "")
         report(runs[left[index]], event)
 
     def wish() -> str:
@@ -137,8 +148,8 @@ def _train_pack(
             for index in paused:
                 pack[index] = _prepared(version, runs[index])
     except TrainToolsError as error:
-        return [_ended(attempt, str(error)) for attempt in pack]
-    results = [_ended(attempt, attempt.verdict(code)) for attempt in pack]
+        return [_result(attempt, told=str(error)) for attempt in pack]
+    results = [_result(attempt, code) for attempt in pack]
     if any(result.state == "finished" for result in results):
         measure(measured_file(version), engine, pack)
     return results
@@ -152,11 +163,15 @@ def _wait_for_pictures(attempts: Sequence[Attempt], keeper: Keeper) -> None:
         time.sleep(PICTURES_S)
 
 
-def _ended(attempt: Attempt, error: str | None) -> RunResult:
-    state = "failed" if error else "finished"
-    record = attempt.end(state, error)
+def _result(attempt: Attempt, code: int = 0, told: str = "") -> RunResult:
+    """Recorded now, where it wasn't when the run ended; `told` is why it failed, else the files say it."""
+    record = attempt.record
+    if record.state not in ENDED:
+        error = told or attempt.verdict(code)
+        record = attempt.end("failed" if error else "finished", error)
     files = tuple(path for name in attempt.checkpoints if (path := attempt.folder / name).is_file())
     seconds = record.ended - record.started if record.ended and record.started else 0.0
     return RunResult(
-        attempt.folder.name, record.run_id, attempt.folder, state, record.steps, files, seconds, error
-    )
+        attempt.folder.name, record.run_id, attempt.folder, record.state, record.steps, files, seconds,
+        record.error,
+    )  # fmt: skip

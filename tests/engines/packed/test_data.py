@@ -143,7 +143,7 @@ def test_no_images_and_foreign_encodings_are_told(arguments: dict[str, object], 
     [
         ({"optimizer_type": "Prodigious"}, "optimizer_type = 'Prodigious'"),
         ({"lr_scheduler": "reduce_lr_on_plateau"}, "lr_scheduler = 'reduce_lr_on_plateau'"),
-        ({"sample_prompts": "prompts.txt"}, "sample_prompts"),
+        ({"dataset_config": "data.toml"}, "dataset_config"),
         ({"network_module": "lycoris.kohya"}, "lycoris.kohya"),
         ({"optimizer_type": "AdamW", "optimizer_args": ["decouple=True"]}, "decouple"),
         ({"resume": "nowhere"}, "holds no state of the packed engine"),

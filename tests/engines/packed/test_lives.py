@@ -242,3 +242,26 @@ def test_a_state_that_doesnt_fit_fails_its_own_run_alone(make: Make) -> None:
     assert "its settings or its base model were others" in events(wrong, "failed")[0]["error"]
     assert "nothing left to train" in events(done, "failed")[0]["error"]
     assert events(right, "finished")
+
+
+def test_what_is_held_back_is_measured_at_each_epochs_end_and_as_alone(make: Make) -> None:
+    shared = {"validation_split": 0.5, "validation_seed": 3, "validate_every_n_steps": 1}
+    together = [
+        make("one", max_train_epochs=1, seed=1, **shared),
+        make("two", max_train_epochs=2, seed=2, optimizer_type="AdamWScheduleFree", **shared),
+    ]
+    alone = make("alone", max_train_epochs=2, seed=2, optimizer_type="AdamWScheduleFree", **shared)
+    with in_double_precision():
+        assert engine(together) == 0
+        assert engine([alone]) == 0
+    one, two, other = (events(folder, "validation") for folder in (*together, alone))
+    assert [(e["after"], e["epoch"], e["step"]) for e in one] == [
+        ("step", 1, 1), ("epoch", 1, 1),
+    ]  # fmt: skip
+    assert [(e["after"], e["epoch"], e["step"]) for e in two][2:] == [("step", 2, 2), ("epoch", 2, 2)]
+    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in other], rel=1e-6)
+    assert two[-1]["loss"] != two[0]["loss"]
+    assert two[1]["divergence"] == pytest.approx(two[1]["loss"] - events(together[1], "step")[0]["loss"])
+    (last,) = together[0].glob("*.safetensors")
+    assert said(last)["ss_num_validation_images"] == "2"
+    assert said(last)["ss_num_train_images"] == "2"

@@ -42,6 +42,7 @@ SPLIT_AT_RANDOM = (
 class SdScriptsEngine:
     name = "sd-scripts"
     can_let_go = False  # it trains one
+    counts_steps = False  # its states are those of epochs
 
     @property
     def processes(self) -> int:
