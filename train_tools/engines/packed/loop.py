@@ -19,6 +19,7 @@ from .config import RunConfig
 from .data import epoch_schedule
 from .member import FINISHED, LEFT, PAUSED, Member, say
 from .pack import Pack
+from .samples import draw_samples, is_due
 from .saving import Due, after_epoch, after_step, at_end
 from .state import RunState
 from .validation import Validation
@@ -72,6 +73,8 @@ class Loop:
         schedule = epoch_schedule(self._shared.buckets, first.batch_size)
         for member in self._members:
             member.begin_epoch(schedule, self._done)
+        if not self._done and any(member.step == 0 for member in self._members):
+            self._draw_samples(ends_epoch=False)
         for number in range(self._done + 1, len(schedule) + 1):
             begins = (number - 1) % first.gradient_accumulation_steps == 0
             ends = number % first.gradient_accumulation_steps == 0 or number == len(schedule)
@@ -121,6 +124,7 @@ class Loop:
                 # sd-scripts counts the epoch that isn't over yet from 0.
                 self._save(index, member, after_step(member.config, member.step), member.epoch - 1)
         self._validate(batches, ends_epoch=ends_epoch)
+        self._draw_samples(ends_epoch=ends_epoch)
         self._end_those_through(lambda member: member.is_through)
 
     def _log_step(self, index: int, member: Member, batches: int, rate: float) -> None:
@@ -147,6 +151,20 @@ class Loop:
                     "validation", after=after, step=member.step, epoch=member.epoch, loss=loss,
                     divergence=loss - member.total / batches,
                 )  # fmt: skip
+
+    def _draw_samples(self, *, ends_epoch: bool) -> None:
+        due = {
+            index: member.epoch if member.config.sample_every_n_epochs and member.step else member.step
+            for index, member in enumerate(self._members)
+            if not member.outcome
+            and is_due(member.config, member.epoch, member.step, ends_epoch=ends_epoch or member.is_through)
+        }
+        for index, done in (draw_samples(self._pack, due) if due else {}).items():
+            member = self._members[index]
+            if isinstance(done, str):
+                member.log.write("warning", text=f"no samples are drawn: {done}")
+            for file in [] if isinstance(done, str) else done:
+                member.log.write("sample", file=f"{file.parent.name}/{file.name}", step=member.step)
 
     def _end_epoch(self) -> None:
         self._end_those_through(lambda member: member.is_asked(FINISH_FILE))

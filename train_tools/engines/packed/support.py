@@ -24,8 +24,7 @@ WITHOUT_EFFECT = frozenset({
     # What the engine does by itself where texts aren't trained.
     "cache_text_encoder_outputs_to_disk", "text_encoder_batch_size",
     # What tunes something that this engine refuses or never does.
-    "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
-    "sample_sampler", "dynamo_backend", "wandb_run_name", "log_tracker_name",
+    "dynamo_backend", "wandb_run_name", "log_tracker_name",
 })  # fmt: skip
 # Where only these values of what isn't known mean nothing to do.
 ONLY: Mapping[str, tuple[Any, ...]] = {"log_with": (None, "tensorboard")}
