@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from train_tools.base_model.identity import legacy_hash
+from train_tools.base_model.identity import file_hash, legacy_hash
 from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
@@ -71,7 +71,7 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         logs.append(member.log)
 
     door = Door(configs, common, taken)
-    embedded = prepared(configs, [*items, *held_back], base, kept=texts, model=model)
+    embedded = prepared(configs, [*items, *held_back], base, kept=texts, model=_changed(model, first))
     kept.tidy()
     texts.tidy()
     validation = Validation(measured, common.encoder)
@@ -88,6 +88,12 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         loop.run()
         del loop  # the next one needs the memory
     return [member.outcome for member in members]
+
+
+def _changed(model: str, config: RunConfig) -> str:
+    """What stands for the base model's content with what is merged into it."""
+    weights = [f"{file_hash(path)} {config.base_weights_multiplier}" for path in config.base_weights]
+    return " ".join([model, *weights])
 
 
 def _of_file(model: Path | None, found: str | Callable[[Path], str]) -> str:
