@@ -32,7 +32,7 @@ from train_tools.execution.beside_host import progress_report
 from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
 from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
-from train_tools.execution.together import Job, Together
+from train_tools.execution.together import Job, Together, pack_of
 from train_tools.hosts.keeper import Keeper
 from train_tools.planning.plan import share
 from train_tools.workspace.os_errors import sentence_of
@@ -173,7 +173,7 @@ class Worker:
             if jobs:
                 self._run(jobs)
         finally:
-            self._let_go(entries)
+            self._let_go([*entries, *(entry for entry, _ in jobs if entry not in entries)])
         return True
 
     def _take(self) -> list[Entry]:
@@ -197,7 +197,7 @@ class Worker:
         attempts = [attempt for _, attempt in jobs]
         kind = jobs[0][0].ticket.kind
         engine: Engine = engine_named(attempts[0].record.engine) if kind == TRAIN else JobEngine(kind)
-        together = Together(self._queue, engine, jobs, self._ended)
+        together = Together(self._queue, engine, jobs, self._ended, self._slot)
 
         def heard(index: int, event: dict[str, Any]) -> None:
             together.heard(index, event)
@@ -213,7 +213,9 @@ class Worker:
         folders = [attempt.folder for attempt in attempts]
         try:
             with alone:
-                code = supervise.supervise(engine, folders, together.started, heard, wish, together.of_one)
+                code = supervise.supervise(
+                    engine, folders, together.started, heard, wish, together.of_one, together.joining
+                )
         except KeyboardInterrupt:
             together.interrupt()
             raise
@@ -270,8 +272,7 @@ def choose_pack(waiting: Iterable[Entry], free: int = 1) -> list[Entry]:
             if not chosen:
                 return [entry]
             break
-        engine = engine_named(str(entry.ticket.identity["engine"]))
-        keys.add((engine.name, engine.pack_key(entry.ticket.arguments)))
+        keys.add(pack_of(entry))
         together = min(limit, entry.ticket.pack_size) if chosen else entry.ticket.pack_size
         if len(keys) > 1 or len(chosen) >= together * free:
             break

@@ -17,6 +17,7 @@ from . import metadata, state
 from .captions import CaptionCache
 from .config import RunConfig
 from .data import epoch_schedule
+from .joining import Door, Newcomer
 from .member import FINISHED, LEFT, PAUSED, Member, say
 from .pack import Pack
 from .samples import draw_samples, is_due
@@ -35,9 +36,16 @@ class Loop:
     """Trains runs that stand at the same batch of an epoch, each of its own epoch."""
 
     def __init__(
-        self, make_pack: MakePack, shared: metadata.Shared, members: Sequence[Member], validation: Validation
+        self,
+        make_pack: MakePack,
+        shared: metadata.Shared,
+        members: Sequence[Member],
+        validation: Validation,
+        door: Door,
     ) -> None:
         self._make_pack = make_pack
+        self._door = door
+        self._newcomers: list[Newcomer] = []
         self._shared = shared
         self._members = list(members)
         self._validation = validation
@@ -49,16 +57,19 @@ class Loop:
 
     def resume(self, states: Sequence[RunState | None]) -> None:
         """Takes on the states of its runs; None for one that begins. Where they are within an epoch, all are."""
-        for index, (member, saved) in enumerate(zip(self._members, states, strict=True)):
-            if saved is None:
-                if member.step:
-                    self._pack.optimizers[index].stand_at(member.step)
-                continue
+        for index, saved in enumerate(states):
+            self._begin(index, saved)
+            if saved is not None:
+                self._done = saved.place.batches
+
+    def _begin(self, index: int, saved: RunState | None) -> None:
+        member = self._members[index]
+        if saved is not None:
             self._take_on(index, saved)
-            if saved.identity == member.kin:  # another run's: this one is longer
-                self._pack.optimizers[index].stand_at(member.step)
-            self._done = saved.place.batches
             member.log.write("resumed", epoch=saved.place.epoch, step=saved.place.step)
+        is_longer = saved is not None and saved.identity == member.kin  # than the run that kept it
+        if is_longer or (saved is None and member.step):
+            self._pack.optimizers[index].stand_at(member.step)
 
     def run(self) -> None:
         """Until all runs have ended; each knows how."""
@@ -84,9 +95,11 @@ class Loop:
                     return
             batches = [next(member.batches) for member in self._members]
             self._hear(self._pack.step(batches, begins=begins, ends=ends))
+            if number == len(schedule):
+                self._newcomers = self._door.newcomers(self._members)  # before the last one may leave
             if ends:
                 self._end_step(number, ends_epoch=number == len(schedule))
-                if not self._members:
+                if not self._members and not self._newcomers:
                     return
         self._end_epoch()
         self._done = 0
@@ -172,6 +185,7 @@ class Loop:
             self._save(index, member, after_epoch(member.config, member.epoch), member.epoch)
             member.end_epoch()
         self._save_states()
+        self._take_in()
 
     def _end_those_through(self, is_through: Callable[[Member], bool]) -> None:
         for index, member in enumerate(self._members):
@@ -250,10 +264,25 @@ class Loop:
         staying = [index for index, member in enumerate(self._members) if not member.outcome]
         if len(staying) == len(self._members):
             return
-        states = [self._state(index, self._members[index].epoch, 0) for index in staying]
-        self._members = [self._members[index] for index in staying]
-        if not self._members:
+        if staying:
+            self._rebuild(staying, [])
+        else:
+            self._members = []
+
+    def _take_in(self) -> None:
+        """Those that join, in a larger pack."""
+        newcomers, self._newcomers = self._newcomers, []
+        if not newcomers:
             return
+        before = len(self._members)
+        self._rebuild(range(before), [member for member, _ in newcomers])
+        self._pack.captions.expect_new()
+        for index, (_, saved) in enumerate(newcomers, start=before):
+            self._begin(index, saved)
+
+    def _rebuild(self, staying: Sequence[int], new: Sequence[Member]) -> None:
+        states = [self._state(index, self._members[index].epoch, 0) for index in staying]
+        self._members = [*(self._members[index] for index in staying), *new]
         captions = self._pack.captions
         self._attached.close()
         del self._pack  # its memory first
