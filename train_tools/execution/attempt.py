@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,11 @@ from train_tools.engines.interface import Engine
 from train_tools.execution import run_record
 from train_tools.execution.supervise import last_lines
 from train_tools.execution.verify import problems
+from train_tools.families.detect import detect
+from train_tools.planning.lora_size import lora_shape
 from train_tools.planning.measured import add_measurement, kind_of
+from train_tools.planning.memory import trained_bytes
+from train_tools.planning.memory_measured import add_failure, add_memory
 from train_tools.workspace.run_folder import RunRecord
 
 
@@ -27,9 +31,11 @@ class Attempt:
     says_finished: bool = False
     says_paused: bool = False
     says_anything: bool = False
+    fits: int = 0  # so many runs fit into memory at once, without this one; 0: it wasn't given back
     error: str | None = None
     first_step: tuple[int, float] | None = None  # step, time
     last_step: tuple[int, float] | None = None
+    memory: list[Mapping[str, Any]] = field(default_factory=list)  # what the engine measured
 
     def take(self, event: Mapping[str, Any]) -> None:
         self.says_anything = True
@@ -37,6 +43,9 @@ class Attempt:
             self.says_finished = True
         elif event["event"] == "paused":
             self.says_paused = True
+            self.fits = int(event.get("runs", 0))
+        elif event["event"] == "memory":
+            self.memory.append(event)
         elif event["event"] == "failed":
             self.error = str(event.get("error", "the engine gave no reason"))
         elif event["event"] == "step" and isinstance(event.get("step"), int):
@@ -84,9 +93,15 @@ class Attempt:
 
 
 def measure(file: Path, engine: Engine, pack: Sequence[Attempt]) -> None:
-    """Keeps the time of a step for the estimates of later plans."""
-    times = [seconds for attempt in pack if (seconds := attempt.seconds_per_step) is not None]
-    if times:
-        kind = kind_of(engine.name, pack[0].arguments)
-        firsts = [a.first_step[1] - a.record.started for a in pack if a.first_step and a.record.started]
-        add_measurement(file, kind, len(pack), min(times), max(0.0, min(firsts, default=0.0)))
+    """Keeps the time of a step, and the memory that was taken, for the estimates of later plans."""
+    kind = kind_of(engine.name, pack[0].arguments)
+    trained = [attempt for attempt in pack if not attempt.fits]
+    times = [seconds for attempt in trained if (seconds := attempt.seconds_per_step) is not None]
+    if times and any(attempt.says_finished for attempt in trained):
+        firsts = [a.first_step[1] - a.record.started for a in trained if a.first_step and a.record.started]
+        add_measurement(file, kind, len(trained), min(times), max(0.0, min(firsts, default=0.0)))
+    if told := max((attempt.memory for attempt in pack), key=len, default=[]):
+        shape = lora_shape(detect(Path(str(pack[0].arguments["pretrained_model_name_or_path"]))))
+        add_memory(file, kind, told, max(trained_bytes(shape, attempt.arguments) for attempt in pack))
+    if any(attempt.error and is_memory(attempt.error) for attempt in trained):
+        add_failure(file, kind, len(trained), told)

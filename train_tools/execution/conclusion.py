@@ -32,7 +32,10 @@ def conclude(
         attempt.end("finished")
         return False
     if attempt.error is None and not attempt.says_finished and (attempt.says_paused or was_asked):
-        attempt.end(WISHED.get(request, "interrupted"))
+        if attempt.fits:  # it waits as before, for a pack that isn't too large
+            with queue.locked() as connection:
+                queue.change(connection, entry, pack_size=min(entry.ticket.pack_size, attempt.fits))
+        attempt.end(WISHED.get(request, "queued" if attempt.fits else "interrupted"))
         return False
     cause = transient.cause(attempt, error, exit_code)
     if cause == transient.WRONG:

@@ -34,7 +34,7 @@ from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_h
 from train_tools.execution.queue import CANCEL, DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.hosts.keeper import Keeper
-from train_tools.planning.plan import share
+from train_tools.planning.together import share
 from train_tools.workspace.os_errors import sentence_of
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue

@@ -22,8 +22,10 @@ from .captions import prepared
 from .config import RunConfig
 from .data import Bucket, Item, encode, read_items, steps_per_epoch
 from .loop import SAVED, Loop, say
+from .meter import meter_for
 from .pack import Pack
 from .precision import free, loaded
+from .room import Room
 from .support import WITHOUT_EFFECT, pack_key
 
 ENCODED_PIXELS = 4 * 512 * 512  # of a batch of images: the VAE's activations are large
@@ -68,7 +70,14 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     ]
     captions = prepared(configs, items, base)
     outcomes = [""] * len(configs)
+    room = Room(meter_for(device), base, buckets)
+    make = partial(Pack, base=base, steps=steps, captions=captions)
     for place, members in state.group(found):
+        count = room.look([configs[i] for i in members], [logs[i] for i in members], make)
+        for index in members[count:]:
+            outcomes[index] = "paused"
+            room.give_back(logs[index], place, count, len(members))
+        members = members[:count]
         pack = Pack([configs[i] for i in members], base, steps, captions)
         loop = Loop(pack, shared, [logs[i] for i in members], [identities[i] for i in members], steps)
         if place != state.Place():
@@ -77,6 +86,7 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         with pack.stack.attached():
             for index, outcome in zip(members, loop.run(), strict=True):
                 outcomes[index] = outcome
+        room.tell([logs[i] for i in members])
         del pack, loop  # the next one needs the memory
     return outcomes
 

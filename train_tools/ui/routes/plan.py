@@ -160,7 +160,7 @@ def started(call: Call) -> dict[str, Any]:
 def _queued(
     root: Any, version: Version, plan: Plan, changes: Mapping[str, str], conditions: Conditions
 ) -> dict[str, Any]:
-    tickets = add_training(Queue(root), version, plan, changes, conditions)
+    tickets = add_training(Queue(root), version, plan, conditions)
     if tickets:
         ensure_worker(root, conditions.lane)
     return {"queued": len(tickets), "first": tickets[0].id if tickets else None}
