@@ -135,7 +135,7 @@ def filled(words: str, base: Path, root: Path) -> list[str]:
 TROUBLES = [
     "full",
     "no room",
-    *(pytest.param(kind, marks=pytest.mark.slow) for kind in (*NUMBERS, "no bytes") if kind != "full"),
+    *(pytest.param(kind, marks=pytest.mark.thorough) for kind in (*NUMBERS, "no bytes") if kind != "full"),
 ]
 
 

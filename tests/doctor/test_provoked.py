@@ -591,7 +591,7 @@ def ended_with(code: str, folder: Path, **variables: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("code", [DOWNLOAD, pytest.param(CONFIG, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("code", [DOWNLOAD, pytest.param(CONFIG, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize(
     ("status", "headers", "expected"),
     [
@@ -612,8 +612,8 @@ def test_a_hub_that_refuses(
     ("code", "expected"),
     [
         (DOWNLOAD, "network-unreachable"),
-        pytest.param(CONFIG, "network-unreachable", marks=pytest.mark.slow),
-        pytest.param(UNET, "network-unreachable", marks=pytest.mark.slow),
+        pytest.param(CONFIG, "network-unreachable", marks=pytest.mark.thorough),
+        pytest.param(UNET, "network-unreachable", marks=pytest.mark.thorough),
     ],
 )
 def test_what_isnt_there_while_offline(code: str, expected: str, tmp_path: Path) -> None:

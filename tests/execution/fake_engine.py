@@ -33,6 +33,7 @@ class FakeEngine:
 
     name = "packed"
     processes = 1
+    can_let_go = False
 
     def __init__(self, folder: Path, apart: str | None = None) -> None:
         self._script = folder / "fake_engine_script.py"

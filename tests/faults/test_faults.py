@@ -15,7 +15,7 @@ from train_tools.engines import registry
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 
 
-@pytest.mark.parametrize(("seed", "slots"), [(0, 1), (1, 2)])
+@pytest.mark.parametrize(("seed", "slots"), [pytest.param(0, 1, marks=pytest.mark.thorough), (1, 2)])
 @pytest.mark.parametrize("name", FAULTS)
 def test_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, seed: int, slots: int

@@ -298,6 +298,7 @@ class Everything:
 
     name = "sd-scripts"
     processes = 1
+    can_let_go = False
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return []

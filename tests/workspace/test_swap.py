@@ -72,3 +72,48 @@ def test_leftovers_go_after_a_day_and_not_before(tmp_path: Path) -> None:
     swap.begin(tmp_path / "processed")
     assert not old.exists()
     assert fresh.exists()
+
+
+@pytest.mark.parametrize("looks_after", [1, 2])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_whoever_opens_the_version_meanwhile_finishes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_first: bool, looks_after: int
+) -> None:
+    current, archive = tmp_path / "processed", tmp_path / "history" / "1"
+    if not is_first:
+        current.mkdir()
+        (current / "old").touch()
+    building = swap.begin(current)
+    (building / "new").touch()
+    renames, real = 0, swap.replace
+
+    def watched(source: Path, target: Path) -> None:
+        nonlocal renames
+        renames += 1
+        real(source, target)
+        if renames == looks_after:
+            swap.finish_swap(current)
+
+    monkeypatch.setattr(swap, "replace", watched)
+    assert swap.swap(building, current, archive) is not is_first
+    assert [path.name for path in current.iterdir()] == ["new"]
+    assert archive.exists() is not is_first
+
+
+def test_a_swap_that_its_own_process_finishes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current = tmp_path / "processed"
+    building = swap.begin(current)
+    (building / "new").touch()
+    ready = swap.ready_name(current, building)
+    building.rename(ready)
+    real = swap.replace
+
+    def too_late(source: Path, target: Path) -> None:
+        real(source, target)
+        real(source, target)
+
+    monkeypatch.setattr(swap, "replace", too_late)
+    swap.finish_swap(current)
+    assert [path.name for path in current.iterdir()] == ["new"]

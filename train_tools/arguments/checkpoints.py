@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def checkpoint_names(arguments: Mapping[str, Any], steps: int) -> list[str]:
+def checkpoint_names(arguments: Mapping[str, Any], steps: int, epochs: int = 0) -> list[str]:
     """File names in the order of writing; the last epoch's is the output name itself, without a number.
 
-    `steps` are those of the whole run. Those that a later one replaces (save_last_n_epochs, save_last_n_steps)
-    aren't among them.
+    `steps` and `epochs` are those of the whole run, 0 epochs: max_train_epochs. Those that a later one replaces
+    (save_last_n_epochs, save_last_n_steps) aren't among them, nor those of before initial_epoch.
     """
     name = arguments["output_name"]
     ending = arguments.get("save_model_as") or "safetensors"
-    epochs = int(arguments["max_train_epochs"])
-    by_epoch = [of_epoch(name, epoch, ending) for epoch in kept_epochs(arguments, epochs)]
-    by_step = [of_step(name, step, ending) for step in kept_steps(arguments, steps)]
+    last = epochs or int(arguments["max_train_epochs"])
+    first, before = int(arguments.get("initial_epoch") or 1), int(arguments.get("initial_step") or 0)
+    by_epoch = [of_epoch(name, epoch, ending) for epoch in kept_epochs(arguments, last) if epoch >= first]
+    by_step = [of_step(name, step, ending) for step in kept_steps(arguments, steps) if step > before]
     return [*by_epoch, *by_step, final_checkpoint(arguments)]
 
 

@@ -29,6 +29,10 @@ class EventLog:
             self._file.flush()
             self._flushed = now
 
+    @property
+    def is_closed(self) -> bool:
+        return self._file.closed
+
     def close(self) -> None:
         self._file.close()
 

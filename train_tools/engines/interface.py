@@ -11,6 +11,8 @@ from train_tools.families.interface import Found
 PAUSE_FILE = (
     "pause"  # in the folder of any of its runs: finish the step, save the state, say `paused`, end with 3
 )
+LEAVE_FILE = "leave"  # there, too: this run alone keeps its state and says `paused`; the others go on
+FINISH_FILE = "finish"  # this run is finished after the epoch that it is in: it says `finished` with `early`
 STATE_FOLDER = (
     "state"  # in a run's folder: what the engine needs to go on; it takes it away when the run has finished
 )
@@ -23,10 +25,17 @@ class Engine(Protocol):
     goes on from STATE_FOLDER where that is, and starts again where it can't. It ends with 0 where all runs finished,
     1 where one failed, 2 where it refused, 3 where it paused; and at once when the process that supervises it is gone
     (engines.lifeline). One that can't pause or go on need not: it is ended, and starts again.
+
+    A run's end is told when it comes, though others of its process go on: after `finished`, `failed` or `paused` the
+    engine is through with the run's folder.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def can_let_go(self) -> bool:
+        """Whether it looks for LEAVE_FILE and FINISH_FILE."""
 
     @property
     def processes(self) -> int:

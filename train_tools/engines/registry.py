@@ -19,6 +19,7 @@ class PackedEngine:
 
     name = "packed"
     processes = 1
+    can_let_go = True
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return support.unsupported(arguments)

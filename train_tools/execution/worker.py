@@ -47,6 +47,7 @@ class JobEngine:
     """Captions, previews or scores, as a process of their own."""
 
     processes = 1
+    can_let_go = False
 
     def __init__(self, kind: str) -> None:
         self.name = kind

@@ -7,6 +7,7 @@ crash fell between, and `finish_swap` (called whenever a version is opened) make
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -33,8 +34,9 @@ def swap(building: Path, current: Path, archive: Path) -> bool:
     Raises OSError where a rename fails; `current` is then the old folder.
     """
     ready = ready_name(current, building)
-    replace(building, ready)
+    # Asked first: once it is ready, whoever opens a version that had none may finish the swap for us.
     archived = current.exists()
+    replace(building, ready)
     if archived:
         archive.parent.mkdir(parents=True, exist_ok=True)
         replace(current, archive)
@@ -56,7 +58,8 @@ def finish_swap(current: Path) -> None:
         return
     ready = sorted(current.parent.glob(f"{READY}{current.name}-*"), key=os.path.getmtime)
     if ready:
-        replace(ready[-1], current)
+        with contextlib.suppress(FileNotFoundError):  # who began it isn't dead, and has finished it meanwhile
+            replace(ready[-1], current)
 
 
 def ready_name(current: Path, building: Path) -> Path:

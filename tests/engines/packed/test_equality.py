@@ -17,14 +17,13 @@ from train_tools.families.loading import load
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.small_models import base_model_file
 
-STEPS = 20
+STEPS = 10
 NOISE = re.compile(r"mid_block.*attn1_to_[qk]$")  # see entries_with_gradient
 CAPTIONS = ["zorb, a red ball", "zorb on a blue background", "a zorb", "zorb, green"]
 
 
 @pytest.fixture(scope="module")
 def base() -> BaseModel:
-    torch.set_num_threads(2)
     return load(base_model_file())
 
 
@@ -109,7 +108,7 @@ def test_gradients_in_a_pack_of_four_equal_those_alone(
         assert relative_error(together[index], alone[0]) < limit
 
 
-def test_adamw_has_the_same_parameters_after_twenty_steps(exact_base: BaseModel) -> None:
+def test_adamw_has_the_same_parameters_after_all_steps(exact_base: BaseModel) -> None:
     """In fp64: AdamW's first steps turn what rounding makes of a gradient near zero into steps of the learning rate,
     and how much that is depends on the processor.
     """
@@ -122,7 +121,8 @@ def test_adamw_has_the_same_parameters_after_twenty_steps(exact_base: BaseModel)
     assert relative_error((pack.stack.flat[1] - start[1])[real], update) < 1e-10
 
 
-def test_adamw_in_single_precision_has_the_same_losses_over_twenty_steps(base: BaseModel) -> None:
+@pytest.mark.thorough
+def test_adamw_in_single_precision_has_the_same_losses_over_all_steps(base: BaseModel) -> None:
     _, together = run_pack(FOUR, base, STEPS)
     _, alone = run_pack([FOUR[1]], base, STEPS)
     for packed, single in zip(together, alone, strict=True):
@@ -146,7 +146,7 @@ def entries_with_gradient(pack: Pack) -> torch.Tensor:
     return real
 
 
-def test_lion_has_the_same_losses_over_twenty_steps(base: BaseModel) -> None:
+def test_lion_has_the_same_losses_over_all_steps(base: BaseModel) -> None:
     """Parameters can't be compared: attention over one token has gradients of zero but for rounding,
     and Lion's sign() turns that noise into full steps.
     """
@@ -159,8 +159,8 @@ def test_lion_has_the_same_losses_over_twenty_steps(base: BaseModel) -> None:
 
 def test_differing_ranks_in_one_pack(exact_base: BaseModel) -> None:
     mixed = [config(seed=1, network_dim=2), config(seed=2, network_dim=8, network_alpha=8), config(seed=3)]
-    pack, _ = run_pack(mixed, exact_base, 10)
-    alone, _ = run_pack([mixed[0]], exact_base, 10)
+    pack, _ = run_pack(mixed, exact_base, 6)
+    alone, _ = run_pack([mixed[0]], exact_base, 6)
     for delta in pack.stack.deltas:
         assert delta.down[0, 2:].abs().max() == 0  # the padding stays empty
         assert delta.up[0, :, 2:].abs().max() == 0

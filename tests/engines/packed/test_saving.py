@@ -9,7 +9,7 @@ import pytest
 
 from train_tools.arguments.checkpoints import checkpoint_names
 from train_tools.engines.packed.config import from_arguments
-from train_tools.engines.packed.saving import after_epoch, after_step
+from train_tools.engines.packed.saving import after_epoch, after_step, at_end
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_is_kept(given: dict[str, Any]) -> None:
             step += 1
             written = [after_step(config, step)]
             if step == epoch * steps_each:
-                written.append(after_epoch(config, epoch))
+                written.append(after_epoch(config, epoch) if epoch < epochs else at_end(config))
             for due in written:
                 if due.file:
                     kept[due.file] = None

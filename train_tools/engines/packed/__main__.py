@@ -20,6 +20,7 @@ def main(folders: list[str]) -> int:
         return 2
     # Here, so that the lifeline is held before torch is loaded, which takes seconds.
     from train_tools.engines.packed import config
+    from train_tools.engines.packed.member import FAILED, PAUSED
     from train_tools.engines.packed.train import train
 
     logs: list[EventLog] = []
@@ -27,7 +28,7 @@ def main(folders: list[str]) -> int:
         configs = [config.read(Path(folder)) for folder in folders]
         logs = [EventLog(c.folder) for c in configs]
         outcomes = train(configs, logs)
-        return 3 if "paused" in outcomes else int("failed" in outcomes)
+        return 3 if PAUSED in outcomes else int(FAILED in outcomes)
     except TrainToolsError as error:
         _fail(logs, str(error))
         print(error, file=sys.stderr)
@@ -45,6 +46,8 @@ def main(folders: list[str]) -> int:
 
 def _fail(logs: list[EventLog], error: str) -> None:
     for log in logs:
+        if log.is_closed:  # its run has ended before
+            continue
         with contextlib.suppress(OSError):  # the worker says how it ended
             log.write("failed", error=error)
 

@@ -25,6 +25,9 @@ PACK: Scope = (
 )
 
 
+LAST_STATE = "state.safetensors"  # in the folder that `save_state_on_train_end` leaves
+
+
 @dataclass(frozen=True)
 class Row:
     """One argument: `read` makes the setting of a value that is given. `only`: the values that mean what is done."""
@@ -113,9 +116,13 @@ class RunConfig:
     bucket_no_upscale: bool = shared(False, bool)
     flip_aug: bool = shared(False, bool)
     # How long, and how much at once
-    epochs: int = shared(1, int, "max_train_epochs")
+    epochs: int = row(0, int, "max_train_epochs")  # 0: as many as max_train_steps need
+    max_train_steps: int = row(1600, int)  # in all; counts where no epochs are given
+    initial_epoch: int = row(1, int)  # the first one that is trained
+    initial_step: int = row(0, int)  # that were done before it; 0: as many as its epochs before have
+    resume: Path | None = row(None, _optional_path)  # a state that `save_state_on_train_end` kept
     batch_size: int = shared(1, int, "train_batch_size")
-    gradient_accumulation_steps: int = shared(1, int, only=(None, 1))
+    gradient_accumulation_steps: int = shared(1, lambda value: int(value or 1))
     gradient_checkpointing: bool = shared(False, bool)
     mixed_precision: str = shared("no", lambda value: str(value or "no"), only=(None, "no", "bf16", "fp16"))
     full_bf16: bool = shared(False, bool)
@@ -193,6 +200,7 @@ class RunConfig:
     save_n_epoch_ratio: int = row(0, int)
     save_last_n_epochs: int = row(0, int)
     save_last_n_steps: int = row(0, int)
+    save_state_on_train_end: bool = row(False, bool)
     training_comment: str = row("", str)
     # All, as they stand in run.toml
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)

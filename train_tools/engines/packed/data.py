@@ -4,7 +4,7 @@ The dataset is sd-scripts' DreamBooth layout: `<repeats>_<concept>/` folders of 
 beside them. Latents are encoded once and shared by all runs.
 
 All runs see batches of the same bucket at the same step, as they must share a shape; that order
-depends on the epoch alone. Which images a run finds in them is drawn from the run's own seed. So
+is the same in every epoch. Which images a run finds in them is drawn from the run's own seed. So
 a run sees the same batches alone as in any pack.
 """
 
@@ -141,16 +141,19 @@ def encode(
     return buckets
 
 
-def steps_per_epoch(buckets: list[Bucket], batch_size: int) -> int:
+def batches_per_epoch(buckets: list[Bucket], batch_size: int) -> int:
     return sum(-(-len(bucket.order) // batch_size) for bucket in buckets)
 
 
-def epoch_schedule(buckets: list[Bucket], batch_size: int, epoch: int) -> list[tuple[int, int]]:
-    """(bucket, batch within it) for each step of an epoch, the same for all runs."""
+def epoch_schedule(buckets: list[Bucket], batch_size: int) -> list[tuple[int, int]]:
+    """(bucket, batch within it) for each batch of an epoch, the same for all runs.
+
+    And for all epochs: so runs that are at different epochs can be trained together.
+    """
     schedule = [
         (b, i) for b, bucket in enumerate(buckets) for i in range(-(-len(bucket.order) // batch_size))
     ]
-    random.Random(epoch).shuffle(schedule)
+    random.Random(1).shuffle(schedule)
     return schedule
 
 
@@ -192,10 +195,12 @@ class RunData:
     def epoch(self, schedule: list[tuple[int, int]], first: At) -> Iterator[Batch]:
         """The batches of an epoch, of which `first` is the first step."""
         orders = [self._random.sample(bucket.order, len(bucket.order)) for bucket in self._buckets]
-        size = self._config.batch_size
-        for step, (bucket, number) in enumerate(schedule, start=first.step):
+        size, accumulated = self._config.batch_size, self._config.gradient_accumulation_steps
+        for done, (bucket, number) in enumerate(schedule):
             indices = orders[bucket][number * size : (number + 1) * size]
-            yield self._batch(self._buckets[bucket], indices, At(first.epoch, step))
+            yield self._batch(
+                self._buckets[bucket], indices, At(first.epoch, first.step + done // accumulated)
+            )
 
     def _batch(self, bucket: Bucket, indices: list[int], at: At) -> Batch:
         flips = [int(self._config.flip_aug and self._random.random() < 0.5) for _ in indices]

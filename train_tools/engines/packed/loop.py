@@ -1,173 +1,230 @@
-"""The loop over epochs of one pack: steps, checkpoints, saved states, and a pause where one is asked for."""
+"""The loop over epochs of one pack: steps, checkpoints, saved states, and runs that leave while the others go on."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import time
 from collections import deque
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from train_tools.engines.events import EventLog
-from train_tools.engines.interface import PAUSE_FILE
+from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, PAUSE_FILE
 from train_tools.lora import kohya
 
 from . import metadata, state
-from .data import RunData, epoch_schedule
+from .captions import CaptionCache
+from .config import RunConfig
+from .data import epoch_schedule
+from .member import FINISHED, LEFT, PAUSED, Member, say
 from .pack import Pack
-from .saving import Due, after_epoch, after_step
-from .state import Place, RunState
-from .wording import At
+from .saving import Due, after_epoch, after_step, at_end
+from .state import RunState
 
 SAVED = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 RATE_STEPS = 20  # it/s is that of the last steps
 STATE_SHARE = 0.05  # saving states takes at most this share of the time, from the second one on
 
+MakePack = Callable[[list[RunConfig], list[int], CaptionCache | None], Pack]
+
 
 class Loop:
-    """Trains a pack from its start, or from where `resume` puts it."""
+    """Trains runs that stand at the same batch of an epoch, each of its own epoch."""
 
-    def __init__(
-        self, pack: Pack, shared: metadata.Shared, logs: list[EventLog], identities: list[str], steps: int
-    ) -> None:
-        self._pack = pack
+    def __init__(self, make_pack: MakePack, shared: metadata.Shared, members: Sequence[Member]) -> None:
+        self._make_pack = make_pack
         self._shared = shared
-        self._logs = logs
-        self._identities = identities
-        self._steps = steps
-        self._start = Place()
-        self._runs = [RunData(config, shared.buckets, steps) for config in pack.configs]
-        self._sums = [0.0] * len(logs)  # of the epoch's losses
+        self._members = list(members)
+        self._attached = contextlib.ExitStack()
+        self._pack = self._made(None)
+        self._done = 0  # batches of the epoch
         self._times: deque[float] = deque(maxlen=RATE_STEPS + 1)
         self._saved_at = self._saving_took = 0.0
 
-    def resume(self, states: list[RunState]) -> None:
-        """Takes on the states of all runs, which are of one place."""
-        self._start = states[0].place
-        for index, saved in enumerate(states):
-            self._pack.restore(index, saved.tensors, saved.values["schedule"])
-            if (scale := self._pack.scale(index)) is not None:
-                scale.restore(saved.values["scale"])
-            self._runs[index].random_state = saved.values["random"]
-            self._sums[index] = saved.values["sum"]
-            self._logs[index].write("resumed", epoch=self._start.epoch, step=self._start.step)
+    def resume(self, states: Sequence[RunState | None]) -> None:
+        """Takes on the states of its runs; None for one that begins. Where they are within an epoch, all are."""
+        for index, (member, saved) in enumerate(zip(self._members, states, strict=True)):
+            if saved is None:
+                if member.step:
+                    self._pack.optimizers[index].stand_at(member.step)
+                continue
+            self._take_on(index, saved)
+            if saved.identity == member.kin:  # another run's: this one is longer
+                self._pack.optimizers[index].stand_at(member.step)
+            self._done = saved.place.batches
+            member.log.write("resumed", epoch=saved.place.epoch, step=saved.place.step)
 
-    def run(self) -> list[str]:
-        """How each run ended: finished, failed or paused."""
-        epochs = self._pack.configs[0].epochs
-        step, done = self._start.step, self._start.batches
-        for epoch in range(self._start.epoch, epochs + 1):
-            # A state within an epoch goes back to the epoch's start and draws again what is done.
-            randoms = [run.random_state for run in self._runs]
-            schedule = epoch_schedule(self._shared.buckets, self._pack.configs[0].batch_size, epoch)
-            first = At(epoch, step - done)
-            streams = zip(*(run.epoch(schedule, first) for run in self._runs), strict=True)
-            for number, batches in enumerate(islice(streams, done, None), start=done + 1):
-                if self._is_asked_to_pause():
-                    return self._pause(Place(epoch, number - 1, step), randoms)
-                step += 1
-                living = list(self._pack.alive)
-                losses = self._pack.step(list(batches))
-                self._log_step(losses, living, Place(epoch, number, step))
-                if not any(self._pack.alive):
-                    return self._outcomes()
-                # sd-scripts counts the epoch that isn't over yet from 0.
-                self._save_due([after_step(config, step) for config in self._pack.configs], epoch - 1, step)
-            self._give_up_deleted_runs()
-            self._save_due([after_epoch(config, epoch) for config in self._pack.configs], epoch, step)
-            if epoch < epochs:
-                self._sums, done = [0.0] * len(self._runs), 0
-                randoms = [run.random_state for run in self._runs]
-                self._save_states(Place(epoch + 1, 0, step), randoms, now=False)
-        for index, alive in enumerate(self._pack.alive):
+    def run(self) -> None:
+        """Until all runs have ended; each knows how."""
+        try:
+            while self._members:
+                self._epoch()
+        finally:
+            self._attached.close()
+
+    def _epoch(self) -> None:
+        first = self._members[0].config
+        schedule = epoch_schedule(self._shared.buckets, first.batch_size)
+        for member in self._members:
+            member.begin_epoch(schedule, self._done)
+        for number in range(self._done + 1, len(schedule) + 1):
+            begins = (number - 1) % first.gradient_accumulation_steps == 0
+            ends = number % first.gradient_accumulation_steps == 0 or number == len(schedule)
+            if begins:
+                self._obey(number - 1)
+                if not self._members:
+                    return
+            batches = [next(member.batches) for member in self._members]
+            self._hear(self._pack.step(batches, begins=begins, ends=ends))
+            if ends:
+                self._end_step(number)
+                if not self._members:
+                    return
+        self._end_epoch()
+        self._done = 0
+
+    def _obey(self, done: int) -> None:
+        """What a person asks of all runs, or of one alone."""
+        every = range(len(self._members))
+        outcome, leaving = PAUSED, list(every)
+        if not any(member.is_asked(PAUSE_FILE) for member in self._members):
+            outcome, leaving = LEFT, [index for index in every if self._members[index].is_asked(LEAVE_FILE)]
+        self._keep(leaving, done)
+        for index in leaving:
+            member = self._members[index]
+            member.end(outcome, "paused", epoch=member.epoch, step=member.step)
+        self._let_go()
+
+    def _hear(self, losses: list[float]) -> None:
+        for member, loss, alive in zip(self._members, losses, self._pack.alive, strict=True):
             if alive:
-                state.remove(self._pack.configs[index].folder)
-                self._logs[index].write("finished")
-        return self._outcomes()
-
-    def _log_step(self, losses: list[float], living: list[bool], at: Place) -> None:
-        self._times.append(time.monotonic())
-        times = self._times
-        rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
-        left = (self._steps - at.step) / rate if rate else 0.0
-        for index, loss in enumerate(losses):
-            config = self._pack.configs[index]
-            if self._pack.alive[index]:
-                self._sums[index] += loss
-                self._logs[index].write(
-                    "step", step=at.step, steps=self._steps, epoch=at.epoch, epochs=config.epochs, loss=loss,
-                    average_loss=self._sums[index] / at.batches, lr=self._pack.optimizers[index].learning_rate,
-                    rate=round(rate, 3), seconds_left=round(left, 1),
-                )  # fmt: skip
-            elif living[index]:
-                error = (
-                    f"the loss is {loss} at step {at.step}: the learning rate is too high or an image is damaged; "
-                    "this run was stopped, the others go on"
+                member.total += loss
+                member.losses.append(loss)
+            elif not member.outcome:
+                member.fail(
+                    f"the loss is {loss} at step {member.step + 1}: the learning rate is too high or an image is "
+                    "damaged; this run was stopped, the others go on"
                 )
-                state.remove(config.folder)  # it would only lead here again
-                self._logs[index].write("failed", error=error)
-                say(f"{config.output_name}: {error}")
 
-    def _give_up_deleted_runs(self) -> None:
-        """Writing on would bring a deleted folder back, without what makes it a run."""
-        for index, config in enumerate(self._pack.configs):
-            if self._pack.alive[index] and not (config.folder / "run.toml").is_file():
-                self._pack.alive[index] = False
-                error = "its folder was deleted; this run was stopped, the others go on"
-                self._logs[index].write("failed", error=error)
-                say(f"{config.output_name}: {error}")
+    def _end_step(self, batches: int) -> None:
+        self._times.append(time.monotonic())
+        rate = (len(self._times) - 1) / (self._times[-1] - self._times[0]) if len(self._times) > 1 else 0.0
+        for index, member in enumerate(self._members):
+            if not member.outcome:
+                member.step += 1
+                self._log_step(index, member, batches, rate)
+                # sd-scripts counts the epoch that isn't over yet from 0.
+                self._save(index, member, after_step(member.config, member.step), member.epoch - 1)
+        self._end_those_through(lambda member: member.is_through)
 
-    def _is_asked_to_pause(self) -> bool:
-        return any((config.folder / PAUSE_FILE).exists() for config in self._pack.configs)
+    def _log_step(self, index: int, member: Member, batches: int, rate: float) -> None:
+        left = member.config.max_train_steps - member.step
+        pace = {"rate": round(rate, 3), "seconds_left": round(left / rate, 1)} if rate else {}
+        member.log.write(
+            "step", step=member.step, steps=member.config.max_train_steps, epoch=member.epoch,
+            epochs=member.config.epochs, loss=sum(member.losses) / len(member.losses),
+            average_loss=member.total / batches, lr=self._pack.optimizers[index].learning_rate, **pace,
+        )  # fmt: skip
+        member.losses.clear()
 
-    def _pause(self, place: Place, randoms: list[list[Any]]) -> list[str]:
-        if place.step:
-            self._save_states(place, randoms, now=True)
-        outcomes = self._outcomes("paused")
-        for index, outcome in enumerate(outcomes):
-            if outcome == "paused":
-                self._logs[index].write("paused", epoch=place.epoch, step=place.step)
-        return outcomes
+    def _end_epoch(self) -> None:
+        self._end_those_through(lambda member: member.is_asked(FINISH_FILE))
+        for index, member in enumerate(self._members):
+            self._save(index, member, after_epoch(member.config, member.epoch), member.epoch)
+            member.end_epoch()
+        self._save_states()
 
-    def _outcomes(self, of_living: str = "finished") -> list[str]:
-        return [of_living if alive else "failed" for alive in self._pack.alive]
+    def _end_those_through(self, is_through: Callable[[Member], bool]) -> None:
+        for index, member in enumerate(self._members):
+            if not member.outcome and not (member.config.folder / "run.toml").is_file():
+                # Writing on would bring a deleted folder back, without what makes it a run.
+                member.fail("its folder was deleted; this run was stopped, the others go on")
+            if not member.outcome and is_through(member):
+                self._finish(index, member)
+        self._let_go()
 
-    def _save_states(self, place: Place, randoms: list[list[Any]], *, now: bool) -> None:
-        began = time.monotonic()
-        if not now and self._saving_took > STATE_SHARE * (began - self._saved_at):
+    def _finish(self, index: int, member: Member) -> None:
+        config = member.config
+        self._save(index, member, at_end(config), member.epoch)
+        if config.save_state_on_train_end:
+            kept = self._state(index, member.epoch + 1, 0)
+            state.keep(config.folder, config.output_name, dataclasses.replace(kept, identity=member.kin))
+        state.remove(config.folder)
+        early = {} if member.is_through else {"early": True}
+        member.end(FINISHED, "finished", epoch=member.epoch, step=member.step, **early)
+
+    def _save(self, index: int, member: Member, due: Due, epoch: int) -> None:
+        if not due.file:
             return
-        states = {}
-        for index, config in enumerate(self._pack.configs):
-            if self._pack.alive[index]:
-                values = {
-                    "schedule": self._pack.optimizers[index].schedule,
-                    "random": randoms[index],
-                    "sum": self._sums[index],
-                    **({"scale": scale.state} if (scale := self._pack.scale(index)) is not None else {}),
-                }
-                tensors = self._pack.tensors(index)
-                states[config.folder] = RunState(place, self._identities[index], tensors, values)
-        state.save(states)
-        self._saved_at = time.monotonic()
-        self._saving_took = self._saved_at - began
-
-    def _save_due(self, dues: list[Due], epoch: int, step: int) -> None:
-        for index, due in enumerate(dues):
-            if self._pack.alive[index] and due.file:
-                folder = self._pack.configs[index].folder
-                self._save_checkpoint(index, due.file, epoch, step)
-                self._logs[index].write("checkpoint", file=due.file, epoch=epoch, step=step)
-                say(f"saving checkpoint: {folder / due.file}")
-                if due.instead_of:
-                    (folder / due.instead_of).unlink(missing_ok=True)
-
-    def _save_checkpoint(self, index: int, name: str, epoch: int, step: int) -> None:
-        config = self._pack.configs[index]
+        folder = member.config.folder
         with self._pack.to_be_saved(index):
-            tensors = kohya.tensors_of(self._pack.stack, index, SAVED[config.save_precision])
-        kohya.write(config.folder / name, tensors, metadata.build(config, self._shared, epoch, step))
+            tensors = kohya.tensors_of(self._pack.stack, index, SAVED[member.config.save_precision])
+        kohya.write(
+            folder / due.file, tensors, metadata.build(member.config, self._shared, epoch, member.step)
+        )
+        member.log.write("checkpoint", file=due.file, epoch=epoch, step=member.step)
+        say(f"saving checkpoint: {folder / due.file}")
+        if due.instead_of:
+            (folder / due.instead_of).unlink(missing_ok=True)
 
+    def _save_states(self) -> None:
+        began = time.monotonic()
+        if self._saving_took <= STATE_SHARE * (began - self._saved_at):
+            self._keep(range(len(self._members)), 0)
+            self._saved_at = time.monotonic()
+            self._saving_took = self._saved_at - began
 
-def say(text: str) -> None:
-    print(text, flush=True)
+    def _keep(self, indices: Iterable[int], batches: int) -> None:
+        """The states of these runs, where there is anything that was trained."""
+        states = {
+            self._members[index].config.folder: self._state(index, self._members[index].epoch, batches)
+            for index in indices
+            if self._members[index].step
+        }
+        state.save(states)
+
+    def _state(self, index: int, epoch: int, batches: int) -> RunState:
+        member = self._members[index]
+        values = {
+            "schedule": self._pack.optimizers[index].schedule,
+            "random": member.random if batches else member.data.random_state,
+            "sum": member.total,
+            **({"scale": scale.state} if (scale := self._pack.scale(index)) is not None else {}),
+        }
+        place = state.Place(epoch, batches, member.step)
+        return RunState(place, member.identity, self._pack.tensors(index), values)
+
+    def _take_on(self, index: int, saved: RunState) -> None:
+        member = self._members[index]
+        self._load(index, saved)
+        member.data.random_state = saved.values["random"]
+        member.epoch, member.step = saved.place.epoch, saved.place.step
+        member.total = saved.values["sum"]
+
+    def _load(self, index: int, saved: RunState) -> None:
+        self._pack.restore(index, saved.tensors, saved.values["schedule"])
+        if (scale := self._pack.scale(index)) is not None:
+            scale.restore(saved.values["scale"])
+
+    def _let_go(self) -> None:
+        """The runs that have ended take no more time or memory: the others go on in a smaller pack."""
+        staying = [index for index, member in enumerate(self._members) if not member.outcome]
+        if len(staying) == len(self._members):
+            return
+        states = [self._state(index, self._members[index].epoch, 0) for index in staying]
+        self._members = [self._members[index] for index in staying]
+        if not self._members:
+            return
+        captions = self._pack.captions
+        self._attached.close()
+        del self._pack  # its memory first
+        self._pack = self._made(captions)
+        for index, saved in enumerate(states):
+            self._load(index, saved)
+
+    def _made(self, captions: CaptionCache | None) -> Pack:
+        configs = [member.config for member in self._members]
+        pack = self._make_pack(configs, [config.max_train_steps for config in configs], captions)
+        self._attached.enter_context(pack.stack.attached())
+        return pack

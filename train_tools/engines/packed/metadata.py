@@ -15,7 +15,7 @@ from train_tools.families.interface import Family
 from train_tools.families.registry import USUAL
 
 from .config import RunConfig
-from .data import Bucket, Item, steps_per_epoch
+from .data import Bucket, Item, batches_per_epoch
 from .optimizers import find
 
 # Keys that stand for the argument of the same name; where none is given, sd-scripts writes its default.
@@ -64,7 +64,7 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
     arguments = config.arguments
     train = [item for item in shared.items if not item.is_reg]
     reg = [item for item in shared.items if item.is_reg]
-    batches = steps_per_epoch(shared.buckets, config.batch_size)
+    batches = batches_per_epoch(shared.buckets, config.batch_size)
     words = shared.family.words
     resolution = f"{config.resolution[0]}x{config.resolution[1]}"
     values: dict[str, Any] = {f"ss_{name}": _given(arguments, name) for name in SAME_NAME}
@@ -89,7 +89,7 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "ss_num_epochs": config.epochs,
         "ss_epoch": epoch,
         "ss_steps": step,
-        "ss_max_train_steps": config.epochs * batches,
+        "ss_max_train_steps": config.max_train_steps,
         "ss_num_train_images": sum(item.repeats for item in train),
         "ss_num_reg_images": shared.reg_images,
         "ss_num_batches_per_epoch": batches,

@@ -50,6 +50,11 @@ class RunOptimizer:
             return float(getattr(self.scheduler, "get_lr", lambda: [0.0])()[0]) if self._done else 0.0
         return float(group["lr"]) * float(group.get("d", 1.0))
 
+    def stand_at(self, steps: int) -> None:
+        """The learning rates as they are after so many steps, for an optimizer that begins there."""
+        self.scheduler = schedules.replay(self._make_schedule, steps)
+        self._done = steps
+
     def step(self) -> None:
         if self._limit > 0:
             norm = torch.linalg.vector_norm(self._all_gradients)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -34,10 +34,17 @@ class Pack:
     """The state of K runs that are trained together; `alive[k]` is false once a run's loss was not finite."""
 
     def __init__(
-        self, configs: list[RunConfig], base: BaseModel, steps: int, captions: CaptionCache | None = None
+        self,
+        configs: list[RunConfig],
+        base: BaseModel,
+        steps: int | Sequence[int],
+        captions: CaptionCache | None = None,
     ) -> None:
-        """`captions` are embedded already, where packs share them."""
+        """`steps` are those of each run's whole training, one number where it is the same for all. `captions` are an
+        earlier pack's of the same base.
+        """
         first = configs[0]
+        totals = [steps] * len(configs) if isinstance(steps, int) else steps
         self.configs = configs
         self.base = base
         self.device = base.device
@@ -56,13 +63,14 @@ class Pack:
             self.stack.initialise(index, config.seed)
         self.gradients = self.stack.train_into()
         self.optimizers = [
-            RunOptimizer(config, self.stack, self.gradients, k, steps) for k, config in enumerate(configs)
+            RunOptimizer(config, self.stack, self.gradients, k, totals[k]) for k, config in enumerate(configs)
         ]
         self.alive = [True] * len(configs)
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
         betas = {name: value for name, value in base.noise.items() if name.startswith(("num", "beta"))}
         self._objective = Objective(configs, betas, self.device)
-        self._cache = captions or CaptionCache(base, first.clip_skip, first.max_token_length)
+        self.captions = captions or CaptionCache(base, first.clip_skip, first.max_token_length)
+        self._accumulated = first.gradient_accumulation_steps
         self._scales = [LossScale() for _ in configs] if first.mixed_precision == "fp16" else []
 
     def draw(self, batches: list[Batch]) -> Draws:
@@ -75,15 +83,16 @@ class Pack:
         captions = [caption for batch in batches for caption in batch.captions]
         noisy = self._objective.noisy(clean, draws)
         with computing(self.configs[0], self.device):
-            told = self._cache.encode if self._trains_text else self._cache.embed
+            told = self.captions.encode if self._trains_text else self.captions.embed
             sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
             predicted = self.base.predict(noisy, draws.timesteps, told(captions), sizes)
         weights = torch.tensor([batch.weights for batch in batches], dtype=self._dtype, device=self.device)
         return self._objective.losses(predicted.to(self._dtype), clean, draws, weights)
 
-    def backward(self, losses: Tensor) -> None:
-        """Adds up the gradients of the living runs; a dead run's slice stays zero."""
-        self.gradients.zero_()
+    def backward(self, losses: Tensor, *, begins: bool = True) -> None:
+        """Adds up the gradients of the living runs; a dead run's slice stays zero. `begins` with none of before."""
+        if begins:
+            self.gradients.zero_()
         alive = torch.tensor(self.alive, device=self.device)
         scaled = (
             losses * losses.new_tensor([scale.value for scale in self._scales]) if self._scales else losses
@@ -94,8 +103,9 @@ class Pack:
                 # Whatever a dead run's slice got (0 x nan) must not reach its buffers again.
                 self.gradients[index].zero_()
 
-    def step(self, batches: list[Batch]) -> list[float]:
-        """One optimizer step of every living run; returns all losses.
+    def step(self, batches: list[Batch], *, begins: bool = True, ends: bool = True) -> list[float]:
+        """One optimizer step of every living run, or the one of several batches that `begins` or `ends` it; returns all
+        losses.
 
         A run whose loss is not finite dies here: its factors are set to zero, so that its share of
         the batch stays finite for the rest of the pack's life.
@@ -104,10 +114,11 @@ class Pack:
         values = [float(v) for v in losses.detach().cpu()]
         for index, value in enumerate(values):
             self.alive[index] = self.alive[index] and math.isfinite(value)
-        self.backward(losses)
+        # As accelerate does, also where an epoch's last step has fewer batches.
+        self.backward(losses / self._accumulated if self._accumulated > 1 else losses, begins=begins)
         for index, optimizer in enumerate(self.optimizers):
             if self.alive[index]:
-                if self._is_whole(index):
+                if ends and self._is_whole(index):
                     optimizer.step()
             else:
                 self.stack.flat[index].zero_()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from train_tools.engines.events import EventLog
 from train_tools.families.stable_diffusion.base import BaseModel
 
-from .config import RunConfig
 from .data import Bucket
+from .member import PAUSED, Member
 from .meter import Meter
-from .state import Place
 from .trial import Fit, MakePack, fitting
 
 
@@ -21,35 +19,35 @@ class Room:
         self._meter = meter
         self._base = base
         self._buckets = buckets
+        self._fit = Fit(0)
 
-    def look(self, configs: Sequence[RunConfig], logs: Sequence[EventLog], make: MakePack) -> int:
+    def look(self, members: Sequence[Member], make: MakePack) -> int:
         """How many of these runs, the first ones, fit at once; what was measured is told in their logs.
 
         Raises trial.DoesNotFit where not even one does.
         """
         if self._meter is None:
-            return len(configs)
-        fit = fitting(configs, self._base, self._buckets, self._meter, make)
+            return len(members)
+        configs = [member.config for member in members]
+        fit = self._fit = fitting(configs, self._base, self._buckets, self._meter, make)
         for trial in fit.trials:
-            for log in logs:
-                log.write("memory", runs=trial.runs, bytes=trial.peak, step_seconds=round(trial.seconds, 6),
-                          **_of(fit))  # fmt: skip
-        self._fit = fit
+            self._write(members, trial.runs, trial.peak, step_seconds=round(trial.seconds, 6))
         self._meter.reset()
         return fit.runs
 
-    def tell(self, logs: Sequence[EventLog]) -> None:
+    def tell(self, members: Sequence[Member]) -> None:
         """After the training of these runs: what they took at most."""
         if self._meter is not None:
-            peak = self._meter.peak()
-            for log in logs:
-                log.write("memory", runs=len(logs), bytes=peak, **_of(self._fit))
+            self._write(members, len(members), self._meter.peak())
 
-    def give_back(self, log: EventLog, place: Place, fitting: int, wanted: int) -> None:
+    def _write(self, members: Sequence[Member], runs: int, size: int, **more: float) -> None:
+        fit = self._fit
+        for member in members:
+            member.log.write("memory", runs=runs, bytes=size, available=fit.available, total=fit.total, **more)
+
+    @staticmethod
+    def give_back(member: Member, fitting: int, wanted: int) -> None:
         """A run that doesn't fit beside `fitting` of `wanted` ones; it is to be trained after these."""
-        log.write("warning", text=f"{fitting} of {wanted} runs fit into memory at once; this one is trained after them")
-        log.write("paused", epoch=place.epoch, step=place.step, runs=fitting)
-
-
-def _of(fit: Fit) -> dict[str, int]:
-    return {"available": fit.available, "total": fit.total}
+        text = f"{fitting} of {wanted} runs fit into memory at once; this one is trained after them"
+        member.log.write("warning", text=text)
+        member.end(PAUSED, "paused", epoch=member.epoch, step=member.step, runs=fitting)

@@ -25,10 +25,13 @@ def after_step(config: RunConfig, step: int) -> Due:
     return Due(of_step(config.output_name, step), of_step(config.output_name, gone) if gone > 0 else "")
 
 
-def after_epoch(config: RunConfig, epoch: int) -> Due:
+def at_end(config: RunConfig) -> Due:
     """The last epoch's checkpoint has no number."""
-    if epoch == config.epochs:
-        return Due(f"{config.output_name}.safetensors")
+    return Due(f"{config.output_name}.safetensors")
+
+
+def after_epoch(config: RunConfig, epoch: int) -> Due:
+    """Of an epoch that isn't the last."""
     every = config.save_every_n_epochs
     if config.save_n_epoch_ratio:
         every = config.epochs // config.save_n_epoch_ratio or 1

@@ -1,8 +1,8 @@
 """What a run needs to go on after its process has ended: `<run folder>/state/`, the newest state alone.
 
 A state is one safetensors file: tensors, and beside them as JSON the place in the training and what has no tensor.
-All runs of a pack are to go on from the same place. Therefore each first gets its new state as NEXT, and only when
-all have it, it takes the place of the old one: whenever the process is killed, there is one place that all have.
+All runs of a pack are to go on from the same batch of an epoch. Therefore each first gets its new state as NEXT, and
+only when all have it, it takes the place of the old one: whenever the process is killed, there is one that all have.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from train_tools.engines.interface import STATE_FOLDER
 from train_tools.workspace.files import replace, temporary_sibling
 from train_tools.workspace.os_errors import os_error_of
 
-CURRENT = "state.safetensors"
+from .config import LAST_STATE
+
+CURRENT = LAST_STATE
 NEXT = "next.safetensors"
 KEY = "train_tools"
 
@@ -62,6 +64,11 @@ def save(states: Mapping[Path, RunState]) -> None:
         _write(folder / STATE_FOLDER / NEXT, state)
     for folder in states:
         replace(folder / STATE_FOLDER / NEXT, folder / STATE_FOLDER / CURRENT)
+
+
+def keep(folder: Path, name: str, state: RunState) -> None:
+    """Of a run that has finished, so that others may go on from it; called as sd-scripts calls it."""
+    _write(folder / f"{name}-state" / LAST_STATE, state)
 
 
 def remove(folder: Path) -> None:
@@ -103,21 +110,30 @@ def read(path: Path, *, with_tensors: bool = True) -> RunState:
         raise StateError(f"it is not whole ({error})") from error
 
 
-def group(found: Sequence[Mapping[Place, Path]]) -> list[tuple[Place, list[int]]]:
-    """Runs (by index) that go on together, each group from one place; a run without a state starts anew.
+def group(found: Sequence[Mapping[Place, Path]]) -> list[dict[int, Place | None]]:
+    """Runs (by index) that go on together, each from its place; None for one without a state, which starts anew.
 
-    The place that most runs share is taken first, the furthest among equals.
+    They stand at the same batch of an epoch, whichever it is. What most runs have is taken first, the furthest among
+    equals.
     """
-    left = {index: set(places_of) or {Place()} for index, places_of in enumerate(found)}
+    left = {index: set(places_of) for index, places_of in enumerate(found)}
     groups = []
     while left:
-        every = {place for own in left.values() for place in own}
-        members = {place: [i for i, own in left.items() if place in own] for place in every}
-        best = max(every, key=lambda place: (len(members[place]), place))
-        groups.append((best, members[best]))
-        for index in members[best]:
+        choices: dict[int, dict[int, Place | None]] = {}
+        for index, own in left.items():
+            if not own:
+                choices.setdefault(0, {})[index] = None
+            for place in sorted(own):
+                choices.setdefault(place.batches, {})[index] = place
+        best = max(choices.values(), key=_worth)
+        groups.append(best)
+        for index in best:
             del left[index]
     return groups
+
+
+def _worth(members: Mapping[int, Place | None]) -> tuple[int, Place]:
+    return len(members), max(place or Place() for place in members.values())
 
 
 def checksum(tensor: Tensor) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.families.interface import Found
 from train_tools.families.registry import FAMILIES
 
-from .config import PACK, ROWS
+from .config import LAST_STATE, PACK, ROWS
 from .optimizers import why_not as no_optimizer
 from .schedules import why_not as no_schedule
 
@@ -22,7 +23,7 @@ WITHOUT_EFFECT = frozenset({
     # What the engine does by itself where texts aren't trained.
     "cache_text_encoder_outputs_to_disk", "text_encoder_batch_size",
     # What tunes something that this engine refuses or never does.
-    "max_train_steps", "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
+    "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
     "sample_sampler", "dynamo_backend", "wandb_run_name", "log_tracker_name",
 })  # fmt: skip
 # Where only these values of what isn't known mean nothing to do.
@@ -49,8 +50,8 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
         elif name not in ROWS and name not in WITHOUT_EFFECT and _is_on(name, value):
             reasons.append(f"{name} is not known to the packed engine")
     reasons += no_optimizer(arguments) + no_schedule(arguments)
-    if not arguments.get("max_train_epochs"):
-        reasons.append("max_train_epochs is missing: the packed engine counts in epochs")
+    if (folder := arguments.get("resume")) and not (Path(str(folder)) / LAST_STATE).is_file():
+        reasons.append(f"resume {folder} holds no state of the packed engine ({LAST_STATE})")
     return reasons
 
 

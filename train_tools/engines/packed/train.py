@@ -1,11 +1,10 @@
-"""Trains run folders: loads and caches once, then trains in packs those that start from the same place."""
+"""Trains run folders: loads and caches once, then trains in packs those that stand at the same batch of an epoch."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,28 +17,27 @@ from train_tools.errors import UsageError
 from train_tools.families.stable_diffusion.base import BaseModel
 
 from . import metadata, state
-from .captions import prepared
+from .captions import CaptionCache, prepared
 from .config import RunConfig
-from .data import Bucket, Item, encode, read_items, steps_per_epoch
-from .loop import SAVED, Loop, say
+from .data import Bucket, Item, RunData, encode, read_items
+from .identity import identity_of, kin_of
+from .length import kept_state, resolved, starting_place, why_not
+from .loop import SAVED, Loop
+from .member import Member, say
 from .meter import meter_for
 from .pack import Pack
 from .precision import free, loaded
 from .room import Room
-from .support import WITHOUT_EFFECT, pack_key
+from .support import pack_key
 
 ENCODED_PIXELS = 4 * 512 * 512  # of a batch of images: the VAE's activations are large
-FORMAT = 3  # of saved states: others aren't gone on from
-PLACES = frozenset(
-    {"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path", "vae"}
-)  # may move meanwhile
 
 
 def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
-    """Trains all runs; returns for each whether it is finished, failed or paused.
+    """Trains all runs; returns for each how it ended, one of `member`'s outcomes.
 
-    A run with a saved state goes on from it. Runs whose states share no place, and those without one, are trained
-    one pack after another. Raises UsageError where the runs can't share a pack.
+    A run with a saved state goes on from it. Runs whose states lie within an epoch are trained one pack after another
+    where they stand at different batches. Raises UsageError where the runs can't share a pack.
     """
     _check(configs)
     _tell(logs, "loading")
@@ -61,34 +59,67 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         _hash_of(first.base_model, legacy_hash), _hash_of(first.vae, legacy_hash) if first.vae else "",
         sum(image.repeats for image in reg), base.family,
     )  # fmt: skip
-    steps = steps_per_epoch(buckets, first.batch_size) * first.epochs
     models = [model_hash, vae_hash] if vae_hash else [model_hash]
-    identities = [_identity(config, items, models) for config in configs]
-    found = [
-        state.places(config.folder, identity, partial(_warn, log))
-        for config, identity, log in zip(configs, identities, logs, strict=True)
-    ]
-    captions = prepared(configs, items, base)
-    outcomes = [""] * len(configs)
+    members = [_member(config, log, shared, models) for config, log in zip(configs, logs, strict=True)]
+    left = [member for member in members if not member.outcome]
+    found = [_states(member) for member in left]
+
+    embedded = prepared(configs, items, base)
+
+    def make_pack(configs: list[RunConfig], steps: list[int], captions: CaptionCache | None) -> Pack:
+        return Pack(configs, base, steps, captions or embedded)
+
     room = Room(meter_for(device), base, buckets)
-    make = partial(Pack, base=base, steps=steps, captions=captions)
-    for place, members in state.group(found):
-        count = room.look([configs[i] for i in members], [logs[i] for i in members], make)
-        for index in members[count:]:
-            outcomes[index] = "paused"
-            room.give_back(logs[index], place, count, len(members))
-        members = members[:count]
-        pack = Pack([configs[i] for i in members], base, steps, captions)
-        loop = Loop(pack, shared, [logs[i] for i in members], [identities[i] for i in members], steps)
-        if place != state.Place():
-            loop.resume([state.read(found[i][place]) for i in members])
-        _tell([logs[i] for i in members], "training")
-        with pack.stack.attached():
-            for index, outcome in zip(members, loop.run(), strict=True):
-                outcomes[index] = outcome
-        room.tell([logs[i] for i in members])
-        del pack, loop  # the next one needs the memory
-    return outcomes
+    for places in state.group(found):
+        together = [left[index] for index in places]
+        states = [_state_of(left[index], found[index], place) for index, place in places.items()]
+        count = room.look(together, lambda some: make_pack(some, [1] * len(some), None))
+        for member in together[count:]:
+            room.give_back(member, count, len(together))
+        together, states = together[:count], states[:count]
+        loop = Loop(make_pack, shared, together)
+        loop.resume(states)
+        _tell([member.log for member in together], "training")
+        loop.run()
+        room.tell(together)
+        del loop  # the next one needs the memory
+    return [member.outcome for member in members]
+
+
+def _member(config: RunConfig, log: EventLog, shared: metadata.Shared, models: list[str]) -> Member:
+    """One that has nothing to train, or nothing to go on from, has failed already."""
+    identity, kin = identity_of(config, shared.items, models), kin_of(config, models)
+    place, error = state.Place(), ""
+    try:
+        place = starting_place(config, shared.buckets)
+        config = resolved(config, place, shared.buckets)
+    except UsageError as refusal:
+        error = str(refusal)
+    data = RunData(config, shared.buckets, config.max_train_steps)
+    member = Member(config, log, identity, kin, data, place.epoch, place.step)
+    if not error and config.resume is not None and not _states(member, warn=False):
+        error = why_not(config, kin)
+    if error:
+        member.fail(error)
+    return member
+
+
+def _states(member: Member, *, warn: bool = True) -> dict[state.Place, Path]:
+    hear = partial(_warn, member.log)
+    return state.places(member.config.folder, member.identity, hear if warn else lambda _: None)
+
+
+def _state_of(
+    member: Member, found: Mapping[state.Place, Path], place: state.Place | None
+) -> state.RunState | None:
+    """The run's own, or the one that it was told to go on from."""
+    if place is not None:
+        return state.read(found[place])
+    if member.config.resume is None:
+        return None
+    kept = kept_state(member.config)
+    start = state.Place(member.epoch, 0, member.step)
+    return dataclasses.replace(kept, place=start, values={**kept.values, "sum": 0.0})
 
 
 def _encoded(config: RunConfig, items: list[Item], base: BaseModel, logs: list[EventLog]) -> list[Bucket]:
@@ -111,30 +142,6 @@ def _encoded(config: RunConfig, items: list[Item], base: BaseModel, logs: list[E
 
 def _hash_of(model: Path, of_file: Callable[[Path], str] = file_hash) -> str:
     return of_file(model) if model.is_file() else "IsADirectory"
-
-
-def _identity(config: RunConfig, items: list[Item], models: list[str]) -> str:
-    """Over all that a run's result depends on, wherever its files lie."""
-    arguments = {
-        name: value
-        for name, value in config.arguments.items()
-        if name not in PLACES and name not in WITHOUT_EFFECT
-    }
-    images = [
-        [
-            i.folder,
-            i.path.name,
-            i.path.stat().st_size,
-            i.caption,
-            i.repeats,
-            *i.bucket,
-            *(["reg"] if i.is_reg else []),
-        ]
-        for i in items
-    ]
-    return hashlib.sha256(
-        json.dumps([FORMAT, arguments, images, *models], sort_keys=True).encode()
-    ).hexdigest()
 
 
 def _tell(logs: list[EventLog], stage: str) -> None:

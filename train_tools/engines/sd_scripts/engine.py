@@ -38,6 +38,7 @@ NOT_COUNTED: Mapping[str, str] = {
 
 class SdScriptsEngine:
     name = "sd-scripts"
+    can_let_go = False  # it trains one
 
     @property
     def processes(self) -> int:
