@@ -33,7 +33,8 @@ class FakeEngine:
 
     name = "packed"
     processes = 1
-    can_let_go = False
+    can_let_go = True
+    counts_steps = False
 
     def __init__(self, folder: Path, apart: str | None = None) -> None:
         self._script = folder / "fake_engine_script.py"
@@ -184,6 +185,10 @@ def main(folders):
                     for other in runs[index:]:
                         write(other, "paused", epoch=1, step=step - 1)
                     return 3
+                if (folder / "leave").exists():
+                    save_state(folder, step - 1)
+                    write(run, "paused", epoch=1, step=step - 1)
+                    break
                 line = json.dumps({"time": time.time(), "event": "step", "step": step, "steps": steps, "epoch": 1,
                     "epochs": 2, "loss": 0.5, "average_loss": 0.5, "lr": 1e-4, "rate": 10.0, "seconds_left": 1.0,
                     "pid": os.getpid()})
@@ -210,6 +215,10 @@ def main(folders):
                         data = (folder / file_name).read_bytes()
                         (folder / file_name).write_bytes(data[:-3])
                     write(run, "checkpoint", file=file_name, epoch=1, step=step)
+                if (folder / "finish").exists() and step == steps // 2:
+                    save(folder / f"{name}.safetensors", step, 0.5)
+                    write(run, "finished", epoch=1, step=step, early=True)
+                    break
                 # After the checkpoint: gone on from this state, it wouldn't be written.
                 if step % 3 == 0 and step < steps:
                     save_state(folder, step)

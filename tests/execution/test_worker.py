@@ -14,11 +14,14 @@ from execution.conftest import Bench
 from execution.fake_engine import STEPS, FakeEngine, settings
 
 from train_tools.engines import registry
+from train_tools.engines.interface import LEAVE_FILE
 from train_tools.errors import UsageError
 from train_tools.execution import conclusion, queue_actions, supervise, worker
 from train_tools.execution.lane import has_worker, lane_lock, training
 from train_tools.execution.queue import PAUSED, SHUT_DOWN, STOP_AFTER
 from train_tools.execution.queue_actions import Conditions
+from train_tools.execution.queue_view import QueueView
+from train_tools.execution.runs import list_runs
 from train_tools.execution.train import train
 from train_tools.planning.plan import make_plan
 
@@ -152,6 +155,89 @@ def test_a_run_paused_in_its_pack_is_paused_alone(bench: Bench) -> None:
     bench.work()
     assert bench.states() == {1: "finished", 2: "finished"}
     assert len(events(bench.entry(1).folder, "step")) == STEPS
+
+
+def processes_of(bench: Bench, number: int) -> set[int]:
+    return {event["pid"] for event in events(bench.entry(number).folder, "step")}
+
+
+def test_one_run_of_a_pack_is_cancelled_while_the_others_go_on_in_the_same_process(bench: Bench) -> None:
+    """The fake engine trains the runs of its process one after another."""
+    bench.add(training_comment="slow", seed="1,2")
+    seen: list[dict[int, str]] = []
+
+    def cancel() -> None:
+        queue_actions.cancel(bench.queue, 1)
+        until(lambda: bench.entry(1).state == "cancelled" and not bench.entry(1).taken)
+        seen.append(bench.states())
+        assert not (bench.entry(1).folder / LEAVE_FILE).exists()
+
+    while_working(bench, cancel, has_stepped(bench, 1))
+    assert seen == [{1: "cancelled", 2: "running"}]
+    assert bench.states() == {1: "cancelled", 2: "finished"}
+    assert processes_of(bench, 1) == processes_of(bench, 2)
+    queue_actions.retry(bench.queue, 1)
+    bench.work()
+    assert len(events(bench.entry(1).folder, "step")) == STEPS
+
+
+def test_a_run_is_finished_after_its_epoch_and_known_as_finished(bench: Bench) -> None:
+    bench.add(training_comment="slow", seed="1,2")
+    while_working(bench, lambda: queue_actions.finish(bench.queue, 1), has_stepped(bench, 1))
+    assert bench.states() == {1: "finished", 2: "finished"}
+    record = bench.entry(1).record
+    assert record is not None
+    assert (record.steps, record.epochs) == (STEPS // 2, 1)
+    assert [
+        run.state
+        for run in make_plan(bench.version, settings(bench.root, training_comment="slow", seed="1,2")).runs
+    ] == ["finished", "finished"]
+    with pytest.raises(UsageError, match="is finished: nothing to finish"):
+        queue_actions.finish(bench.queue, 1)
+
+
+@pytest.mark.parametrize(
+    ("mood", "state"), [("brisk", "finished"), ("says failed", "failed"), ("nan", "failed")]
+)
+def test_a_runs_end_is_recorded_when_it_comes_not_when_its_pack_ends(
+    bench: Bench, mood: str, state: str
+) -> None:
+    bench.add(training_comment=mood, seed="1")
+    bench.add(training_comment="hang", seed="2")
+    second = bench.entry(2)
+
+    def look() -> None:
+        until(lambda: bench.entry(1).state == state and not bench.entry(1).taken)
+        assert bench.entry(2).state == "running"
+        assert QueueView(bench.queue).look().entries[1]["state"] == state
+        assert [run.state for run in list_runs(bench.version)].count("running") == 1
+        if state == "failed":
+            queue_actions.retry(bench.queue, 1)  # its folder is its own again
+            assert (bench.entry(1).folder / "attempts" / "1" / "events.jsonl").is_file()
+            queue_actions.cancel(bench.queue, 1)
+        queue_actions.cancel(bench.queue, 2)
+
+    while_working(bench, look, (second.folder / "hanging").exists)
+    assert bench.states() == {1: "cancelled" if state == "failed" else state, 2: "cancelled"}
+
+
+def test_a_run_that_finished_early_as_its_worker_was_killed_isnt_trained_on(bench: Bench) -> None:
+    bench.add(training_comment="slow", seed="1")
+    while_working(bench, lambda: queue_actions.finish(bench.queue, 1), has_stepped(bench, 1))
+    entry = bench.entry(1)
+    record = json.loads((entry.folder / "run.json").read_text())
+    record.update(state="running", pid=os.getpid(), process_started=1.0, steps=STEPS, epochs=0)
+    (entry.folder / "run.json").write_text(json.dumps(record))
+    bench.work()
+    assert bench.states() == {1: "finished"}
+    assert len(events(entry.folder, "step")) == STEPS // 2
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_paused_queue_frees_the_engine_and_goes_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,12 @@ def test_more_takes_more(more: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "less",
-    [{"gradient_checkpointing": True}, {"network_train_unet_only": True}, {"fp8_base": True}, {"fp8_base_unet": True}],
+    [
+        {"gradient_checkpointing": True},
+        {"network_train_unet_only": True},
+        {"fp8_base": True},
+        {"fp8_base_unet": True},
+    ],
 )
 def test_what_saves_memory_saves_it(less: dict[str, Any]) -> None:
     assert gigabytes(**less) < gigabytes() - 0.2

@@ -299,6 +299,7 @@ class Everything:
     name = "sd-scripts"
     processes = 1
     can_let_go = False
+    counts_steps = False
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return []

@@ -38,6 +38,10 @@ class Engine(Protocol):
         """Whether it looks for LEAVE_FILE and FINISH_FILE."""
 
     @property
+    def counts_steps(self) -> bool:
+        """Whether a run may end within an epoch (max_train_steps); else it is planned in whole ones."""
+
+    @property
     def processes(self) -> int:
         """How many processes, each with a GPU and its own part of the batches, train one run."""
 

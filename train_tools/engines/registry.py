@@ -20,6 +20,7 @@ class PackedEngine:
     name = "packed"
     processes = 1
     can_let_go = True
+    counts_steps = True
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
         return support.unsupported(arguments)

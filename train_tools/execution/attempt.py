@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.checkpoints import checkpoint_names
-from train_tools.engines.interface import Engine
 from train_tools.execution import run_record
 from train_tools.execution.supervise import last_lines
 from train_tools.execution.verify import problems
-from train_tools.families.detect import detect
-from train_tools.planning.lora_size import lora_shape
-from train_tools.planning.measured import add_measurement, kind_of
-from train_tools.planning.memory import trained_bytes
-from train_tools.planning.memory_measured import add_failure, add_memory
 from train_tools.workspace.run_folder import RunRecord
 
 
@@ -41,6 +36,9 @@ class Attempt:
         self.says_anything = True
         if event["event"] == "finished":
             self.says_finished = True
+            if event.get("early"):  # as a person asked for
+                step, epoch = int(event["step"]), int(event["epoch"])
+                self.record = dataclasses.replace(self.record, steps=step, epochs=epoch)
         elif event["event"] == "paused":
             self.says_paused = True
             self.fits = int(event.get("runs", 0))
@@ -59,6 +57,11 @@ class Attempt:
         self.record = run_record.end(self.folder, self.record, state, error)
         return self.record
 
+    def wait(self, **process: Any) -> RunRecord:
+        """As before it was started; `process` has it in hand, else nobody."""
+        self.record = run_record.wait(self.folder, self.record, **process)
+        return self.record
+
     @property
     def is_open(self) -> bool:
         """Whether its engine has said of it neither that it is finished nor that it failed."""
@@ -66,7 +69,9 @@ class Attempt:
 
     @property
     def checkpoints(self) -> list[str]:
-        return checkpoint_names(self.arguments, self.record.steps) if self.arguments else []
+        if not self.arguments:
+            return []
+        return checkpoint_names(self.arguments, self.record.steps, self.record.epochs)
 
     def faults(self) -> list[str]:
         """What its files lack; empty where it is what was planned."""
@@ -90,18 +95,3 @@ class Attempt:
             return None
         seconds = (self.last_step[1] - self.first_step[1]) / (self.last_step[0] - self.first_step[0])
         return seconds if seconds > 0 else None
-
-
-def measure(file: Path, engine: Engine, pack: Sequence[Attempt]) -> None:
-    """Keeps the time of a step, and the memory that was taken, for the estimates of later plans."""
-    kind = kind_of(engine.name, pack[0].arguments)
-    trained = [attempt for attempt in pack if not attempt.fits]
-    times = [seconds for attempt in trained if (seconds := attempt.seconds_per_step) is not None]
-    if times and any(attempt.says_finished for attempt in trained):
-        firsts = [a.first_step[1] - a.record.started for a in trained if a.first_step and a.record.started]
-        add_measurement(file, kind, len(trained), min(times), max(0.0, min(firsts, default=0.0)))
-    if told := max((attempt.memory for attempt in pack), key=len, default=[]):
-        shape = lora_shape(detect(Path(str(pack[0].arguments["pretrained_model_name_or_path"]))))
-        add_memory(file, kind, told, max(trained_bytes(shape, attempt.arguments) for attempt in pack))
-    if any(attempt.error and is_memory(attempt.error) for attempt in trained):
-        add_failure(file, kind, len(trained), told)

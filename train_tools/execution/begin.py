@@ -54,6 +54,9 @@ def _settled(folder: Path, record: RunRecord) -> bool:
     """Whether a run was whole already: it may have finished in the moment when its worker was killed."""
     try:
         attempt = Attempt(folder, record, toml.load(folder / ARGUMENTS))
+        for event in events.last_events(folder):
+            if event["event"] == "finished":
+                attempt.take(event)
         if attempt.faults():
             return False
     except (TrainToolsError, OSError):

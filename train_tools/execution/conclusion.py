@@ -32,10 +32,10 @@ def conclude(
         attempt.end("finished")
         return False
     if attempt.error is None and not attempt.says_finished and (attempt.says_paused or was_asked):
-        if attempt.fits:  # it waits as before, for a pack that isn't too large
-            with queue.locked() as connection:
-                queue.change(connection, entry, pack_size=min(entry.ticket.pack_size, attempt.fits))
-        attempt.end(WISHED.get(request, "queued" if attempt.fits else "interrupted"))
+        if attempt.fits and request not in WISHED:
+            give_back(queue, entry, attempt)
+        else:
+            attempt.end(WISHED.get(request, "interrupted"))
         return False
     cause = transient.cause(attempt, error, exit_code)
     if cause == transient.WRONG:
@@ -52,6 +52,27 @@ def conclude(
         queue.change(connection, entry, **{**changes, "note": f"{error}; {changes['note']}"})
     attempt.end("interrupted", error)
     return cause == transient.DISK
+
+
+def conclude_early(attempt: Attempt, request: str) -> bool:
+    """Records how a run ended while others of its process go on; False where only the process' end tells it."""
+    if not attempt.folder.is_dir():
+        return False
+    if attempt.says_paused:
+        attempt.end(WISHED.get(request, "interrupted"))
+        return True
+    error = attempt.verdict(0)
+    if error is not None and transient.cause(attempt, error, 1) != transient.WRONG:
+        return False
+    attempt.end("failed" if error else "finished", error)
+    return True
+
+
+def give_back(queue: Queue, entry: Entry, attempt: Attempt) -> None:
+    """One that didn't fit into memory beside the others waits as before, for a pack that isn't too large."""
+    with queue.locked() as connection:
+        queue.change(connection, entry, pack_size=min(entry.ticket.pack_size, attempt.fits))
+    attempt.wait()
 
 
 def _milder(entry: Entry, together: int) -> dict[str, Any]:

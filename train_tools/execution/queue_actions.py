@@ -7,11 +7,22 @@ import sqlite3
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from train_tools.engines.registry import engine_named
 from train_tools.errors import UsageError
 from train_tools.execution.lane import slots
-from train_tools.execution.queue import CANCEL, DRAWS, ENDED, GIVE_WAY, PAUSE, PAUSED, WISHED, Entry, Queue
+from train_tools.execution.queue import (
+    CANCEL,
+    DRAWS,
+    ENDED,
+    FINISH,
+    GIVE_WAY,
+    PAUSE,
+    PAUSED,
+    WISHED,
+    Entry,
+    Queue,
+)
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
 from train_tools.execution.train import refuse_impossible
@@ -32,9 +43,7 @@ class Conditions:
     may_shrink: bool = True
 
 
-def add_training(
-    queue: Queue, version: Version, plan: Plan, conditions: Conditions
-) -> list[Ticket]:
+def add_training(queue: Queue, version: Version, plan: Plan, conditions: Conditions) -> list[Ticket]:
     """Queues the plan's runs that are to be trained.
 
     Raises UsageError where a run can't be trained, TrainToolsError where one is active already.
@@ -45,13 +54,20 @@ def add_training(
         **dataclasses.asdict(conditions),
         batch=f"{time_stamp()}-{uuid.uuid4().hex[:6]}",
     )
-    most = {run.run_id: facts.chosen.most for pack, facts in zip(plan.packs, plan.facts, strict=True) for run in pack}
+    most = {
+        run.run_id: facts.chosen.most
+        for pack, facts in zip(plan.packs, plan.facts, strict=True)
+        for run in pack
+    }
     with queue.locked() as connection:
         for run in plan.runs_to_train:
             refuse_active(version.trains / run.name)
         return [
             _add_run(
-                queue, connection, version.trains / run.name, run,
+                queue,
+                connection,
+                version.trains / run.name,
+                run,
                 dataclasses.replace(common, pack_size=most[run.run_id]),
             )
             for run in plan.runs_to_train
@@ -107,6 +123,19 @@ def cancel(queue: Queue, number: int) -> None:
             queue.mark(connection, [number], done=1)
         else:
             raise _no("cancel", entry)
+
+
+def finish(queue: Queue, number: int) -> None:
+    """What is trained is finished after the epoch that it is in, with a checkpoint; its siblings go on."""
+    with queue.locked() as connection:
+        entry = queue.entry(connection, number)
+        if not entry.taken or entry.ticket.kind != TRAIN:
+            raise _no("finish", entry)
+        if not engine_named(str(entry.ticket.identity["engine"])).can_let_go:
+            raise UsageError(
+                f"{entry.ticket.identity['engine']} can't finish a run early; cancel it: its checkpoints are kept"
+            )
+        queue.mark(connection, [number], request=FINISH)
 
 
 def pause(queue: Queue, number: int) -> None:

@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import train_tools
-from train_tools.engines.interface import PAUSE_FILE, Engine
+from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, PAUSE_FILE, Engine
 from train_tools.engines.lifeline import SUPERVISED
 from train_tools.errors import TrainToolsError
 from train_tools.execution.events import EventReader
@@ -27,50 +27,136 @@ LAST_LINES = 8
 
 PAUSE_S = 120.0  # given to an engine to pause, before it is ended; it may be loading
 
-PAUSE, END = "pause", "end"
+GO_ON, PAUSE, END = "", "pause", "end"
+ENDING_EVENTS = ("finished", "failed", "paused")  # after which an engine is through with a run's folder
 
 OnEvent = Callable[[int, dict[str, Any]], None]  # index of the run's folder, event
 OnStart = Callable[[int], None]  # process id
-Wish = Callable[[], str]  # "" to go on, PAUSE to pause, END to end at once
+Wish = Callable[[], str]  # GO_ON, PAUSE, or END to end at once
+OfOne = Callable[[], Mapping[int, str]]  # by the run's index the file that asks something of it alone
 
 
 def go_on() -> str:
-    return ""
+    return GO_ON
 
 
 def supervise(
-    engine: Engine, folders: Sequence[Path], on_start: OnStart, on_event: OnEvent, wish: Wish = go_on
+    engine: Engine,
+    folders: Sequence[Path],
+    on_start: OnStart,
+    on_event: OnEvent,
+    wish: Wish = go_on,
+    of_one: OfOne = dict,
 ) -> int:
     """Trains the run folders in one process and returns its exit code.
 
-    Its output goes to train.log of each folder. `wish` is asked again and again. The process ends with this one,
-    however this one ends. KeyboardInterrupt and errors in a callback are passed on after the process has been
-    ended. Raises TrainToolsError where it can't be started.
+    Its output goes to train.log of each folder. `wish` and `of_one` are asked again and again. The process ends with
+    this one, however this one ends. A run that has ended is left alone from then on, as others may take its folder.
+    KeyboardInterrupt and errors in a callback are passed on after the process has been ended. Raises TrainToolsError
+    where it can't be started.
     """
-    _take_back_pause(folders)
-    readers = [EventReader(folder, from_now=True) for folder in folders]
+    watch = _Watch(folders, on_event)
     with _log_of(folders[0]) as log:
-        shares_one_file = _link_log(folders)
+        watch.share_log()
         process = _start(engine.command([folder.absolute() for folder in folders]), log)
         try:
             on_start(process.pid)
             pause_until: float | None = None
             while process.poll() is None:
-                _pass_on(readers, on_event)
+                watch.look()
                 wished = wish()
                 if wished == PAUSE and pause_until is None:
-                    _ask_to_pause(folders)
+                    watch.ask_all(PAUSE_FILE)
                     pause_until = time.monotonic() + PAUSE_S
+                watch.ask_each(of_one())
                 if wished == END or (pause_until is not None and time.monotonic() > pause_until):
                     end_process(process)
                 time.sleep(POLL_S)
         finally:
             end_process(process)
-            _take_back_pause(folders)
-            if not shares_one_file:
-                _copy_log(folders)
-    _pass_on(readers, on_event)
+            watch.close()
+    watch.look()
     return process.returncode
+
+
+class _Watch:
+    """The folders of the runs that haven't ended yet: what is heard of them, and what is asked by files in them."""
+
+    def __init__(self, folders: Sequence[Path], on_event: OnEvent) -> None:
+        self._folders = dict(enumerate(folders))
+        self._first = folders[0]
+        self._readers = [EventReader(folder, from_now=True) for folder in folders]
+        self._on_event = on_event
+        self._is_one_log = True
+        self._asked: dict[int, str] = {}
+        for folder in folders:
+            _take_back(folder)
+
+    def look(self) -> None:
+        for index in list(self._folders):
+            for event in self._readers[index].read():
+                if event["event"] in ENDING_EVENTS and index in self._folders:
+                    self._leave(index)  # first: whoever hears of it may give the folder to another
+                self._on_event(index, event)
+
+    def _leave(self, index: int) -> None:
+        folder = self._folders.pop(index)
+        _take_back(folder)
+        self._copy_log(folder)
+
+    def ask_all(self, file: str) -> None:
+        for folder in self._folders.values():
+            _touch(folder / file)
+
+    def ask_each(self, wanted: Mapping[int, str]) -> None:
+        """Puts the file into each run's folder, and takes it back where it isn't wanted any more."""
+        for index, file in self._asked.items():
+            if index in self._folders and wanted.get(index) != file:
+                _remove(self._folders[index] / file)
+        for index, file in wanted.items():
+            if index in self._folders and self._asked.get(index) != file:
+                _touch(self._folders[index] / file)
+        self._asked = dict(wanted)
+
+    def close(self) -> None:
+        for folder in self._folders.values():
+            _take_back(folder)
+            self._copy_log(folder)
+
+    def share_log(self) -> None:
+        """Gives all runs of the pack the same log file, where the file system has hard links."""
+        try:
+            for folder in list(self._folders.values())[1:]:
+                log = folder / LOG
+                if log.exists() and not log.samefile(
+                    self._first / LOG
+                ):  # of another pack, before it went on in this
+                    log.rename(free_name(folder, f"earlier-{LOG}"))
+                if not log.exists():
+                    os.link(self._first / LOG, log)
+        except OSError:
+            self._is_one_log = False
+
+    def _copy_log(self, folder: Path) -> None:
+        if self._is_one_log or (folder / LOG).exists():
+            return
+        with contextlib.suppress(OSError):  # deleted meanwhile
+            shutil.copyfile(self._first / LOG, folder / LOG)
+
+
+def _take_back(folder: Path) -> None:
+    for file in (PAUSE_FILE, LEAVE_FILE, FINISH_FILE):
+        _remove(folder / file)
+
+
+def _touch(file: Path) -> None:
+    with contextlib.suppress(OSError):  # deleted meanwhile
+        file.touch()
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink(missing_ok=True)
 
 
 def _log_of(folder: Path) -> IO[bytes]:
@@ -78,18 +164,6 @@ def _log_of(folder: Path) -> IO[bytes]:
         return (folder / LOG).open("ab")
     except FileNotFoundError as error:
         raise TrainToolsError(f"{folder} was deleted") from error
-
-
-def _ask_to_pause(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        with contextlib.suppress(OSError):  # deleted meanwhile
-            (folder / PAUSE_FILE).touch()
-
-
-def _take_back_pause(folders: Sequence[Path]) -> None:
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            (folder / PAUSE_FILE).unlink(missing_ok=True)
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:
@@ -152,31 +226,3 @@ def _signal(process: subprocess.Popen[bytes], number: int) -> None:
             process.terminate()
         else:
             os.killpg(process.pid, number)
-
-
-def _pass_on(readers: Sequence[EventReader], on_event: OnEvent) -> None:
-    for index, reader in enumerate(readers):
-        for event in reader.read():
-            on_event(index, event)
-
-
-def _link_log(folders: Sequence[Path]) -> bool:
-    """Gives all runs of the pack the same log file; False where the file system has no hard links."""
-    try:
-        for folder in folders[1:]:
-            log = folder / LOG
-            if log.exists() and not log.samefile(
-                folders[0] / LOG
-            ):  # of another pack, before it went on in this
-                log.rename(free_name(folder, f"earlier-{LOG}"))
-            if not log.exists():
-                os.link(folders[0] / LOG, log)
-    except OSError:
-        return False
-    return True
-
-
-def _copy_log(folders: Sequence[Path]) -> None:
-    for folder in folders[1:]:
-        if not (folder / LOG).exists():
-            shutil.copyfile(folders[0] / LOG, folder / LOG)

@@ -25,14 +25,15 @@ from train_tools.environment import process
 from train_tools.environment.gpus import SLOT_VARIABLE
 from train_tools.errors import TrainToolsError
 from train_tools.execution import queue_actions, supervise
-from train_tools.execution.attempt import Attempt, measure
+from train_tools.execution.attempt import Attempt
 from train_tools.execution.automatic import AutomaticPreviews
 from train_tools.execution.begin import begin
 from train_tools.execution.beside_host import progress_report
-from train_tools.execution.conclusion import conclude
 from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
-from train_tools.execution.queue import CANCEL, DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.measuring import measure
+from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
+from train_tools.execution.together import Job, Together
 from train_tools.hosts.keeper import Keeper
 from train_tools.planning.together import share
 from train_tools.workspace.os_errors import sentence_of
@@ -40,14 +41,13 @@ from train_tools.workspace.os_errors import sentence_of
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
 RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
 
-Job = tuple[Entry, Attempt]
-
 
 class JobEngine:
     """Captions, previews or scores, as a process of their own."""
 
     processes = 1
     can_let_go = False
+    counts_steps = False
 
     def __init__(self, kind: str) -> None:
         self.name = kind
@@ -198,31 +198,25 @@ class Worker:
         attempts = [attempt for _, attempt in jobs]
         kind = jobs[0][0].ticket.kind
         engine: Engine = engine_named(attempts[0].record.engine) if kind == TRAIN else JobEngine(kind)
-        wishes: list[str] = []
-
-        def started(pid: int) -> None:
-            for attempt in attempts:
-                attempt.start(pid)
+        together = Together(self._queue, engine, jobs, self._ended)
 
         def heard(index: int, event: dict[str, Any]) -> None:
-            attempts[index].take(event)
+            together.heard(index, event)
             self._previews.heard(jobs[index][0], event)
 
         def wish() -> str:
             if kind == TRAIN and self._keeper.wishes_pause:
                 self._set_draws()
-            wishes.append(self._wish([entry.id for entry, _ in jobs], can_pause=kind == TRAIN))
-            return wishes[-1]
+            return together.wish()
 
         report = progress_report(self._queue, jobs)
         alone = self._keeper.training(report) if kind == TRAIN else contextlib.nullcontext()
+        folders = [attempt.folder for attempt in attempts]
         try:
             with alone:
-                code = supervise.supervise(engine, [a.folder for a in attempts], started, heard, wish)
+                code = supervise.supervise(engine, folders, together.started, heard, wish, together.of_one)
         except KeyboardInterrupt:
-            for attempt in attempts:
-                with contextlib.suppress(TrainToolsError, OSError):
-                    attempt.end("interrupted")
+            together.interrupt()
             raise
         except TrainToolsError as error:
             code = -1
@@ -230,36 +224,15 @@ class Worker:
                 attempt.error = attempt.error or str(error)
         if self._keeper.wishes_pause:  # it came too late for `wish`
             self._set_draws()
-        requests = self._queue.requests([entry.id for entry, _ in jobs])
-        troubled = False
-        for entry, attempt in jobs:
-            troubled |= conclude(
-                self._queue,
-                entry,
-                attempt,
-                code,
-                requests.get(entry.id, ""),
-                len(jobs),
-                was_asked=any(wishes),
-            )
-        if kind == TRAIN and any(attempt.record.state == "finished" for attempt in attempts):
+        troubled = together.conclude(code)
+        if kind == TRAIN:
             measure(self._queue.folder / "measured.json", engine, attempts)
-            self._previews.ended([entry for entry, attempt in jobs if attempt.record.state == "finished"])
         if troubled:
             self._sleep(RETRY_S)
 
-    def _wish(self, numbers: list[int], *, can_pause: bool) -> str:
-        try:
-            requests = self._queue.requests(numbers)
-            with self._queue.locked() as connection:
-                is_paused = bool({PAUSED, DRAWS} & self._queue.flags(connection, self._lane))
-        except TrainToolsError:
-            return ""  # no reason to stop a training
-        if all(requests.get(number) == CANCEL for number in numbers):
-            return supervise.END
-        if is_paused or any(requests.values()):
-            return supervise.PAUSE if can_pause else supervise.END
-        return ""
+    def _ended(self, entry: Entry, attempt: Attempt) -> None:
+        if entry.ticket.kind == TRAIN and attempt.record.state == "finished":
+            self._previews.ended([entry])
 
     def _set_draws(self) -> None:
         with contextlib.suppress(TrainToolsError), self._queue.locked() as connection:
@@ -268,9 +241,11 @@ class Worker:
     def _let_go(self, entries: list[Entry]) -> None:
         queue = self._queue
         with queue.locked() as connection:
-            queue.mark(connection, [e.id for e in entries], taken=0, request="")
+            # What ended before the others may be queued again by now, and be another's.
             now = [queue.entry(connection, entry.id) for entry in entries]
-            queue.mark(connection, [e.id for e in now if e.state in ENDED], done=1)
+            mine = [entry for entry in now if entry.taken == self._slot + 1]
+            queue.mark(connection, [e.id for e in mine], taken=0, request="")
+            queue.mark(connection, [e.id for e in mine if e.state in ENDED], done=1)
             others = any(entry.taken for entry in queue.read(connection, self._lane, open_only=True))
             if STOP_AFTER in queue.flags(connection, self._lane) and not others:
                 queue.set_flag(connection, self._lane, STOP_AFTER, on=False)

@@ -30,7 +30,7 @@ from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.findings import Findings
 from train_tools.planning.grid import Grid
 from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
-from train_tools.planning.length import in_epochs, over
+from train_tools.planning.length import in_epochs, length_of, over
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.models import Models
 from train_tools.planning.names import FILES, decides, digest, run_name, value_text
@@ -62,6 +62,7 @@ class PlannedRun:
     reasons: tuple[str, ...]
     passed_over: tuple[str, ...]
     steps: int
+    epochs: int
     images_seen: int
     checkpoints: tuple[str, ...]
     disk_bytes: int
@@ -185,11 +186,11 @@ class Expansion:
         is_said = self._told and detect(Path(base_model)).family != self._family(base_model).family
         return {**arguments, "family": self._told} if is_said else arguments
 
-    def _steps_per_epoch(self, dataset: Dataset, values: Mapping[str, Any]) -> int:
-        """With the processes of the engine that trains all but what no engine can."""
+    def _steps_per_epoch(self, dataset: Dataset, values: Mapping[str, Any]) -> tuple[int, bool]:
+        """With the processes of the engine that trains all but what no engine can; and whether it ends within one."""
         base = self._family(values["pretrained_model_name_or_path"])
         engine, _, _ = self._engine_for(self._written({**values, "max_train_epochs": 1}), base)
-        return steps_per_epoch(dataset, values, engine.processes)
+        return steps_per_epoch(dataset, values, engine.processes), engine.counts_steps
 
     def _run(
         self,
@@ -206,10 +207,10 @@ class Expansion:
         place = place_of(run_name(shown, further))
         arguments = self._with_places(arguments, source, place)
         shape = self.shape(base_model)
-        epochs = values["max_train_epochs"]
         base = self._family(base_model)
         engine, reasons, passed_over = self._engine_for(arguments, base)
-        steps = steps_per_epoch(source.dataset, values, engine.processes) * epochs
+        an_epoch = steps_per_epoch(source.dataset, values, engine.processes)
+        steps, epochs = length_of(values, an_epoch)
         if not shape.is_measured and not base.fault:
             self._findings.say("size-guessed", f"the layers of {base_model} can't be read")
         if is_shipped(base_model):
@@ -221,7 +222,7 @@ class Expansion:
         captions = self._captions(source.version, source.reg, str(values["caption_extension"]))
         check_captions(values, engine.name, captions, self._findings)
         _check_count(values, steps)
-        names = checkpoint_names(arguments, steps)
+        names = checkpoint_names(arguments, steps, epochs)
         return PlannedRun(
             name=place.folder_name,
             run_id=place.run_id,
@@ -234,7 +235,8 @@ class Expansion:
             reasons=reasons,
             passed_over=passed_over,
             steps=steps,
-            images_seen=source.dataset.images_per_epoch * epochs,
+            epochs=epochs,
+            images_seen=round(source.dataset.images_per_epoch * steps / an_epoch),
             checkpoints=tuple(names),
             disk_bytes=len(names) * lora_bytes(shape, values),
             state_bytes=state_bytes(shape, values),

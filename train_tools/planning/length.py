@@ -1,4 +1,4 @@
-"""How long a run trains: in whole epochs, which max_train_steps is turned into where it is what a person set."""
+"""How long a run trains: in epochs, which max_train_steps is turned into where it is a whole number of them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return together
 
 
-def in_epochs(values: dict[str, Any], count: Callable[[], int], findings: Findings) -> dict[str, Any]:
-    """With max_train_epochs, as the checkpoints and states of all runs are counted by epochs.
+def in_epochs(
+    values: dict[str, Any], count: Callable[[], tuple[int, bool]], findings: Findings
+) -> dict[str, Any]:
+    """With max_train_epochs, or without it where the run ends within an epoch.
 
-    `count` says how many steps one takes.
+    `count` says how many steps one takes, and whether its engine can end within one.
     """
     default = ARGUMENTS[STEPS].sd_default
     steps, epochs = values[STEPS], values[EPOCHS]
@@ -36,7 +38,9 @@ def in_epochs(values: dict[str, Any], count: Callable[[], int], findings: Findin
             fix = f"set {EPOCHS} none to train so many steps, or leave {STEPS} out"
             findings.add(Finding("steps-ignored", "warning", sentence, fix, SD_SCRIPTS))
         return {**values, STEPS: default}
-    steps_per_epoch = count()
+    steps_per_epoch, may_end_within = count()
+    if may_end_within and steps % steps_per_epoch:
+        return values
     epochs = max(1, -(-steps // steps_per_epoch))
     trained = epochs * steps_per_epoch
     if trained != steps:
@@ -54,3 +58,10 @@ def in_epochs(values: dict[str, Any], count: Callable[[], int], findings: Findin
             )
         )
     return {**values, EPOCHS: epochs, STEPS: default}
+
+
+def length_of(values: Mapping[str, Any], steps_per_epoch: int) -> tuple[int, int]:
+    """Steps and epochs, of which the last may not be whole."""
+    if values[EPOCHS] is not None:
+        return values[EPOCHS] * steps_per_epoch, values[EPOCHS]
+    return values[STEPS], -(-values[STEPS] // steps_per_epoch)

@@ -26,7 +26,9 @@ Measured = dict[str, Any]  # of one kind: pack size -> seconds per step, `start`
 
 @dataclass(frozen=True)
 class Kind:
-    """What a step's time depends on, but for the number of runs in the pack. `shape` are those of SHAPING that are on."""
+    """What a step's time depends on, but for the number of runs in the pack. `shape` names those of SHAPING that are
+    on.
+    """
 
     engine: str
     base: str

@@ -53,12 +53,12 @@ class Known:
 
 
 def known(data: Mapping[str, Measured], kind: Kind) -> Known | None:
-    found = data.get(kind.key, {}).get(MEMORY)
+    found: Any = data.get(kind.key, {}).get(MEMORY)
     try:
         runs = {int(count): float(size) for count, size in found["runs"].items()}
         too_many = int(found.get("failed", {}).get("runs", 0))
-        sizes = (float(found.get(name, 0)) for name in ("available", "total"))
-        return Known(runs, *sizes, str(found.get("on", "")), too_many)
+        available, total = (float(found.get(name, 0)) for name in ("available", "total"))
+        return Known(runs, available, total, str(found.get("on", "")), too_many)
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
 

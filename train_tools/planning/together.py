@@ -78,9 +78,7 @@ class Packing:
             limit = min(limit, max(1, found.too_many // 2))
         return max((count for count in range(1, limit + 1) if found.fits(count, each, trained)), default=1)
 
-    def _quickest(
-        self, engine: str, runs: Sequence[tuple[Arguments, int]], most: int
-    ) -> tuple[int, bool]:
+    def _quickest(self, engine: str, runs: Sequence[tuple[Arguments, int]], most: int) -> tuple[int, bool]:
         """The fewest at once that are about as quick as any, and whether that was measured."""
         if self._clock.sizes_measured(engine, runs[0][0]) < 2:
             return most, False

@@ -21,7 +21,8 @@ STATES = (*ACTIVE, "finished", "failed", "cancelled", "interrupted", "paused")
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Times are seconds since 1970. `digest` is over what decides the run's result.
+    """Times are seconds since 1970. `digest` is over what decides the run's result. `epochs` is 0 where
+    max_train_epochs says it.
 
     While a run is active, `pid` and `process_started` name the process that answers for it; a queued one
     without waits in the queue, which needs no process to be remembered.
@@ -41,6 +42,7 @@ class RunRecord:
     pid: int | None = None
     process_started: float | None = None
     error: str | None = None
+    epochs: int = 0
 
 
 def read_record(folder: Path) -> RunRecord | None:

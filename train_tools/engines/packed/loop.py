@@ -23,6 +23,7 @@ from .saving import Due, after_epoch, after_step, at_end
 from .state import RunState
 
 SAVED = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+SETTLED = 3  # steps, of which the first takes the optimizers' memory
 RATE_STEPS = 20  # it/s is that of the last steps
 STATE_SHARE = 0.05  # saving states takes at most this share of the time, from the second one on
 
@@ -32,7 +33,14 @@ MakePack = Callable[[list[RunConfig], list[int], CaptionCache | None], Pack]
 class Loop:
     """Trains runs that stand at the same batch of an epoch, each of its own epoch."""
 
-    def __init__(self, make_pack: MakePack, shared: metadata.Shared, members: Sequence[Member]) -> None:
+    def __init__(
+        self,
+        make_pack: MakePack,
+        shared: metadata.Shared,
+        members: Sequence[Member],
+        settled: Callable[[Sequence[Member]], None] = lambda _members: None,
+    ) -> None:
+        """`settled` hears of the living runs when memory has its usual size, and after each epoch."""
         self._make_pack = make_pack
         self._shared = shared
         self._members = list(members)
@@ -41,6 +49,8 @@ class Loop:
         self._done = 0  # batches of the epoch
         self._times: deque[float] = deque(maxlen=RATE_STEPS + 1)
         self._saved_at = self._saving_took = 0.0
+        self._settled = settled
+        self._count = 0  # steps
 
     def resume(self, states: Sequence[RunState | None]) -> None:
         """Takes on the states of its runs; None for one that begins. Where they are within an epoch, all are."""
@@ -108,6 +118,9 @@ class Loop:
                 )
 
     def _end_step(self, batches: int) -> None:
+        self._count += 1
+        if self._count == SETTLED:
+            self._settled(self._members)
         self._times.append(time.monotonic())
         rate = (len(self._times) - 1) / (self._times[-1] - self._times[0]) if len(self._times) > 1 else 0.0
         for index, member in enumerate(self._members):
@@ -129,6 +142,7 @@ class Loop:
         member.losses.clear()
 
     def _end_epoch(self) -> None:
+        self._settled(self._members)
         self._end_those_through(lambda member: member.is_asked(FINISH_FILE))
         for index, member in enumerate(self._members):
             self._save(index, member, after_epoch(member.config, member.epoch), member.epoch)

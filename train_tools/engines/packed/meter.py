@@ -86,7 +86,9 @@ def meter_for(device: torch.device) -> Meter | None:
 
 def _figure(file: Path, name: str) -> int:
     """Of a line `name:   123 kB`. Raises ValueError where there is none."""
-    found = re.search(rf"^{name}:\s*(\d+) kB$", file.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
+    found = re.search(
+        rf"^{name}:\s*(\d+) kB$", file.read_text(encoding="ascii", errors="replace"), re.MULTILINE
+    )
     if found is None:
         raise ValueError(f"{file} doesn't tell {name}")
     return int(found[1]) * KIB

@@ -20,6 +20,7 @@ class Room:
         self._base = base
         self._buckets = buckets
         self._fit = Fit(0)
+        self._told = 0  # bytes
 
     def look(self, members: Sequence[Member], make: MakePack) -> int:
         """How many of these runs, the first ones, fit at once; what was measured is told in their logs.
@@ -33,17 +34,24 @@ class Room:
         for trial in fit.trials:
             self._write(members, trial.runs, trial.peak, step_seconds=round(trial.seconds, 6))
         self._meter.reset()
+        self._told = 0
         return fit.runs
 
     def tell(self, members: Sequence[Member]) -> None:
-        """After the training of these runs: what they took at most."""
-        if self._meter is not None:
-            self._write(members, len(members), self._meter.peak())
+        """While these runs are trained: what they have taken at most; not any more once one of them has left."""
+        if self._meter is None or len(members) != self._fit.runs:
+            return
+        peak = self._meter.peak()
+        if peak > self._told:
+            self._told = peak
+            self._write(members, len(members), peak)
 
     def _write(self, members: Sequence[Member], runs: int, size: int, **more: float) -> None:
         fit = self._fit
         for member in members:
-            member.log.write("memory", runs=runs, bytes=size, available=fit.available, total=fit.total, **more)
+            member.log.write(
+                "memory", runs=runs, bytes=size, available=fit.available, total=fit.total, **more
+            )
 
     @staticmethod
     def give_back(member: Member, fitting: int, wanted: int) -> None:

@@ -77,11 +77,10 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         for member in together[count:]:
             room.give_back(member, count, len(together))
         together, states = together[:count], states[:count]
-        loop = Loop(make_pack, shared, together)
+        loop = Loop(make_pack, shared, together, room.tell)
         loop.resume(states)
         _tell([member.log for member in together], "training")
         loop.run()
-        room.tell(together)
         del loop  # the next one needs the memory
     return [member.outcome for member in members]
 

@@ -144,4 +144,3 @@ def _largest_batch(config: RunConfig, buckets: Sequence[Bucket]) -> Batch:
 
     index = max(range(len(buckets)), key=lambda one: numbers(buckets[one]))
     return next(RunData(config, list(buckets), 1).epoch([(index, 0)], At(1, 0)))
-

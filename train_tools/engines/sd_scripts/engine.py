@@ -39,6 +39,7 @@ NOT_COUNTED: Mapping[str, str] = {
 class SdScriptsEngine:
     name = "sd-scripts"
     can_let_go = False  # it trains one
+    counts_steps = False  # its states are those of epochs
 
     @property
     def processes(self) -> int:

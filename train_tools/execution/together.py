@@ -1,0 +1,135 @@
+"""The queue entries that one process trains, or the job that it does: each is recorded as soon as it has ended."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, Engine
+from train_tools.errors import TrainToolsError
+from train_tools.execution.attempt import Attempt
+from train_tools.execution.conclusion import conclude, conclude_early, give_back
+from train_tools.execution.queue import (
+    CANCEL,
+    DRAWS,
+    ENDED,
+    FINISH,
+    GIVE_WAY,
+    PAUSE,
+    PAUSED,
+    WISHED,
+    Entry,
+    Queue,
+)
+from train_tools.execution.supervise import END as END_IT
+from train_tools.execution.supervise import ENDING_EVENTS, GO_ON
+from train_tools.execution.supervise import PAUSE as PAUSE_IT
+from train_tools.execution.ticket import TRAIN
+
+Job = tuple[Entry, Attempt]
+
+
+class Together:
+    """`ended` hears of each entry whose end was recorded."""
+
+    def __init__(
+        self, queue: Queue, engine: Engine, jobs: Sequence[Job], ended: Callable[[Entry, Attempt], None]
+    ) -> None:
+        self._queue = queue
+        self._engine = engine
+        self._jobs = jobs
+        self._ended = ended
+        self._recorded: set[int] = set()
+        self._was_asked = False
+        self._is_training = jobs[0][0].ticket.kind == TRAIN
+
+    @property
+    def _open(self) -> list[int]:
+        return [index for index in range(len(self._jobs)) if index not in self._recorded]
+
+    def started(self, pid: int) -> None:
+        for _, attempt in self._jobs:
+            attempt.start(pid)
+
+    def heard(self, index: int, event: Mapping[str, Any]) -> None:
+        entry, attempt = self._jobs[index]
+        attempt.take(event)
+        if event["event"] in ENDING_EVENTS and index in self._open:
+            # What can't be written now is tried again when the process has ended.
+            with contextlib.suppress(TrainToolsError, OSError):
+                self._record(index, entry, attempt)
+
+    def _record(self, index: int, entry: Entry, attempt: Attempt) -> None:
+        request = self._queue.requests([entry.id]).get(entry.id, "")
+        is_given_back = attempt.fits > 0 and request not in WISHED
+        if attempt.says_paused and not is_given_back and (self._was_asked or request not in WISHED):
+            return  # all pause, and each is recorded when the process is gone
+        if is_given_back:
+            give_back(self._queue, entry, attempt)
+        if is_given_back or conclude_early(attempt, request):
+            self._recorded.add(index)
+            with self._queue.locked() as connection:
+                is_done = int(attempt.record.state in ENDED)
+                self._queue.mark(connection, [entry.id], done=is_done, taken=0, request="")
+            self._ended(entry, attempt)
+
+    def wish(self) -> str:
+        """What is to become of the process."""
+        wished = self._wish()
+        self._was_asked |= wished != GO_ON
+        return wished
+
+    def _wish(self) -> str:
+        try:
+            requests = self._requests()
+            with self._queue.locked() as connection:
+                flags = self._queue.flags(connection, self._jobs[0][0].ticket.lane)
+        except TrainToolsError:
+            return GO_ON  # no reason to stop a training
+        asked = {request for request in requests.values() if request not in ("", FINISH)}
+        if not requests:
+            return GO_ON
+        if all(request == CANCEL for request in requests.values()):
+            return END_IT
+        can_leave = self._engine.can_let_go and any(r not in WISHED for r in requests.values())
+        if {PAUSED, DRAWS} & flags or GIVE_WAY in asked or (asked and not can_leave):
+            return PAUSE_IT if self._is_training else END_IT
+        return GO_ON
+
+    def of_one(self) -> Mapping[int, str]:
+        """The file that a run's folder gets, for what is asked of it alone."""
+        if not self._engine.can_let_go or self._was_asked:
+            return {}
+        try:
+            requests = self._requests()
+        except TrainToolsError:
+            return {}
+        files = {CANCEL: LEAVE_FILE, PAUSE: LEAVE_FILE, FINISH: FINISH_FILE}
+        return {index: files[request] for index, request in requests.items() if request in files}
+
+    def _requests(self) -> dict[int, str]:
+        """By the job's number."""
+        number = {index: self._jobs[index][0].id for index in self._open}
+        found = self._queue.requests(list(number.values()))
+        return {index: found.get(own, "") for index, own in number.items()}
+
+    def interrupt(self) -> None:
+        """The process was ended, as this one is to end."""
+        for index in self._open:
+            with contextlib.suppress(TrainToolsError, OSError):
+                self._jobs[index][1].end("interrupted")
+
+    def conclude(self, code: int) -> bool:
+        """When the process has ended; returns whether the lane should wait before the next try."""
+        troubled = False
+        requests = self._requests()
+        left = self._open
+        for index in left:
+            entry, attempt = self._jobs[index]
+            troubled |= conclude(
+                self._queue, entry, attempt, code, requests[index], len(left), was_asked=self._was_asked
+            )
+        for index in left:
+            self._ended(*self._jobs[index])
+        return troubled
