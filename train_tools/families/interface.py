@@ -129,7 +129,8 @@ class Training:
     asks the hub for and that we can make. `is_flow`: it learns a flow (rectified flow matching) instead of noise.
     `needs_own_vae`: its file must hold one even where `vae` is given; `takes_variants`: its folder's files may be
     called `.fp16.`; `halves_break`: its VAE fails in fp16. `largest_rank` is enough for nearly any subject.
-    `often_velocity`: many of it predict velocity, and their files don't say so. `activations`: None where nobody has counted them.
+    `often_velocity`: many of it predict velocity, and their files don't say so. `activations`: None where nobody has
+    counted them.
     """
 
     script: str

@@ -40,7 +40,7 @@ class StopError(Exception):
 def small_model() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "load", lambda *_, **__: random_base())
+        patch.setattr(train, "loaded", lambda *_, **__: random_base())
         patch.setattr(loop, "STATE_SHARE", float("inf"))  # saves at every epoch's end
         yield
 

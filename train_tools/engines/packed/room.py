@@ -25,7 +25,7 @@ class Room:
     def look(self, members: Sequence[Member], make: MakePack) -> int:
         """How many of these runs, the first ones, fit at once; what was measured is told in their logs.
 
-        Raises trial.DoesNotFit where not even one does.
+        Raises trial.DoesNotFitError where not even one does.
         """
         if self._meter is None:
             return len(members)
