@@ -67,6 +67,8 @@ WRITING = {
     "queue pause": "",
     "queue resume": "",
     "queue cancel": "1",
+    "queue finish": "1",
+    "queue more": f"{V} --starred --epochs 1",
     "queue retry": "",
     "queue move": "1 first",
     "queue edit": "1 --set seed=9",

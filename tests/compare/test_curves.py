@@ -10,6 +10,7 @@ import pytest
 from train_tools.compare import tensorboard
 from train_tools.compare.curves import MOST_POINTS, read_curves, smoothed
 from train_tools.errors import UsageError
+from train_tools.execution.curves import scalars
 from train_tools.workspace.workspace import Version
 
 
@@ -30,6 +31,24 @@ def write_steps(version: Version, run: str, losses: list[float], first: int = 1)
             }
             file.write(json.dumps(event) + "\n")
     return folder
+
+
+def test_what_was_measured_on_held_back_images_is_a_curve_of_its_own(version: Version) -> None:
+    folder = write_steps(version, "run", [1.0, 0.9, 0.8, 0.7])
+    with (folder / "events.jsonl").open("a", encoding="utf-8") as file:
+        for step, loss in (
+            (2, 0.5),
+            (4, 0.6),
+            (4, 0.4),
+        ):  # the last step was done again after an interruption
+            event = {"time": 9.0, "event": "validation", "after": "epoch", "step": step, "loss": loss}
+            file.write(json.dumps({**event, "divergence": loss - 1}) + "\n")
+    (curves,) = read_curves(version)
+    assert (curves.validation_steps, curves.validation) == ((2, 4), (0.5, 0.4))
+    assert len(curves.steps) == 4
+    found = scalars(folder)
+    assert found["loss/validation/epoch_average"] == ([2, 4], [0.5, 0.4])
+    assert found["loss/validation/epoch_divergence"][1] == [-0.5, -0.6]
 
 
 def test_smoothing_is_tensorboards() -> None:

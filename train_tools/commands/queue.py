@@ -1,4 +1,4 @@
-"""`queue add|list|watch|pause|resume|cancel|retry|move|edit|now|not-before|stop-after|shut-down|clear …`."""
+"""`queue add|more|list|watch|pause|resume|finish|cancel|retry|move|edit|now|not-before|stop-after|shut-down|clear`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from train_tools.engines.registry import AUTO, ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.lane import has_worker, slots, wake
+from train_tools.execution.more import add_more
 from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
@@ -33,6 +34,8 @@ ACTIONS = {
     "watch": "follow what happens until the queue is done; ends and starts again at will",
     "pause": "pause an entry, or all: the step is finished, the state saved, the GPU free",
     "resume": "let a paused entry, or the paused queue, go on",
+    "finish": "finish what is trained after the epoch that it is in; others of its pack go on",
+    "more": "train finished runs for some more epochs",
     "cancel": "take an entry out; what it made is kept",
     "retry": "queue a failed or cancelled entry once more, or all that failed",
     "move": "to the first or last place, or before another entry",
@@ -43,9 +46,9 @@ ACTIONS = {
     "shut-down": "shut the computer down when the queue is done",
     "clear": "take what has ended off the list; its folders stay",
 }
-ONE, ONE_OR_ALL = ("cancel", "move", "edit", "now", "not-before"), ("pause", "resume", "retry")
+ONE, ONE_OR_ALL = ("cancel", "finish", "move", "edit", "now", "not-before"), ("pause", "resume", "retry")
 SWITCHES = {"stop-after": STOP_AFTER, "shut-down": SHUT_DOWN}
-WAKING = ("add", "list", "watch", "resume", "retry", "now", "not-before", "move", "edit")
+WAKING = ("add", "more", "list", "watch", "resume", "retry", "now", "not-before", "move", "edit")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         leaf = actions.add_parser(action, help=help_text, description=help_text)
         if action == "add":
             _add_options(leaf)
+        elif action == "more":
+            add_version(leaf)
+            leaf.add_argument("runs", metavar="RUN", nargs="*", help="finished runs, by name")
+            leaf.add_argument("--starred", action="store_true", help="those with a starred checkpoint")
+            leaf.add_argument("--epochs", type=int, required=True, metavar="N", help="how many more")
         elif action in ONE:
             leaf.add_argument("id", metavar="ID", type=int)
         elif action in ONE_OR_ALL:
@@ -92,6 +100,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     queue, action = Queue(arguments.root), arguments.action
     if action == "add":
         _add(queue, arguments, out)
+    elif action == "more":
+        _more(queue, arguments, out)
     elif action in SWITCHES or (action in ("pause", "resume") and arguments.id is None):
         _switch(queue, arguments)
     elif action == "clear":
@@ -135,6 +145,15 @@ def _add(queue: Queue, arguments: argparse.Namespace, out: Output) -> None:
     queue_actions.add_job(queue, version, arguments.kind, changes, conditions)
 
 
+def _more(queue: Queue, arguments: argparse.Namespace, out: Output) -> None:
+    from train_tools.compare.service import starred_runs
+
+    version = open_version(arguments, out)
+    names = [*arguments.runs, *(starred_runs(version) if arguments.starred else [])]
+    for more in add_more(queue, version, names, arguments.epochs, Conditions(arguments.lane)):
+        out.say(f"{more.name}: {more.note}")
+
+
 def _switch(queue: Queue, arguments: argparse.Namespace) -> None:
     name = SWITCHES.get(arguments.action, PAUSED)
     on = not arguments.off if arguments.action in SWITCHES else arguments.action == "pause"
@@ -160,7 +179,8 @@ def _act_on_one(queue: Queue, arguments: argparse.Namespace) -> None:
         )
     else:
         actions = {
-            "cancel": queue_actions.cancel, "pause": queue_actions.pause, "resume": queue_actions.resume,
+            "cancel": queue_actions.cancel, "finish": queue_actions.finish,
+            "pause": queue_actions.pause, "resume": queue_actions.resume,
             "retry": queue_actions.retry, "now": queue_actions.run_now,
         }  # fmt: skip
         actions[arguments.action](queue, number)

@@ -29,7 +29,9 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Curves:
-    """Of one run; all lists have an entry for each of `steps`. None where a step didn't say it."""
+    """Of one run; all lists but those of validation have an entry for each of `steps`. None where a step didn't say
+    it.
+    """
 
     run: str
     steps: tuple[int, ...]
@@ -37,6 +39,8 @@ class Curves:
     loss: tuple[float | None, ...]
     smooth: tuple[float | None, ...]
     learning_rate: tuple[float | None, ...]
+    validation_steps: tuple[int, ...] = ()  # after which images that were held back were measured
+    validation: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def read_curves(
     for name in runs or folders:
         points = read_points(folders[name])
         if points and len(found) < MOST_RUNS:
-            found.append(_curves(name, points, smoothing))
+            found.append(_curves(name, points, smoothing, read_validation(folders[name])))
     return found
 
 
@@ -96,13 +100,31 @@ def read_points(folder: Path) -> list[Point]:
     return points
 
 
+def read_validation(folder: Path) -> list[tuple[int, float]]:
+    """Step and error on the images that a run of the packed engine held back, as read_points."""
+    try:
+        lines = (folder / FILE).read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    found: list[tuple[int, float]] = []
+    for event in events_of([line for line in lines if b'"validation"' in line]):
+        step, loss = event.get("step"), _number(event.get("loss"))
+        if event["event"] == "validation" and isinstance(step, int) and loss is not None:
+            while found and found[-1][0] >= step:
+                found.pop()
+            found.append((step, loss))
+    return found
+
+
 def _number(value: object) -> float | None:
     """JSON has no infinity; where a program wrote one, it counts as none."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if is_number and isinstance(value, (int, float)) else None
 
 
-def _curves(name: str, points: Sequence[Point], smoothing: float) -> Curves:
+def _curves(
+    name: str, points: Sequence[Point], smoothing: float, validation: Sequence[tuple[int, float]]
+) -> Curves:
     smooth = smoothed([point.loss for point in points], smoothing)
     stride = -(-len(points) // MOST_POINTS)
     # Counted from the end, so that the last step is among them.
@@ -115,6 +137,8 @@ def _curves(name: str, points: Sequence[Point], smoothing: float) -> Curves:
         tuple(point.loss for point in chosen),
         tuple(smooth[n] for n in kept),
         tuple(point.learning_rate for point in chosen),
+        tuple(step for step, _ in validation),
+        tuple(loss for _, loss in validation),
     )
 
 

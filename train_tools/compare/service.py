@@ -11,7 +11,7 @@ from typing import Any
 from train_tools.compare import history, payload
 from train_tools.compare.advice import Advice, advise
 from train_tools.compare.board import Board, read_board, stamp_of, value_text
-from train_tools.compare.checkpoints import find_checkpoints
+from train_tools.compare.checkpoints import find_checkpoints, find_runs
 from train_tools.compare.curves import NOTE, Curves
 from train_tools.compare.marks import CHECKPOINT, REJECT, STAR, Mark, read_marks
 from train_tools.compare.marks import FILE as MARKS_FILE
@@ -25,6 +25,7 @@ from train_tools.compare.table import Layout, Table, lay_out
 from train_tools.compare.votes import FILE as VOTES_FILE
 from train_tools.compare.votes import choose_pair, games_of, ranking
 from train_tools.errors import UsageError
+from train_tools.execution.inherited import earlier_run
 from train_tools.workspace.workspace import Version
 
 BY_STAR, BY_VOTES = "star", "votes"
@@ -110,6 +111,19 @@ def _chosen(board: Board, marks: Mapping[tuple[str, str], Mark], view: View) -> 
         for number, mark in mark_of.items()
         if not (view.starred and mark != STAR) and not (view.no_rejected and mark == REJECT)
     }
+
+
+def starred_runs(version: Version) -> list[str]:
+    """The runs that hold a starred checkpoint, by name; one that another of them goes on from counts as that one."""
+    marks = read_marks(version)
+    names = {c.run for c in find_checkpoints(version) if _mark(marks, c.id) == STAR}
+    earlier = {
+        found.name
+        for run in find_runs(version)
+        if run.name in names
+        and (found := earlier_run((version.trains / run.name).absolute(), run.arguments)) is not None
+    }
+    return sorted(names - earlier)
 
 
 def _mark(marks: Mapping[tuple[str, str], Mark], checkpoint_id: str) -> str:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
+import math
 import os
+import random
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,6 +71,26 @@ def training_images(folder: Path) -> list[TrainingImage]:
                 )
             found += [TrainingImage(path, match[2], int(match[1])) for path in paths]
     return found
+
+
+def held_back(
+    images: Sequence[TrainingImage], share: float, seed: int | None = None
+) -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """What is trained, and what is held back to validate: `share` of each folder's images.
+
+    As split_train_val in sd-scripts' library/train_util.py (48d368fa) with a validation_seed. Without one it draws
+    twice, so that what validates may be trained, too; here it is as with 0.
+    """
+    if not 0 < share <= 1:
+        return list(images), []
+    trained: list[TrainingImage] = []
+    kept: list[TrainingImage] = []
+    for _, group in itertools.groupby(images, key=lambda image: image.path.parent):
+        mixed = list(group)
+        random.Random(seed or 0).shuffle(mixed)
+        trained += mixed[: math.ceil(len(mixed) * (1 - share))]
+        kept += mixed[len(mixed) - round(len(mixed) * share) :]
+    return trained, kept
 
 
 def beside(images: Sequence[TrainingImage], reg: Sequence[TrainingImage]) -> list[TrainingImage]:

@@ -49,8 +49,15 @@ def _of_events(file: Path) -> Iterable[Scalar]:
         return
     with lines:
         for line in lines:
-            if b'"step"' in line:
+            if b'"step"' in line:  # a validation's lines, too
                 yield from _of_event(line)
+
+
+def _tags(event: Mapping[str, Any]) -> Mapping[str, str]:
+    if event.get("event") == "validation":  # as sd-scripts calls it
+        start = f"loss/validation/{event.get('after')}_"
+        return {"loss": f"{start}average", "divergence": f"{start}divergence"}
+    return TAGS if event.get("event") == "step" else {}
 
 
 def _of_event(line: bytes) -> Iterable[Scalar]:
@@ -58,13 +65,9 @@ def _of_event(line: bytes) -> Iterable[Scalar]:
         event = json.loads(line)
     except ValueError:  # a crash cut it off
         return
-    if (
-        not isinstance(event, Mapping)
-        or event.get("event") != "step"
-        or not isinstance(event.get("step"), int)
-    ):
+    if not isinstance(event, Mapping) or not isinstance(event.get("step"), int):
         return
     values: Mapping[str, Any] = event
-    for name, tag in TAGS.items():
+    for name, tag in _tags(values).items():
         if isinstance(values.get(name), (int, float)):
             yield Scalar(tag, values["step"], float(values[name]))

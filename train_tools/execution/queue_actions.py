@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from train_tools.engines.registry import engine_named
+from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution.lane import slots
 from train_tools.execution.queue import (
@@ -131,11 +131,16 @@ def finish(queue: Queue, number: int) -> None:
         entry = queue.entry(connection, number)
         if not entry.taken or entry.ticket.kind != TRAIN:
             raise _no("finish", entry)
-        if not engine_named(str(entry.ticket.identity["engine"])).can_let_go:
+        if not can_finish(entry):
             raise UsageError(
                 f"{entry.ticket.identity['engine']} can't finish a run early; cancel it: its checkpoints are kept"
             )
         queue.mark(connection, [number], request=FINISH)
+
+
+def can_finish(entry: Entry) -> bool:
+    engine = ENGINES.get(str(entry.ticket.identity.get("engine")))
+    return entry.ticket.kind == TRAIN and engine is not None and engine.can_let_go
 
 
 def pause(queue: Queue, number: int) -> None:

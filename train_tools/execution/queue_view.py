@@ -14,6 +14,7 @@ from train_tools.execution.events import FILE as EVENTS
 from train_tools.execution.events import last_events
 from train_tools.execution.lane import ensure_worker, gpus_of, has_worker, slots
 from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
+from train_tools.execution.queue_actions import can_finish
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.ticket import FILE as TICKET
 from train_tools.execution.varying import labels
@@ -145,7 +146,10 @@ class QueueView:
 
 
 def describe(entry: Entry) -> Document:
-    """What is shown of an entry; times are seconds since 1970, `left` is in seconds, `pack` names its process."""
+    """What is shown of an entry; times are seconds since 1970, `left` is in seconds, `pack` names its process.
+
+    `can_finish`: its engine can finish it early, and go on with it for more epochs.
+    """
     record = entry.record
     document: Document = {
         "id": entry.id,
@@ -166,6 +170,7 @@ def describe(entry: Entry) -> Document:
         "error": entry.error,
         "attempt": record.attempt if record else 1,
         "pack": record.pid if record and record.state == "running" else None,
+        "can_finish": can_finish(entry),
         "step": 0,
         "steps": record.steps if record else 0,
     }

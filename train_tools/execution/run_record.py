@@ -12,6 +12,7 @@ from typing import Any
 from train_tools.engines.interface import STATE_FOLDER
 from train_tools.errors import TrainToolsError
 from train_tools.execution import ticket
+from train_tools.execution.inherited import take_over
 from train_tools.planning.expand import PlannedRun
 from train_tools.workspace import toml
 from train_tools.workspace.files import replace, write_json, write_text
@@ -76,6 +77,7 @@ def fresh(
     else:
         number, created = archive(folder) + 1, time.time()
         write_text(folder / ARGUMENTS, toml.dumps(dict(arguments)))
+        take_over(folder, arguments)
     record = RunRecord(**identity, state="queued", attempt=number, created=created, **process)
     return write_record(folder, record)
 

@@ -145,7 +145,7 @@ def large_rank(run: Facts) -> str | None:
 
 @check("batch-above-bucket", "a smaller batch, or fewer bucket sizes", SD_SCRIPTS, "advice")
 def batch_above_bucket(run: Facts) -> str | None:
-    counts = bucket_counts(run.dataset, bucket_rule(run.values))
+    counts = bucket_counts(run.dataset.trained(run.values), bucket_rule(run.values))
     small = sum(count < run["train_batch_size"] for count in counts.values())
     if small:
         return f"{small} of {len(counts)} bucket(s) hold fewer images than one batch of {run['train_batch_size']}"

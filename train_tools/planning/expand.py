@@ -236,7 +236,7 @@ class Expansion:
             passed_over=passed_over,
             steps=steps,
             epochs=epochs,
-            images_seen=round(source.dataset.images_per_epoch * steps / an_epoch),
+            images_seen=round(source.dataset.trained(values).images_per_epoch * steps / an_epoch),
             checkpoints=tuple(names),
             disk_bytes=len(names) * lora_bytes(shape, values),
             state_bytes=state_bytes(shape, values),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.dataset.buckets import BucketRule, Size
-from train_tools.dataset.training import beside, fingerprint, training_images
+from train_tools.dataset.training import TrainingImage, beside, fingerprint, held_back, training_images
 from train_tools.errors import UsageError
 
 
@@ -23,14 +24,35 @@ class DatasetImage:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """`images` with the regularisation images of an epoch; `fingerprint` is equal as long as all and captions are."""
+    """`images` with the regularisation images of an epoch; `fingerprint` is equal as long as all and captions are.
+
+    `own` and `reg` are those of them that are the version's, and all that may be trained beside them.
+    """
 
     images: tuple[DatasetImage, ...]
     fingerprint: str
+    own: tuple[TrainingImage, ...] = ()
+    reg: tuple[TrainingImage, ...] = ()
 
     @functools.cached_property
     def images_per_epoch(self) -> int:
         return sum(image.repeats for image in self.images)
+
+    def trained(self, arguments: Mapping[str, Any]) -> Dataset:
+        """Without what is held back to validate."""
+        share = float(arguments.get("validation_split") or 0)
+        return _without(self, share, arguments.get("validation_seed")) if 0 < share <= 1 else self
+
+
+@functools.lru_cache(maxsize=64)
+def _without(dataset: Dataset, share: float, seed: int | None) -> Dataset:
+    own, _ = held_back(dataset.own, share, seed)
+    if not own:
+        raise UsageError(f"validation_split {share} leaves no image to train; choose a smaller share")
+    sizes = {image.path: image.size for image in dataset.images}
+    found = [*own, *beside(own, dataset.reg)]
+    images = tuple(DatasetImage(image.path, sizes[image.path], image.repeats) for image in found)
+    return dataclasses.replace(dataset, images=images)
 
 
 def read_dataset(processed: Path, reg: Path | None = None) -> Dataset:
@@ -38,16 +60,16 @@ def read_dataset(processed: Path, reg: Path | None = None) -> Dataset:
 
     Raises UsageError where there are none, TrainToolsError where one can't be read.
     """
-    found = training_images(processed)
-    if not found:
+    own = training_images(processed)
+    if not own:
         raise UsageError(
             f"{processed} holds no image in a <repeats>_<concept> folder; "
             "add images and run `dataset process`"
         )
-    if reg is not None:
-        found += beside(found, training_images(reg))
+    beside_them = training_images(reg) if reg is not None else []
+    found = [*own, *beside(own, beside_them)]
     images = [DatasetImage(image.path, image.size(), image.repeats) for image in found]
-    return Dataset(tuple(images), fingerprint(found))
+    return Dataset(tuple(images), fingerprint(found), tuple(own), tuple(beside_them))
 
 
 def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any], processes: int = 1) -> int:
@@ -56,7 +78,10 @@ def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any], processes: i
     `processes` share the batches.
     """
     batch = int(arguments["train_batch_size"])
-    batches = sum(-(-count // batch) for count in bucket_counts(dataset, bucket_rule(arguments)).values())
+    batches = sum(
+        -(-count // batch)
+        for count in bucket_counts(dataset.trained(arguments), bucket_rule(arguments)).values()
+    )
     return -(-batches // (int(arguments["gradient_accumulation_steps"]) * processes))
 
 

@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.current import argument_named
+from train_tools.arguments.values import parse_values
 from train_tools.planning.lora_size import LoraShape
 from train_tools.planning.measured import Measured, kind_of
 from train_tools.planning.memory import activation_bytes, memory_bytes, trained_bytes
 from train_tools.planning.memory_measured import Known, known
 from train_tools.planning.timing import Clock
+from train_tools.workspace import settings
+from train_tools.workspace.workspace import Version
 
 AUTO = "auto"
 USUAL, MOST = 8, 16  # runs that are taken at once by themselves: before anything is measured, and after
@@ -133,3 +137,11 @@ def share(waiting: int, most: int, free: int) -> int:
     Two small packs at the same time are done before a large one.
     """
     return min(most, math.ceil(waiting / free))
+
+
+def pack_size(version: Version) -> int:
+    """The setting of that name, as a number before there is a plan."""
+    option = argument_named("pack_size")
+    given = settings.read(version)["training"].get(option.name, "")
+    asked = parse_values(option, given)[0] if given != "" else option.default
+    return USUAL if asked == AUTO else int(asked)

@@ -14,7 +14,10 @@ from .model_names import shown_models
 from .plan import PreviewPlan
 
 # Arguments that name a run's own files; they differ between all runs and say nothing about them.
-NOT_AN_AXIS = {"output_dir", "output_name", "logging_dir", "training_comment", "log_prefix"}
+NOT_AN_AXIS = {
+    "output_dir", "output_name", "logging_dir", "training_comment", "log_prefix", "resume", "initial_epoch",
+    "initial_step",
+}  # fmt: skip
 
 
 def unique_runs(plan: PreviewPlan) -> list[Run]:

@@ -11,14 +11,9 @@ from PIL import Image
 from small_base import random_base
 
 from train_tools.engines.packed import config, support
-from train_tools.engines.packed.data import (
-    RunData,
-    batches_per_epoch,
-    encode,
-    epoch_schedule,
-    pixels,
-    read_items,
-)
+from train_tools.engines.packed.data import RunData, batches_per_epoch, epoch_schedule, read_items
+from train_tools.engines.packed.encoding import Needs, encode
+from train_tools.engines.packed.pictures import Pictures
 from train_tools.engines.packed.wording import At
 from train_tools.errors import UsageError
 from train_tools.families.stable_diffusion.base import BaseModel
@@ -70,13 +65,13 @@ def test_items_have_captions_repeats_and_buckets(arguments: dict[str, object]) -
     assert items[0].caption == "小佐布"  # no caption file: the concept
     assert items[2].caption == "one, two, three, four"
     assert {i.bucket for i in items} == {(64, 64), (88, 40), (40, 88)}
-    assert all(pixels(i).shape == (3, i.bucket[1], i.bucket[0]) for i in items)
+    assert all(Pictures().pixels(i).shape == (3, i.bucket[1], i.bucket[0]) for i in items)
 
 
 def test_latents_are_encoded_once_and_mirrored(arguments: dict[str, object], base: BaseModel) -> None:
     seen: list[tuple[int, int]] = []
     items = read_items(read(arguments))
-    buckets = encode(items, base, True, 2, lambda done, of: seen.append((done, of)))
+    buckets = encode(items, base, Needs(flip=True), lambda done, of: seen.append((done, of)))
     assert seen[-1] == (5, 5)
     assert {b.size: tuple(b.latents.shape) for b in buckets} == {
         (40, 88): (1, 2, 4, 11, 5),
@@ -90,7 +85,7 @@ def test_an_epoch_shows_each_image_as_often_as_it_is_repeated(
     arguments: dict[str, object], base: BaseModel
 ) -> None:
     run = read(arguments)
-    buckets = encode(read_items(run), base, False, 4, lambda *_: None)
+    buckets = encode(read_items(run), base, Needs(), lambda *_: None)
     schedule = epoch_schedule(buckets, 2)
     batches = list(RunData(run, buckets, 100).epoch(schedule, At(1, 0)))
     captions = [c for batch in batches for c in batch.captions]
@@ -113,7 +108,7 @@ def test_regularisation_images_are_as_many_and_weigh_what_is_said(
     items = read_items(run)
     reg = [item for item in items if item.is_reg]
     assert [item.repeats for item in reg] == [4, 4, 3]  # 2 each, then 5 more to make 11
-    buckets = encode(items, base, False, 4, lambda *_: None)
+    buckets = encode(items, base, Needs(), lambda *_: None)
     batches = list(RunData(run, buckets, 100).epoch(epoch_schedule(buckets, 2), At(1, 0)))
     told = [(c, w) for batch in batches for c, w in zip(batch.captions, batch.weights, strict=True)]
     assert len(told) == 22
@@ -122,7 +117,7 @@ def test_regularisation_images_are_as_many_and_weigh_what_is_said(
 
 def test_shuffling_keeps_the_first_tags(arguments: dict[str, object], base: BaseModel) -> None:
     run = read(arguments, shuffle_caption=True, keep_tokens=1)
-    buckets = encode(read_items(run), base, False, 4, lambda *_: None)
+    buckets = encode(read_items(run), base, Needs(), lambda *_: None)
     data = RunData(run, buckets, 100)
     found = {
         c
@@ -148,7 +143,7 @@ def test_no_images_and_foreign_encodings_are_told(arguments: dict[str, object], 
     [
         ({"optimizer_type": "Prodigious"}, "optimizer_type = 'Prodigious'"),
         ({"lr_scheduler": "reduce_lr_on_plateau"}, "lr_scheduler = 'reduce_lr_on_plateau'"),
-        ({"color_aug": True}, "color_aug"),
+        ({"sample_prompts": "prompts.txt"}, "sample_prompts"),
         ({"network_module": "lycoris.kohya"}, "lycoris.kohya"),
         ({"optimizer_type": "AdamW", "optimizer_args": ["decouple=True"]}, "decouple"),
         ({"resume": "nowhere"}, "holds no state of the packed engine"),

@@ -115,6 +115,23 @@ def test_a_run_is_the_same_beside_all_others(options: dict[str, Any]) -> None:
     torch.testing.assert_close(predicted.grad[place], own_predicted.grad, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["l2", "l1", "huber"])
+def test_a_mask_weighs_the_places_of_its_run_alone(kind: str) -> None:
+    runs = [config(seed=1, loss_type=kind), config(seed=2, min_snr_gamma=5.0)]
+    clean = torch.randn(4, 4, 8, 8)
+    objective = Objective(runs, BETAS, CPU)
+    draws = objective.draw(clean.chunk(2), [torch.Generator().manual_seed(n) for n in range(2)])
+    predicted, weights = torch.randn(4, 4, 8, 8), torch.ones(2, 2)
+    plain = objective.losses(predicted, clean, draws, weights)
+    masks = torch.ones(4, 1, 8, 8)
+    masks[:2, :, 4:] = 0
+    masked = objective.losses(predicted, clean, draws, weights, masks)
+    assert masked[1] == plain[1]
+    # What is masked counts as no error at all; it isn't left out of the mean.
+    predicted[:2, :, 4:] = draws.noise[:2, :, 4:]
+    torch.testing.assert_close(masked[0], objective.losses(predicted, clean, draws, weights)[0])
+
+
 def test_pure_noise_at_the_last_step() -> None:
     run = config(zero_terminal_snr=True, min_timestep=999, max_timestep=1000)
     clean = torch.randn(1, 4, 8, 8)

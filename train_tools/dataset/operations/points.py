@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from train_tools.dataset.opencv import opencv
+
 # In this order; the first that finds something says where. All of them come with OpenCV's package.
 CASCADES = (
     "haarcascade_frontalface_alt2.xml",
@@ -30,7 +32,6 @@ GREYS = 32  # brightness steps that entropy is counted in
 ENTROPY_STEP = 4  # pixels
 
 _thread = threading.local()
-_loading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def _detect(cascade: str, grey: npt.NDArray[np.uint8]) -> list[Point]:
 def _classifier(cascade: str) -> Any:
     """One for each thread: a detector holds what it is working on."""
     if not hasattr(_thread, "classifier"):
-        cv2 = _opencv()
+        cv2 = opencv()
         _thread.classifier = functools.cache(lambda name: cv2.CascadeClassifier(cv2.data.haarcascades + name))
     return _thread.classifier(cascade)
 
@@ -93,19 +94,10 @@ def edge_points(image: Image.Image) -> list[Point]:
     grey = _grey(image)
     mask = np.full(grey.shape, 255, dtype=np.uint8)
     mask[int(image.height * (1 - WATERMARK)) :] = 0
-    found = _opencv().goodFeaturesToTrack(
+    found = opencv().goodFeaturesToTrack(
         grey, MOST_CORNERS, CORNER_QUALITY, min(image.size) * CORNER_DISTANCE, mask=mask
     )
     return [Point(float(x), float(y)) for x, y in np.reshape(found, (-1, 2))] if found is not None else []
-
-
-def _opencv() -> Any:
-    """Loaded by one thread alone: while it loads, it takes itself out of Python's list of modules."""
-    with _loading:
-        import cv2
-        import cv2.data
-
-        return cv2
 
 
 def mean(points: Sequence[Point]) -> Point:

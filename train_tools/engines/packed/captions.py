@@ -8,11 +8,12 @@ from itertools import product
 import torch
 
 from train_tools.families.loading import CPU
-from train_tools.families.stable_diffusion import long_texts
+from train_tools.families.stable_diffusion import long_texts, weighted_texts
 from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
 
 from .config import RunConfig
-from .data import Item
+from .kept import NOTHING_KEPT, Kept, key_of
+from .pictures import Item
 from .precision import computing, free
 from .wording import all_wordings
 
@@ -24,11 +25,12 @@ MOST_KNOWN = 512  # texts that are kept where each step has new ones
 class CaptionCache:
     """Each caption is embedded once, for all runs of a pack and all epochs; as long as there aren't ever new ones."""
 
-    def __init__(self, base: BaseModel, clip_skip: int, longest: int) -> None:
-        """`longest` is max_token_length."""
+    def __init__(self, base: BaseModel, clip_skip: int, longest: int, weighted: bool = False) -> None:
+        """`longest` is max_token_length, `weighted` tells that captions have weights in them."""
         self._base = base
         self._clip_skip = clip_skip
         self._longest = longest
+        self._weighted = weighted
         self._known: dict[str, Conditioning] = {}
         self._are_all_known = False
 
@@ -36,21 +38,37 @@ class CaptionCache:
         """As the text encoders are now: for those that are trained."""
         for encoder in self._base.text_encoders:
             encoder.to(self._base.device)  # where they had left
+        if self._weighted:
+            return weighted_texts.embed(self._base, captions, self._longest, self._clip_skip)
         ids = long_texts.tokens(self._base, captions, self._longest)
         return long_texts.embed(self._base, ids, self._clip_skip)
 
     @torch.no_grad()
-    def know(self, captions: Iterable[str]) -> None:
-        """All that there will be: the text encoders aren't needed any more."""
-        new = sorted(set(captions) - set(self._known))
-        at = self._base.device
-        for start in range(0, len(new), AT_ONCE):
-            texts = new[start : start + AT_ONCE]
-            found = self.encode(texts)
-            if start == 0 and len(new) * found[:1].bytes > HELD_BYTES:
-                at = torch.device("cpu")
-            self._known.update({text: found[i : i + 1].to(at) for i, text in enumerate(texts)})
+    def know(self, captions: Iterable[str], kept: Kept = NOTHING_KEPT, model: str = "") -> None:
+        """All that there will be: the text encoders aren't needed any more.
+
+        What is `kept` of other packs isn't encoded again; `model` stands for the base model's content.
+        """
+        keys = {text: self._key(text, model) for text in sorted(set(captions) - set(self._known))}
+        found = {text: _read(kept, key) for text, key in keys.items()}
+        missing = [text for text, known in found.items() if known is None]
+        for start in range(0, len(missing), AT_ONCE):
+            texts = missing[start : start + AT_ONCE]
+            made = self.encode(texts).to(CPU)
+            for index, text in enumerate(texts):
+                found[text] = made[index : index + 1]
+                _write(kept, keys[text], made[index : index + 1])
+        whole = {text: known for text, known in found.items() if known is not None}
+        is_much = sum(known.bytes for known in whole.values()) > HELD_BYTES
+        at = CPU if is_much else self._base.device
+        self._known.update({text: known.to(at) for text, known in whole.items()})
         self._are_all_known = True
+
+    def _key(self, caption: str, model: str) -> str:
+        device = self._base.device.type
+        numbers = str(self._base.dtype), torch.is_autocast_enabled(device)
+        how = self._clip_skip, self._longest, self._weighted
+        return key_of("texts", model, numbers, device, how, caption)
 
     @torch.no_grad()
     def embed(self, captions: list[str]) -> Conditioning:
@@ -64,15 +82,29 @@ class CaptionCache:
         return joined
 
 
+def _read(kept: Kept, key: str) -> Conditioning | None:
+    found = kept.get(key)
+    return Conditioning(found["hidden"], found.get("pooled")) if found else None
+
+
+def _write(kept: Kept, key: str, known: Conditioning) -> None:
+    kept.put(key, {"hidden": known.hidden, **({} if known.pooled is None else {"pooled": known.pooled})})
+
+
 def prepared(
-    configs: Sequence[RunConfig], items: Sequence[Item], base: BaseModel, away: torch.device = CPU
+    configs: Sequence[RunConfig],
+    items: Sequence[Item],
+    base: BaseModel,
+    away: torch.device = CPU,
+    kept: Kept = NOTHING_KEPT,
+    model: str = "",
 ) -> CaptionCache:
     """With all captions embedded, and the text encoders `away` from the GPU, where they aren't needed any more.
 
     They are where they are trained, and where captions are put together anew at each step.
     """
     first = configs[0]
-    cache = CaptionCache(base, first.clip_skip, first.max_token_length)
+    cache = CaptionCache(base, first.clip_skip, first.max_token_length, first.weighted_captions)
     if first.train_text_encoder:
         return cache
     texts: set[str] = set()
@@ -82,7 +114,7 @@ def prepared(
             return cache
         texts |= found
     with computing(first, base.device):
-        cache.know(texts)
+        cache.know(texts, kept, model)
     for encoder in base.text_encoders:
         free(encoder, away)
     return cache

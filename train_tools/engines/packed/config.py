@@ -24,6 +24,8 @@ PACK: Scope = (
     "the pack"  # one value for all runs of a pack, as they share the batch that runs through the base
 )
 
+GIVEN_MASKS, ALPHA_MASKS = "given", "alpha"  # pictures beside the images, and the images' transparency
+
 
 LAST_STATE = "state.safetensors"  # in the folder that `save_state_on_train_end` leaves
 
@@ -59,6 +61,18 @@ def shared(
 
 def _optional_path(value: Any) -> Path | None:
     return Path(str(value)) if value else None
+
+
+def _range(value: Any) -> tuple[float, float] | None:
+    """`2.0,4.0`."""
+    if not value:
+        return None
+    parts = [float(part) for part in str(value).split(",")]
+    if len(parts) != 2 or not 0 < parts[0] <= parts[1]:
+        raise UsageError(
+            f"face_crop_aug_range {value!r} isn't two numbers above 0, the smaller first, as 2.0,4.0"
+        )
+    return parts[0], parts[1]
 
 
 def _rates(value: Any) -> tuple[float, ...]:
@@ -114,7 +128,21 @@ class RunConfig:
     max_bucket_reso: int = shared(1024, int)
     bucket_reso_steps: int = shared(64, int)
     bucket_no_upscale: bool = shared(False, bool)
+    resize_interpolation: str = shared("", lambda value: str(value or ""))  # empty: what suits
     flip_aug: bool = shared(False, bool)
+    color_aug: bool = row(False, bool)
+    random_crop: bool = row(False, bool)
+    face_crop_aug_range: tuple[float, float] | None = row(None, _range)  # times the face's size
+    # Masks
+    alpha_mask: bool = row(False, bool)
+    masked_loss: bool = row(False, bool)
+    conditioning_data_dir: Path | None = shared(None, _optional_path)
+    # What is held back to validate
+    validation_split: float = shared(0.0, float)
+    validation_seed: int | None = shared(None, int)
+    validate_every_n_epochs: int = row(0, int)
+    validate_every_n_steps: int = row(0, int)
+    max_validation_steps: int = row(0, int)
     # How long, and how much at once
     epochs: int = row(0, int, "max_train_epochs")  # 0: as many as max_train_steps need
     max_train_steps: int = row(1600, int)  # in all; counts where no epochs are given
@@ -135,6 +163,7 @@ class RunConfig:
     # Captions
     clip_skip: int = shared(1, int)
     max_token_length: int = shared(75, int, only=(None, 75, 150, 225))
+    weighted_captions: bool = shared(False, bool)
     shuffle_caption: bool = row(False, bool)
     keep_tokens: int = row(0, int)
     keep_tokens_separator: str = row("", str)
@@ -211,6 +240,18 @@ class RunConfig:
             self.resolution, self.enable_bucket, self.min_bucket_reso, self.max_bucket_reso,
             self.bucket_reso_steps, self.bucket_no_upscale,
         )  # fmt: skip
+
+    @property
+    def is_varied(self) -> bool:
+        """Whether pictures look otherwise each time, so that their latents can't be kept."""
+        return self.color_aug or self.random_crop or self.face_crop_aug_range is not None
+
+    @property
+    def masks(self) -> str:
+        """Which masks its loss has; empty where it has none."""
+        if self.masked_loss and self.conditioning_data_dir is not None:
+            return GIVEN_MASKS
+        return ALPHA_MASKS if self.alpha_mask else ""
 
     @property
     def train_unet(self) -> bool:

@@ -1,7 +1,7 @@
 """What a pack trains on: images in buckets, their latents, their captions, and the order of batches.
 
 The dataset is sd-scripts' DreamBooth layout: `<repeats>_<concept>/` folders of images with captions
-beside them. Latents are encoded once and shared by all runs.
+beside them. Latents are encoded once and shared by all runs (`encoding`).
 
 All runs see batches of the same bucket at the same step, as they must share a shape; that order
 is the same in every epoch. Which images a run finds in them is drawn from the run's own seed. So
@@ -11,50 +11,21 @@ a run sees the same batches alone as in any pack.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
-from train_tools.dataset.training import TrainingImage, beside, training_images
+from train_tools.dataset.training import TrainingImage, beside, held_back, training_images
 from train_tools.errors import UsageError
-from train_tools.families.stable_diffusion.base import BaseModel
 
 from .config import RunConfig
+from .encoding import Bucket, Encoder
+from .masks import Masks
+from .pictures import Item, View, drawn
 from .wording import At, Wording
-
-
-@dataclass(frozen=True)
-class Item:
-    """One training image. Sizes are (width, height) in pixels. `lines` are its caption's, blank ones left out.
-
-    `original` is the image's own size.
-    """
-
-    path: Path
-    folder: str
-    caption: str
-    repeats: int
-    resized: tuple[int, int]
-    bucket: tuple[int, int]
-    is_reg: bool = False
-    lines: tuple[str, ...] = ()
-    original: tuple[int, int] = (0, 0)
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """Images of one size: `latents` (count, 2 or 1, 4, h, w); the second is the mirrored one."""
-
-    size: tuple[int, int]
-    items: tuple[Item, ...]
-    latents: Tensor
-    order: tuple[int, ...]  # indices into items, each as often as it is repeated
 
 
 @dataclass(frozen=True)
@@ -62,13 +33,24 @@ class Batch:
     """One run's share of a step: latents (B, 4, h, w), B captions, B weights of their losses.
 
     `sizes` (B, 6) are each picture's original height and width, the crop's top and left, the height and width that it
-    is trained at, in pixels.
+    is trained at, in pixels. `masks` (B, 1, h, w), 0 … 1, say where the error counts; None: everywhere.
     """
 
     latents: Tensor
     captions: list[str]
     weights: list[float]
     sizes: list[tuple[int, ...]]
+    masks: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class _Chances:
+    """What is drawn for a batch before a picture is looked at."""
+
+    items: list[Item]
+    flips: list[int]
+    views: list[View]
+    captions: list[str]
 
 
 def read_items(config: RunConfig) -> list[Item]:
@@ -76,24 +58,44 @@ def read_items(config: RunConfig) -> list[Item]:
 
     Raises UsageError where there are none or a caption file isn't UTF-8, TrainToolsError where one is damaged.
     """
+    images, _ = _split(config)
+    if config.reg_data_dir is not None:
+        images += beside(images, training_images(config.reg_data_dir))
+    return _items(images, config)
+
+
+def read_held_back(config: RunConfig) -> list[Item]:
+    """The images that a run doesn't train on, but is measured by."""
+    return _items(_split(config)[1], config)
+
+
+def _split(config: RunConfig) -> tuple[list[TrainingImage], list[TrainingImage]]:
     images = training_images(config.train_data_dir)
     if not images:
         raise UsageError(
             f"{config.train_data_dir} holds no image in a <repeats>_<concept> folder; run `dataset process` first"
         )
-    if config.reg_data_dir is not None:
-        images += beside(images, training_images(config.reg_data_dir))
-    return [_item(image, config) for image in images]
+    trained, kept = held_back(images, config.validation_split, config.validation_seed)
+    if not trained:
+        raise UsageError(
+            f"validation_split {config.validation_split} leaves no image to train; choose a smaller share"
+        )
+    return trained, kept
 
 
-def _item(image: TrainingImage, config: RunConfig) -> Item:
+def _items(images: list[TrainingImage], config: RunConfig) -> list[Item]:
+    masks = Masks(config.conditioning_data_dir) if config.conditioning_data_dir else None
+    return [_item(image, config, masks) for image in images]
+
+
+def _item(image: TrainingImage, config: RunConfig, masks: Masks | None) -> Item:
     size = image.size()
     placed = config.bucket_rule.bucket_of(size)
     lines = _lines(image.path, config.caption_extension, image.concept)
     folder = image.path.parent.name
     return Item(
         image.path, folder, lines[0], image.repeats, placed.resized, placed.size, image.is_reg,
-        tuple(line for line in lines if line) or ("",), size,
+        tuple(line for line in lines if line) or ("",), size, masks.of(image) if masks else None,
     )  # fmt: skip
 
 
@@ -107,38 +109,6 @@ def _lines(image: Path, extension: str, concept: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise UsageError(f"the caption {file} is not UTF-8 text; save it as UTF-8") from error
     return [line.strip() for line in lines] or [""]
-
-
-def pixels(item: Item) -> Tensor:
-    """The image as its bucket shows it: (3, height, width), -1 … 1."""
-    with Image.open(item.path) as opened:
-        image = opened.convert("RGB").resize(item.resized, Image.Resampling.LANCZOS)
-    left, top = ((r - b) // 2 for r, b in zip(item.resized, item.bucket, strict=True))
-    image = image.crop((left, top, left + item.bucket[0], top + item.bucket[1]))
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 127.5 - 1
-
-
-@torch.no_grad()
-def encode(
-    items: list[Item], base: BaseModel, flip: bool, batch_size: int, report: Callable[[int, int], None]
-) -> list[Bucket]:
-    """Encodes all images, one bucket after another; `report(done, of)` follows it."""
-    # The latent is a sample of the encoder's distribution; drawn from a fixed seed, so that every
-    # run of a dataset learns the same latents.
-    generator = torch.Generator().manual_seed(0)
-    buckets, done = [], 0
-    for size in sorted({item.bucket for item in items}):
-        members = tuple(item for item in items if item.bucket == size)
-        latents = []
-        for start in range(0, len(members), batch_size):
-            images = torch.stack([pixels(item) for item in members[start : start + batch_size]])
-            views = [images, images.flip(-1)] if flip else [images]
-            latents.append(torch.stack([base.encode_image(view, generator) for view in views], dim=1))
-            done += len(images)
-            report(done, len(items))
-        order = tuple(i for i, item in enumerate(members) for _ in range(item.repeats))
-        buckets.append(Bucket(size, members, torch.cat(latents), order))
-    return buckets
 
 
 def batches_per_epoch(buckets: list[Bucket], batch_size: int) -> int:
@@ -176,11 +146,15 @@ def _sizes(item: Item, flipped: bool) -> tuple[int, ...]:
 class RunData:
     """One run's way through the shared buckets: its order, its mirrored images, its shuffled captions."""
 
-    def __init__(self, config: RunConfig, buckets: list[Bucket], steps: int) -> None:
+    def __init__(
+        self, config: RunConfig, buckets: list[Bucket], steps: int, encoder: Encoder | None = None
+    ) -> None:
+        """`encoder` is for runs whose pictures look otherwise each time."""
         self._config = config
         self._buckets = buckets
         self._random = random.Random(config.seed)
         self._wording = Wording(config, self._random, steps)
+        self._encoder = encoder
 
     @property
     def random_state(self) -> list[Any]:
@@ -192,23 +166,44 @@ class RunData:
     def random_state(self, state: list[Any]) -> None:
         self._random.setstate((state[0], tuple(state[1]), state[2]))
 
-    def epoch(self, schedule: list[tuple[int, int]], first: At) -> Iterator[Batch]:
-        """The batches of an epoch, of which `first` is the first step."""
+    def epoch(self, schedule: list[tuple[int, int]], first: At, done: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, of which `first` is the first step, without those that are `done`."""
         orders = [self._random.sample(bucket.order, len(bucket.order)) for bucket in self._buckets]
         size, accumulated = self._config.batch_size, self._config.gradient_accumulation_steps
-        for done, (bucket, number) in enumerate(schedule):
-            indices = orders[bucket][number * size : (number + 1) * size]
-            yield self._batch(
-                self._buckets[bucket], indices, At(first.epoch, first.step + done // accumulated)
-            )
+        for index, (number, part) in enumerate(schedule):
+            bucket = self._buckets[number]
+            indices = orders[number][part * size : (part + 1) * size]
+            at = At(first.epoch, first.step + index // accumulated)
+            chances = self._draw(bucket, indices, at)
+            if index >= done:
+                yield self._batch(bucket, indices, chances)
 
-    def _batch(self, bucket: Bucket, indices: list[int], at: At) -> Batch:
-        flips = [int(self._config.flip_aug and self._random.random() < 0.5) for _ in indices]
-        captions = [self._caption(bucket.items[i], at) for i in indices]
-        prior = self._config.prior_loss_weight
-        weights = [prior if bucket.items[i].is_reg else 1.0 for i in indices]
-        sizes = [_sizes(bucket.items[i], bool(flip)) for i, flip in zip(indices, flips, strict=True)]
-        return Batch(bucket.latents[indices, flips], captions, weights, sizes)
+    def _draw(self, bucket: Bucket, indices: list[int], at: At) -> _Chances:
+        config, items = self._config, [bucket.items[i] for i in indices]
+        flips = [int(config.flip_aug and self._random.random() < 0.5) for _ in indices]
+        views = [drawn(item, config, self._random) for item in items] if config.is_varied else []
+        return _Chances(items, flips, views, [self._caption(item, at) for item in items])
+
+    def _batch(self, bucket: Bucket, indices: list[int], chances: _Chances) -> Batch:
+        items, flips, views = chances.items, chances.flips, chances.views
+        weights = [self._config.prior_loss_weight if item.is_reg else 1.0 for item in items]
+        # Where a picture was cut at random isn't told, as sd-scripts doesn't.
+        sizes = [_sizes(item, bool(flip)) for item, flip in zip(items, flips, strict=True)]
+        if views:
+            assert self._encoder is not None
+            latents = self._encoder.encode(items, views, flips)
+        else:
+            latents = bucket.latents[indices, flips]
+        return Batch(latents, chances.captions, weights, sizes, self._masks(bucket, indices, chances))
+
+    def _masks(self, bucket: Bucket, indices: list[int], chances: _Chances) -> Tensor | None:
+        kind = self._config.masks
+        if not kind:
+            return None
+        if not chances.views:
+            return bucket.masks[kind][indices, chances.flips]
+        assert self._encoder is not None
+        return self._encoder.masks(chances.items, kind, chances.views, chances.flips)
 
     def _caption(self, item: Item, at: At) -> str:
         lines = item.lines if self._config.enable_wildcard else (item.caption,)

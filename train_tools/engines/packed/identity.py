@@ -8,12 +8,14 @@ from collections.abc import Collection
 from typing import Any
 
 from .config import RunConfig
-from .data import Item
+from .pictures import Item
 from .support import WITHOUT_EFFECT
 
 FORMAT = 3  # of saved states: others aren't gone on from
 # Files may move meanwhile.
-PLACES = frozenset({"output_dir", "train_data_dir", "reg_data_dir", "pretrained_model_name_or_path", "vae"})
+PLACES = frozenset({
+    "output_dir", "train_data_dir", "reg_data_dir", "conditioning_data_dir", "pretrained_model_name_or_path", "vae",
+})  # fmt: skip
 # What another run than the one that kept a state may have otherwise.
 OF_LENGTH = frozenset({
     "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "output_name",
@@ -33,6 +35,7 @@ def identity_of(config: RunConfig, items: list[Item], models: list[str]) -> str:
             i.repeats,
             *i.bucket,
             *(["reg"] if i.is_reg else []),
+            *([i.mask.name, i.mask.stat().st_size] if i.mask else []),
         ]
         for i in items
     ]

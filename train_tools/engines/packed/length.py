@@ -7,7 +7,8 @@ import dataclasses
 from train_tools.errors import UsageError
 
 from .config import LAST_STATE, RunConfig
-from .data import Bucket, batches_per_epoch
+from .data import batches_per_epoch
+from .encoding import Bucket
 from .state import Place, RunState, StateError, read
 
 SEEDS = 2**32

@@ -21,9 +21,10 @@ from .member import FINISHED, LEFT, PAUSED, Member, say
 from .pack import Pack
 from .saving import Due, after_epoch, after_step, at_end
 from .state import RunState
+from .validation import Validation
 
 SAVED = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-SETTLED = 3  # steps, of which the first takes the optimizers' memory
+SETTLED = 2  # steps, of which the first takes the optimizers' memory
 RATE_STEPS = 20  # it/s is that of the last steps
 STATE_SHARE = 0.05  # saving states takes at most this share of the time, from the second one on
 
@@ -38,12 +39,14 @@ class Loop:
         make_pack: MakePack,
         shared: metadata.Shared,
         members: Sequence[Member],
+        validation: Validation,
         settled: Callable[[Sequence[Member]], None] = lambda _members: None,
     ) -> None:
         """`settled` hears of the living runs when memory has its usual size, and after each epoch."""
         self._make_pack = make_pack
         self._shared = shared
         self._members = list(members)
+        self._validation = validation
         self._attached = contextlib.ExitStack()
         self._pack = self._made(None)
         self._done = 0  # batches of the epoch
@@ -88,7 +91,7 @@ class Loop:
             batches = [next(member.batches) for member in self._members]
             self._hear(self._pack.step(batches, begins=begins, ends=ends))
             if ends:
-                self._end_step(number)
+                self._end_step(number, ends_epoch=number == len(schedule))
                 if not self._members:
                     return
         self._end_epoch()
@@ -117,7 +120,7 @@ class Loop:
                     "damaged; this run was stopped, the others go on"
                 )
 
-    def _end_step(self, batches: int) -> None:
+    def _end_step(self, batches: int, *, ends_epoch: bool) -> None:
         self._count += 1
         if self._count == SETTLED:
             self._settled(self._members)
@@ -129,6 +132,7 @@ class Loop:
                 self._log_step(index, member, batches, rate)
                 # sd-scripts counts the epoch that isn't over yet from 0.
                 self._save(index, member, after_step(member.config, member.step), member.epoch - 1)
+        self._validate(batches, ends_epoch=ends_epoch)
         self._end_those_through(lambda member: member.is_through)
 
     def _log_step(self, index: int, member: Member, batches: int, rate: float) -> None:
@@ -140,6 +144,21 @@ class Loop:
             average_loss=member.total / batches, lr=self._pack.optimizers[index].learning_rate, **pace,
         )  # fmt: skip
         member.losses.clear()
+
+    def _validate(self, batches: int, *, ends_epoch: bool) -> None:
+        dues = [
+            self._validation.due(m.config, m.epoch, m.step, ends_epoch=ends_epoch or m.is_through)
+            for m in self._members
+        ]
+        if not any(dues):
+            return
+        losses = self._validation.measure(self._pack)
+        for member, due, loss in zip(self._members, dues, losses, strict=True):
+            for after in due if not member.outcome else []:
+                member.log.write(
+                    "validation", after=after, step=member.step, epoch=member.epoch, loss=loss,
+                    divergence=loss - member.total / batches,
+                )  # fmt: skip
 
     def _end_epoch(self) -> None:
         self._settled(self._members)

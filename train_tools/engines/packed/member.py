@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from train_tools.engines.events import EventLog
@@ -45,7 +44,7 @@ class Member:
         """`done` of its batches were trained already."""
         self.random = self.data.random_state
         steps_done = done // self.config.gradient_accumulation_steps
-        self.batches = islice(self.data.epoch(schedule, At(self.epoch, self.step - steps_done)), done, None)
+        self.batches = self.data.epoch(schedule, At(self.epoch, self.step - steps_done), done)
 
     def end_epoch(self) -> None:
         self.epoch += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,10 @@ from train_tools.families.interface import Family
 from train_tools.families.registry import USUAL
 
 from .config import RunConfig
-from .data import Bucket, Item, batches_per_epoch
+from .data import batches_per_epoch
+from .encoding import Bucket
 from .optimizers import find
+from .pictures import Item
 
 # Keys that stand for the argument of the same name; where none is given, sd-scripts writes its default.
 SAME_NAME = (
@@ -57,6 +59,7 @@ class Shared:
     vae_legacy_hash: str = ""
     reg_images: int = 0
     family: Family = USUAL
+    held_back: Sequence[Bucket] = ()
 
 
 def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str, str]:
@@ -80,7 +83,7 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "ss_sd_scripts_commit_hash": NO_REVISION,
         "ss_base_model_version": words.version_in_files.format(v="_v" if config.v_parameterization else ""),
         "ss_debiased_estimation": config.debiased_estimation_loss,
-        "ss_num_validation_images": 0,
+        "ss_num_validation_images": sum(len(bucket.order) for bucket in shared.held_back),
         # Without buckets sd-scripts has no limits.
         "ss_min_bucket_reso": config.min_bucket_reso if config.enable_bucket else None,
         "ss_max_bucket_reso": config.max_bucket_reso if config.enable_bucket else None,

@@ -20,6 +20,7 @@ from torch import Generator, Tensor
 from .config import RunConfig
 
 LARGEST_SNR = 1000.0  # at timestep 0 it would have no end
+VALIDATED_LEVELS = 4  # noise levels at which what is held back is measured
 FACTOR_MOST, FACTOR_LEAST = 4.0, 2.0  # between the sizes of multires noise
 
 
@@ -61,17 +62,21 @@ class Objective:
             return None
         return torch.tensor(column, device=self._device).unsqueeze(1)
 
-    def draw(self, latents: Sequence[Tensor], generators: Sequence[Generator]) -> Draws:
-        """Each run's noise and timesteps for its latents (B, C, h, w), which may lie anywhere."""
+    def draw(
+        self, latents: Sequence[Tensor], generators: Sequence[Generator], level: int | None = None
+    ) -> Draws:
+        """Each run's noise and timesteps for its latents (B, C, h, w), which may lie anywhere; or at a level to
+        validate, counted from 0.
+        """
         drawn = [
-            self._draw(config, clean, generator)
+            self._draw(config, clean, generator, level)
             for config, clean, generator in zip(self._configs, latents, generators, strict=True)
         ]
         noise, added, timesteps = (torch.cat(part).to(self._device) for part in zip(*drawn, strict=True))
         return Draws(noise, added, timesteps)
 
     def _draw(
-        self, config: RunConfig, latents: Tensor, generator: Generator
+        self, config: RunConfig, latents: Tensor, generator: Generator, level: int | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         noise = torch.randn(latents.shape, generator=generator)
         if config.noise_offset:
@@ -79,6 +84,8 @@ class Objective:
         if config.multires_noise_iterations:
             noise = _multires(noise, config, generator)
         low, high = config.min_timestep, min(config.max_timestep, len(self._signal))
+        if level is not None:  # all equally far apart
+            low = high = low + (high - low) * (level + 1) // (VALIDATED_LEVELS + 1)
         count = len(latents)
         if low < high:
             timesteps = torch.randint(low, high, (count,), generator=generator)
@@ -96,10 +103,16 @@ class Objective:
         signal = self._signal[draws.timesteps].view(-1, 1, 1, 1)
         return signal.sqrt() * latents + (1 - signal).sqrt() * draws.added
 
-    def losses(self, predicted: Tensor, latents: Tensor, draws: Draws, weights: Tensor) -> Tensor:
-        """(K,): `predicted` and `latents` are (K*B, C, h, w), `weights` (K, B) those of the samples."""
+    def losses(
+        self, predicted: Tensor, latents: Tensor, draws: Draws, weights: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
+        """(K,): `predicted` and `latents` are (K*B, C, h, w), `weights` (K, B) those of the samples.
+
+        `masks` (K*B, 1, h, w) weigh the places of each; None: all count alike.
+        """
         count = len(self._configs)
-        errors = self._errors(predicted - self._target(latents, draws), draws.timesteps).view(count, -1)
+        difference = predicted - self._target(latents, draws)
+        errors = self._errors(difference, draws.timesteps, masks).view(count, -1)
         return (errors * weights * self._weights(draws.timesteps.view(count, -1))).mean(1)
 
     def _target(self, latents: Tensor, draws: Draws) -> Tensor:
@@ -114,17 +127,20 @@ class Objective:
         """A column (K, 1) as (K*B, 1, 1, 1)."""
         return column.flatten().repeat_interleave(len(samples) // len(column)).view(-1, 1, 1, 1)
 
-    def _errors(self, difference: Tensor, timesteps: Tensor) -> Tensor:
+    def _errors(self, difference: Tensor, timesteps: Tensor, masks: Tensor | None) -> Tensor:
         """(K*B,) from (K*B, C, h, w): each run's kind of loss, each kind computed once for all."""
-        kinds = {kind: self._error(kind, difference, timesteps) for kind in dict.fromkeys(self._losses)}
+        kinds = {}
+        for kind in dict.fromkeys(self._losses):
+            errors = self._error(kind, difference, timesteps)
+            kinds[kind] = (errors if masks is None else errors * masks).mean((1, 2, 3))
         return self._chosen(self._losses, kinds)
 
     def _error(self, kind: str, difference: Tensor, timesteps: Tensor) -> Tensor:
         if kind in ("l1", "l2"):
-            return (difference.abs() if kind == "l1" else difference.pow(2)).mean((1, 2, 3))
+            return difference.abs() if kind == "l1" else difference.pow(2)
         c = self._turn(timesteps).view(-1, 1, 1, 1)
         root = (difference.pow(2) + c.pow(2)).sqrt() - c
-        return (2 * (c * root if kind == "huber" else root)).mean((1, 2, 3))
+        return 2 * (c * root if kind == "huber" else root)
 
     def _turn(self, timesteps: Tensor) -> Tensor:
         """Where squares turn into lines (K*B,), https://arxiv.org/abs/2403.16728."""

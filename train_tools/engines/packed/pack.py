@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.stack import LoraStack
@@ -69,13 +69,18 @@ class Pack:
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
         betas = {name: value for name, value in base.noise.items() if name.startswith(("num", "beta"))}
         self._objective = Objective(configs, betas, self.device)
-        self.captions = captions or CaptionCache(base, first.clip_skip, first.max_token_length)
+        self.captions = captions or CaptionCache(
+            base, first.clip_skip, first.max_token_length, first.weighted_captions
+        )
         self._accumulated = first.gradient_accumulation_steps
         self._scales = [LossScale() for _ in configs] if first.mixed_precision == "fp16" else []
 
-    def draw(self, batches: list[Batch]) -> Draws:
-        """Each run's noise and timesteps for its latents, from its own seed."""
-        return self._objective.draw([batch.latents for batch in batches], self._generators)
+    def draw(
+        self, batches: list[Batch], generators: Sequence[Generator] = (), level: int | None = None
+    ) -> Draws:
+        """Each run's noise and timesteps for its latents, from its own seed or generator; or at a level to validate."""
+        latents = [batch.latents for batch in batches]
+        return self._objective.draw(latents, generators or self._generators, level)
 
     def losses(self, batches: list[Batch], draws: Draws) -> Tensor:
         """The loss of each run (K,)."""
@@ -87,7 +92,10 @@ class Pack:
             sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
             predicted = self.base.predict(noisy, draws.timesteps, told(captions), sizes)
         weights = torch.tensor([batch.weights for batch in batches], dtype=self._dtype, device=self.device)
-        return self._objective.losses(predicted.to(self._dtype), clean, draws, weights)
+        masks = _masks(batches)
+        if masks is not None:
+            masks = masks.to(self.device, self._dtype)
+        return self._objective.losses(predicted.to(self._dtype), clean, draws, weights, masks)
 
     def backward(self, losses: Tensor, *, begins: bool = True) -> None:
         """Adds up the gradients of the living runs; a dead run's slice stays zero. `begins` with none of before."""
@@ -165,6 +173,23 @@ class Pack:
             yield
         finally:
             self.optimizers[index].to_be_saved(False)
+
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        """Within this context nothing is learned, and every run is what is worth keeping of it."""
+        with contextlib.ExitStack() as saved, torch.no_grad():
+            for index in range(len(self.configs)):
+                saved.enter_context(self.to_be_saved(index))
+            yield
+
+
+def _masks(batches: list[Batch]) -> Tensor | None:
+    """(K*B, 1, h, w), ones where a run has none; None where no run has any."""
+    if all(batch.masks is None for batch in batches):
+        return None
+    return torch.cat(
+        [torch.ones_like(b.latents[:, :1]).cpu() if b.masks is None else b.masks for b in batches]
+    )
 
 
 def _checkpoint(base: BaseModel, *, texts: bool) -> None:

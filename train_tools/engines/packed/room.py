@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from train_tools.families.stable_diffusion.base import BaseModel
 
-from .data import Bucket
+from .encoding import Bucket, Encoder
 from .member import PAUSED, Member
 from .meter import Meter
 from .trial import Fit, MakePack, fitting
@@ -15,8 +15,11 @@ from .trial import Fit, MakePack, fitting
 class Room:
     """Of one process. `meter` is None where nothing can be measured; then all runs are taken."""
 
-    def __init__(self, meter: Meter | None, base: BaseModel, buckets: Sequence[Bucket]) -> None:
+    def __init__(
+        self, meter: Meter | None, base: BaseModel, buckets: Sequence[Bucket], encoder: Encoder | None = None
+    ) -> None:
         self._meter = meter
+        self._encoder = encoder
         self._base = base
         self._buckets = buckets
         self._fit = Fit(0)
@@ -30,7 +33,7 @@ class Room:
         if self._meter is None:
             return len(members)
         configs = [member.config for member in members]
-        fit = self._fit = fitting(configs, self._base, self._buckets, self._meter, make)
+        fit = self._fit = fitting(configs, self._base, self._buckets, self._meter, make, self._encoder)
         for trial in fit.trials:
             self._write(members, trial.runs, trial.peak, step_seconds=round(trial.seconds, 6))
         self._meter.reset()

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import torch
 
-from train_tools.base_model.identity import file_hash, legacy_hash
+from train_tools.base_model.identity import legacy_hash
 from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
-from train_tools.families.stable_diffusion.base import BaseModel
 
 from . import metadata, state
 from .captions import CaptionCache, prepared
 from .config import RunConfig
-from .data import Bucket, Item, RunData, encode, read_items
+from .data import RunData, read_held_back, read_items
+from .encoding import Encoder, Needs, encoded
 from .identity import identity_of, kin_of
+from .kept import content_of, kept_beside
 from .length import kept_state, resolved, starting_place, why_not
 from .loop import SAVED, Loop
 from .member import Member, say
@@ -29,8 +30,7 @@ from .pack import Pack
 from .precision import free, loaded
 from .room import Room
 from .support import pack_key
-
-ENCODED_PIXELS = 4 * 512 * 512  # of a batch of images: the VAE's activations are large
+from .validation import Validation
 
 
 def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
@@ -45,31 +45,41 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     started_at = time.time()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Read first: a dataset that can't be read must not cost the loading of the model.
-    items = read_items(first)
+    items, held_back = read_items(first), read_held_back(first)
     base = loaded(first, device)
-    model_hash = _hash_of(first.base_model)
-    vae_hash = _hash_of(first.vae) if first.vae else ""
+    model, vae = (content_of(path, first.folder) if path else "" for path in (first.base_model, first.vae))
     _tell(logs, "caching")
-    buckets = _encoded(first, items, base, logs)
-    free(base.vae)
+    kept, texts = (kept_beside(first.folder, kind) for kind in ("latents", "texts"))
+    buckets, measured = (
+        encoded(some, base, Needs.of(configs), partial(_say_to, logs), kept, vae or model)
+        for some in (items, held_back)
+    )
+    if not any(config.is_varied for config in configs):
+        free(base.vae)
     vae_name = first.vae.name if first.vae else ""
     reg = training_images(first.reg_data_dir) if first.reg_data_dir else []
     shared = metadata.Shared(
-        items, buckets, first.base_model.name, model_hash, started_at, vae_name, vae_hash,
-        _hash_of(first.base_model, legacy_hash), _hash_of(first.vae, legacy_hash) if first.vae else "",
-        sum(image.repeats for image in reg), base.family,
+        items, buckets, first.base_model.name, _of_file(first.base_model, model), started_at, vae_name,
+        _of_file(first.vae, vae), _of_file(first.base_model, legacy_hash), _of_file(first.vae, legacy_hash),
+        sum(image.repeats for image in reg), base.family, measured,
     )  # fmt: skip
-    models = [model_hash, vae_hash] if vae_hash else [model_hash]
-    members = [_member(config, log, shared, models) for config, log in zip(configs, logs, strict=True)]
+    models = [model, vae] if vae else [model]
+    encoder = Encoder(base, first.resize_interpolation)
+    members = [
+        _member(config, log, shared, models, encoder) for config, log in zip(configs, logs, strict=True)
+    ]
     left = [member for member in members if not member.outcome]
     found = [_states(member) for member in left]
 
-    embedded = prepared(configs, items, base)
+    embedded = prepared(configs, [*items, *held_back], base, kept=texts, model=model)
+    kept.tidy()
+    texts.tidy()
+    validation = Validation(measured, encoder)
 
     def make_pack(configs: list[RunConfig], steps: list[int], captions: CaptionCache | None) -> Pack:
         return Pack(configs, base, steps, captions or embedded)
 
-    room = Room(meter_for(device), base, buckets)
+    room = Room(meter_for(device), base, buckets, encoder)
     for places in state.group(found):
         together = [left[index] for index in places]
         states = [_state_of(left[index], found[index], place) for index, place in places.items()]
@@ -77,7 +87,7 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         for member in together[count:]:
             room.give_back(member, count, len(together))
         together, states = together[:count], states[:count]
-        loop = Loop(make_pack, shared, together, room.tell)
+        loop = Loop(make_pack, shared, together, validation, room.tell)
         loop.resume(states)
         _tell([member.log for member in together], "training")
         loop.run()
@@ -85,7 +95,9 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     return [member.outcome for member in members]
 
 
-def _member(config: RunConfig, log: EventLog, shared: metadata.Shared, models: list[str]) -> Member:
+def _member(
+    config: RunConfig, log: EventLog, shared: metadata.Shared, models: list[str], encoder: Encoder
+) -> Member:
     """One that has nothing to train, or nothing to go on from, has failed already."""
     identity, kin = identity_of(config, shared.items, models), kin_of(config, models)
     place, error = state.Place(), ""
@@ -94,7 +106,7 @@ def _member(config: RunConfig, log: EventLog, shared: metadata.Shared, models: l
         config = resolved(config, place, shared.buckets)
     except UsageError as refusal:
         error = str(refusal)
-    data = RunData(config, shared.buckets, config.max_train_steps)
+    data = RunData(config, shared.buckets, config.max_train_steps, encoder)
     member = Member(config, log, identity, kin, data, place.epoch, place.step)
     if not error and config.resume is not None and not _states(member, warn=False):
         error = why_not(config, kin)
@@ -121,31 +133,23 @@ def _state_of(
     return dataclasses.replace(kept, place=start, values={**kept.values, "sum": 0.0})
 
 
-def _encoded(config: RunConfig, items: list[Item], base: BaseModel, logs: list[EventLog]) -> list[Bucket]:
-    """The latents of all images; in full precision where the VAE can't do half, as SDXL's own in fp16."""
-    largest = max(item.bucket[0] * item.bucket[1] for item in items)
-    count = max(1, ENCODED_PIXELS // largest)
-    report = lambda done, of: say(f"latents {done}/{of}")  # noqa: E731
-    buckets = encode(items, base, config.flip_aug, count, report)
-    if base.vae.dtype != torch.float32 and not all(
-        bool(bucket.latents.isfinite().all()) for bucket in buckets
-    ):
-        for log in logs:
-            log.write(
-                "warning", text="the VAE can't encode in half precision; it does so in fp32 (no_half_vae)"
-            )
-        base.vae.float()
-        buckets = encode(items, base, config.flip_aug, count, report)
-    return buckets
-
-
-def _hash_of(model: Path, of_file: Callable[[Path], str] = file_hash) -> str:
-    return of_file(model) if model.is_file() else "IsADirectory"
+def _of_file(model: Path | None, found: str | Callable[[Path], str]) -> str:
+    """A hash as sd-scripts writes it down, which has none for a folder."""
+    if model is None:
+        return ""
+    if not model.is_file():
+        return "IsADirectory"
+    return found if isinstance(found, str) else found(model)
 
 
 def _tell(logs: list[EventLog], stage: str) -> None:
     for log in logs:
         log.write("stage", stage=stage)
+
+
+def _say_to(logs: list[EventLog], text: str) -> None:
+    for log in logs:
+        log.write("warning", text=text)
 
 
 def _warn(log: EventLog, text: str) -> None:

@@ -14,7 +14,8 @@ from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.targets import targets_of
 
 from .config import RunConfig
-from .data import Batch, Bucket, RunData
+from .data import Batch, RunData
+from .encoding import Bucket, Encoder
 from .meter import Meter
 from .pack import Pack
 from .wording import At
@@ -56,14 +57,19 @@ class DoesNotFitError(TrainToolsError):
 
 
 def fitting(
-    configs: Sequence[RunConfig], base: BaseModel, buckets: Sequence[Bucket], meter: Meter, make: MakePack
+    configs: Sequence[RunConfig],
+    base: BaseModel,
+    buckets: Sequence[Bucket],
+    meter: Meter,
+    make: MakePack,
+    encoder: Encoder | None = None,
 ) -> Fit:
     """How many of these runs fit at once. `make` makes a pack of some of them. Nothing is tried where all surely fit.
 
     Raises DoesNotFitError where not even one does.
     """
     heaviest = max(configs, key=_weight)
-    batch = _largest_batch(heaviest, buckets)
+    batch = _largest_batch(heaviest, buckets, encoder)
     available, held = meter.available(), meter.held()
     limit = int(available * (1 - HEADROOM))
     if held + len(configs) * most_for_a_run(heaviest, batch, base) < limit:
@@ -138,9 +144,9 @@ def _weight(config: RunConfig) -> tuple[int, int]:
     return config.network_dim, kept
 
 
-def _largest_batch(config: RunConfig, buckets: Sequence[Bucket]) -> Batch:
+def _largest_batch(config: RunConfig, buckets: Sequence[Bucket], encoder: Encoder | None) -> Batch:
     def numbers(bucket: Bucket) -> int:
         return bucket.size[0] * bucket.size[1] * min(config.batch_size, len(bucket.order))
 
     index = max(range(len(buckets)), key=lambda one: numbers(buckets[one]))
-    return next(RunData(config, list(buckets), 1).epoch([(index, 0)], At(1, 0)))
+    return next(RunData(config, list(buckets), 1, encoder).epoch([(index, 0)], At(1, 0)))

@@ -28,12 +28,15 @@ NOT_COUNTED: Mapping[str, str] = {
     "dataset_config": "the plan counts the version's own images",
     "in_json": "the plan counts the version's own images",
     "dataset_class": "the plan counts the version's own images",
-    "validation_split": "the plan can't count what is left to train",
     "initial_epoch": "Train Tools itself goes on from a saved state",
     "initial_step": "Train Tools itself goes on from a saved state",
     "skip_until_initial_step": "Train Tools itself goes on from a saved state",
     "resume": "Train Tools itself goes on from a saved state; to train on another LoRA, set network_weights",
 }
+
+SPLIT_AT_RANDOM = (
+    "validation_split needs a validation_seed with sd-scripts, which else may train what it validates"
+)
 
 
 class SdScriptsEngine:
@@ -51,6 +54,8 @@ class SdScriptsEngine:
             for name, why in NOT_COUNTED.items()
             if arguments.get(name)
         ]
+        if arguments.get("validation_split") and arguments.get("validation_seed") is None:
+            uncounted.append(SPLIT_AT_RANDOM)
         given, family = _without_ours(arguments), family_of(arguments)
         return [*_absent(), *uncounted, *lacking(given, family), *faults(given, family)]
 

@@ -149,16 +149,15 @@ class BaseModel:
         found: Tensor = self.unet(latents.to(self.dtype), timesteps, hidden, **more).sample
         return found
 
-    def encode_image(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def encode_image(self, pixels: Tensor, noise: Tensor | None = None) -> Tensor:
         """Latents (count, 4, h / 8, w / 8), fp32, of pixels (count, 3, h, w), -1 … 1.
 
-        With a generator of the CPU a sample of what the encoder says, else its mean.
+        With noise of their shape a sample of what the encoder says, else its mean.
         """
         found = self.vae.encode(pixels.to(self.vae.device, self.vae.dtype)).latent_dist
         latents: Tensor = found.mean
-        if generator is not None:
-            noise = torch.randn(latents.shape, generator=generator).to(latents)
-            latents = latents + found.std * noise
+        if noise is not None:
+            latents = latents + found.std * noise.to(latents)
         return latents.float() * self.latent_scale
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ def tokens(base: BaseModel, texts: Sequence[str], longest: int) -> tuple[Tensor,
     if longest <= INSIDE:
         return base.tokens(texts)
     return tuple(
-        torch.stack([_windows(words, text, longest) for text in texts]).flatten(1)
+        torch.stack([windows(words, _whole(words, text, longest), longest) for text in texts]).flatten(1)
         for words in base.tokenizers
     )
 
@@ -39,13 +39,19 @@ def embed(base: BaseModel, ids: Sequence[Tensor], clip_skip: int = 1) -> Conditi
     return Conditioning(joined, None if found.pooled is None else found.pooled[::parts])
 
 
-def _windows(words: Any, text: str, longest: int) -> Tensor:
-    """(longest / 75, 77), each with a beginning and an end of its own."""
-    ids = words(
-        text, padding="max_length", truncation=True, max_length=longest + 2, return_tensors="pt"
-    ).input_ids[0]
+def _whole(words: Any, text: str, longest: int) -> Tensor:
+    """(longest + 2,)"""
+    encoded = words(text, padding="max_length", truncation=True, max_length=longest + 2, return_tensors="pt")
+    ids: Tensor = encoded.input_ids[0]
+    return ids
+
+
+def windows(words: Any, ids: Tensor, longest: int) -> Tensor:
+    """(longest / 75, 77) of a text's tokens (longest + 2,), each with a beginning and an end of its own."""
+    if longest <= INSIDE:
+        return ids.unsqueeze(0)
     end, filled = words.eos_token_id, words.pad_token_id
-    windows = []
+    parts = []
     for start in range(1, longest, INSIDE):
         window = torch.cat([ids[:1], ids[start : start + INSIDE], ids[-1:]])
         if filled != end:
@@ -54,5 +60,5 @@ def _windows(words: Any, text: str, longest: int) -> Tensor:
                 window[-1] = end
             if window[1] == filled:
                 window[1] = end
-        windows.append(window)
-    return torch.stack(windows)
+        parts.append(window)
+    return torch.stack(parts)

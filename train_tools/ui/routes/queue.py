@@ -6,13 +6,15 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from train_tools.compare.service import starred_runs
 from train_tools.doctor.explain import explain
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import queue_actions
 from train_tools.execution.lane import log_file, wake
 from train_tools.execution.log_tail import piece
+from train_tools.execution.more import add_more
 from train_tools.execution.queue import FLAGS, PAUSED, SHUT_DOWN, Entry, Queue
-from train_tools.execution.queue_actions import FIRST, LAST
+from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.queue_edit import edit
 from train_tools.execution.queue_view import QueueView
 from train_tools.execution.run_history import RunHistory
@@ -99,12 +101,29 @@ def _edit(queue: Queue, number: int, call: Call) -> None:
     edit(queue, number, changes)
 
 
+def starred(call: Call) -> list[str]:
+    """The runs with a starred checkpoint that can go on."""
+    return starred_runs(call.version)
+
+
+def more(call: Call) -> list[dict[str, Any]]:
+    """Queues more epochs of finished runs; answers with what each goes on from, in words."""
+    names, epochs = call.field("runs", list), call.field("epochs", object)
+    if not all(isinstance(name, str) for name in names) or type(epochs) is not int:
+        raise UsageError("'runs' must be names of runs and 'epochs' a whole number")
+    queue = view_of(call).queue
+    found = add_more(queue, call.version, names, epochs, Conditions())
+    wake(queue)
+    return [{"name": one.name, "epochs": one.epochs, "way": one.way, "says": one.note} for one in found]
+
+
 def _plain(action: Callable[[Queue, int], None]) -> Callable[[Queue, int, Call], None]:
     return lambda queue, number, _call: action(queue, number)
 
 
 ACTIONS: Mapping[str, Callable[[Queue, int, Call], None]] = {
     "cancel": _plain(queue_actions.cancel),
+    "finish": _plain(queue_actions.finish),
     "pause": _plain(queue_actions.pause),
     "resume": _plain(queue_actions.resume),
     "retry": _plain(queue_actions.retry),
@@ -213,6 +232,8 @@ def _history(call: Call, entry: Entry) -> RunHistory:
 
 
 ROUTES = [
+    get("/api/v/{project}/{version}/queue/starred", starred),
+    post("/api/v/{project}/{version}/queue/more", more),
     get("/api/queue", whole),
     get("/api/queue/summary", summary),
     get("/api/queue/curves", curves),

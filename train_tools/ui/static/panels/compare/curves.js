@@ -41,8 +41,10 @@ export function mount(root, shared) {
   const reload = settle(() => attempt(load), 120);
 
   function draw() {
+    const measured = answer.runs.some((one) => one.validation.length);
+    if (!measured && what === "validation") what = "loss";
     fill(tools,
-      ["loss", "learning_rate"].map((name) => h("button", { "aria-pressed": String(what === name), onclick: () => ((what = name), draw()) }, t(`compare.curve_${name}`))),
+      ["loss", "learning_rate", ...(measured ? ["validation"] : [])].map((name) => h("button", { "aria-pressed": String(what === name), onclick: () => ((what = name), draw()) }, t(`compare.curve_${name}`))),
       h("button", { "aria-pressed": String(log), onclick: () => ((log = !log), draw()) }, t("compare.log")),
       h("label", { class: "row tight" }, h("span", { class: "muted small" }, t("compare.smoothing")), h("input", { type: "range", min: "0", max: "0.99", step: "0.01", value: String(smoothing), disabled: what !== "loss", oninput: (event) => ((smoothing = Number(event.target.value)), reload()) })),
       h("span", { class: "space" }), h("button", { onclick: tensorboard }, icon("chart"), "TensorBoard"));
@@ -50,7 +52,7 @@ export function mount(root, shared) {
     none.hidden = answer.known.length > 0;
     chart.node.hidden = runs.hidden = note.hidden = !answer.known.length;
     const labels = shared.model ? (run) => shared.model.board.run_labels[shared.model.board.runs.indexOf(run)] ?? run : (run) => run;
-    const lines = answer.runs.map((one) => ({ run: one.run, name: labels(one.run), x: one.steps, y: what === "loss" ? one.smooth : one.learning_rate, faint: what === "loss" && smoothing > 0 ? one.loss : null }));
+    const lines = answer.runs.map((one) => ({ run: one.run, name: labels(one.run), x: what === "validation" ? one.validation_steps : one.steps, y: { loss: one.smooth, learning_rate: one.learning_rate, validation: one.validation }[what], faint: what === "loss" && smoothing > 0 ? one.loss : null }));
     chart.update(lines, { log, xName: t("compare.axis_step"), yName: t(`compare.curve_${what}`) });
     fill(runs, legend(answer.known.map((run) => ({ run, name: labels(run) })), hidden, () => {
       chosen = answer.known.filter((run) => !hidden.has(run));

@@ -6,6 +6,7 @@ import { h } from "../../kit/dom.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { edit } from "./edit.js";
+import { askForMore } from "./more.js";
 import { hasEnded, isWaiting } from "./store.js";
 
 const AT_ONCE = 20; // entries of one call
@@ -42,6 +43,8 @@ export function menuOf(entry, panel) {
     if (entry.state !== "interrupted" && EDITABLE.has(entry.kind)) items.push([t("queue.edit"), () => edit(entry, panel)]);
   }
   if (["failed", "cancelled"].includes(entry.state)) items.push([t("queue.retry"), () => one("retry"), { main: true }]);
+  if (isRunning && entry.can_finish && entry.request !== "finish") items.push([t("queue.finish"), () => one("finish")]);
+  if (entry.state === "finished" && entry.can_finish) items.push([t("queue.more"), () => more(entry, panel)]);
   if (!hasEnded(entry)) items.push([t("queue.cancel"), () => cancel(entry, panel), { danger: true, main: true }]);
   return items;
 }
@@ -50,6 +53,11 @@ export async function cancel(entry, panel) {
   const isCertain = entry.state !== "running" || (await confirm(t("queue.cancel"), t("queue.cancel_text"), t("queue.cancel"),
     { danger: true }));
   if (isCertain) await act(panel, "cancel", [entry.id]);
+}
+
+async function more(entry, panel) {
+  const at = `api/v/${encodeURIComponent(entry.project)}/${encodeURIComponent(entry.version)}/`;
+  if (await askForMore(at, [entry.name], panel.context.go)) await panel.refresh();
 }
 
 async function runNow(entry, panel) {
