@@ -13,7 +13,7 @@ from train_tools.engines.registry import engine_named
 from train_tools.errors import TrainToolsError
 from train_tools.execution.attempt import Attempt
 from train_tools.execution.begin import begin
-from train_tools.execution.conclusion import conclude, conclude_early
+from train_tools.execution.conclusion import conclude, conclude_early, give_back
 from train_tools.execution.lane import slots
 from train_tools.execution.queue import (
     CANCEL,
@@ -142,9 +142,12 @@ class Together:
 
     def _record(self, index: int, entry: Entry, attempt: Attempt) -> None:
         request = self._queue.requests([entry.id]).get(entry.id, "")
-        if attempt.says_paused and (self._was_asked or request not in WISHED):
+        is_given_back = attempt.fits > 0 and request not in WISHED
+        if attempt.says_paused and not is_given_back and (self._was_asked or request not in WISHED):
             return  # all pause, and each is recorded when the process is gone
-        if conclude_early(attempt, request):
+        if is_given_back:
+            give_back(self._queue, entry, attempt)
+        if is_given_back or conclude_early(attempt, request):
             self._recorded.add(index)
             with self._queue.locked() as connection:
                 is_done = int(attempt.record.state in ENDED)
