@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, Engine
-from train_tools.engines.registry import engine_named
 from train_tools.errors import TrainToolsError
 from train_tools.execution.attempt import Attempt
 from train_tools.execution.begin import begin
 from train_tools.execution.conclusion import conclude, conclude_early, give_back
 from train_tools.execution.lane import slots
+from train_tools.execution.packs import pack_of
 from train_tools.execution.queue import (
     CANCEL,
     DRAWS,
@@ -221,11 +221,3 @@ class Together:
         if request in WISHED:
             with contextlib.suppress(TrainToolsError, OSError):
                 self._jobs[index][1].end(WISHED[request])
-
-
-def pack_of(entry: Entry) -> tuple[str, str]:
-    """Equal for entries that may be trained together; that of a job is its own."""
-    if entry.ticket.kind != TRAIN:
-        return entry.ticket.kind, str(entry.id)
-    engine = engine_named(str(entry.ticket.identity["engine"]))
-    return engine.name, engine.pack_key(entry.ticket.arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
 import shutil
 from collections.abc import Mapping, Sequence
@@ -62,6 +63,11 @@ class Plan:
         for pack in self.packs:
             heapq.heapreplace(ends, ends[0] + sum(run.seconds for run in pack))
         return max(ends)
+
+    @functools.cached_property
+    def pack_of(self) -> Mapping[str, int]:
+        """By run id the place of its pack in `packs`."""
+        return {run.run_id: place for place, pack in enumerate(self.packs) for run in pack}
 
     @property
     def memory_bytes(self) -> int:

@@ -90,5 +90,5 @@ def _figure(file: Path, name: str) -> int:
         rf"^{name}:\s*(\d+) kB$", file.read_text(encoding="ascii", errors="replace"), re.MULTILINE
     )
     if found is None:
-        raise ValueError(f"{file} doesn't tell {name}")
+        raise ValueError(name)
     return int(found[1]) * KIB
