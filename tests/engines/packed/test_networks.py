@@ -27,7 +27,7 @@ from train_tools.lora.norms import norms
 from train_tools.lora.targets import layers_of
 from train_tools.workspace import toml
 
-STEPS = 8
+STEPS = 4
 LYCORIS = "lycoris.kohya"
 
 
@@ -132,11 +132,11 @@ def test_a_run_goes_on_alone_as_in_a_pack_of_others(exact: BaseModel, kind: str)
     pack = Pack([neighbours[0], config(1, **given), neighbours[1]], exact, STEPS)
     if kind == "conv_dim":
         pack = Pack([config(2), config(1, **given), neighbours[1]], exact, STEPS)
-    train(pack, 0, 4)
+    train(pack, 0, 2)
     alone = Pack([config(1, **given)], exact, STEPS)
     moved(pack, 1, alone, 0)
-    together = train(pack, 4, STEPS)
-    single = train(alone, 4, STEPS)
+    together = train(pack, 2, STEPS)
+    single = train(alone, 2, STEPS)
     assert [row[1] for row in together] == pytest.approx([row[0] for row in single], rel=1e-9)
     found, expected = own(pack, 1, pack.stack.flat), own(alone, 0, alone.stack.flat)
     assert found.numel() == expected.numel() == alone.stack.flat.shape[1]
