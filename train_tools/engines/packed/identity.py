@@ -24,8 +24,8 @@ SHOWN = frozenset({
 # What another run than the one that kept a state may have otherwise.
 OF_LENGTH = frozenset({
     "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "output_name",
-    "save_state_on_train_end", "save_state", "save_every_n_epochs", "save_every_n_steps", "save_n_epoch_ratio", "save_last_n_epochs",
-    "save_last_n_steps", "training_comment",
+    "save_state_on_train_end", "save_state", "save_every_n_epochs", "save_every_n_steps", "save_n_epoch_ratio",
+    "save_last_n_epochs", "save_last_n_steps", "training_comment",
 })  # fmt: skip
 
 
