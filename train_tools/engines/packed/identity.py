@@ -23,7 +23,7 @@ SHOWN = frozenset({
 })  # fmt: skip
 # What another run than the one that kept a state may have otherwise.
 OF_LENGTH = frozenset({
-    "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "output_name",
+    "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "network_weights", "output_name",
     "save_state_on_train_end", "save_state", "save_every_n_epochs", "save_every_n_steps", "save_n_epoch_ratio",
     "save_last_n_epochs", "save_last_n_steps", "training_comment",
 })  # fmt: skip
@@ -45,7 +45,7 @@ def identity_of(config: RunConfig, items: list[Item], models: list[str]) -> str:
         for i in items
     ]
     # It may be read from another place later.
-    left_out = PLACES | WITHOUT_EFFECT | SAID | SHOWN | {"resume"}
+    left_out = PLACES | WITHOUT_EFFECT | SAID | SHOWN | {"resume", "network_weights"}
     return _hash([FORMAT, _arguments(config, left_out), images, *models])
 
 
