@@ -30,21 +30,18 @@ def said(version: Version, **changes: str) -> list[Finding]:
 
 
 def test_a_grid_that_one_value_keeps_apart(version: Version) -> None:
-    (finding,) = said(version, learning_rate="1e-4,2e-4,3e-4,4e-4", color_aug="true", cache_latents="false")
+    (finding,) = said(version, learning_rate="1e-4,2e-4,3e-4,4e-4", log_config="true")
     assert finding.sentence.startswith("4 runs are trained one after another, which takes about ")
-    assert finding.sentence.endswith(": color_aug is not known to the packed engine")
+    assert finding.sentence.endswith(": log_config is not known to the packed engine")
     assert finding.severity == "advice"
 
 
 def test_what_is_packed_or_alone_has_nothing_to_hear(version: Version) -> None:
     assert said(version, learning_rate="1e-4,2e-4") == []
-    assert said(version, color_aug="true", cache_latents="false") == []
+    assert said(version, log_config="true") == []
     assert said(version, optimizer_type="AdamW8bit,Prodigy", learning_rate="1", max_token_length="225",
                 lr_scheduler="cosine_with_restarts", gradient_checkpointing="true") == []  # fmt: skip
 
 
 def test_a_person_who_asks_for_sd_scripts_has_chosen(version: Version) -> None:
-    assert (
-        said(version, learning_rate="1e-4,2e-4", color_aug="true", cache_latents="false", engine="sd-scripts")
-        == []
-    )
+    assert said(version, learning_rate="1e-4,2e-4", log_config="true", engine="sd-scripts") == []
