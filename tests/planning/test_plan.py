@@ -318,7 +318,11 @@ def test_each_run_is_trained_by_the_first_engine_that_can(
     version: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry.ENGINES, "sd-scripts", Everything())
-    grid = {"optimizer_type": "AdamW,Lion", "network_dropout": "none,0.1", "learning_rate": "1e-4"}
+    grid = {
+        "optimizer_type": "AdamW,Lion",
+        "network_module": "networks.lora,networks.dylora",
+        "learning_rate": "1e-4",
+    }
     plan = plan_for(version, tmp_path, **grid)
     assert [run.engine for run in plan.runs] == ["packed", "sd-scripts", "packed", "sd-scripts"]
     assert [len(pack) for pack in plan.packs] == [2, 1, 1]

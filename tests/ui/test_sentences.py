@@ -28,6 +28,7 @@ SPOKEN = {
     "dataset/process.py", "dataset/proposal.py", "dataset/reg.py", "dataset/reg_folders.py", "dataset/revision.py",
     "dataset/sources.py", "dataset/taking.py", "dataset/unread.py",
     "doctor/machine_checks.py", "doctor/program_checks.py", "engines/packed/length.py", "engines/packed/member.py",
+    "engines/packed/network.py",
     "engines/packed/state.py", "engines/packed/support.py", "engines/sd_scripts/engine.py",
     "engines/sd_scripts/failure.py", "engines/sd_scripts/family.py", "engines/sd_scripts/progress.py",
     "engines/sd_scripts/train.py", "families/detect.py", "families/files.py", "families/folder.py",

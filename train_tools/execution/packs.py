@@ -20,14 +20,21 @@ def choose_pack(waiting: Iterable[Entry], free: int = 1) -> list[Entry]:
             if not chosen:
                 return [entry]
             break
-        engine = engine_named(str(entry.ticket.identity["engine"]))
-        keys.add((engine.name, engine.pack_key(entry.ticket.arguments)))
+        keys.add(pack_of(entry))
         together = min(limit, entry.ticket.pack_size) if chosen else entry.ticket.pack_size
         if len(keys) > 1 or len(chosen) >= together * free:
             break
         limit = together
         chosen.append(entry)
     return chosen[: share(len(chosen), limit, free)]
+
+
+def pack_of(entry: Entry) -> tuple[str, str]:
+    """Equal for entries that may be trained together; that of a job is its own."""
+    if entry.ticket.kind != TRAIN:
+        return entry.ticket.kind, str(entry.id)
+    engine = engine_named(str(entry.ticket.identity["engine"]))
+    return engine.name, engine.pack_key(entry.ticket.arguments)
 
 
 def key_of(entry: Entry) -> str:

@@ -17,6 +17,7 @@ from train_tools.execution.queue import (
     ENDED,
     FINISH,
     GIVE_WAY,
+    JOIN,
     PAUSE,
     PAUSED,
     WISHED,
@@ -129,7 +130,7 @@ def finish(queue: Queue, number: int) -> None:
     """What is trained is finished after the epoch that it is in, with a checkpoint; its siblings go on."""
     with queue.locked() as connection:
         entry = queue.entry(connection, number)
-        if not entry.taken or entry.ticket.kind != TRAIN:
+        if not entry.taken or entry.ticket.kind != TRAIN or entry.request == JOIN:
             raise _no("finish", entry)
         if not can_finish(entry):
             raise UsageError(

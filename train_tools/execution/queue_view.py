@@ -14,7 +14,7 @@ from train_tools.execution.events import FILE as EVENTS
 from train_tools.execution.events import last_events
 from train_tools.execution.lane import ensure_worker, gpus_of, has_worker, slots
 from train_tools.execution.packs import key_of, packs_to_come
-from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
+from train_tools.execution.queue import DRAWS, ENDED, JOIN, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
 from train_tools.execution.queue_actions import can_finish
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.ticket import FILE as TICKET
@@ -182,7 +182,7 @@ def describe(entry: Entry) -> Document:
         "name": entry.folder.name,
         "label": "",
         "batch": entry.ticket.batch,
-        "state": "running" if entry.taken and entry.state == "queued" else entry.state,
+        "state": "running" if _begins(entry) else entry.state,
         "waits": entry.waits,
         "request": entry.request,
         "not_before": entry.not_before,
@@ -202,6 +202,10 @@ def describe(entry: Entry) -> Document:
         if record.state == "finished" and record.steps:
             document["step"] = record.steps
     return document
+
+
+def _begins(entry: Entry) -> bool:
+    return bool(entry.taken) and entry.state == "queued" and entry.request != JOIN
 
 
 def _progress(entry: Entry) -> Document:

@@ -174,7 +174,7 @@ class Worker:
             if jobs:
                 self._run(jobs)
         finally:
-            self._let_go(entries)
+            self._let_go([*entries, *(entry for entry, _ in jobs if entry not in entries)])
         return True
 
     def _take(self) -> list[Entry]:
@@ -198,7 +198,7 @@ class Worker:
         attempts = [attempt for _, attempt in jobs]
         kind = jobs[0][0].ticket.kind
         engine: Engine = engine_named(attempts[0].record.engine) if kind == TRAIN else JobEngine(kind)
-        together = Together(self._queue, engine, jobs, self._ended)
+        together = Together(self._queue, engine, jobs, self._ended, self._slot)
 
         def heard(index: int, event: dict[str, Any]) -> None:
             together.heard(index, event)
@@ -214,7 +214,9 @@ class Worker:
         folders = [attempt.folder for attempt in attempts]
         try:
             with alone:
-                code = supervise.supervise(engine, folders, together.started, heard, wish, together.of_one)
+                code = supervise.supervise(
+                    engine, folders, together.started, heard, wish, together.of_one, together.joining
+                )
         except KeyboardInterrupt:
             together.interrupt()
             raise

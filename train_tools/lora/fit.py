@@ -140,6 +140,13 @@ def merged(file: Fitted, strength_of: Callable[[Target], float]) -> Iterator[Non
             parameter.data = own
 
 
+@torch.no_grad()
+def merged_for_good(file: Fitted, strength: float) -> None:
+    """The layers have the weights that the file makes of them, from here on."""
+    for module in file.modules:
+        _change(module, strength, [])
+
+
 def _change(module: Module, strength: float, kept: list[tuple[Tensor, Tensor]]) -> None:
     """Computed in fp32 where the base model is in half precision."""
     layer = module.target.layer

@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
-from torch import Tensor, nn
+from torch import Tensor
 
 from train_tools.errors import TrainToolsError
 from train_tools.workspace.files import write_bytes
 
+from .kinds.trained import SCALAR
 from .stack import LoraStack
 
 
@@ -56,16 +57,18 @@ def tensors_of(stack: LoraStack, index: int, dtype: torch.dtype) -> dict[str, Te
     """One LoRA of the stack under kohya's names, without the padding."""
     state: dict[str, Tensor] = {}
     for delta in stack.deltas:
-        rank, layer = delta.ranks[index], delta.target.layer
-        if not rank:
+        if not (rank := delta.ranks[index]):
             continue
-        down, up = delta.down[index, :rank].detach(), delta.up[index, :, :rank].detach()
-        if isinstance(layer, nn.Conv2d):
-            down, up = down.unflatten(1, (-1, *layer.kernel_size)), up[..., None, None]
-        name = delta.target.name
+        name, form = delta.target.name, delta.form
         state[f"{name}.alpha"] = torch.tensor(delta.alphas[index], dtype=dtype)
-        state[f"{name}.lora_down.weight"] = down.to("cpu", dtype, copy=True).contiguous()
-        state[f"{name}.lora_up.weight"] = up.to("cpu", dtype, copy=True).contiguous()
+        for factor in form.factors:
+            if factor.name == SCALAR:
+                continue
+            values = delta.own(index, factor).detach()
+            if factor.name == form.scalar_in:
+                values = values * delta.factors[SCALAR][index].detach()
+            saved = values.reshape(factor.saved_shape(rank))
+            state[f"{name}.{factor.name}"] = saved.to("cpu", dtype, copy=True).contiguous()
     return state
 
 

@@ -1,49 +1,78 @@
-"""Low-rank deltas of K LoRAs on one frozen model, all computed in one pass.
+"""K LoRAs on one frozen model, all computed in one pass.
 
 A batch of N = K x B samples runs through the base once. Sample n belongs to LoRA n // B.
 Every target layer W adds, to each LoRA's own slice of its output,
 
     scale_k * multiplier_n * B_k (A_k x),        scale_k = alpha_k / rank_k
 
-(Hu et al. 2021, https://arxiv.org/abs/2106.09685) by batched matrix products. All factors live in
-one buffer (K, P); a layer's A (K, R, in) and B (K, out, R) are views into it, so nothing is
-stacked or copied in a step. Smaller ranks are padded with zeros, which stay zero. The A of a
-convolution has its kernel (networks.lora's conv_dim), its B is 1 x 1.
+(Hu et al. 2021, https://arxiv.org/abs/2106.09685) by batched matrix products, or what another kind of network makes of
+its factors (`kinds.trained`). All factors live in one buffer (K, P); each is a view (K, ...) into it, so nothing is
+stacked or copied in a step. Smaller ranks are padded with zeros, which stay zero.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
+import functools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .dropouts import NOTHING, Dropouts, Left, Middle
+from .kinds import low_rank
+from .kinds.trained import Factor, Form, Trained
+from .products import beside_kernel, beside_linear, beside_point, rebuilt, run_scales
 from .targets import Target
 
 
 @dataclass
 class Delta:
-    """The factors of one target: `down` (K, R, in), `up` (K, out, R), `scale` (K, 1, 1).
+    """The factors of one target, by their names in files: each (K, ...), padded to the largest rank; `scale` (K, 1, 1).
 
     `ranks` and `alphas` are each LoRA's own; a rank of 0: it leaves this layer alone.
     """
 
     target: Target
-    down: Tensor
-    up: Tensor
+    form: Form
+    factors: dict[str, Tensor]
     scale: Tensor
     ranks: tuple[int, ...]
     alphas: tuple[float, ...]
 
+    @property
+    def down(self) -> Tensor:
+        """(K, R, in) of two factors beside the layer."""
+        return self.factors[low_rank.DOWN]
+
+    @property
+    def up(self) -> Tensor:
+        """(K, out, R)."""
+        return self.factors[low_rank.UP]
+
+    def own(self, index: int, factor: Factor) -> Tensor:
+        """LoRA `index`'s numbers of a factor, as a view without the padding."""
+        return self.factors[factor.name][index][factor.own(self.ranks[index])]
+
+
+class Piece(NamedTuple):
+    """A factor of a layer, and where it lies in the buffer."""
+
+    delta: Delta
+    factor: Factor
+    place: slice
+
+    @property
+    def is_up(self) -> bool:
+        """What LoRA+ trains faster, by its name, as sd-scripts and LyCORIS find it."""
+        return "lora_up" in self.factor.name
+
 
 class LoraStack:
-    """K LoRAs over the same targets; their ranks and alphas may differ."""
+    """K LoRAs of one kind over the same targets; their ranks and alphas may differ, and a LoRA may lack a target."""
 
     def __init__(
         self,
@@ -55,7 +84,8 @@ class LoraStack:
     ) -> None:
         """`ranks` and `alphas` of each LoRA, the same for all its targets."""
         self.ranks = tuple(ranks)
-        self._make([(target, self.ranks, tuple(map(float, alphas))) for target in targets], device, dtype)
+        rows = [(target, self.ranks, tuple(map(float, alphas))) for target in targets]
+        self._make(rows, low_rank.trained, device, dtype)
 
     @classmethod
     def of_sizes(
@@ -64,6 +94,7 @@ class LoraStack:
         sizes: Sequence[Mapping[str, tuple[int, float]]],
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
+        kind: Trained = low_rank.trained,
     ) -> LoraStack:
         """`sizes` are each LoRA's rank and alpha by the target's name; what none has is left out."""
         made = cls.__new__(cls)
@@ -73,64 +104,66 @@ class LoraStack:
             if any(rank for rank, _ in own):
                 rows.append((target, tuple(rank for rank, _ in own), tuple(alpha for _, alpha in own)))
         made.ranks = tuple(max((rank for rank, _ in one.values()), default=0) for one in sizes)
-        made._make(rows, device, dtype)
+        made._make(rows, kind, device, dtype)
         return made
 
     def _make(
         self,
         rows: Sequence[tuple[Target, tuple[int, ...], tuple[float, ...]]],
+        kind: Trained,
         device: torch.device | None,
         dtype: torch.dtype,
     ) -> None:
         self.count = len(self.ranks)
-        # The text encoder's part first: a LoRA's parameters are two contiguous pieces,
-        # as each part may have a learning rate of its own.
-        ordered = sorted(rows, key=lambda row: not row[0].is_text)
-        sizes = [max(ranks) * (t.in_features + t.out_features) for t, ranks, _ in ordered]
-        self.text_size = sum(s for (t, *_), s in zip(ordered, sizes, strict=True) if t.is_text)
-        self.flat = torch.zeros(self.count, sum(sizes), device=device, dtype=dtype)
         scales: dict[tuple[float, ...], Tensor] = {}  # few are different
         self.deltas: list[Delta] = []
-        start = 0
-        for (target, ranks, alphas), size in zip(ordered, sizes, strict=True):
-            rank = max(ranks)
-            down_size = rank * target.in_features
-            down = self.flat[:, start : start + down_size]
-            up = self.flat[:, start + down_size : start + size]
-            shape = (self.count, rank, target.in_features), (self.count, target.out_features, rank)
-            own = tuple(a / r if r else 0.0 for a, r in zip(alphas, ranks, strict=True))
+        # The text encoders' part first: a LoRA's parameters are few contiguous pieces.
+        for target, ranks, alphas in sorted(rows, key=lambda row: not row[0].is_text):
+            own = run_scales(ranks, alphas)
             if own not in scales:
                 scales[own] = torch.tensor(own, device=device, dtype=dtype).view(-1, 1, 1)
-            self.deltas.append(
-                Delta(target, down.view(shape[0]), up.view(shape[1]), scales[own], ranks, alphas)
-            )
-            start += size
+            form = _form(kind, target, ranks)
+            self.deltas.append(Delta(target, form, {}, scales[own], ranks, alphas))
+        self.pieces = _laid_out(self.deltas)
+        size = self.pieces[-1].place.stop if self.pieces else 0
+        self.flat = torch.zeros(self.count, size, device=device, dtype=dtype)
+        for delta, factor, place in self.pieces:
+            shape = factor.own_shape(max(delta.ranks))
+            delta.factors[factor.name] = self.flat[:, place].view(self.count, *shape)
+        self.dropouts: Dropouts | None = None
         self._multipliers: Sequence[Tensor] | None = None
         self._hooks: list[Any] = []
 
     @torch.no_grad()
     def initialise(self, index: int, seed: int) -> None:
-        """Kaiming-uniform `down` and zero `up`, as sd-scripts' networks.lora; from `seed` alone."""
+        """As the trainers of its kind begin; from `seed` alone."""
         generator = torch.Generator().manual_seed(seed)
         for delta in self.deltas:
-            rank = delta.ranks[index]
-            bound = 1 / math.sqrt(delta.target.in_features)
-            values = torch.empty(rank, delta.target.in_features).uniform_(-bound, bound, generator=generator)
-            delta.down[index, :rank] = values.to(delta.down)
+            if rank := delta.ranks[index]:
+                for factor in delta.form.factors:
+                    values = factor.start(factor.saved_shape(rank), generator, delta.target.layer.weight)
+                    own = delta.own(index, factor)
+                    own.copy_(values.reshape(own.shape))
 
     def train_into(self) -> Tensor:
         """Makes the factors trainable; returns the buffer (K, P) that their gradients are added to."""
         # Adding into views of one buffer is the point; torch suggests copies.
         warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
         gradients = torch.zeros_like(self.flat)
-        start = 0
-        for delta in self.deltas:
-            for factor in (delta.down, delta.up):
-                size = factor[0].numel()
-                factor.requires_grad_()
-                factor.grad = gradients[:, start : start + size].view_as(factor)
-                start += size
+        for delta, factor, place in self.pieces:
+            tensor = delta.factors[factor.name]
+            tensor.requires_grad_()
+            tensor.grad = gradients[:, place].view_as(tensor)
         return gradients
+
+    def begin(self) -> None:
+        """Before a pass that is trained on: what is left out by chance is drawn anew."""
+        if self.dropouts:
+            self.dropouts.begin()
+
+    def whole(self) -> contextlib.AbstractContextManager[None]:
+        """Within this context nothing is left out."""
+        return self.dropouts.off() if self.dropouts else contextlib.nullcontext()
 
     @contextlib.contextmanager
     def attached(self) -> Iterator[LoraStack]:
@@ -159,55 +192,59 @@ class LoraStack:
             self._multipliers = None
 
     def _hook(self, index: int, delta: Delta) -> Any:
-        layer = delta.target.layer
-        if not isinstance(layer, nn.Conv2d):
-            add = self._add_to_linear
-        else:
-            add = self._add_to_point if layer.kernel_size == (1, 1) else self._add_to_kernel
+        add = _added(delta)
 
         def hook(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            return add(delta, inputs[0], output, self._multipliers[index] if self._multipliers else None)
+            multiplier = self._multipliers[index] if self._multipliers else None
+            left = self._left_out(index, delta, inputs[0], output) if self.dropouts else NOTHING
+            return add(inputs[0], output, multiplier, left)
 
         return hook
 
-    def _add_to_linear(self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
-        """x (K*B, ..., in), output (K*B, ..., out)."""
-        flat = x.reshape(self.count, -1, x.shape[-1])
-        hidden = torch.bmm(flat, delta.down.transpose(1, 2)) * delta.scale.to(flat.dtype)
-        if multiplier is not None:
-            hidden = hidden * _per_row(multiplier, hidden.shape[1]).to(hidden.dtype)
-        base = output.reshape(self.count, -1, output.shape[-1])
-        return torch.baddbmm(base, hidden, delta.up.transpose(1, 2)).reshape(output.shape)
-
-    def _add_to_point(self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
-        """x (K*B, in, H, W), output (K*B, out, H, W)."""
-        samples = x.shape[0] // self.count
-        pixels = x.flatten(2).view(self.count, samples, x.shape[1], -1)
-        hidden = torch.matmul(delta.down.unsqueeze(1), pixels) * delta.scale.to(x.dtype).unsqueeze(1)
-        return _with_pixels(delta, hidden, output, multiplier)
-
-    def _add_to_kernel(self, delta: Delta, x: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
-        """x (K*B, in, H, W), output (K*B, out, H', W'): each LoRA's own kernels, over its own slice."""
-        layer = delta.target.layer
-        assert isinstance(layer, nn.Conv2d) and isinstance(layer.padding, tuple)
-        kernels = delta.down.view(*delta.down.shape[:2], -1, *layer.kernel_size)
-        hidden = torch.stack(
-            [
-                F.conv2d(own, kernel, None, layer.stride, layer.padding, layer.dilation).flatten(2)
-                for own, kernel in zip(x.chunk(self.count), kernels, strict=True)
-            ]
-        )
-        return _with_pixels(delta, hidden * delta.scale.to(x.dtype).unsqueeze(1), output, multiplier)
+    def _left_out(self, index: int, delta: Delta, x: Tensor, output: Tensor) -> Left:
+        assert self.dropouts is not None
+        middle = None
+        if delta.form.added is None:
+            samples = len(x) // self.count
+            is_kernel = isinstance(delta.target.layer, nn.Conv2d)
+            places = output.shape[2:].numel() if is_kernel else output.shape[1:-1].numel()
+            middle = Middle(samples, places, is_kernel)
+        return self.dropouts.of(index, delta.ranks, delta.target.out_features, middle, delta.scale)
 
 
-def _with_pixels(delta: Delta, hidden: Tensor, output: Tensor, multiplier: Tensor | None) -> Tensor:
-    """hidden (K, B, R, pixels)."""
-    if multiplier is not None:
-        hidden = hidden * multiplier.to(hidden.dtype)[:, :, None, None]
-    return output + torch.matmul(delta.up.unsqueeze(1), hidden).view(output.shape)
+def _form(kind: Trained, target: Target, ranks: Sequence[int]) -> Form:
+    """That of all runs: whose factors have others can't be stacked, as LoKr's whose ranks make one of them whole."""
+    shape = tuple(target.layer.weight.shape)
+    forms = [kind(shape, rank) for rank in sorted({rank for rank in ranks if rank})]
+    shapes = {tuple((factor.name, factor.shape) for factor in form.factors) for form in forms}
+    assert len(shapes) == 1, f"{target.name} has factors of several forms"
+    return forms[0]
 
 
-def _per_row(multiplier: Tensor, rows: int) -> Tensor:
-    """The multiplier (K, B) as a column (K, B*T, 1) over `rows` = B*T token rows."""
-    samples = multiplier.shape[1]
-    return multiplier.repeat_interleave(rows // samples, dim=1).unsqueeze(-1)
+def _laid_out(deltas: Sequence[Delta]) -> list[Piece]:
+    """In each part, a text encoder or the UNet, what LoRA+ trains faster lies behind the rest."""
+    part = {delta.target.part: number for number, delta in reversed(list(enumerate(deltas)))}
+    found = [Piece(delta, factor, slice(0)) for delta in deltas for factor in delta.form.factors]
+    found.sort(key=lambda piece: (part[piece.delta.target.part], piece.is_up))
+    pieces, start = [], 0
+    for delta, factor, _ in found:
+        shape = factor.own_shape(max(delta.ranks))
+        end = start + torch.Size(shape).numel()
+        pieces.append(Piece(delta, factor, slice(start, end)))
+        start = end
+    return pieces
+
+
+def _added(delta: Delta) -> Any:
+    """The function that adds a layer's delta: of its input, its output, multipliers and what is left out."""
+    layer = delta.target.layer
+    if delta.form.added is not None:
+        present = torch.tensor([float(rank > 0) for rank in delta.ranks]).to(delta.scale).view(-1, 1, 1)
+        whole = None if all(delta.ranks) else present
+        return functools.partial(rebuilt, delta.form, delta.factors, delta.scale, whole, layer)
+    factors = delta.down, delta.up, delta.scale
+    if not isinstance(layer, nn.Conv2d):
+        return functools.partial(beside_linear, factors)
+    if layer.kernel_size == (1, 1):
+        return functools.partial(beside_point, factors)
+    return functools.partial(beside_kernel, factors, layer)

@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import nn
 
 from .names import OWN_NAMES, TEXT, UNET, Names
+from .presets import Preset
 
 UNET_BLOCKS = ("Transformer2DModel",)
 KERNEL_BLOCKS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")  # besides, with conv_dim (C3Lier)
@@ -36,6 +37,11 @@ class Target:
     @property
     def is_text(self) -> bool:
         return self.name.startswith("lora_te")
+
+    @property
+    def part(self) -> str:
+        """The UNet or a text encoder: `lora_unet`, `lora_te`, `lora_te1` …"""
+        return "_".join(self.name.split("_")[:2])
 
     @property
     def in_features(self) -> int:
@@ -70,10 +76,35 @@ def unet_targets(unet: nn.Module, names: Names = OWN_NAMES, kernels: bool = Fals
     ]
 
 
-def text_targets(text_encoder: nn.Module, prefix: str = "lora_te") -> list[Target]:
+def text_targets(
+    text_encoder: nn.Module, prefix: str = "lora_te", blocks: Sequence[str] = TEXT_BLOCKS
+) -> list[Target]:
     """72 layers of Stable Diffusion 1's CLIP text encoder."""
     before = _before(text_encoder)
-    return [Target(_name(prefix, before + path), layer) for path, layer in _inside(text_encoder, TEXT_BLOCKS)]
+    return [Target(_name(prefix, before + path), layer) for path, layer in _inside(text_encoder, blocks)]
+
+
+def preset_targets(base: Model, names: Names, preset: Preset, kernels: bool) -> list[Target]:
+    """What LyCORIS trains of a base model; without `kernels` convolutions larger than a point are left out."""
+    paths = _paths(base.unet, names)
+    found = [
+        Target(_name(UNET, paths[path]), layer)
+        for path, layer in base.unet.named_modules()
+        if isinstance(layer, (nn.Linear, nn.Conv2d)) and paths[path] in preset.layers
+    ]
+    found += [Target(_name(UNET, paths[path]), layer) for path, layer in _inside(base.unet, preset.blocks)]
+    for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
+        found += text_targets(encoder, prefix, preset.texts)
+    return [target for target in found if kernels or _is_matrix(target.layer)]
+
+
+def in_order(base: Model, names: Names) -> list[str]:
+    """The names of all layers, text encoders last, each part in the order of its modules."""
+    paths = _paths(base.unet, names)
+    found = [target.name for _, target in _all(base.unet, UNET, "", paths)]
+    for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
+        found += [target.name for _, target in _all(encoder, prefix, _before(encoder))]
+    return found
 
 
 def layers_of(base: Model, names: Names) -> Mapping[str, Target]:
@@ -103,7 +134,7 @@ def _all(
             yield path, Target(_name(prefix, named), layer)  # type: ignore[arg-type]
 
 
-def _inside(root: nn.Module, blocks: tuple[str, ...]) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
+def _inside(root: nn.Module, blocks: Sequence[str]) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
     for path, block in root.named_modules():
         if type(block).__name__ not in blocks:
             continue

@@ -19,12 +19,6 @@ def read(**changes: Any) -> RunConfig:
     return from_arguments(Path("run"), arguments)
 
 
-@pytest.mark.parametrize(("given", "alpha"), [(0, 16), (0.0, 16), (None, 1), (1, 1), (8, 8)])
-def test_alpha(given: float | None, alpha: float) -> None:
-    """networks/lora.py: 0 is the rank; create_network: none is 1."""
-    assert read(network_alpha=given).alpha == alpha
-
-
 @pytest.mark.parametrize(
     ("rates", "unet", "text"),
     [

@@ -135,14 +135,10 @@ def entries_with_gradient(pack: Pack) -> torch.Tensor:
     normalises to full steps.
     """
     real = torch.ones_like(pack.stack.flat[0], dtype=torch.bool)
-    start, noise = 0, 0
-    for delta in pack.stack.deltas:
-        size = delta.down[0].numel() + delta.up[0].numel()
-        if NOISE.search(delta.target.name):
-            real[start : start + size] = False
-            noise += 1
-        start += size
-    assert noise == 2
+    noise = [piece.place for piece in pack.stack.pieces if NOISE.search(piece.delta.target.name)]
+    assert len(noise) == 4  # two factors of two layers
+    for place in noise:
+        real[place] = False
     return real
 
 

@@ -18,6 +18,9 @@ from train_tools.dataset.buckets import BucketRule
 from train_tools.errors import UsageError
 from train_tools.workspace import toml
 
+from .network import MODULES, PLAIN, Network, words_of
+from .network import read as read_network
+
 Scope = Literal["each run", "the pack"]
 RUN: Scope = "each run"  # its own value
 PACK: Scope = (
@@ -61,6 +64,10 @@ def shared(
 
 def _optional_path(value: Any) -> Path | None:
     return Path(str(value)) if value else None
+
+
+def _paths(value: Any) -> tuple[Path, ...]:
+    return tuple(Path(str(one)) for one in (value if isinstance(value, list) else [value]) if one)
 
 
 def _range(value: Any) -> tuple[float, float] | None:
@@ -142,7 +149,7 @@ class RunConfig:
     validation_seed: int | None = shared(None, int)
     validate_every_n_epochs: int = row(0, int)
     validate_every_n_steps: int = row(0, int)
-    max_validation_steps: int = row(0, int)
+    max_validation_steps: int = shared(0, int)
     # How long, and how much at once
     epochs: int = row(0, int, "max_train_epochs")  # 0: as many as max_train_steps need
     max_train_steps: int = row(1600, int)  # in all; counts where no epochs are given
@@ -218,9 +225,16 @@ class RunConfig:
     lr_scheduler_timescale: int | None = row(None, int)
     lr_scheduler_min_lr_ratio: float | None = row(None, float)
     # The network
-    network_module: str = row("networks.lora", str, only=("networks.lora",))
+    network_module: str = row(PLAIN, lambda value: str(value or PLAIN), only=(None, *MODULES))
     network_dim: int = row(4, lambda value: int(value or 4))
     network_alpha: float = row(1.0, float)
+    network_args: Mapping[str, str] = field(default_factory=dict, metadata={"row": Row("", RUN, words_of)})
+    network_dropout: float = row(0.0, float)
+    scale_weight_norms: float = row(0.0, float)
+    network_weights: Path | None = row(None, _optional_path)
+    dim_from_weights: bool = row(False, bool)
+    base_weights: tuple[Path, ...] = shared((), _paths)
+    base_weights_multiplier: tuple[float, ...] = shared((), _rates)
     # Files
     save_precision: str = row("float", lambda value: str(value or "float"))
     save_model_as: str = row("safetensors", str, only=(None, "safetensors"))
@@ -231,6 +245,12 @@ class RunConfig:
     save_last_n_steps: int = row(0, int)
     save_state_on_train_end: bool = row(False, bool)
     training_comment: str = row("", str)
+    # Pictures on the way
+    sample_prompts: Path | None = row(None, _optional_path)
+    sample_every_n_epochs: int = row(0, int)
+    sample_every_n_steps: int = row(0, int)
+    sample_at_first: bool = row(False, bool)
+    sample_sampler: str = row("ddim", lambda value: str(value or "ddim"))
     # All, as they stand in run.toml
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -271,10 +291,12 @@ class RunConfig:
             return self.learning_rate
         return self.text_rates[min(encoder, len(self.text_rates) - 1)]
 
-    @property
-    def alpha(self) -> float:
-        """0 is the rank, as in sd-scripts' LoRAModule."""
-        return self.network_alpha or self.network_dim
+    @functools.cached_property
+    def network(self) -> Network:
+        return read_network(
+            self.network_module, self.network_dim, self.network_alpha, self.network_dropout, self.network_args,
+            self.dim_from_weights,
+        )  # fmt: skip
 
 
 # What must be computed in half precision, and in which.

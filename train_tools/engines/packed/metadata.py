@@ -113,6 +113,8 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "modelspec.prediction_type": "v" if config.v_parameterization else "epsilon",
         "modelspec.date": time.strftime("%Y-%m-%dT%H:%M:%S"),
     }
+    if config.network_args:
+        values["ss_network_args"] = _network_args(config)
     if shared.vae_name:
         values |= {
             "ss_vae_name": shared.vae_name, "ss_new_vae_hash": shared.vae_hash, "ss_vae_hash": shared.vae_legacy_hash,
@@ -123,6 +125,12 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
 def _given(arguments: Mapping[str, Any], name: str) -> Any:
     value = arguments.get(name)
     return ARGUMENTS[name].sd_default if value is None else value
+
+
+def _network_args(config: RunConfig) -> str:
+    """As sd-scripts writes them: with network_dropout among them, but where the network is made of a file."""
+    dropout = {"dropout": config.arguments.get("network_dropout")}
+    return json.dumps({**({} if config.dim_from_weights else dropout), **config.network_args})
 
 
 def _optimizer(config: RunConfig) -> str:

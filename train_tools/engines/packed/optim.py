@@ -15,7 +15,7 @@ from train_tools.lora.stack import LoraStack
 from . import schedules
 from .config import RunConfig
 from .optimizers import Optimizer, find
-from .weights import FlatWeights, MatrixWeights, Weights, parts_of
+from .weights import weights_of
 
 SEVERAL = "several"  # in a kept state: tensors and other values under one name
 
@@ -34,9 +34,7 @@ class RunOptimizer:
         row = find(config.optimizer)
         assert row is not None  # `support` has seen to it
         self._is_free = row.is_free
-        parts = parts_of(stack, config)
-        self._matrices = None if row.is_flat else MatrixWeights(parts, index)
-        self._weights: Weights = self._matrices or FlatWeights(parts, stack, gradients, index)
+        self._weights = weights_of(stack, config, gradients, index, is_flat=row.is_flat)
         self.optimizer = self._make(row)
         self.scheduler = self._make_schedule()
         if self._is_free:
@@ -65,6 +63,10 @@ class RunOptimizer:
         self.scheduler.step()
         self._weights.give_back()
         self._done += 1
+
+    def take_over(self) -> None:
+        """What was changed in the pack's buffer."""
+        self._weights.read()
 
     def to_be_saved(self, is_so: bool) -> None:
         """Puts the weights that are to be kept into the buffer, or those that are trained on again."""
@@ -105,8 +107,7 @@ class RunOptimizer:
 
     def restore(self, tensors: Mapping[str, Tensor], schedule: Mapping[str, Any]) -> None:
         """The counterpart of `tensors` and `schedule`; the factors are in the pack's buffer already."""
-        if self._matrices is not None:
-            self._matrices.read()
+        self._weights.read()
         parameters = self._parameters()
         for parameter, values in zip(parameters, schedule["states"], strict=True):
             empty = {n: list(v[SEVERAL]) if isinstance(v, dict) else v for n, v in values.items()}

@@ -15,12 +15,12 @@ import torch
 from torch import Generator, Tensor
 
 from train_tools.families.stable_diffusion.base import BaseModel
-from train_tools.lora.stack import LoraStack
-from train_tools.lora.targets import targets_of
+from train_tools.lora.norms import limit_norms
 
 from .captions import CaptionCache
 from .config import RunConfig
 from .data import Batch
+from .layers import make_stack
 from .objective import Draws, Objective
 from .optim import RunOptimizer
 from .precision import computing, trained_dtype
@@ -51,20 +51,15 @@ class Pack:
         self._trains_text = first.train_text_encoder
         if first.gradient_checkpointing:
             _checkpoint(base, texts=self._trains_text)
-        targets = [
-            target
-            for target in targets_of(base, base.family.network.names)
-            if (first.train_text_encoder if target.is_text else first.train_unet)
-        ]
-        ranks, alphas = [c.network_dim for c in configs], [c.alpha for c in configs]
         self._dtype = torch.promote_types(base.dtype, torch.float32)  # of losses
-        self.stack = LoraStack(targets, ranks, alphas, self.device, trained_dtype(first, base))
-        for index, config in enumerate(configs):
-            self.stack.initialise(index, config.seed)
+        self.stack = make_stack(configs, base, self.device, trained_dtype(first, base))
         self.gradients = self.stack.train_into()
         self.optimizers = [
             RunOptimizer(config, self.stack, self.gradients, k, totals[k]) for k, config in enumerate(configs)
         ]
+        norms = [config.scale_weight_norms for config in configs]
+        self._norms = torch.tensor(norms, device=self.device, dtype=self.stack.flat.dtype).view(-1, 1, 1)
+        self._limits_norms = any(norms)
         self.alive = [True] * len(configs)
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
         betas = {name: value for name, value in base.noise.items() if name.startswith(("num", "beta"))}
@@ -84,6 +79,7 @@ class Pack:
 
     def losses(self, batches: list[Batch], draws: Draws) -> Tensor:
         """The loss of each run (K,)."""
+        self.stack.begin()
         clean = torch.cat([batch.latents for batch in batches]).to(self.device)
         captions = [caption for batch in batches for caption in batch.captions]
         noisy = self._objective.noisy(clean, draws)
@@ -130,6 +126,10 @@ class Pack:
                     optimizer.step()
             else:
                 self.stack.flat[index].zero_()
+        if self._limits_norms and ends:
+            limit_norms(self.stack, self._norms)
+            for optimizer in self.optimizers:
+                optimizer.take_over()
         return values
 
     def _is_whole(self, index: int) -> bool:
@@ -148,19 +148,22 @@ class Pack:
 
     def tensors(self, index: int) -> dict[str, Tensor]:
         """What run `index` has learned so far and where its chances stand, whatever pack it is in."""
-        own = own_numbers(self.stack.deltas, index)
+        own = own_numbers(self.stack.pieces, index)
         return {
             "factors": self.stack.flat[index][own].detach().to("cpu", copy=True),
             "generator": self._generators[index].get_state(),
+            **(self.stack.dropouts.state(index) if self.stack.dropouts else {}),
             **{f"optimizer.{name}": tensor for name, tensor in self.optimizers[index].tensors().items()},
         }
 
     @torch.no_grad()
     def restore(self, index: int, tensors: Mapping[str, Tensor], schedule: Mapping[str, Any]) -> None:
         """The counterpart of `tensors` and of the optimizer's `schedule`."""
-        own = own_numbers(self.stack.deltas, index)
+        own = own_numbers(self.stack.pieces, index)
         self.stack.flat[index][own] = tensors["factors"].to(self.stack.flat)
         self._generators[index].set_state(tensors["generator"])
+        if self.stack.dropouts:
+            self.stack.dropouts.restore(index, tensors)
         start = "optimizer."
         kept = {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
         self.optimizers[index].restore(kept, schedule)
@@ -178,6 +181,7 @@ class Pack:
     def measured(self) -> Iterator[None]:
         """Within this context nothing is learned, and every run is what is worth keeping of it."""
         with contextlib.ExitStack() as saved, torch.no_grad():
+            saved.enter_context(self.stack.whole())
             for index in range(len(self.configs)):
                 saved.enter_context(self.to_be_saved(index))
             yield

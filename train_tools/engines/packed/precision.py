@@ -19,6 +19,7 @@ from train_tools.families.stable_diffusion.base import BaseModel
 
 from .config import RunConfig
 from .fp8 import hold
+from .layers import merge_base_weights
 
 PRECISIONS: Mapping[str, torch.dtype | None] = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -55,6 +56,7 @@ def loaded(config: RunConfig, device: torch.device) -> BaseModel:
         dtype=base_dtype(config),
         vae_dtype=vae_dtype(config),
     )
+    merge_base_weights(config, base)
     if is_eighth:
         # sd-scripts encodes texts that are cached before it converts the text encoders.
         keeps_texts = config.fp8_base_unet or (config.train_unet_only and config.cache_text_encoder_outputs)

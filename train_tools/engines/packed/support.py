@@ -10,6 +10,7 @@ from train_tools.arguments.table import ARGUMENTS
 from train_tools.families.interface import Found
 from train_tools.families.registry import FAMILIES
 
+from . import network
 from .config import LAST_STATE, PACK, ROWS
 from .optimizers import why_not as no_optimizer
 from .schedules import why_not as no_schedule
@@ -23,8 +24,7 @@ WITHOUT_EFFECT = frozenset({
     # What the engine does by itself where texts aren't trained.
     "cache_text_encoder_outputs_to_disk", "text_encoder_batch_size",
     # What tunes something that this engine refuses or never does.
-    "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
-    "sample_sampler", "dynamo_backend", "wandb_run_name", "log_tracker_name",
+    "dynamo_backend", "wandb_run_name", "log_tracker_name",
 })  # fmt: skip
 # Where only these values of what isn't known mean nothing to do.
 ONLY: Mapping[str, tuple[Any, ...]] = {"log_with": (None, "tensorboard")}
@@ -49,7 +49,7 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
                 reasons.append(_not_among(name, value, only))
         elif name not in ROWS and name not in WITHOUT_EFFECT and _is_on(name, value):
             reasons.append(f"{name} is not known to the packed engine")
-    reasons += no_optimizer(arguments) + no_schedule(arguments)
+    reasons += network.why_not(arguments) + no_optimizer(arguments) + no_schedule(arguments)
     if (folder := arguments.get("resume")) and not (Path(str(folder)) / LAST_STATE).is_file():
         reasons.append(f"resume {folder} holds no state of the packed engine ({LAST_STATE})")
     return reasons
@@ -79,4 +79,6 @@ def unsupported_base(base: Found) -> list[str]:
 
 def pack_key(arguments: Mapping[str, Any]) -> str:
     """Equal for runs that may be trained in one pack."""
-    return repr(sorted((name, arguments[name]) for name in SHARED if name in arguments))
+    return repr(
+        (sorted((name, arguments[name]) for name in SHARED if name in arguments), network.form(arguments))
+    )

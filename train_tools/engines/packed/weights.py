@@ -4,38 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from train_tools.lora.stack import Delta, LoraStack
+from train_tools.errors import UsageError
+from train_tools.lora.dropouts import Dropouts
+from train_tools.lora.stack import Delta, LoraStack, Piece
 
+from . import rates
 from .config import RunConfig
 
 
 @dataclass(frozen=True)
 class Part:
-    """What has a learning rate of its own: a text encoder, or the UNet. `place` is where it lies in the buffer."""
+    """What has a learning rate of its own: a text encoder, the UNet or a block of it, and with LoRA+ half of each."""
 
     rate: float
-    place: slice
-    deltas: tuple[Delta, ...]
+    pieces: tuple[Piece, ...]
+
+    @property
+    def places(self) -> list[tuple[slice, tuple[Piece, ...]]]:
+        """Where it lies in the buffer, in as few pieces as it goes."""
+        found: list[tuple[slice, tuple[Piece, ...]]] = []
+        for piece in self.pieces:
+            if found and found[-1][0].stop == piece.place.start:
+                place, before = found.pop()
+                found.append((slice(place.start, piece.place.stop), (*before, piece)))
+            else:
+                found.append((piece.place, (piece,)))
+        return found
 
 
-def parts_of(stack: LoraStack, config: RunConfig) -> list[Part]:
-    """In the buffer's order, as that of sd-scripts' parameter groups: the text encoders, then the UNet."""
-    found, start, encoder = [], 0, 0
-    for _, group in groupby(stack.deltas, key=lambda delta: delta.target.name.split("_")[:2]):
-        deltas = tuple(group)
-        size = sum(delta.down[0].numel() + delta.up[0].numel() for delta in deltas)
-        is_text = deltas[0].target.is_text
-        rate = config.text_encoder_lr(encoder) if is_text else config.unet_lr
-        encoder += is_text
-        found.append(Part(rate, slice(start, start + size), deltas))
-        start += size
+def parts_of(stack: LoraStack, config: RunConfig, index: int) -> list[Part]:
+    """As sd-scripts' parameter groups, and in their order: the text encoders, then the UNet. What has no rate is left
+    out: it stays as it began.
+    """
+    network = config.network
+    names = [delta.target.name for delta in stack.deltas]
+    encoders = list(dict.fromkeys(delta.target.part for delta in stack.deltas if delta.target.is_text))
+    blocks = rates.weights_of_blocks(network, names)
+    grouped: dict[tuple[str, int, bool], list[Piece]] = {}
+    for piece in stack.pieces:
+        target = piece.delta.target
+        place = blocks.place(target.name) if blocks and not target.is_text else 0
+        is_plus = piece.is_up and network.plus(target.is_text) is not None
+        grouped.setdefault((target.part, place, is_plus), []).append(piece)
+    found = []
+    for (part, place, is_plus), pieces in grouped.items():
+        is_text = pieces[0].delta.target.is_text
+        rate = config.text_encoder_lr(encoders.index(part)) if is_text else config.unet_lr
+        if blocks and not is_text:
+            rate *= blocks.weights[place]
+        if is_plus:
+            rate *= network.plus(is_text) or 0.0
+        if rate and any(piece.delta.ranks[index] for piece in pieces):
+            found.append(Part(rate, tuple(pieces)))
     return found
+
+
+def weights_of(
+    stack: LoraStack, config: RunConfig, gradients: Tensor, index: int, *, is_flat: bool
+) -> FlatWeights | MatrixWeights:
+    """What run `index` learns. Modules that are left out by chance need matrices, which can be left out of a step."""
+    parts = parts_of(stack, config, index)
+    if not parts:
+        raise UsageError(f"{config.output_name}: all learning rates are 0; nothing would be trained")
+    if config.network.module_dropout:
+        return MatrixWeights(parts, index, stack.dropouts, stack.deltas)
+    return FlatWeights(parts, stack, gradients, index) if is_flat else MatrixWeights(parts, index)
 
 
 class Weights(Protocol):
@@ -54,6 +92,10 @@ class Weights(Protocol):
         """After the parameters were changed."""
         ...
 
+    def read(self) -> None:
+        """After the pack's buffer was changed."""
+        ...
+
     def cut(self, parameter: nn.Parameter, value: Tensor) -> Tensor:
         """Of an optimizer's numbers those that are this run's, whatever pack it is in."""
         ...
@@ -64,22 +106,30 @@ class Weights(Protocol):
 
 
 class FlatWeights:
-    """All matrices of a part as one parameter, which is the pack's buffer itself; a rank's padding is zero."""
+    """All matrices of a part as one parameter or few, which are the pack's buffer itself; a rank's padding is zero."""
 
     def __init__(self, parts: Sequence[Part], stack: LoraStack, gradients: Tensor, index: int) -> None:
         self._index = index
         self.groups: list[tuple[float, list[nn.Parameter]]] = []
-        self._deltas: dict[int, tuple[Delta, ...]] = {}
+        self._pieces: dict[int, tuple[Piece, ...]] = {}
         for part in parts:
-            parameter = nn.Parameter(stack.flat[index][part.place])
-            parameter.grad = gradients[index][part.place]
-            self.groups.append((part.rate, [parameter]))
-            self._deltas[id(parameter)] = part.deltas
+            parameters = []
+            for place, pieces in part.places:
+                if not any(piece.delta.ranks[index] for piece in pieces):
+                    continue  # others' alone; a kept state mustn't hang on who else is in the pack
+                parameter = nn.Parameter(stack.flat[index][place])
+                parameter.grad = gradients[index][place]
+                parameters.append(parameter)
+                self._pieces[id(parameter)] = pieces
+            self.groups.append((part.rate, parameters))
 
     def take_gradients(self) -> None:
         pass
 
     def give_back(self) -> None:
+        pass
+
+    def read(self) -> None:
         pass
 
     def cut(self, parameter: nn.Parameter, value: Tensor) -> Tensor:
@@ -95,7 +145,7 @@ class FlatWeights:
 
     def _mask(self, parameter: nn.Parameter) -> Tensor:
         """Made when a state is kept or taken on; a GPU shouldn't hold it all the time."""
-        return own_numbers(self._deltas[id(parameter)], self._index)
+        return own_numbers(self._pieces[id(parameter)], self._index)
 
 
 @dataclass
@@ -103,23 +153,38 @@ class _Matrix:
     parameter: nn.Parameter
     view: Tensor  # into the pack's buffer, and its gradient's
     gradient: Tensor
+    delta: Delta
 
 
 class MatrixWeights:
     """Each matrix as sd-scripts' network has it, for optimizers that look at rows, columns or blocks of one."""
 
-    def __init__(self, parts: Sequence[Part], index: int) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        index: int,
+        dropouts: Dropouts | None = None,
+        layers: Sequence[Delta] = (),
+    ) -> None:
+        """A layer of `layers` that `dropouts` left out in a step is no part of the step."""
+        self._index = index
+        self._dropouts = dropouts
+        self._layer = {id(delta): number for number, delta in enumerate(layers)}
         self._matrices: list[_Matrix] = []
         self.groups: list[tuple[float, list[nn.Parameter]]] = []
         for part in parts:
-            made = [matrix for delta in part.deltas for matrix in _matrices(delta, index)]
+            made = [matrix for piece in part.pieces for matrix in _matrices(piece, index)]
             self._matrices += made
             self.groups.append((part.rate, [matrix.parameter for matrix in made]))
 
     @torch.no_grad()
     def take_gradients(self) -> None:
+        trained = self._dropouts.trained(self._index) if self._dropouts else None
         for matrix in self._matrices:
-            matrix.parameter.grad = matrix.gradient.reshape(matrix.parameter.shape).contiguous()
+            if trained is not None and self._layer[id(matrix.delta)] not in trained:
+                matrix.parameter.grad = None
+            else:
+                matrix.parameter.grad = matrix.gradient.reshape(matrix.parameter.shape).contiguous()
 
     @torch.no_grad()
     def give_back(self) -> None:
@@ -128,7 +193,7 @@ class MatrixWeights:
 
     @torch.no_grad()
     def read(self) -> None:
-        """The buffer's numbers into the parameters, after the former were restored."""
+        """The buffer's numbers into the parameters, after the former were changed."""
         for matrix in self._matrices:
             matrix.parameter.copy_(matrix.view.reshape(matrix.parameter.shape))
 
@@ -139,34 +204,26 @@ class MatrixWeights:
         return value
 
 
-def _matrices(delta: Delta, index: int) -> list[_Matrix]:
-    rank = delta.ranks[index]
-    if not rank:
+def _matrices(piece: Piece, index: int) -> list[_Matrix]:
+    delta, factor, _ = piece
+    if not (rank := delta.ranks[index]):
         return []
-    assert delta.down.grad is not None
-    assert delta.up.grad is not None
-    layer = delta.target.layer
-    is_kernel = isinstance(layer, nn.Conv2d)
-    down_shape = (rank, *layer.weight.shape[1:]) if is_kernel else (rank, delta.down.shape[2])
-    up_shape = (delta.up.shape[1], rank, 1, 1) if is_kernel else (delta.up.shape[1], rank)
+    tensor = delta.factors[factor.name]
+    assert tensor.grad is not None
     with torch.no_grad():
-        down, up = delta.down[index, :rank], delta.up[index, :, :rank]
-    return [
-        _Matrix(nn.Parameter(view.reshape(shape).clone()), view, gradient)
-        for view, gradient, shape in (
-            (down, delta.down.grad[index, :rank], down_shape),
-            (up, delta.up.grad[index, :, :rank], up_shape),
-        )
-    ]
+        view = delta.own(index, factor)
+        gradient = tensor.grad[index][factor.own(rank)]
+        parameter = nn.Parameter(view.reshape(factor.saved_shape(rank)).clone())
+    return [_Matrix(parameter, view, gradient, delta)]
 
 
-def own_numbers(deltas: Sequence[Delta], index: int) -> Tensor:
-    """(P,) of these layers: true where a number is a factor of this run, false where it pads its rank to the pack's."""
+def own_numbers(pieces: Sequence[Piece], index: int) -> Tensor:
+    """(P,) of these pieces: true where a number is this run's, false where it pads its rank to the pack's."""
     masks = []
-    for delta in deltas:
-        down = torch.zeros(delta.down.shape[1:], dtype=torch.bool, device=delta.down.device)
-        up = torch.zeros(delta.up.shape[1:], dtype=torch.bool, device=delta.up.device)
-        down[: delta.ranks[index]] = True
-        up[:, : delta.ranks[index]] = True
-        masks += [down.flatten(), up.flatten()]
+    for delta, factor, _ in pieces:
+        tensor = delta.factors[factor.name][index]
+        mask = torch.zeros(tensor.shape, dtype=torch.bool, device=tensor.device)
+        if rank := delta.ranks[index]:
+            mask[factor.own(rank)] = True
+        masks.append(mask.flatten())
     return torch.cat(masks)

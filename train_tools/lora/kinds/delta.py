@@ -23,13 +23,13 @@ def added(layer: Weights, delta: Tensor, parts: Parts, multiplier: float) -> Wei
     return Weights(weight + multiplier * (changed - weight), layer.bias)
 
 
-def decomposed(weight: Tensor, scale: Tensor) -> Tensor:
+def decomposed(weight: Tensor, scale: Tensor, first: int = 0) -> Tensor:
     """DoRA (Liu et al. 2024, https://arxiv.org/abs/2402.09353): directions of the weight, lengths of their own.
 
-    LyCORIS has a length for each output (out, 1 …) or for each input (1, in …).
+    LyCORIS has a length for each output (out, 1 …) or for each input (1, in …). `first` is the axis of the outputs:
+    1 where those of several runs are stacked.
     """
-    of = 0 if len(scale) == len(weight) else 1
-    lengths = torch.linalg.vector_norm(
-        weight, dim=[axis for axis in range(weight.dim()) if axis != of], keepdim=True
-    )
+    of = first if scale.shape[first] == weight.shape[first] else first + 1
+    over = [axis for axis in range(first, weight.dim()) if axis != of]
+    lengths = torch.linalg.vector_norm(weight, dim=over, keepdim=True)
     return weight * (scale.reshape(lengths.shape) / (lengths + torch.finfo(weight.dtype).eps))

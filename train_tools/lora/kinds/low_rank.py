@@ -7,10 +7,14 @@ is 1 x 1; LyCORIS' Tucker form has the kernel in a tensor between them. All save
 
 from __future__ import annotations
 
+import math
+
 import torch
+from torch import Tensor
 
 from .delta import added
 from .interface import Kind, Parts, Weights, number
+from .trained import RANK, Factor, Form, Shape, kaiming, with_scalar, zeros
 
 UP, DOWN, MID, ALPHA = "lora_up.weight", "lora_down.weight", "lora_mid.weight", "alpha"
 PLAIN = frozenset({DOWN, UP, ALPHA})
@@ -30,8 +34,31 @@ def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
     rank, alpha = rank_and_alpha(parts)
     down, up = parts[DOWN].flatten(1), parts[UP].flatten(1)
     middle = parts.get(MID)
-    delta = up @ down if middle is None else torch.einsum("i j ..., o i, j n -> o n ...", middle, up, down)
+    delta = up @ down if middle is None else in_tucker(middle.flatten(2), up, down)
     return added(layer, alpha / rank * delta, parts, multiplier)
+
+
+def in_tucker(middle: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    """(…, outputs, inputs x kernel) of a kernel between the factors: `middle` (…, R, R, kernel)."""
+    return torch.einsum("...ijk,...oi,...jn->...onk", middle, up, down).flatten(-2)
+
+
+def trained(
+    shape: Shape, _rank: int, *, rebuilt: bool = False, tucker: bool = False, scalar: bool = False
+) -> Form:
+    """Beside the layer, or `rebuilt`: put together to a whole weight, as Tucker's form, a scalar and DoRA need it."""
+    is_kernel = len(shape) > 2
+    inputs, kernel = shape[1], shape[2:]
+    up = Factor(UP, (shape[0], RANK), zeros, (shape[0], RANK, *[1] * len(kernel)))
+    down = Factor(DOWN, (RANK, inputs * math.prod(kernel)), kaiming, (RANK, inputs, *kernel))
+    if not (rebuilt or tucker or scalar):
+        return Form((down, up))
+    form = Form((down, up), lambda parts: parts[UP] @ parts[DOWN])
+    if tucker and is_kernel and set(kernel) != {1}:
+        down = Factor(DOWN, (RANK, inputs), kaiming, (RANK, inputs, *[1] * len(kernel)))
+        middle = Factor(MID, (RANK, RANK, math.prod(kernel)), kaiming, (RANK, RANK, *kernel))
+        form = Form((down, up, middle), lambda parts: in_tucker(parts[MID], parts[UP], parts[DOWN]))
+    return with_scalar(form, UP, UP, kaiming) if scalar else form
 
 
 KIND = Kind("LoRA", (UP, DOWN, MID, ALPHA, "dora_scale"), changed, (UP,))
