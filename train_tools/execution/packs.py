@@ -10,6 +10,14 @@ from train_tools.execution.ticket import TRAIN
 from train_tools.planning.together import share
 
 
+def pack_of(entry: Entry) -> tuple[str, str]:
+    """Equal for entries that may be trained together; that of a job is its own."""
+    if entry.ticket.kind != TRAIN:
+        return entry.ticket.kind, str(entry.id)
+    engine = engine_named(str(entry.ticket.identity["engine"]))
+    return engine.name, engine.pack_key(entry.ticket.arguments)
+
+
 def choose_pack(waiting: Iterable[Entry], free: int = 1) -> list[Entry]:
     """The first entry, and those right behind it that may be trained with it; `free` slots share them."""
     chosen: list[Entry] = []

@@ -18,8 +18,8 @@ from .kinds.trained import LENGTHS, Form
 def beside_linear(
     factors: tuple[Tensor, Tensor, Tensor], x: Tensor, output: Tensor, multiplier: Tensor | None, left: Left
 ) -> Tensor:
-    """x (K*B, ..., in), output (K*B, ..., out); the factors are `down` (K, R, in), `up` (K, out, R), `scale`."""
-    down, up, scale = factors
+    """x (K*B, ..., in), output (K*B, ..., out); the factors are `down` (K, R, in), `up` (K, R, out), `scale`."""
+    down, up, scale = factors[0], factors[1].transpose(1, 2), factors[2]
     count = len(down)
     flat = x.reshape(count, -1, x.shape[-1])
     hidden = torch.bmm(flat, down.transpose(1, 2)) * scale.to(flat.dtype)

@@ -244,6 +244,7 @@ class RunConfig:
     save_last_n_epochs: int = row(0, int)
     save_last_n_steps: int = row(0, int)
     save_state_on_train_end: bool = row(False, bool)
+    save_state: bool = row(False, bool)  # at the end, too; until then the newest one is always kept
     training_comment: str = row("", str)
     # Pictures on the way
     sample_prompts: Path | None = row(None, _optional_path)

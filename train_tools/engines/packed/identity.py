@@ -9,7 +9,7 @@ from typing import Any
 
 from .config import RunConfig
 from .pictures import Item
-from .support import WITHOUT_EFFECT
+from .support import SAID, WITHOUT_EFFECT
 
 FORMAT = 3  # of saved states: others aren't gone on from
 # Files may move meanwhile.
@@ -24,7 +24,8 @@ SHOWN = frozenset({
 # What another run than the one that kept a state may have otherwise.
 OF_LENGTH = frozenset({
     "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "network_weights", "output_name",
-    "save_state_on_train_end", "save_every_n_epochs", "save_every_n_steps", "save_n_epoch_ratio", "save_last_n_epochs",
+    "save_state_on_train_end", "save_state", "save_every_n_epochs", "save_every_n_steps", "save_n_epoch_ratio",
+    "save_last_n_epochs",
     "save_last_n_steps", "training_comment",
 })  # fmt: skip
 
@@ -45,13 +46,13 @@ def identity_of(config: RunConfig, items: list[Item], models: list[str]) -> str:
         for i in items
     ]
     # It may be read from another place later.
-    left_out = PLACES | WITHOUT_EFFECT | SHOWN | {"resume", "network_weights"}
+    left_out = PLACES | WITHOUT_EFFECT | SAID | SHOWN | {"resume", "network_weights"}
     return _hash([FORMAT, _arguments(config, left_out), images, *models])
 
 
 def kin_of(config: RunConfig, models: list[str]) -> str:
     """Over what makes a kept state fit: it may be gone on from for longer, and on other images."""
-    return _hash([FORMAT, _arguments(config, PLACES | WITHOUT_EFFECT | SHOWN | OF_LENGTH), *models])
+    return _hash([FORMAT, _arguments(config, PLACES | WITHOUT_EFFECT | SAID | SHOWN | OF_LENGTH), *models])
 
 
 def _arguments(config: RunConfig, left_out: Collection[str]) -> dict[str, Any]:

@@ -207,7 +207,7 @@ class Loop:
     def _finish(self, index: int, member: Member) -> None:
         config = member.config
         self._save(index, member, at_end(config), member.epoch)
-        if config.save_state_on_train_end:
+        if config.save_state_on_train_end or config.save_state:
             kept = self._state(index, member.epoch + 1, 0)
             state.keep(config.folder, config.output_name, dataclasses.replace(kept, identity=member.kin))
         state.remove(config.folder)

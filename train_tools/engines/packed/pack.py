@@ -23,7 +23,7 @@ from .data import Batch
 from .layers import make_stack
 from .objective import Draws, Objective
 from .optim import RunOptimizer
-from .precision import computing, trained_dtype
+from .precision import PRECISIONS, computing, trained_dtype
 from .scaling import LossScale
 from .weights import own_numbers
 
@@ -53,7 +53,7 @@ class Pack:
             _checkpoint(base, texts=self._trains_text)
         self._dtype = torch.promote_types(base.dtype, torch.float32)  # of losses
         self.stack = make_stack(configs, base, self.device, trained_dtype(first, base))
-        self.gradients = self.stack.train_into()
+        self.gradients = self.stack.train_into(PRECISIONS[first.mixed_precision])
         self.optimizers = [
             RunOptimizer(config, self.stack, self.gradients, k, totals[k]) for k, config in enumerate(configs)
         ]
@@ -95,13 +95,12 @@ class Pack:
 
     def backward(self, losses: Tensor, *, begins: bool = True) -> None:
         """Adds up the gradients of the living runs; a dead run's slice stays zero. `begins` with none of before."""
-        if begins:
-            self.gradients.zero_()
         alive = torch.tensor(self.alive, device=self.device)
         scaled = (
             losses * losses.new_tensor([scale.value for scale in self._scales]) if self._scales else losses
         )
         torch.where(alive, scaled, torch.zeros_like(losses)).sum().backward()
+        self.stack.collect(onto=not begins)
         for index, living in enumerate(self.alive):
             if not living:
                 # Whatever a dead run's slice got (0 x nan) must not reach its buffers again.

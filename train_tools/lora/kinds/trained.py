@@ -23,12 +23,19 @@ Start = Callable[[Shape, Generator, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Factor:
-    """`name` is the end of its name in a file; `saved` its shape there, where the formulas take another."""
+    """`name` is the end of its name in a file; `saved` its shape there, where the formulas take another. `is_turned`:
+    of its two axes the second comes first in memory.
+    """
 
     name: str
     shape: Shape
     start: Start
     saved: Shape = ()
+    is_turned: bool = False
+
+    def turned(self, tensor: Tensor) -> Tensor:
+        """A tensor of its shape as it lies in memory, or the other way round."""
+        return tensor.transpose(-1, -2) if self.is_turned else tensor
 
     def own_shape(self, rank: int) -> Shape:
         return _ranked(self.shape, rank)
