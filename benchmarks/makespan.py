@@ -149,7 +149,4 @@ def narrowed(real: Path, folder: Path) -> Path:
     from engines.sd_scripts.narrow import narrow_checkout
 
     made: Path = narrow_checkout(real.absolute(), folder)
-    environment = real / ".venv"
-    if environment.is_dir() and not (folder / ".venv").exists():
-        (folder / ".venv").symlink_to(environment.absolute())
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from train_tools.families.stable_diffusion.base import BaseModel
@@ -22,7 +23,7 @@ class Room:
         self._encoder = encoder
         self._base = base
         self._buckets = buckets
-        self._fit = Fit(0)
+        self._fit = Fit(0, 0)
         self._told = 0  # bytes
 
     def look(self, members: Sequence[Member], make: MakePack) -> int:
@@ -39,6 +40,11 @@ class Room:
         self._meter.reset()
         self._told = 0
         return fit.runs
+
+    @property
+    def most(self) -> float:
+        """How many runs fit at once, if there are more than were looked at."""
+        return math.inf if self._meter is None else self._fit.most
 
     def tell(self, members: Sequence[Member]) -> None:
         """While these runs are trained: what they have taken at most; not any more once one of them has left."""

@@ -72,7 +72,8 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         members.append(member)
         logs.append(member.log)
 
-    door = Door(configs, common, taken)
+    room = Room(meter_for(device), base, buckets, common.encoder)
+    door = Door(configs, common, taken, lambda: room.most)
     captions = prepared(configs, [*items, *held_back], base, kept=texts, model=_changed(model, first))
     kept.tidy()
     texts.tidy()
@@ -81,7 +82,6 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     def make_pack(configs: list[RunConfig], steps: list[int]) -> Pack:
         return Pack(configs, base, steps, captions)
 
-    room = Room(meter_for(device), base, buckets, common.encoder)
     for places in state.group(found):
         together = [left[index] for index in places]
         states = [state_at(left[index], found[index], place) for index, place in places.items()]

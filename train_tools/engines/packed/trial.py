@@ -44,9 +44,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Fit:
-    """`runs` fit at once, of all that were asked for; what was measured, in bytes."""
+    """`runs` fit at once, of all that were asked for, and `most` if there were more; what was measured, in bytes."""
 
     runs: int
+    most: int
     trials: tuple[Trial, ...] = ()
     available: int = 0
     total: int = 0
@@ -72,8 +73,9 @@ def fitting(
     batch = _largest_batch(heaviest, buckets, encoder)
     available, held = meter.available(), meter.held()
     limit = int(available * (1 - HEADROOM))
-    if held + len(configs) * most_for_a_run(heaviest, batch, base) < limit:
-        return Fit(len(configs), (), available, meter.total)
+    most = _count(limit, held, most_for_a_run(heaviest, batch, base))
+    if most >= len(configs):
+        return Fit(len(configs), most, (), available, meter.total)
     one = _measured([heaviest], batch, meter, make)
     if one is None:
         raise DoesNotFitError(
@@ -82,14 +84,15 @@ def fitting(
         )
     # What one run adds to the base model bounds what each further one adds.
     added = one.peak - held
-    runs, trials = _count(limit, held, added, len(configs)), [one]
-    if 1 < len(configs) > runs and one.peak + added < available:
+    most, trials = _count(limit, held, added), [one]
+    if 1 < len(configs) > most and one.peak + added < available:
         two = _measured([heaviest] * 2, batch, meter, make)
         if two is not None:
             each = two.peak - one.peak
-            runs = _count(limit, one.peak - each, each, len(configs))
+            most = _count(limit, one.peak - each, each)
             trials.append(two)
-    return Fit(max(1, runs), tuple(trials), available, meter.total)
+    most = max(1, most)
+    return Fit(min(most, len(configs)), most, tuple(trials), available, meter.total)
 
 
 def most_for_a_run(config: RunConfig, batch: Batch, base: BaseModel) -> int:
@@ -101,8 +104,8 @@ def most_for_a_run(config: RunConfig, batch: Batch, base: BaseModel) -> int:
     return level * size * LEVELS + config.network_dim * sides * NUMBER_BYTES
 
 
-def _count(limit: int, base: int, each: int, most: int) -> int:
-    return min(most, max(0, limit - base) // max(1, each))
+def _count(limit: int, base: int, each: int) -> int:
+    return max(0, limit - base) // max(1, each)
 
 
 def _measured(configs: list[RunConfig], batch: Batch, meter: Meter, make: MakePack) -> Trial | None:
