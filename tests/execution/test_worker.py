@@ -487,3 +487,32 @@ def test_one_worker_a_lane(bench: Bench) -> None:
         assert not has_worker(bench.root, "other")
         assert worker.main(["--root", str(bench.root)]) == 0
     assert not has_worker(bench.root)
+
+
+def test_runs_that_dont_fit_wait_for_the_next_pack(bench: Bench) -> None:
+    """The engine takes two of five; the others wait as before, and the next plan knows that two fit."""
+    bench.add(training_comment="two fit", seed="1-5")
+    bench.work()
+    assert set(bench.states().values()) == {"finished"}
+    assert packs(bench) == [5, 2, 1]
+    assert not any((entry.folder / "attempts").exists() for entry in bench.queue.entries())
+    assert [entry.record.attempt for entry in bench.queue.entries() if entry.record] == [1] * 5
+    plan = make_plan(bench.version, settings(bench.root, training_comment="two fit", seed="11-14"))
+    assert [len(pack) for pack in plan.packs] == [2, 2]
+    assert "5.0 of 6.0 GB" in plan.facts[0].chosen.why
+
+
+def test_a_pack_that_ran_out_of_memory_is_planned_smaller_the_next_evening(bench: Bench) -> None:
+    bench.add(training_comment="hungry", seed="1-4")
+    bench.work()
+    plan = make_plan(bench.version, settings(bench.root, training_comment="hungry", seed="11-14"))
+    assert [len(pack) for pack in plan.packs] == [2, 2]
+
+
+def test_a_training_of_a_terminal_goes_on_with_what_didnt_fit(bench: Bench) -> None:
+    given = settings(bench.root, training_comment="two fit", seed="1-3")
+    results = train(bench.version, make_plan(bench.version, given), lambda _run, _event: None)
+    assert [result.state for result in results] == ["finished"] * 3
+    hungry = settings(bench.root, training_comment="hungry", seed="1-4", network_dim="8")
+    results = train(bench.version, make_plan(bench.version, hungry), lambda _run, _event: None)
+    assert [result.state for result in results] == ["finished"] * 4

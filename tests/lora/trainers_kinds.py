@@ -3,9 +3,11 @@
     <sd-scripts' python> tests/lora/trainers_kinds.py <sd-scripts' folder> trainers_kinds.safetensors
 
 `trainers_kinds.safetensors` was made so by sd-scripts 48d368fa with lycoris-lora 3.2.0.post2. Of each case it has the
-tensors that the module saves (`<case>/saved/<name>`) and what it makes of the input at full strength (`<case>/full`)
-and at half (`<case>/half`), where the trainer's half is ours: it isn't with DoRA and factors of outputs, which LyCORIS
-doesn't multiply. `layer/…` and `input/…` are the frozen layers and what goes in.
+tensors that the module saves (`<case>/saved/<name>`), what it makes of the input at full strength (`<case>/full`), and
+the gradients of its parameters where it is trained (`<case>/grad/<name>`, of the output times `probe`; `<case>/scalar`
+is one of them that files have multiplied in). Its output at half strength (`<case>/half`) is there where the trainer's
+half is ours: it isn't with DoRA and factors of outputs, which LyCORIS doesn't multiply. `layer/…` and `input/…` are the
+frozen layers and what goes in.
 """
 
 from __future__ import annotations
@@ -53,6 +55,7 @@ def of_lycoris() -> Iterator[Case]:
             yield f"{name} dora in", layer, module(kind, weight_decompose=True, wd_on_out=False), False
             if layer == "kernel":
                 yield f"{name} tucker", layer, module(kind, use_tucker=True), True
+            yield f"{name} scalar", layer, module(kind, use_scalar=True), True
         yield "lokr whole", layer, module(lokr.LokrModule, full_matrix=True), True
         yield "lokr by factor", layer, module(low_lokr, factor=2), True
         yield "lokr in four", layer, module(low_lokr, factor=4, decompose_both=True), True
@@ -97,10 +100,34 @@ def computed(case: Case, layer: nn.Module, given: Tensor) -> dict[str, Tensor]:
         module.apply_to()
         found = {f"saved/{key.removeprefix('x.')}": value for key, value in network.state_dict().items()}
         found["full"] = layer(given)
+    found |= gradients(module, layer, given)
+    if isinstance(getattr(module, "scalar", None), nn.Parameter):
+        found["scalar"] = module.scalar
+    with torch.no_grad():
         if is_half_ours:
             module.multiplier = 0.5
             found["half"] = layer(given)
     return {key: value.detach().clone().contiguous() for key, value in found.items()}
+
+
+def probe(of: Tensor) -> Tensor:
+    return torch.sin(torch.arange(of.numel(), dtype=of.dtype)).view_as(of)
+
+
+def gradients(module: nn.Module, layer: nn.Module, given: Tensor) -> dict[str, Tensor]:
+    """Those that a training step would take; of DyLoRA they are of a rank that is drawn, and so are none here."""
+    if type(module).__name__ == "DyLoRAModule":
+        return {}
+    module.train()
+    module.zero_grad()
+    output = layer(given)
+    (output * probe(output)).sum().backward()
+    module.eval()
+    return {
+        f"grad/{n}": p.grad
+        for n, p in module.named_parameters()
+        if p.grad is not None and "org_module" not in n
+    }
 
 
 def main(folder: str, out: str) -> None:

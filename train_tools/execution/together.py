@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, Engine
-from train_tools.engines.registry import engine_named
 from train_tools.errors import TrainToolsError
 from train_tools.execution.attempt import Attempt
 from train_tools.execution.begin import begin
-from train_tools.execution.conclusion import conclude, conclude_early
+from train_tools.execution.conclusion import conclude, conclude_early, give_back
 from train_tools.execution.lane import slots
+from train_tools.execution.packs import pack_of
 from train_tools.execution.queue import (
     CANCEL,
     DRAWS,
@@ -142,9 +142,12 @@ class Together:
 
     def _record(self, index: int, entry: Entry, attempt: Attempt) -> None:
         request = self._queue.requests([entry.id]).get(entry.id, "")
-        if attempt.says_paused and (self._was_asked or request not in WISHED):
+        is_given_back = attempt.fits > 0 and request not in WISHED
+        if attempt.says_paused and not is_given_back and (self._was_asked or request not in WISHED):
             return  # all pause, and each is recorded when the process is gone
-        if conclude_early(attempt, request):
+        if is_given_back:
+            give_back(self._queue, entry, attempt)
+        if is_given_back or conclude_early(attempt, request):
             self._recorded.add(index)
             with self._queue.locked() as connection:
                 is_done = int(attempt.record.state in ENDED)
@@ -218,11 +221,3 @@ class Together:
         if request in WISHED:
             with contextlib.suppress(TrainToolsError, OSError):
                 self._jobs[index][1].end(WISHED[request])
-
-
-def pack_of(entry: Entry) -> tuple[str, str]:
-    """Equal for entries that may be trained together; that of a job is its own."""
-    if entry.ticket.kind != TRAIN:
-        return entry.ticket.kind, str(entry.id)
-    engine = engine_named(str(entry.ticket.identity["engine"]))
-    return engine.name, engine.pack_key(entry.ticket.arguments)

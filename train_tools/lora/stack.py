@@ -7,22 +7,23 @@ Every target layer W adds, to each LoRA's own slice of its output,
 
 (Hu et al. 2021, https://arxiv.org/abs/2106.09685) by batched matrix products, or what another kind of network makes of
 its factors (`kinds.trained`). All factors live in one buffer (K, P); each is a view (K, ...) into it, so nothing is
-stacked or copied in a step. Smaller ranks are padded with zeros, which stay zero.
+stacked or copied in a step. Smaller ranks are padded with zeros, which stay zero. In training, linear layers and their
+deltas are computed together (`fused`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from .dropouts import NOTHING, Dropouts, Left, Middle
+from .fused import FusedLinear, Gradients, Slot
 from .kinds import low_rank
 from .kinds.trained import Factor, Form, Trained
 from .products import beside_kernel, beside_linear, beside_point, rebuilt, run_scales
@@ -33,7 +34,8 @@ from .targets import Target
 class Delta:
     """The factors of one target, by their names in files: each (K, ...), padded to the largest rank; `scale` (K, 1, 1).
 
-    `ranks` and `alphas` are each LoRA's own; a rank of 0: it leaves this layer alone.
+    `ranks` and `alphas` are each LoRA's own; a rank of 0: it leaves this layer alone. `slots` are the factors as they
+    lie in memory, which is how they are trained; `gradients` are views into the buffer, in the factors' shapes.
     """
 
     target: Target
@@ -42,6 +44,8 @@ class Delta:
     scale: Tensor
     ranks: tuple[int, ...]
     alphas: tuple[float, ...]
+    slots: dict[str, Slot] = field(default_factory=dict)
+    gradients: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def down(self) -> Tensor:
@@ -64,6 +68,12 @@ class Piece(NamedTuple):
     delta: Delta
     factor: Factor
     place: slice
+
+    def of(self, buffer: Tensor) -> Tensor:
+        """Its numbers in a buffer (K, P), as a view (K, ...)."""
+        shape = self.factor.own_shape(max(self.delta.ranks))
+        stored = shape[::-1] if self.factor.is_turned else shape
+        return self.factor.turned(buffer[:, self.place].view(len(buffer), *stored))
 
     @property
     def is_up(self) -> bool:
@@ -127,12 +137,15 @@ class LoraStack:
         self.pieces = _laid_out(self.deltas)
         size = self.pieces[-1].place.stop if self.pieces else 0
         self.flat = torch.zeros(self.count, size, device=device, dtype=dtype)
-        for delta, factor, place in self.pieces:
-            shape = factor.own_shape(max(delta.ranks))
-            delta.factors[factor.name] = self.flat[:, place].view(self.count, *shape)
+        for piece in self.pieces:
+            name = piece.factor.name
+            piece.delta.factors[name] = piece.of(self.flat)
+            stored = piece.factor.turned(piece.delta.factors[name])
+            piece.delta.slots[name] = Slot(stored, piece.place)
+        self._working = self.flat
+        self._gradients: Gradients | None = None
         self.dropouts: Dropouts | None = None
         self._multipliers: Sequence[Tensor] | None = None
-        self._hooks: list[Any] = []
 
     @torch.no_grad()
     def initialise(self, index: int, seed: int) -> None:
@@ -145,21 +158,31 @@ class LoraStack:
                     own = delta.own(index, factor)
                     own.copy_(values.reshape(own.shape))
 
-    def train_into(self) -> Tensor:
-        """Makes the factors trainable; returns the buffer (K, P) that their gradients are added to."""
-        # Adding into views of one buffer is the point; torch suggests copies.
-        warnings.filterwarnings("ignore", message="grad and param do not obey the gradient layout contract")
+    def train_into(self, precision: torch.dtype | None = None) -> Tensor:
+        """Makes the factors trainable; returns the buffer (K, P) of their gradients. `precision` is computed in."""
         gradients = torch.zeros_like(self.flat)
-        for delta, factor, place in self.pieces:
-            tensor = delta.factors[factor.name]
-            tensor.requires_grad_()
-            tensor.grad = gradients[:, place].view_as(tensor)
+        slots = []
+        for piece in self.pieces:
+            slots.append(piece.delta.slots[piece.factor.name])
+            slots[-1].parameter.requires_grad_()
+            piece.delta.gradients[piece.factor.name] = piece.of(gradients)
+        if precision not in (None, self.flat.dtype):
+            self._working = torch.empty_like(self.flat, dtype=precision)
+        self._gradients = Gradients(gradients, slots)
         return gradients
 
     def begin(self) -> None:
-        """Before a pass that is trained on: what is left out by chance is drawn anew."""
+        """Before a pass that is trained on: what is left out by chance is drawn anew, and computed with what is now."""
         if self.dropouts:
             self.dropouts.begin()
+        if self._working is not self.flat:
+            with torch.no_grad():
+                self._working.copy_(self.flat)
+
+    def collect(self, *, onto: bool = False) -> None:
+        """After a backward pass: its gradients are in the buffer, or added `onto` those in it."""
+        assert self._gradients is not None
+        self._gradients.collect(onto=onto)
 
     def whole(self) -> contextlib.AbstractContextManager[None]:
         """Within this context nothing is left out."""
@@ -168,15 +191,28 @@ class LoraStack:
     @contextlib.contextmanager
     def attached(self) -> Iterator[LoraStack]:
         """Within this context the target layers add their deltas."""
-        self._hooks = [
-            d.target.layer.register_forward_hook(self._hook(i, d)) for i, d in enumerate(self.deltas)
-        ]
-        try:
+        anchor = torch.zeros((), device=self.flat.device, requires_grad=True)
+        with contextlib.ExitStack() as undone:
+            for index, delta in enumerate(self.deltas):
+                layer, hook = delta.target.layer, self._hook(index, delta)
+                if self._gradients is not None and self._is_plain(delta):
+                    undone.enter_context(self._fused(delta, hook, anchor).attached())
+                else:
+                    undone.callback(layer.register_forward_hook(hook).remove)
             yield self
-        finally:
-            for hook in self._hooks:
-                hook.remove()
-            self._hooks = []
+
+    def _is_plain(self, delta: Delta) -> bool:
+        return delta.form.added is None and isinstance(delta.target.layer, nn.Linear)
+
+    def _fused(self, delta: Delta, hook: Any, anchor: Tensor) -> FusedLinear:
+        down, up = delta.slots[low_rank.DOWN], delta.slots[low_rank.UP]
+        scales = set(run_scales(delta.ranks, delta.alphas))
+        alpha = scales.pop() if len(scales) == 1 else None
+        return FusedLinear(
+            delta.target.layer, down.of(self._working), up.of(self._working), (down, up),
+            delta.scale.to(self._working.dtype) if alpha is None else None, 1.0 if alpha is None else alpha, anchor,
+            hook, lambda: self._multipliers is not None or bool(self.dropouts),
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def multiplied(self, multipliers: Tensor | Sequence[Tensor]) -> Iterator[None]:
@@ -242,7 +278,8 @@ def _added(delta: Delta) -> Any:
         present = torch.tensor([float(rank > 0) for rank in delta.ranks]).to(delta.scale).view(-1, 1, 1)
         whole = None if all(delta.ranks) else present
         return functools.partial(rebuilt, delta.form, delta.factors, delta.scale, whole, layer)
-    factors = delta.down, delta.up, delta.scale
+    down, up = (delta.slots[name].parameter for name in (low_rank.DOWN, low_rank.UP))
+    factors = down, up, delta.scale
     if not isinstance(layer, nn.Conv2d):
         return functools.partial(beside_linear, factors)
     if layer.kernel_size == (1, 1):

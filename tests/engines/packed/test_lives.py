@@ -245,6 +245,31 @@ def test_a_state_that_doesnt_fit_fails_its_own_run_alone(make: Make) -> None:
     assert events(right, "finished")
 
 
+def test_what_is_held_back_is_measured_at_each_epochs_end_and_as_alone(make: Make) -> None:
+    shared = {"validation_split": 0.5, "validation_seed": 3, "validate_every_n_steps": 1}
+    together = [
+        make("one", max_train_epochs=1, seed=1, **shared),
+        make("two", max_train_epochs=2, seed=2, optimizer_type="AdamWScheduleFree", **shared),
+    ]
+    alone = make("alone", max_train_epochs=2, seed=2, optimizer_type="AdamWScheduleFree", **shared)
+    with in_double_precision():
+        assert engine(together) == 0
+        assert engine([alone]) == 0
+    one, two, other = (events(folder, "validation") for folder in (*together, alone))
+    # Two pictures of two shapes are left: two steps an epoch.
+    assert [(e["after"], e["epoch"], e["step"]) for e in one] == [
+        ("step", 1, 1), ("step", 1, 2), ("epoch", 1, 2),
+    ]  # fmt: skip
+    assert [(e["after"], e["step"]) for e in two][3:] == [("step", 3), ("step", 4), ("epoch", 4)]
+    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in other], rel=1e-6)
+    assert len({e["loss"] for e in two}) == 4
+    average = events(together[1], "step")[1]["average_loss"]
+    assert two[2]["divergence"] == pytest.approx(two[2]["loss"] - average)
+    (last,) = together[0].glob("*.safetensors")
+    assert said(last)["ss_num_validation_images"] == "2"
+    assert said(last)["ss_num_train_images"] == "2"
+
+
 def test_a_run_joins_at_an_epochs_end_and_all_are_as_alone(
     make: Make, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

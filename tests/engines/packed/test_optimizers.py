@@ -15,7 +15,9 @@ from train_tools.engines.packed import support
 from train_tools.engines.packed.config import RunConfig, from_arguments
 from train_tools.engines.packed.optim import RunOptimizer
 from train_tools.engines.packed.optimizers import TABLE, find
+from train_tools.engines.packed.stepping import Stepping
 from train_tools.errors import UsageError
+from train_tools.lora.kinds import low_rank
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import Target
 
@@ -61,6 +63,7 @@ class Trained:
         self.runs = [
             RunOptimizer(c, self.stack, self.gradients, index, STEPS) for index, c in enumerate(configs)
         ]
+        self.stepping = Stepping(self.runs, self.gradients)
 
     def train(self, first: int, last: int) -> None:
         for step in range(first, last):
@@ -69,20 +72,22 @@ class Trained:
                 for down, up, own in zip(*self._views(index), drawn(self, index, seed, step), strict=True):
                     down.copy_(own[0])
                     up.copy_(own[1])
-            for run in self.runs:
-                run.step()
+            self.stepping.clip()
+            self.stepping.step(range(len(self.runs)))
 
     def _views(self, index: int) -> tuple[list[Tensor], list[Tensor]]:
         ranks = [delta.ranks[index] for delta in self.stack.deltas]
-        downs = [d.down.grad[index, :r] for d, r in zip(self.stack.deltas, ranks, strict=True)]  # type: ignore[index]
-        ups = [d.up.grad[index, :, :r] for d, r in zip(self.stack.deltas, ranks, strict=True)]  # type: ignore[index]
+        downs = [d.gradients[low_rank.DOWN][index, :r] for d, r in zip(self.stack.deltas, ranks, strict=True)]
+        ups = [d.gradients[low_rank.UP][index, :, :r] for d, r in zip(self.stack.deltas, ranks, strict=True)]
         return downs, ups
 
     def factors(self, index: int) -> list[Tensor]:
         found = []
         for delta in self.stack.deltas:
             rank = delta.ranks[index]
-            found += [delta.down[index, :rank].detach().clone(), delta.up[index, :, :rank].detach().clone()]
+            own = delta.down[index, :rank], delta.up[index, :, :rank]
+            # Fused optimizers take a parameter and its gradient to lie alike.
+            found += [one.detach().clone(memory_format=torch.contiguous_format) for one in own]
         return found
 
 

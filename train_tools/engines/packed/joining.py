@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,9 +23,16 @@ Newcomer = tuple[Member, RunState | None]
 
 
 class Door:
-    """Of a process that was started for `configs`. `taken` hears of each run that joins."""
+    """Of a process that was started for `configs`. `taken` hears of each run that joins; `room` is how many fit."""
 
-    def __init__(self, configs: Sequence[RunConfig], common: Common, taken: Callable[[Member], None]) -> None:
+    def __init__(
+        self,
+        configs: Sequence[RunConfig],
+        common: Common,
+        taken: Callable[[Member], None],
+        room: Callable[[], float] = lambda: math.inf,
+    ) -> None:
+        self._room = room
         self._configs = list(configs)
         self._common = common
         self._taken = taken
@@ -33,11 +41,14 @@ class Door:
 
     def newcomers(self, members: Sequence[Member]) -> list[Newcomer]:
         """Those that are asked in by a file in a member's folder; one that can't come waits for another pack."""
-        found = []
+        found: list[Newcomer] = []
         for folder in dict.fromkeys(folder for member in members for folder in _asked(member)):
             if folder not in self._seen:
                 self._seen.add(folder)
-                found += self._let_in(folder)
+                if len(members) + len(found) < self._room():
+                    found += self._let_in(folder)
+                else:
+                    say(f"{folder.name} doesn't join: no more fit into memory")
         return found
 
     def _let_in(self, folder: Path) -> list[Newcomer]:

@@ -16,7 +16,7 @@ from train_tools.errors import UsageError
 
 from . import metadata, state
 from .beginning import Common, member_of, state_at, states_of
-from .captions import CaptionCache, prepared
+from .captions import prepared
 from .config import RunConfig
 from .data import read_held_back, read_items
 from .encoding import Encoder, Needs, encoded
@@ -24,8 +24,10 @@ from .joining import Door
 from .kept import content_of, kept_beside
 from .loop import SAVED, Loop
 from .member import Member
+from .meter import meter_for
 from .pack import Pack
 from .precision import free, loaded
+from .room import Room
 from .support import pack_key
 from .validation import Validation
 
@@ -70,19 +72,24 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         members.append(member)
         logs.append(member.log)
 
-    door = Door(configs, common, taken)
-    embedded = prepared(configs, [*items, *held_back], base, kept=texts, model=_changed(model, first))
+    room = Room(meter_for(device), base, buckets, common.encoder)
+    door = Door(configs, common, taken, lambda: room.most)
+    captions = prepared(configs, [*items, *held_back], base, kept=texts, model=_changed(model, first))
     kept.tidy()
     texts.tidy()
     validation = Validation(measured, common.encoder)
 
-    def make_pack(configs: list[RunConfig], steps: list[int], captions: CaptionCache | None) -> Pack:
-        return Pack(configs, base, steps, captions or embedded)
+    def make_pack(configs: list[RunConfig], steps: list[int]) -> Pack:
+        return Pack(configs, base, steps, captions)
 
     for places in state.group(found):
         together = [left[index] for index in places]
         states = [state_at(left[index], found[index], place) for index, place in places.items()]
-        loop = Loop(make_pack, shared, together, validation, door)
+        count = room.look(together, lambda some: make_pack(some, [1] * len(some)))
+        for member in together[count:]:
+            room.give_back(member, count, len(together))
+        together, states = together[:count], states[:count]
+        loop = Loop(make_pack, shared, together, validation, door, room.tell)
         loop.resume(states)
         _tell([member.log for member in together], "training")
         loop.run()

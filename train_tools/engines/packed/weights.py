@@ -208,13 +208,12 @@ def _matrices(piece: Piece, index: int) -> list[_Matrix]:
     delta, factor, _ = piece
     if not (rank := delta.ranks[index]):
         return []
-    tensor = delta.factors[factor.name]
-    assert tensor.grad is not None
     with torch.no_grad():
         view = delta.own(index, factor)
-        gradient = tensor.grad[index][factor.own(rank)]
-        parameter = nn.Parameter(view.reshape(factor.saved_shape(rank)).clone())
-    return [_Matrix(parameter, view, gradient, delta)]
+        gradient = delta.gradients[factor.name][index][factor.own(rank)]
+        # Contiguous: fused optimizers take a parameter and its gradient to lie alike.
+        own = view.reshape(factor.saved_shape(rank)).clone(memory_format=torch.contiguous_format)
+    return [_Matrix(nn.Parameter(own), view, gradient, delta)]
 
 
 def own_numbers(pieces: Sequence[Piece], index: int) -> Tensor:
@@ -225,5 +224,5 @@ def own_numbers(pieces: Sequence[Piece], index: int) -> Tensor:
         mask = torch.zeros(tensor.shape, dtype=torch.bool, device=tensor.device)
         if rank := delta.ranks[index]:
             mask[factor.own(rank)] = True
-        masks.append(mask.flatten())
+        masks.append(factor.turned(mask).flatten())
     return torch.cat(masks)

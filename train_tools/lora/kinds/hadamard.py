@@ -1,7 +1,8 @@
 """LoHa: the product, entry by entry, of two low-rank matrices.
 
 Hyeon-Woo et al. 2022, https://arxiv.org/abs/2108.06098, as LyCORIS trains it (modules/loha.py of 3.2.0): scaled once by
-alpha / rank, though its `get_diff_weight` scales twice.
+alpha / rank, though its `get_diff_weight` scales twice. With Tucker's form its own gradients of `w1_a` and `w2_a` are
+not those of its formula (each is computed with the other core); here they are.
 """
 
 from __future__ import annotations

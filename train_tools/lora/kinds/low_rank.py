@@ -8,6 +8,7 @@ is 1 x 1; LyCORIS' Tucker form has the kernel in a tensor between them. All save
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -52,7 +53,7 @@ def trained(
     up = Factor(UP, (shape[0], RANK), zeros, (shape[0], RANK, *[1] * len(kernel)))
     down = Factor(DOWN, (RANK, inputs * math.prod(kernel)), kaiming, (RANK, inputs, *kernel))
     if not (rebuilt or tucker or scalar):
-        return Form((down, up))
+        return Form((down, up if is_kernel else replace(up, is_turned=True)))  # see `fused`
     form = Form((down, up), lambda parts: parts[UP] @ parts[DOWN])
     if tucker and is_kernel and set(kernel) != {1}:
         down = Factor(DOWN, (RANK, inputs), kaiming, (RANK, inputs, *[1] * len(kernel)))
