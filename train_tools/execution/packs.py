@@ -37,14 +37,6 @@ def choose_pack(waiting: Iterable[Entry], free: int = 1) -> list[Entry]:
     return chosen[: share(len(chosen), limit, free)]
 
 
-def pack_of(entry: Entry) -> tuple[str, str]:
-    """Equal for entries that may be trained together; that of a job is its own."""
-    if entry.ticket.kind != TRAIN:
-        return entry.ticket.kind, str(entry.id)
-    engine = engine_named(str(entry.ticket.identity["engine"]))
-    return engine.name, engine.pack_key(entry.ticket.arguments)
-
-
 def key_of(entry: Entry) -> str:
     """Equal for entries that may be trained together; empty for all else."""
     ticket = entry.ticket
