@@ -32,7 +32,7 @@ class Bench:
     def add(self, conditions: Conditions = ALWAYS, **changes: str) -> list[int]:
         given = settings(self.root, **changes)
         plan = make_plan(self.version, given)
-        return [ticket.id for ticket in add_training(self.queue, self.version, plan, given, conditions)]
+        return [ticket.id for ticket in add_training(self.queue, self.version, plan, conditions)]
 
     def worker(self) -> Worker:
         def sleep(seconds: float) -> None:

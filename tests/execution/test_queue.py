@@ -233,7 +233,7 @@ def test_many_processes_may_add_at_once(bench: Bench) -> None:
 
     def add(number: int) -> None:
         queue = Queue(bench.root)
-        queue_actions.add_training(queue, bench.version, plans[number], {}, queue_actions.Conditions())
+        queue_actions.add_training(queue, bench.version, plans[number], queue_actions.Conditions())
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(add, range(8)))

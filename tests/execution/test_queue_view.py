@@ -195,3 +195,15 @@ def test_a_shorter_log_is_another_attempts(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_text("new\n")
     assert piece(path, 500).text == "new\n"
+
+
+def test_what_waits_says_with_how_many_it_will_be_trained(bench: Bench) -> None:
+    bench.add(seed="1-3", pack_size="2")
+    bench.add(seed="4-5", pack_size="8")
+    documents = QueueView(bench.queue).look().entries.values()
+    assert [document["together"] for document in documents] == [
+        {"pack": 1, "packs": 2, "runs": 2}, {"pack": 1, "packs": 2, "runs": 2},
+        {"pack": 2, "packs": 2, "runs": 2}, {"pack": 2, "packs": 2, "runs": 2}, None,
+    ]  # fmt: skip
+    bench.work()
+    assert [one["together"] for one in QueueView(bench.queue).look().entries.values()] == [None] * 5

@@ -14,13 +14,13 @@ from execution.conftest import Bench
 from execution.fake_engine import STEPS, FakeEngine, settings
 
 from train_tools.engines import registry
-from train_tools.engines.interface import LEAVE_FILE
+from train_tools.engines.interface import JOIN_FILE, LEAVE_FILE
 from train_tools.errors import UsageError
-from train_tools.execution import conclusion, queue_actions, supervise, worker
+from train_tools.execution import conclusion, queue_actions, supervise, together, worker
 from train_tools.execution.lane import has_worker, lane_lock, training
-from train_tools.execution.queue import PAUSED, SHUT_DOWN, STOP_AFTER
+from train_tools.execution.queue import JOIN, PAUSED, SHUT_DOWN, STOP_AFTER
 from train_tools.execution.queue_actions import Conditions
-from train_tools.execution.queue_view import QueueView
+from train_tools.execution.queue_view import describe
 from train_tools.execution.runs import list_runs
 from train_tools.execution.train import train
 from train_tools.planning.plan import make_plan
@@ -209,7 +209,7 @@ def test_a_runs_end_is_recorded_when_it_comes_not_when_its_pack_ends(
     def look() -> None:
         until(lambda: bench.entry(1).state == state and not bench.entry(1).taken)
         assert bench.entry(2).state == "running"
-        assert QueueView(bench.queue).look().entries[1]["state"] == state
+        assert describe(bench.entry(1))["state"] == state
         assert [run.state for run in list_runs(bench.version)].count("running") == 1
         if state == "failed":
             queue_actions.retry(bench.queue, 1)  # its folder is its own again
@@ -219,6 +219,69 @@ def test_a_runs_end_is_recorded_when_it_comes_not_when_its_pack_ends(
 
     while_working(bench, look, (second.folder / "hanging").exists)
     assert bench.states() == {1: "cancelled" if state == "failed" else state, 2: "cancelled"}
+
+
+def test_a_run_that_waits_joins_a_pack_that_has_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "LOOK_S", 0.0)
+    bench.add(training_comment="slow", seed="1", pack_size="2")
+    seen: list[str] = []
+
+    def add() -> None:
+        bench.add(training_comment="slow", seed="2,3", pack_size="2")
+        until(lambda: bench.entry(2).request == JOIN)
+        seen.append(describe(bench.entry(2))["state"])
+
+    while_working(bench, add, has_stepped(bench, 1, 1))
+    assert seen == ["queued"]
+    assert set(bench.states().values()) == {"finished"}
+    assert processes_of(bench, 1) == processes_of(bench, 2) == processes_of(bench, 3)
+    assert [entry.taken for entry in bench.queue.entries()] == [0, 0, 0]
+    started = [bench.entry(number).record.started for number in (1, 2, 3)]  # type: ignore[union-attr]
+    assert sorted(started) == started  # type: ignore[type-var]
+    assert not list(bench.version.trains.glob(f"*/{JOIN_FILE}"))
+
+
+@pytest.mark.parametrize(("do", "state"), [("nothing", "finished"), ("cancel", "cancelled")])
+def test_who_was_asked_to_join_and_never_began_waits_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, do: str, state: str
+) -> None:
+    monkeypatch.setattr(together, "LOOK_S", 0.0)
+    bench.add(training_comment="slow", seed="1")
+
+    def add() -> None:
+        bench.add(training_comment="later", seed="2")
+        until(lambda: bench.entry(2).request == JOIN)
+        if do == "cancel":
+            queue_actions.cancel(bench.queue, 2)
+
+    while_working(bench, add, has_stepped(bench, 1, STEPS // 2 + 1))
+    assert bench.states() == {1: "finished", 2: state}
+    if state == "finished":
+        assert processes_of(bench, 1) != processes_of(bench, 2)
+
+
+def test_nobody_joins_where_another_comes_first_or_the_queue_is_to_stop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "LOOK_S", 0.0)
+    monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(bench.root, apart="network_dim"))
+    bench.add(training_comment="slow", seed="1")
+
+    def add() -> None:
+        bench.add(seed="2", network_dim="4")
+        bench.add(seed="3")
+
+    while_working(bench, add, has_stepped(bench, 1, 1))
+    assert set(bench.states().values()) == {"finished"}
+    assert len(set.union(*(processes_of(bench, number) for number in (1, 2, 3)))) == 3
+    bench.add(training_comment="slow", seed="4")
+
+    def stop() -> None:
+        flag(bench, STOP_AFTER)
+        bench.add(seed="5")
+
+    while_working(bench, stop, has_stepped(bench, 4, 1))
+    assert bench.states()[5] == "queued"
 
 
 def test_a_run_that_finished_early_as_its_worker_was_killed_isnt_trained_on(bench: Bench) -> None:
@@ -404,3 +467,32 @@ def test_one_worker_a_lane(bench: Bench) -> None:
         assert not has_worker(bench.root, "other")
         assert worker.main(["--root", str(bench.root)]) == 0
     assert not has_worker(bench.root)
+
+
+def test_runs_that_dont_fit_wait_for_the_next_pack(bench: Bench) -> None:
+    """The engine takes two of five; the others wait as before, and the next plan knows that two fit."""
+    bench.add(training_comment="two fit", seed="1-5")
+    bench.work()
+    assert set(bench.states().values()) == {"finished"}
+    assert packs(bench) == [5, 2, 1]
+    assert not any((entry.folder / "attempts").exists() for entry in bench.queue.entries())
+    assert [entry.record.attempt for entry in bench.queue.entries() if entry.record] == [1] * 5
+    plan = make_plan(bench.version, settings(bench.root, training_comment="two fit", seed="11-14"))
+    assert [len(pack) for pack in plan.packs] == [2, 2]
+    assert "5.0 of 6.0 GB" in plan.facts[0].chosen.why
+
+
+def test_a_pack_that_ran_out_of_memory_is_planned_smaller_the_next_evening(bench: Bench) -> None:
+    bench.add(training_comment="hungry", seed="1-4")
+    bench.work()
+    plan = make_plan(bench.version, settings(bench.root, training_comment="hungry", seed="11-14"))
+    assert [len(pack) for pack in plan.packs] == [2, 2]
+
+
+def test_a_training_of_a_terminal_goes_on_with_what_didnt_fit(bench: Bench) -> None:
+    given = settings(bench.root, training_comment="two fit", seed="1-3")
+    results = train(bench.version, make_plan(bench.version, given), lambda _run, _event: None)
+    assert [result.state for result in results] == ["finished"] * 3
+    hungry = settings(bench.root, training_comment="hungry", seed="1-4", network_dim="8")
+    results = train(bench.version, make_plan(bench.version, hungry), lambda _run, _event: None)
+    assert [result.state for result in results] == ["finished"] * 4

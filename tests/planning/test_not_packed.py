@@ -8,6 +8,7 @@ import pytest
 from execution.fake_engine import base_file, make_version, settings
 
 from train_tools.planning.findings import Finding
+from train_tools.planning.fixes import Runs, fix_for
 from train_tools.planning.plan import make_plan
 from train_tools.workspace.workspace import Version
 
@@ -30,21 +31,33 @@ def said(version: Version, **changes: str) -> list[Finding]:
 
 
 def test_a_grid_that_one_value_keeps_apart(version: Version) -> None:
-    (finding,) = said(version, learning_rate="1e-4,2e-4,3e-4,4e-4", color_aug="true", cache_latents="false")
+    (finding,) = said(version, learning_rate="1e-4,2e-4,3e-4,4e-4", save_model_as="ckpt")
     assert finding.sentence.startswith("4 runs are trained one after another, which takes about ")
-    assert finding.sentence.endswith(": color_aug is not known to the packed engine")
+    assert finding.sentence.endswith(
+        ": save_model_as = 'ckpt' is not known to the packed engine; it knows safetensors"
+    )
     assert finding.severity == "advice"
 
 
 def test_what_is_packed_or_alone_has_nothing_to_hear(version: Version) -> None:
     assert said(version, learning_rate="1e-4,2e-4") == []
-    assert said(version, color_aug="true", cache_latents="false") == []
+    assert said(version, save_model_as="ckpt") == []
     assert said(version, optimizer_type="AdamW8bit,Prodigy", learning_rate="1", max_token_length="225",
                 lr_scheduler="cosine_with_restarts", gradient_checkpointing="true") == []  # fmt: skip
 
 
 def test_a_person_who_asks_for_sd_scripts_has_chosen(version: Version) -> None:
-    assert (
-        said(version, learning_rate="1e-4,2e-4", color_aug="true", cache_latents="false", engine="sd-scripts")
-        == []
-    )
+    assert said(version, learning_rate="1e-4,2e-4", save_model_as="ckpt", engine="sd-scripts") == []
+
+
+def test_a_click_sets_what_can_be_packed(version: Version) -> None:
+    def runs_of(**changes: str) -> Runs:
+        plan = make_plan(
+            version,
+            settings(version.root, pretrained_model_name_or_path=str(base_file(version.root)), **changes),
+        )
+        return Runs([run.arguments for run in plan.runs], [run.steps for run in plan.runs])
+
+    grid = {"learning_rate": "1e-4,2e-4", "save_model_as": "ckpt"}
+    assert fix_for("not-packed", runs_of(**grid)) == {"save_model_as": "safetensors"}
+    assert said(version, **{**grid, "save_model_as": "safetensors"}) == []

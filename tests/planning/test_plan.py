@@ -34,6 +34,16 @@ def picture(folder: Path, name: str, size: tuple[int, int]) -> None:
     Image.new("RGB", size).save(folder / name)
 
 
+def test_images_that_are_held_back_arent_counted(version: Version, tmp_path: Path) -> None:
+    whole = plan_for(version, tmp_path, train_batch_size="1").runs[0]
+    split = {"train_batch_size": "1", "validation_split": "0.5", "validation_seed": "1"}
+    half = plan_for(version, tmp_path, **split).runs[0]
+    assert (half.steps, half.images_seen) == (whole.steps // 2, whole.images_seen // 2)
+    assert half.engine == "packed"
+    with pytest.raises(UsageError, match="leaves no image to train"):
+        plan_for(version, tmp_path, **{**split, "validation_split": "1"})
+
+
 @pytest.mark.parametrize(
     ("changes", "steps"),
     [
@@ -357,6 +367,6 @@ def test_gpus_that_train_at_the_same_time_share_the_packs_and_the_time(
 
 
 def test_what_no_engine_can_train_says_why_of_each(version: Version, tmp_path: Path) -> None:
-    (run,) = plan_for(version, tmp_path, color_aug="true", cache_latents="false").runs
+    (run,) = plan_for(version, tmp_path, save_model_as="ckpt").runs
     assert any(reason.startswith("packed: ") for reason in run.reasons)
     assert any(reason.startswith("sd-scripts: ") for reason in run.reasons)

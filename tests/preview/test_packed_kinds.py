@@ -16,10 +16,10 @@ from torch import Tensor
 from train_tools.families.detect import detect
 from train_tools.families.interface import Found
 from train_tools.families.registry import BY_NAME
+from train_tools.families.stable_diffusion import decoding, memory
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.targets import Target, layers_of
-from train_tools.preview import decoding, memory
 from train_tools.preview.cells import Cell, Checkpoint, Drawn, Recipe, Run
 from train_tools.preview.packed import PackedRenderer
 from train_tools.preview.packed_support import why_not

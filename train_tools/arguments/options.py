@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from train_tools.arguments.argument import Argument, row
+from train_tools.errors import UsageError
 from train_tools.families.registry import FAMILIES, family_named
+
+MOST_AT_ONCE = 64  # runs of one pack
+
+
+def _count_at_once(text: str) -> str:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_AT_ONCE:
+        raise UsageError(f"{text} is neither auto nor a number from 1 to {MOST_AT_ONCE}")
+    return str(int(text))
+
 
 OPTIONS: tuple[Argument, ...] = (
     row("engine", "str", "auto",
@@ -15,9 +25,11 @@ OPTIONS: tuple[Argument, ...] = (
         "What the base model is, where its file doesn't say it; auto reads the file.",
         "底模的种类，仅在无法从文件判断时需要；auto 由文件判断。",
         choices=("auto", *(family.name for family in FAMILIES)), reads=lambda text: family_named(text).name),
-    row("pack_size", "int", 8,
-        "Most runs that are trained at once in one process.", "一个进程中同时训练的最多任务数。", minimum=1,
-        maximum=64),
+    row("pack_size", "str", "auto",
+        "Most runs that are trained at once in one process; auto: as many as fit into memory and are quickest, by what "
+        "was measured on this machine.",
+        "一个进程中同时训练的最多任务数；auto 按本机实测，取显存放得下且最快的数量。",
+        choices=("auto", "1", "2", "4", "8", "16"), reads=_count_at_once),
     row("links", "str", "",
         "Arguments whose values go side by side instead of being multiplied: optimizer_type+learning_rate.",
         "各取值一一对应而非相乘的参数:optimizer_type+learning_rate。", is_text=True),

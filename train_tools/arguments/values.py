@@ -168,6 +168,8 @@ def _converted(argument: Argument, given: Any) -> Any:
     if isinstance(given, bool):
         return None
     if argument.kind == "str":
+        if isinstance(given, int) and argument.choices:
+            return str(given)
         return given.strip() or None if isinstance(given, str) else None
     return _size(given) if argument.kind == "size" else _number(argument, given)
 

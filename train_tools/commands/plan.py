@@ -13,11 +13,12 @@ from train_tools.execution.lane import slots
 from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.expand import PlannedRun
-from train_tools.planning.plan import Plan, make_plan
+from train_tools.planning.plan import PackFacts, Plan, make_plan
 from train_tools.preview.before_training import with_pictures
 
-HELP = "show the runs that the settings mean: names, steps, checkpoints, disk, time"
-NUMBERS = frozenset({0, 2, 3, 4, 5, 6})
+HELP = "show the runs that the settings mean: names, steps, checkpoints, disk, time, and which are trained together"
+NUMBERS = frozenset({0, 2, 3, 4, 5, 6, 7})
+MOST_PACKS = 12  # that are told one by one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +39,8 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
 
 def show(plan: Plan, out: Output) -> None:
     """The plan as a table, its sums, and what to know before it starts."""
-    rows = [["#", "run", "steps", "images", "checkpoints", "disk", "time", "state"]]
-    rows += [_row(number, run) for number, run in enumerate(plan.runs, start=1)]
+    rows = [["#", "run", "steps", "images", "checkpoints", "disk", "time", "pack", "state"]]
+    rows += [_row(number, run, plan) for number, run in enumerate(plan.runs, start=1)]
     out.say(table(rows, right=NUMBERS))
     waiting = plan.runs_to_train
     total = totals(plan)
@@ -48,8 +49,9 @@ def show(plan: Plan, out: Output) -> None:
         f"{f', {plan.at_once} at the same time' if plan.at_once > 1 else ''}: "
         f"{total['steps']} steps, {total['checkpoints']} checkpoints, "
         f"{megabytes(total['disk_bytes'])}, about {duration(total['seconds'])}, "
-        f"GPU memory about {plan.memory_bytes / 1e9:.1f} GB (estimate)"
+        f"GPU memory about {plan.memory_bytes / 1e9:.1f} GB{'' if plan.is_memory_measured else ' (estimate)'}"
     )
+    _show_packs(plan, out)
     for finding in plan.findings:
         about = f" ({finding.runs} of {len(plan.runs)} runs)" if 0 < finding.runs < len(plan.runs) else ""
         fix = f"; {finding.fix}" if finding.fix else ""
@@ -59,14 +61,48 @@ def show(plan: Plan, out: Output) -> None:
             out.say(f"can't be trained yet: {run.name}: {'; '.join(run.reasons)}")
 
 
+def _show_packs(plan: Plan, out: Output) -> None:
+    """Each pack's size, time and memory, and why so many runs are in it; packs of one run say nothing."""
+    said = [
+        f"pack {number} of {len(plan.packs)}: {len(pack)} runs, about {duration(sum(run.seconds for run in pack))}, "
+        f"{_memory(facts)}: {facts.chosen.why or 'pack_size says so'}"
+        for number, (pack, facts) in enumerate(zip(plan.packs, plan.facts, strict=True), start=1)
+        if len(pack) > 1 or facts.chosen.why
+    ]
+    for line in said[:MOST_PACKS]:
+        out.say(line)
+    if len(said) > MOST_PACKS:
+        out.say(f"and {len(said) - MOST_PACKS} more packs")
+
+
+def _memory(facts: PackFacts) -> str:
+    size = f"{facts.memory_bytes / 1e9:.1f} GB"
+    return f"{size} as measured here" if facts.measured_on else f"about {size} (estimate)"
+
+
 def document(plan: Plan) -> dict[str, Any]:
     return {
         "runs": [_run_document(run) for run in plan.runs],
         "axes": {name: list(values) for name, values in plan.axes.items()},
         "findings": [asdict(finding) for finding in plan.findings],
         "packs": [[run.run_id for run in pack] for pack in plan.packs],
+        "pack_facts": [pack_facts(plan, place) for place in range(len(plan.packs))],
         "total": {"runs": len(plan.runs), "to_train": len(plan.runs_to_train), **totals(plan)},
         "memory_bytes": plan.memory_bytes,
+    }
+
+
+def pack_facts(plan: Plan, place: int) -> dict[str, Any]:
+    """`why` so many at once were chosen. `available_bytes` is 0 and `measured_on` "" where memory is an estimate."""
+    pack, facts = plan.packs[place], plan.facts[place]
+    return {
+        "runs": len(pack),
+        "most": facts.chosen.most,
+        "why": facts.chosen.why,
+        "seconds": round(sum(run.seconds for run in pack), 1),
+        "memory_bytes": facts.memory_bytes,
+        "available_bytes": facts.available,
+        "measured_on": facts.measured_on,
     }
 
 
@@ -95,12 +131,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
-def _row(number: int, run: PlannedRun) -> list[str]:
+def _row(number: int, run: PlannedRun, plan: Plan) -> list[str]:
     time = duration(run.seconds) if run.is_to_train else "-"
+    pack = str(plan.pack_of[run.run_id] + 1) if run.run_id in plan.pack_of else "-"
     state = "not possible" if run.reasons else run.state
     return [
         str(number), run.name, str(run.steps), str(run.images_seen), str(len(run.checkpoints)),
-        megabytes(run.disk_bytes), time, state,
+        megabytes(run.disk_bytes), time, pack, state,
     ]  # fmt: skip
 
 

@@ -133,7 +133,7 @@ def _add(queue: Queue, arguments: argparse.Namespace, out: Output) -> None:
         plan = make_plan(version, changes, arguments.engine, again=arguments.again, at_once=at_once)
         plan = with_pictures(version, plan, lambda: renderer_of(version.root))
         show(plan, out)
-        added = queue_actions.add_training(queue, version, plan, changes, conditions)
+        added = queue_actions.add_training(queue, version, plan, conditions)
         if changes:
             settings.update(version, "training", {n: None if v == "" else v for n, v in changes.items()})
         out.say(f"\n{len(added)} run(s) queued, {len(plan.runs) - len(added)} not needed")

@@ -13,6 +13,7 @@ PAUSE_FILE = (
 )
 LEAVE_FILE = "leave"  # there, too: this run alone keeps its state and says `paused`; the others go on
 FINISH_FILE = "finish"  # this run is finished after the epoch that it is in: it says `finished` with `early`
+JOIN_FILE = "join"  # there, too: lines of run folders that are to begin in this process when the epoch ends
 STATE_FOLDER = (
     "state"  # in a run's folder: what the engine needs to go on; it takes it away when the run has finished
 )
@@ -35,7 +36,7 @@ class Engine(Protocol):
 
     @property
     def can_let_go(self) -> bool:
-        """Whether it looks for LEAVE_FILE and FINISH_FILE."""
+        """Whether it looks for LEAVE_FILE, FINISH_FILE and JOIN_FILE."""
 
     @property
     def counts_steps(self) -> bool:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.checkpoints import checkpoint_names
-from train_tools.engines.interface import Engine
 from train_tools.execution import run_record
 from train_tools.execution.supervise import last_lines
 from train_tools.execution.verify import problems
-from train_tools.planning.measured import add_measurement, kind_of
 from train_tools.workspace.run_folder import RunRecord
 
 
@@ -28,9 +26,11 @@ class Attempt:
     says_finished: bool = False
     says_paused: bool = False
     says_anything: bool = False
+    fits: int = 0  # so many runs fit into memory at once, without this one; 0: it wasn't given back
     error: str | None = None
     first_step: tuple[int, float] | None = None  # step, time
     last_step: tuple[int, float] | None = None
+    memory: list[Mapping[str, Any]] = field(default_factory=list)  # what the engine measured
 
     def take(self, event: Mapping[str, Any]) -> None:
         self.says_anything = True
@@ -41,6 +41,9 @@ class Attempt:
                 self.record = dataclasses.replace(self.record, steps=step, epochs=epoch)
         elif event["event"] == "paused":
             self.says_paused = True
+            self.fits = int(event.get("runs", 0))
+        elif event["event"] == "memory":
+            self.memory.append(event)
         elif event["event"] == "failed":
             self.error = str(event.get("error", "the engine gave no reason"))
         elif event["event"] == "step" and isinstance(event.get("step"), int):
@@ -52,6 +55,11 @@ class Attempt:
 
     def end(self, state: str, error: str | None = None) -> RunRecord:
         self.record = run_record.end(self.folder, self.record, state, error)
+        return self.record
+
+    def wait(self, **process: Any) -> RunRecord:
+        """As before it was started; `process` has it in hand, else nobody."""
+        self.record = run_record.wait(self.folder, self.record, **process)
         return self.record
 
     @property
@@ -87,12 +95,3 @@ class Attempt:
             return None
         seconds = (self.last_step[1] - self.first_step[1]) / (self.last_step[0] - self.first_step[0])
         return seconds if seconds > 0 else None
-
-
-def measure(file: Path, engine: Engine, pack: Sequence[Attempt]) -> None:
-    """Keeps the time of a step for the estimates of later plans."""
-    times = [seconds for attempt in pack if (seconds := attempt.seconds_per_step) is not None]
-    if times:
-        kind = kind_of(engine.name, pack[0].arguments)
-        firsts = [a.first_step[1] - a.record.started for a in pack if a.first_step and a.record.started]
-        add_measurement(file, kind, len(pack), min(times), max(0.0, min(firsts, default=0.0)))

@@ -32,7 +32,10 @@ def conclude(
         attempt.end("finished")
         return False
     if attempt.error is None and not attempt.says_finished and (attempt.says_paused or was_asked):
-        attempt.end(WISHED.get(request, "interrupted"))
+        if attempt.fits and request not in WISHED:
+            give_back(queue, entry, attempt)
+        else:
+            attempt.end(WISHED.get(request, "interrupted"))
         return False
     cause = transient.cause(attempt, error, exit_code)
     if cause == transient.WRONG:
@@ -63,6 +66,13 @@ def conclude_early(attempt: Attempt, request: str) -> bool:
         return False
     attempt.end("failed" if error else "finished", error)
     return True
+
+
+def give_back(queue: Queue, entry: Entry, attempt: Attempt) -> None:
+    """One that didn't fit into memory beside the others waits as before, for a pack that isn't too large."""
+    with queue.locked() as connection:
+        queue.change(connection, entry, pack_size=min(entry.ticket.pack_size, attempt.fits))
+    attempt.wait()
 
 
 def _milder(entry: Entry, together: int) -> dict[str, Any]:

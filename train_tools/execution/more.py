@@ -21,11 +21,12 @@ from train_tools.arguments.current import current
 from train_tools.engines.registry import engine_named
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution.queue import Queue
-from train_tools.execution.queue_actions import Conditions, pack_size
+from train_tools.execution.queue_actions import Conditions
 from train_tools.execution.run_record import fresh, refuse_active
 from train_tools.execution.ticket import TRAIN, Ticket
 from train_tools.planning.images import read_dataset, steps_per_epoch
 from train_tools.planning.names import run_id
+from train_tools.planning.together import pack_size
 from train_tools.workspace.files import time_stamp
 from train_tools.workspace.names import comparable
 from train_tools.workspace.run_folder import RunRecord, read_arguments, read_record
@@ -65,7 +66,7 @@ def add_more(
         TRAIN,
         **dataclasses.asdict(conditions),
         batch=f"{time_stamp()}-{uuid.uuid4().hex[:6]}",
-        pack_size=pack_size(version, {}),
+        pack_size=pack_size(version),
     )
     with queue.locked() as connection:
         for more in found:

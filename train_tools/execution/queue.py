@@ -22,8 +22,8 @@ from train_tools.workspace.workspace import Workspace
 
 WAITING = ("queued", "interrupted")
 ENDED = ("finished", "failed", "cancelled")
-# To who trains an entry. `finish` is after the epoch that it is in.
-CANCEL, PAUSE, GIVE_WAY, FINISH = REQUESTS = ("cancel", "pause", "give way", "finish")
+# To who trains an entry. `finish`: after the epoch that it is in; `join`: it begins when the epoch of others ends.
+CANCEL, PAUSE, GIVE_WAY, FINISH, JOIN = REQUESTS = ("cancel", "pause", "give way", "finish", "join")
 WISHED = {CANCEL: "cancelled", PAUSE: "paused"}  # the state that comes of a request
 PAUSED, STOP_AFTER, SHUT_DOWN = FLAGS = ("paused", "stop after", "shut down when done")  # of a lane
 DRAWS = "webui draws"  # of a lane, too: a training is paused for the webui's pictures

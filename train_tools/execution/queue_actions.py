@@ -7,10 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from train_tools.arguments.current import argument_named
-from train_tools.arguments.values import parse_values
 from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution.lane import slots
@@ -20,6 +17,7 @@ from train_tools.execution.queue import (
     ENDED,
     FINISH,
     GIVE_WAY,
+    JOIN,
     PAUSE,
     PAUSED,
     WISHED,
@@ -31,7 +29,6 @@ from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
 from train_tools.execution.train import refuse_impossible
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan
-from train_tools.workspace import settings
 from train_tools.workspace.files import free_name, time_stamp
 from train_tools.workspace.workspace import Version
 
@@ -47,10 +44,8 @@ class Conditions:
     may_shrink: bool = True
 
 
-def add_training(
-    queue: Queue, version: Version, plan: Plan, changes: Mapping[str, Any], conditions: Conditions
-) -> list[Ticket]:
-    """Queues the plan's runs that are to be trained; `changes` are those that it was made with.
+def add_training(queue: Queue, version: Version, plan: Plan, conditions: Conditions) -> list[Ticket]:
+    """Queues the plan's runs that are to be trained.
 
     Raises UsageError where a run can't be trained, TrainToolsError where one is active already.
     """
@@ -59,13 +54,24 @@ def add_training(
         TRAIN,
         **dataclasses.asdict(conditions),
         batch=f"{time_stamp()}-{uuid.uuid4().hex[:6]}",
-        pack_size=pack_size(version, changes),
     )
+    most = {
+        run.run_id: facts.chosen.most
+        for pack, facts in zip(plan.packs, plan.facts, strict=True)
+        for run in pack
+    }
     with queue.locked() as connection:
         for run in plan.runs_to_train:
             refuse_active(version.trains / run.name)
         return [
-            _add_run(queue, connection, version.trains / run.name, run, common) for run in plan.runs_to_train
+            _add_run(
+                queue,
+                connection,
+                version.trains / run.name,
+                run,
+                dataclasses.replace(common, pack_size=most[run.run_id]),
+            )
+            for run in plan.runs_to_train
         ]
 
 
@@ -78,12 +84,6 @@ def _add_run(
     placed = queue.add(connection, folder, ticket)
     fresh(folder, ticket.identity, ticket.arguments)
     return placed
-
-
-def pack_size(version: Version, changes: Mapping[str, Any]) -> int:
-    option = argument_named("pack_size")
-    given = {**settings.read(version)["training"], **changes}.get(option.name, "")
-    return int(parse_values(option, given)[0] if given != "" else option.default)
 
 
 def add_job(
@@ -130,7 +130,7 @@ def finish(queue: Queue, number: int) -> None:
     """What is trained is finished after the epoch that it is in, with a checkpoint; its siblings go on."""
     with queue.locked() as connection:
         entry = queue.entry(connection, number)
-        if not entry.taken or entry.ticket.kind != TRAIN:
+        if not entry.taken or entry.ticket.kind != TRAIN or entry.request == JOIN:
             raise _no("finish", entry)
         if not can_finish(entry):
             raise UsageError(

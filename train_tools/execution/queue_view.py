@@ -13,7 +13,8 @@ from typing import Any
 from train_tools.execution.events import FILE as EVENTS
 from train_tools.execution.events import last_events
 from train_tools.execution.lane import ensure_worker, gpus_of, has_worker, slots
-from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
+from train_tools.execution.packs import key_of, packs_to_come
+from train_tools.execution.queue import DRAWS, ENDED, JOIN, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
 from train_tools.execution.queue_actions import can_finish
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.ticket import FILE as TICKET
@@ -63,6 +64,7 @@ class _Known:
     signature: Signature
     entry: Entry
     document: Document
+    key: str = ""  # of what it may be trained with
 
 
 class QueueView:
@@ -87,6 +89,7 @@ class QueueView:
             known = {row.id: self._document(row) for row in rows}
             self._known = known
             self._label(known)
+            self._foresee(known)
             names = dict.fromkeys([DEFAULT_LANE, *(row.lane for row in rows)])
             lanes = tuple(self._lane(name, known.values(), flags.get(name, set())) for name in names)
             return Look(lanes, {number: found.document for number, found in known.items()})
@@ -106,7 +109,8 @@ class QueueView:
             document["gpus"] = gpus_of(gpus, entry.taken - 1)
         if old is not None:
             document["label"] = old.document["label"]
-        return _Known(signature, entry, document)
+            document["together"] = old.document["together"]
+        return _Known(signature, entry, document, key_of(entry))
 
     def _label(self, known: Mapping[int, _Known]) -> None:
         """What tells an entry from the others of its batch."""
@@ -124,6 +128,24 @@ class QueueView:
                 if known[number].document["label"] != label:
                     known[number].document = {**known[number].document, "label": label}
         self._labels = {batch: self._labels[batch] for batch in batches}
+
+    @staticmethod
+    def _foresee(known: Mapping[int, _Known]) -> None:
+        """Which pack a waiting training will be in, and with how many runs; None where it is trained by itself."""
+        lanes: dict[str, list[_Known]] = {}
+        for found in known.values():
+            if found.entry.waits:
+                lanes.setdefault(found.entry.ticket.lane, []).append(found)
+        places: dict[int, Document] = {}
+        for waiting in lanes.values():
+            packs = packs_to_come([(found.entry, found.key) for found in waiting])
+            several = [pack for pack in packs if len(pack) > 1]
+            for place, pack in enumerate(several, start=1):
+                told = {"pack": place, "packs": len(several), "runs": len(pack)}
+                places |= dict.fromkeys(pack, told)
+        for number, found in known.items():
+            if found.document["together"] != places.get(number):
+                found.document = {**found.document, "together": places.get(number)}
 
     def _lane(self, name: str, known: Collection[_Known], flags: set[str]) -> Lane:
         mine = [found.entry for found in known if found.entry.ticket.lane == name]
@@ -160,7 +182,7 @@ def describe(entry: Entry) -> Document:
         "name": entry.folder.name,
         "label": "",
         "batch": entry.ticket.batch,
-        "state": "running" if entry.taken and entry.state == "queued" else entry.state,
+        "state": "running" if _begins(entry) else entry.state,
         "waits": entry.waits,
         "request": entry.request,
         "not_before": entry.not_before,
@@ -171,6 +193,7 @@ def describe(entry: Entry) -> Document:
         "attempt": record.attempt if record else 1,
         "pack": record.pid if record and record.state == "running" else None,
         "can_finish": can_finish(entry),
+        "together": None,
         "step": 0,
         "steps": record.steps if record else 0,
     }
@@ -179,6 +202,10 @@ def describe(entry: Entry) -> Document:
         if record.state == "finished" and record.steps:
             document["step"] = record.steps
     return document
+
+
+def _begins(entry: Entry) -> bool:
+    return bool(entry.taken) and entry.state == "queued" and entry.request != JOIN
 
 
 def _progress(entry: Entry) -> Document:

@@ -48,8 +48,7 @@ def prepare(folder: Path, run: PlannedRun) -> RunRecord:
     Raises TrainToolsError where another process is training this run or it waits in the queue.
     """
     refuse_active(folder)
-    mine = {"pid": os.getpid(), "process_started": process_start(os.getpid())}
-    return fresh(folder, identity_of(run), run.arguments, **mine)
+    return fresh(folder, identity_of(run), run.arguments, **own_process())
 
 
 def refuse_active(folder: Path) -> None:
@@ -110,6 +109,17 @@ def start(folder: Path, record: RunRecord, pid: int) -> RunRecord:
         record, state="running", started=time.time(), pid=pid, process_started=process_start(pid)
     )
     return write_record(folder, now)
+
+
+def wait(folder: Path, record: RunRecord, **process: Any) -> RunRecord:
+    """As before it was started."""
+    free = {"pid": None, "process_started": None, **process}
+    return write_record(folder, dataclasses.replace(record, state="queued", started=None, **free))
+
+
+def own_process() -> dict[str, Any]:
+    """For a run that this very process has in hand."""
+    return {"pid": os.getpid(), "process_started": process_start(os.getpid())}
 
 
 def end(folder: Path, record: RunRecord, state: str, error: str | None = None) -> RunRecord:

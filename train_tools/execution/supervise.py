@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import IO, Any
 
 import train_tools
-from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, PAUSE_FILE, Engine
+from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE, PAUSE_FILE, Engine
 from train_tools.engines.lifeline import SUPERVISED
 from train_tools.errors import TrainToolsError
 from train_tools.execution.events import EventReader
-from train_tools.workspace.files import free_name
+from train_tools.workspace.files import free_name, write_text
 
 LOG = "train.log"
 POLL_S = 0.2
@@ -34,6 +34,9 @@ OnEvent = Callable[[int, dict[str, Any]], None]  # index of the run's folder, ev
 OnStart = Callable[[int], None]  # process id
 Wish = Callable[[], str]  # GO_ON, PAUSE, or END to end at once
 OfOne = Callable[[], Mapping[int, str]]  # by the run's index the file that asks something of it alone
+Joining = Callable[
+    [], Sequence[Path]
+]  # all folders that are to join so far; their indices follow the others'
 
 
 def go_on() -> str:
@@ -47,11 +50,13 @@ def supervise(
     on_event: OnEvent,
     wish: Wish = go_on,
     of_one: OfOne = dict,
+    joining: Joining = list,
 ) -> int:
     """Trains the run folders in one process and returns its exit code.
 
-    Its output goes to train.log of each folder. `wish` and `of_one` are asked again and again. The process ends with
-    this one, however this one ends. A run that has ended is left alone from then on, as others may take its folder.
+    Its output goes to train.log of each folder. `wish`, `of_one` and `joining` are asked again and again. The process
+    ends with this one, however this one ends. A run that has ended is left alone from then on, as others may take its
+    folder.
     KeyboardInterrupt and errors in a callback are passed on after the process has been ended. Raises TrainToolsError
     where it can't be started.
     """
@@ -69,6 +74,7 @@ def supervise(
                     watch.ask_all(PAUSE_FILE)
                     pause_until = time.monotonic() + PAUSE_S
                 watch.ask_each(of_one())
+                watch.invite(joining())
                 if wished == END or (pause_until is not None and time.monotonic() > pause_until):
                     end_process(process)
                 time.sleep(POLL_S)
@@ -84,8 +90,11 @@ class _Watch:
 
     def __init__(self, folders: Sequence[Path], on_event: OnEvent) -> None:
         self._folders = dict(enumerate(folders))
+        self._invited: dict[int, Path] = {}  # those that nothing was heard of yet
+        self._asked_in: tuple[Path, str] | None = None
         self._first = folders[0]
         self._readers = [EventReader(folder, from_now=True) for folder in folders]
+        self._began = len(folders)
         self._on_event = on_event
         self._is_one_log = True
         self._asked: dict[int, str] = {}
@@ -95,6 +104,8 @@ class _Watch:
     def look(self) -> None:
         for index in list(self._folders):
             for event in self._readers[index].read():
+                if self._invited.pop(index, None):
+                    self._share_log(self._folders[index])
                 if event["event"] in ENDING_EVENTS and index in self._folders:
                     self._leave(index)  # first: whoever hears of it may give the folder to another
                 self._on_event(index, event)
@@ -118,22 +129,41 @@ class _Watch:
                 _touch(self._folders[index] / file)
         self._asked = dict(wanted)
 
-    def close(self) -> None:
-        for folder in self._folders.values():
+    def invite(self, joining: Sequence[Path]) -> None:
+        """Asks them in by a file in the folder of a run that is trained."""
+        for folder in joining[len(self._readers) - self._began :]:
             _take_back(folder)
-            self._copy_log(folder)
+            index = len(self._readers)
+            self._readers.append(EventReader(folder, from_now=True))
+            self._folders[index] = self._invited[index] = folder
+        hosts = [folder for index, folder in self._folders.items() if index not in self._invited]
+        if not self._invited or not hosts:
+            return
+        text = "".join(f"{folder.absolute()}\n" for folder in self._invited.values())
+        if self._asked_in != (hosts[0], text) or not (hosts[0] / JOIN_FILE).exists():
+            with contextlib.suppress(OSError, TrainToolsError):
+                write_text(hosts[0] / JOIN_FILE, text)
+            self._asked_in = hosts[0], text
+
+    def close(self) -> None:
+        for index, folder in self._folders.items():
+            _take_back(folder)
+            if index not in self._invited:
+                self._copy_log(folder)
 
     def share_log(self) -> None:
         """Gives all runs of the pack the same log file, where the file system has hard links."""
+        for folder in list(self._folders.values())[1:]:
+            self._share_log(folder)
+
+    def _share_log(self, folder: Path) -> None:
+        log = folder / LOG
         try:
-            for folder in list(self._folders.values())[1:]:
-                log = folder / LOG
-                if log.exists() and not log.samefile(
-                    self._first / LOG
-                ):  # of another pack, before it went on in this
-                    log.rename(free_name(folder, f"earlier-{LOG}"))
-                if not log.exists():
-                    os.link(self._first / LOG, log)
+            # Of another pack, before it went on in this.
+            if log.exists() and not log.samefile(self._first / LOG):
+                log.rename(free_name(folder, f"earlier-{LOG}"))
+            if not log.exists():
+                os.link(self._first / LOG, log)
         except OSError:
             self._is_one_log = False
 
@@ -145,7 +175,7 @@ class _Watch:
 
 
 def _take_back(folder: Path) -> None:
-    for file in (PAUSE_FILE, LEAVE_FILE, FINISH_FILE):
+    for file in (PAUSE_FILE, LEAVE_FILE, FINISH_FILE, JOIN_FILE):
         _remove(folder / file)
 
 

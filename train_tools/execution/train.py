@@ -12,12 +12,14 @@ from typing import Any
 from train_tools.engines.registry import engine_named
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import run_record
-from train_tools.execution.attempt import Attempt, measure
+from train_tools.execution.attempt import Attempt
 from train_tools.execution.beside_host import report_of
 from train_tools.execution.conclusion import conclude_early
 from train_tools.execution.lane import training
+from train_tools.execution.measuring import measure
 from train_tools.execution.queue import ENDED
 from train_tools.execution.supervise import ENDING_EVENTS, PAUSE, supervise
+from train_tools.execution.transient import is_memory
 from train_tools.hosts.keeper import Keeper
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.measured import measured_file
@@ -115,6 +117,7 @@ def _train_pack(
     engine = engine_named(runs[0].engine)
     asked = False  # by the webui, to pause
     left = list(range(len(pack)))  # of the pack, what still trains
+    waiting = [left]
 
     def started(pid: int) -> None:
         for index in left:
@@ -135,24 +138,34 @@ def _train_pack(
         asked |= keeper.wishes_pause
         return PAUSE if asked else ""
 
+    code = 0
     try:
-        while True:
-            asked = False
+        while waiting:
+            asked, left = False, waiting.pop(0)
             with keeper.training(told):
                 code = supervise(engine, [pack[index].folder for index in left], started, heard, wish)
-            paused = [index for index in left if asked and pack[index].is_open]
-            if not paused:
-                break
-            _wait_for_pictures([pack[index] for index in paused], keeper)
-            left = paused
-            for index in paused:
-                pack[index] = _prepared(version, runs[index])
+            measure(measured_file(version), engine, [pack[index] for index in left])
+            again = _again({index: pack[index] for index in left}, asked)
+            if asked and again:
+                _wait_for_pictures([pack[index] for index in again[0]], keeper)
+            for index in (index for some in again for index in some):
+                pack[index] = _once_more(version, runs[index], pack[index])
+            waiting = again + waiting
     except TrainToolsError as error:
         return [_result(attempt, told=str(error)) for attempt in pack]
-    results = [_result(attempt, code) for attempt in pack]
-    if any(result.state == "finished" for result in results):
-        measure(measured_file(version), engine, pack)
-    return results
+    return [_result(attempt, code) for attempt in pack]
+
+
+def _again(left: Mapping[int, Attempt], asked: bool) -> list[list[int]]:
+    """Those to go on with, in packs: what was paused or didn't fit, and half as many where memory ran out."""
+    given_back = [index for index, attempt in left.items() if attempt.fits]
+    if asked:
+        paused = [index for index, attempt in left.items() if attempt.is_open]
+        return [paused] if paused else []
+    hungry = [i for i, attempt in left.items() if attempt.error is not None and is_memory(attempt.error)]
+    half = (len(left) - len(given_back)) // 2
+    halves = [hungry[start : start + half] for start in range(0, len(hungry), half)] if half else []
+    return [*halves, *([given_back] if given_back else [])]
 
 
 def _wait_for_pictures(attempts: Sequence[Attempt], keeper: Keeper) -> None:
@@ -161,6 +174,13 @@ def _wait_for_pictures(attempts: Sequence[Attempt], keeper: Keeper) -> None:
         attempt.end("interrupted")
     while keeper.wishes_pause:
         time.sleep(PICTURES_S)
+
+
+def _once_more(version: Version, run: PlannedRun, attempt: Attempt) -> Attempt:
+    if attempt.fits:  # it hasn't begun
+        return Attempt(attempt.folder, attempt.wait(**run_record.own_process()), attempt.arguments)
+    attempt.end("interrupted")
+    return _prepared(version, run)
 
 
 def _result(attempt: Attempt, code: int = 0, told: str = "") -> RunResult:

@@ -15,6 +15,11 @@ WORDS = {
 REFUSED, ASKED = 2, 3  # exit codes of engines
 
 
+def is_memory(error: str) -> bool:
+    """Whether it says that memory ran out."""
+    return any(word in error.lower() for word in WORDS[MEMORY])
+
+
 def cause(attempt: Attempt, error: str, exit_code: int) -> str:
     """One of the five above; `wrong` is what would end the same way again."""
     text = error.lower()

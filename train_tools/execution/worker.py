@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,16 +25,17 @@ from train_tools.environment import process
 from train_tools.environment.gpus import SLOT_VARIABLE
 from train_tools.errors import TrainToolsError
 from train_tools.execution import queue_actions, supervise
-from train_tools.execution.attempt import Attempt, measure
+from train_tools.execution.attempt import Attempt
 from train_tools.execution.automatic import AutomaticPreviews
 from train_tools.execution.begin import begin
 from train_tools.execution.beside_host import progress_report
 from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
+from train_tools.execution.measuring import measure
+from train_tools.execution.packs import choose_pack
 from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.together import Job, Together
 from train_tools.hosts.keeper import Keeper
-from train_tools.planning.plan import share
 from train_tools.workspace.os_errors import sentence_of
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
@@ -173,7 +174,7 @@ class Worker:
             if jobs:
                 self._run(jobs)
         finally:
-            self._let_go(entries)
+            self._let_go([*entries, *(entry for entry, _ in jobs if entry not in entries)])
         return True
 
     def _take(self) -> list[Entry]:
@@ -197,7 +198,7 @@ class Worker:
         attempts = [attempt for _, attempt in jobs]
         kind = jobs[0][0].ticket.kind
         engine: Engine = engine_named(attempts[0].record.engine) if kind == TRAIN else JobEngine(kind)
-        together = Together(self._queue, engine, jobs, self._ended)
+        together = Together(self._queue, engine, jobs, self._ended, self._slot)
 
         def heard(index: int, event: dict[str, Any]) -> None:
             together.heard(index, event)
@@ -213,7 +214,9 @@ class Worker:
         folders = [attempt.folder for attempt in attempts]
         try:
             with alone:
-                code = supervise.supervise(engine, folders, together.started, heard, wish, together.of_one)
+                code = supervise.supervise(
+                    engine, folders, together.started, heard, wish, together.of_one, together.joining
+                )
         except KeyboardInterrupt:
             together.interrupt()
             raise
@@ -224,7 +227,7 @@ class Worker:
         if self._keeper.wishes_pause:  # it came too late for `wish`
             self._set_draws()
         troubled = together.conclude(code)
-        if kind == TRAIN and any(attempt.record.state == "finished" for attempt in attempts):
+        if kind == TRAIN:
             measure(self._queue.folder / "measured.json", engine, attempts)
         if troubled:
             self._sleep(RETRY_S)
@@ -258,26 +261,6 @@ class Worker:
                 self._queue.set_flag(connection, self._lane, SHUT_DOWN, on=False)
         if asked:
             self._shut_down()
-
-
-def choose_pack(waiting: Iterable[Entry], free: int = 1) -> list[Entry]:
-    """The first entry, and those right behind it that may be trained with it; `free` slots share them."""
-    chosen: list[Entry] = []
-    keys: set[tuple[str, str]] = set()
-    limit = 1
-    for entry in waiting:
-        if entry.ticket.kind != TRAIN:
-            if not chosen:
-                return [entry]
-            break
-        engine = engine_named(str(entry.ticket.identity["engine"]))
-        keys.add((engine.name, engine.pack_key(entry.ticket.arguments)))
-        together = min(limit, entry.ticket.pack_size) if chosen else entry.ticket.pack_size
-        if len(keys) > 1 or len(chosen) >= together * free:
-            break
-        limit = together
-        chosen.append(entry)
-    return chosen[: share(len(chosen), limit, free)]
 
 
 def shut_computer_down() -> None:

@@ -107,6 +107,19 @@ class Pictures:
 
 
 @dataclass(frozen=True)
+class Activations:
+    """What a step holds in memory beside the weights, computed in half precision, for a UNet of `weights` numbers.
+
+    In bytes for each point of a latent (8 x 8 pixels), without and with gradient_checkpointing. Counted over every
+    tensor of a step on the meta device, with norms in fp32, as autocast has them on a GPU, and fused attention.
+    """
+
+    weights: int
+    plain: int
+    checkpointed: int
+
+
+@dataclass(frozen=True)
 class Training:
     """How sd-scripts trains LoRAs of it (read off 48d368fa).
 
@@ -116,7 +129,8 @@ class Training:
     asks the hub for and that we can make. `is_flow`: it learns a flow (rectified flow matching) instead of noise.
     `needs_own_vae`: its file must hold one even where `vae` is given; `takes_variants`: its folder's files may be
     called `.fp16.`; `halves_break`: its VAE fails in fp16. `largest_rank` is enough for nearly any subject.
-    `often_velocity`: many of it predict velocity, and their files don't say so.
+    `often_velocity`: many of it predict velocity, and their files don't say so. `activations`: None where nobody has
+    counted them.
     """
 
     script: str
@@ -133,6 +147,7 @@ class Training:
     halves_break: bool = False
     largest_rank: int = 128
     often_velocity: bool = False
+    activations: Activations | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from train_tools.families.interface import Blocks, Part, Training
+from train_tools.families.interface import Activations, Blocks, Part, Training
 from train_tools.families.stable_diffusion import names
 
 VAE = Part("VAE", ("^first_stage_model.",), "vae")
@@ -27,7 +27,7 @@ OPEN_CLIP_G = "laion_CLIP-ViT-bigG-14-laion2B-39B-b160k"
 OPEN_CLIP_H = "stabilityai_stable-diffusion-2"
 SD_TRAINING = Training(
     "train_network.py", UNET_MODULES, optional=("vae", "v2", "v_parameterization", "clip_skip"), tokenizers=(CLIP_L,),
-    is_flow=False, needs_own_vae=True, takes_variants=False,
+    is_flow=False, needs_own_vae=True, takes_variants=False, activations=Activations(859_520_964, 305_000, 72_300),
 )  # fmt: skip
 # How many numbers a list of blocks in network_args holds: Stable Diffusion 1 and 2, and XL.
 LISTS = ("block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas")

@@ -10,11 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.current import current
+from train_tools.engines.registry import ENGINES
 from train_tools.families.registry import FAMILIES
 from train_tools.planning.checks import FEWEST_STEPS
+from train_tools.planning.setting_text import one_text
 
 ENOUGH_IMAGES_SEEN = 1000
 LION_RATE = 1e-4
+# Another one of these is another training.
+WHAT_IS_TRAINED = frozenset(
+    {"network_module", "network_args", "optimizer_type", "optimizer_args", "lr_scheduler"}
+)
 ADAPTIVE = ("dadapt", "prodigy")
 
 
@@ -213,3 +220,19 @@ def small_noise_offset(_runs: Runs) -> dict[str, str]:
 @fixes("min-snr-low")
 def usual_min_snr(_runs: Runs) -> dict[str, str]:
     return {"min_snr_gamma": "5"}
+
+
+@fixes("not-packed")
+def what_can_be_packed(runs: Runs) -> dict[str, str]:
+    """sd-scripts' default for each value that the packed engine doesn't know, where nothing else keeps runs apart."""
+    packed, rows = ENGINES["packed"], current().arguments
+    changes: dict[str, str] = {}
+    for arguments in runs.arguments:
+        reasons = packed.unsupported(arguments)
+        names = ({reason.split()[0] for reason in reasons} & rows.keys()) - WHAT_IS_TRAINED
+        if packed.unsupported({name: value for name, value in arguments.items() if name not in names}):
+            return {}
+        for name in names:
+            default = rows[name].sd_default
+            changes[name] = one_text(rows[name], default) if default is not None else "none"
+    return changes

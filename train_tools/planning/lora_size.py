@@ -10,8 +10,9 @@ from typing import Any
 
 from train_tools.errors import TrainToolsError
 from train_tools.families.detect import shapes_of
-from train_tools.families.interface import Found
+from train_tools.families.interface import Activations, Found
 from train_tools.families.layers import Layers, Targets, of_unet
+from train_tools.families.registry import USUAL
 
 BYTES = {"fp16": 2, "bf16": 2, "float": 4, None: 4}
 HEAD_BYTES_PER_LAYER = 400  # three entries with long names
@@ -20,11 +21,15 @@ METADATA_BYTES = 6_000
 
 @dataclass(frozen=True)
 class LoraShape:
-    """Which layers a LoRA of a base model changes, and how many numbers the model itself has, `parameters` in all."""
+    """Which layers a LoRA of a base model changes, and how many numbers the model itself has, `parameters` in all.
+
+    `activations` is its family's; None where nobody has counted them.
+    """
 
     targets: Targets
     parameters: int
     is_measured: bool = True
+    activations: Activations | None = None
 
 
 # Stable Diffusion 1.5, for base models whose head can't be read.
@@ -38,6 +43,7 @@ SD15 = LoraShape(
     ),
     1_066_235_307,
     is_measured=False,
+    activations=USUAL.training.activations,
 )
 
 
@@ -50,7 +56,8 @@ def lora_shape(base: Found) -> LoraShape:
     targets = (base.family.network.targets if base.family else of_unet)(shapes)
     if not targets.unet.count:
         return SD15
-    return LoraShape(targets, sum(math.prod(shape) for shape in shapes.values()))
+    activations = base.family.training.activations if base.family else SD15.activations
+    return LoraShape(targets, sum(math.prod(shape) for shape in shapes.values()), activations=activations)
 
 
 @dataclass(frozen=True)

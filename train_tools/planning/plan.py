@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
-import math
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from train_tools.arguments.current import argument_named, current
@@ -18,10 +18,10 @@ from train_tools.errors import UsageError
 from train_tools.planning.expand import Expansion, PlannedRun
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.grid import MOST_RUNS, make_grid
-from train_tools.planning.lora_size import LoraShape
-from train_tools.planning.memory import memory_bytes
+from train_tools.planning.measured import measured_file, read_measured
 from train_tools.planning.rules import parse_exclusion, parse_override
 from train_tools.planning.timing import Clock
+from train_tools.planning.together import Packing, Together, share
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
@@ -31,18 +31,29 @@ AGAIN = "again"  # the state of a finished run that is to be trained once more
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """`packs` hold the runs that are to be trained, each pack at once; `axes` the values that vary.
+class PackFacts:
+    """Of one pack: how many at once were chosen and why, and the GPU memory that it takes.
 
-    `at_once` packs are trained at the same time, each on GPUs of its own.
-    `memory_bytes` is an estimate of the GPU memory that the largest pack takes; planning.memory says its basis.
+    `available` bytes and the day were measured on this machine; 0 and "": the memory is an estimate.
+    """
+
+    chosen: Together
+    memory_bytes: int
+    available: int = 0
+    measured_on: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """`packs` hold the runs that are to be trained, each pack at once, `facts` what is said of each; `axes` the values
+    that vary. `at_once` packs are trained at the same time, each on GPUs of its own.
     """
 
     runs: tuple[PlannedRun, ...]
     axes: Mapping[str, tuple[Any, ...]]
     findings: tuple[Finding, ...]
     packs: tuple[tuple[PlannedRun, ...], ...]
-    memory_bytes: int
+    facts: tuple[PackFacts, ...]
     at_once: int = 1
 
     @property
@@ -52,6 +63,20 @@ class Plan:
         for pack in self.packs:
             heapq.heapreplace(ends, ends[0] + sum(run.seconds for run in pack))
         return max(ends)
+
+    @functools.cached_property
+    def pack_of(self) -> Mapping[str, int]:
+        """By run id the place of its pack in `packs`."""
+        return {run.run_id: place for place, pack in enumerate(self.packs) for run in pack}
+
+    @property
+    def memory_bytes(self) -> int:
+        """Of the largest pack."""
+        return max((facts.memory_bytes for facts in self.facts), default=0)
+
+    @property
+    def is_memory_measured(self) -> bool:
+        return all(facts.measured_on for facts in self.facts if facts.memory_bytes == self.memory_bytes)
 
     @property
     def runs_to_train(self) -> list[PlannedRun]:
@@ -87,13 +112,14 @@ def make_plan(
     runs = expansion.runs(grid, rules, exclusions)
     if again:
         runs = [dataclasses.replace(r, state=AGAIN) if r.state == "finished" else r for r in runs]
-    packs = _packs(runs, options["pack_size"], at_once)
-    clock = Clock(version, expansion.shape)
-    timed = {
-        run.run_id: clock.seconds(run.engine, run.arguments, run.steps, len(pack))
-        for pack in packs
-        for run in pack
-    }
+    measured = read_measured(measured_file(version))
+    clock = Clock(measured, expansion.shape)
+    packing = Packing(measured, expansion.shape, clock, str(options["pack_size"]))
+    packs, chosen = _packs(runs, packing, at_once)
+    timed: dict[str, float] = {}
+    for pack in packs:
+        shares = clock.shares(pack[0].engine, [(run.arguments, run.steps) for run in pack])
+        timed |= {run.run_id: seconds for run, seconds in zip(pack, shares, strict=True)}
     if clock.is_guessing:
         findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]
@@ -105,7 +131,7 @@ def make_plan(
         axes=grid.axes,
         findings=findings.all(),
         packs=tuple(tuple(by_id[run.run_id] for run in pack) for pack in packs),
-        memory_bytes=_memory(packs, expansion.shape),
+        facts=tuple(_facts(pack, together, packing) for pack, together in zip(packs, chosen, strict=True)),
         at_once=at_once,
     )
 
@@ -150,21 +176,32 @@ def _with_seeds(given: dict[str, Any], count: int) -> dict[str, Any]:
     return {**given, "seed": [seeds[0] + number for number in range(count)]}
 
 
-def _packs(runs: list[PlannedRun], pack_size: int, at_once: int) -> list[list[PlannedRun]]:
-    """Runs to train, in packs of those that may share one, in the order of their first run."""
+def _packs(
+    runs: list[PlannedRun], packing: Packing, at_once: int
+) -> tuple[list[list[PlannedRun]], list[Together]]:
+    """Runs to train, in packs of those that may share one, in the order of their first run; and how many may."""
     groups: dict[tuple[str, str], list[PlannedRun]] = {}
     for run in runs:
         if run.is_to_train:
             key = run.engine, engine_named(run.engine).pack_key(run.arguments)
             groups.setdefault(key, []).append(run)
-    packs = []
+    packs, chosen = [], []
     for group in groups.values():
+        together = packing.choose(group[0].engine, [(run.arguments, run.steps) for run in group])
         begin, free = 0, at_once
         while begin < len(group):
-            end = begin + share(len(group) - begin, pack_size, free)
+            end = begin + share(len(group) - begin, together.most, free)
             packs.append(group[begin:end])
+            chosen.append(together)
             begin, free = end, max(1, free - 1)
-    return packs
+    return packs, chosen
+
+
+def _facts(pack: Sequence[PlannedRun], chosen: Together, packing: Packing) -> PackFacts:
+    size, found = packing.memory(pack[0].engine, [run.arguments for run in pack])
+    if found is None or not found.runs:
+        return PackFacts(chosen, size)
+    return PackFacts(chosen, size, round(found.available), found.on)
 
 
 def _say_what_packing_would_save(
@@ -180,7 +217,8 @@ def _say_what_packing_would_save(
         if len(group) < FEWEST_TOGETHER:
             continue
         size = min(len(group), USUAL_PACK)
-        packed = sum(clock.seconds(first, run.arguments, run.steps, size) for run in group)
+        packs = [group[start : start + size] for start in range(0, len(group), size)]
+        packed = sum(sum(clock.shares(first, [(r.arguments, r.steps) for r in pack])) for pack in packs)
         times = sum(run.seconds for run in group) / packed if packed else 1.0
         if times > WORTH_SAYING:
             findings.say(
@@ -188,26 +226,6 @@ def _say_what_packing_would_save(
                 f"{len(group)} runs are trained one after another, which takes about {times:.1f} times as long as "
                 f"together: {reason}",
             )
-
-
-def share(waiting: int, most: int, free: int) -> int:
-    """How many of the runs that wait make the next pack, of at most `most`, where `free` GPUs take one each.
-
-    Two small packs at the same time are done before a large one.
-    """
-    return min(most, math.ceil(waiting / free))
-
-
-def _memory(packs: list[list[PlannedRun]], shape: Callable[[str], LoraShape]) -> int:
-    """Of the largest pack, in bytes; all its LoRAs count as the one that needs most, as they are padded to its rank."""
-    return max(
-        (
-            memory_bytes(shape(run.arguments["pretrained_model_name_or_path"]), run.arguments, len(pack))
-            for pack in packs
-            for run in pack
-        ),
-        default=0,
-    )
 
 
 def _look_at_disk(version: Version, packs: list[list[PlannedRun]], findings: Findings) -> None:

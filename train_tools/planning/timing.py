@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from train_tools.planning.lora_size import LoraShape
 from train_tools.planning.measured import (
+    Kind,
+    Measured,
     kind_of,
-    measured_file,
     pack_factor,
-    read_measured,
     seconds_per_step,
     seconds_to_start,
+    sizes_measured,
 )
-from train_tools.workspace.workspace import Version
 
 # A step of Stable Diffusion 1.5 (860 M weights) at 64 px, batch 1, on 2 CPU cores takes 1.2 s; the rest is
 # overhead of any step. A GPU is taken to be 100 times as fast. Only until this machine has been measured.
@@ -29,21 +29,40 @@ GUESSED_START_S = 8  # of a pack: imports, the base model, the latents
 class Clock:
     """Seconds for runs; `is_guessing` once one of them was guessed."""
 
-    def __init__(self, version: Version, shape: Callable[[str], LoraShape]) -> None:
+    def __init__(self, measured: Mapping[str, Measured], shape: Callable[[str], LoraShape]) -> None:
         """`shape` is that of a base model by its path."""
-        self._measured = read_measured(measured_file(version))
+        self._measured = measured
         self._shape = shape
         self.is_guessing = False
 
-    def seconds(self, engine: str, arguments: Mapping[str, Any], steps: int, pack_size: int) -> float:
-        """A run's share of the time of its pack of `pack_size` runs."""
-        kind = kind_of(engine, arguments)
-        step = seconds_per_step(self._measured, kind, pack_size)
+    def shares(self, engine: str, pack: Sequence[tuple[Mapping[str, Any], int]]) -> list[float]:
+        """Each run's share of its pack's time; runs are told with their steps.
+
+        One that has fewer steps leaves before the others, which then go on quicker.
+        """
+        kind = kind_of(engine, pack[0][0])
+        start = seconds_to_start(self._measured, kind)
+        shares = [(GUESSED_START_S if start is None else start) / len(pack)] * len(pack)
+        order = sorted(range(len(pack)), key=lambda index: pack[index][1])
+        done = 0
+        for place, index in enumerate(order):
+            steps, living = pack[index][1], order[place:]
+            if steps > done:
+                seconds = (steps - done) * self._step(kind, pack[index][0], len(living))
+                for one in living:
+                    shares[one] += seconds / len(living)
+                done = steps
+        return shares
+
+    def sizes_measured(self, engine: str, arguments: Mapping[str, Any]) -> int:
+        return sizes_measured(self._measured, kind_of(engine, arguments))
+
+    def _step(self, kind: Kind, arguments: Mapping[str, Any], together: int) -> float:
+        step = seconds_per_step(self._measured, kind, together)
         if step is None:
             self.is_guessing = True
-            step = guessed(self._shape(arguments["pretrained_model_name_or_path"]), arguments, pack_size)
-        start = seconds_to_start(self._measured, kind)
-        return ((GUESSED_START_S if start is None else start) + steps * step) / pack_size
+            step = guessed(self._shape(arguments["pretrained_model_name_or_path"]), arguments, together)
+        return step
 
 
 @functools.cache

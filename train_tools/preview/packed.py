@@ -16,11 +16,12 @@ from PIL import Image
 
 from train_tools.errors import TrainToolsError
 from train_tools.families.loading import load
+from train_tools.families.stable_diffusion import memory
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.fit import Fitted, is_plain
 from train_tools.lora.safetensors_header import read_header
 
-from . import block_weights, memory, samplers
+from . import block_weights, samplers
 from .block_weights import Blocks26
 from .cells import Cell
 from .checkpoint_files import read_fitted
@@ -144,7 +145,7 @@ class _Group:
             blocks = block_weights.parse(recipe.block_weights, self._base.family.network.blocks)
         return Request(
             recipe.prompt, recipe.negative_prompt, recipe.seed, recipe.cfg_scale, recipe.weight_unet,
-            recipe.weight_te, blocks, recipe.rescale,
+            recipe.weight_te, blocks, rescale=recipe.rescale,
         )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from train_tools.ui.texts import texts
 LEAST, MOST, MOST_RUNS = 2, 24, 40_000
 MOST_FINDINGS = 50
 MOST_REASONS = 5
+MOST_PACKS = 50  # that are told one by one
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,27 @@ def summary(kept: Kept) -> dict[str, Any]:
         "seconds": plan.seconds,
         "at_once": plan.at_once,
         "memory_bytes": plan.memory_bytes,
+        "is_memory_measured": plan.is_memory_measured,
+        "pack_facts": [_pack(plan, place) for place in range(min(len(plan.packs), MOST_PACKS))],
         "axes": {name: [axis_text(name, value) for value in values] for name, values in plan.axes.items()},
         "bases": _bases(plan),
         "defaults": _defaults(kept),
         "findings": [_finding(finding, runs, kept) for finding in plan.findings[:MOST_FINDINGS]],
         "more_findings": max(0, len(plan.findings) - MOST_FINDINGS),
         "identity": _identity(plan),
+    }
+
+
+def _pack(plan: Plan, place: int) -> dict[str, Any]:
+    """`available` bytes and the day were measured; 0 and "": its memory is an estimate."""
+    pack, facts = plan.packs[place], plan.facts[place]
+    return {
+        "runs": len(pack),
+        "why": facts.chosen.why,
+        "seconds": sum(run.seconds for run in pack),
+        "memory_bytes": facts.memory_bytes,
+        "available": facts.available,
+        "measured_on": facts.measured_on,
     }
 
 
@@ -165,14 +181,16 @@ def _finding(finding: Finding, runs: Runs, kept: Kept) -> dict[str, Any]:
 def rows(plan: Plan, state: str, start: int, count: int) -> dict[str, Any]:
     """Runs of one state, or of all where it is empty."""
     chosen = [(index, run) for index, run in enumerate(plan.runs) if not state or state_of(run) == state]
-    return {"count": len(chosen), "rows": [_row(i, run) for i, run in chosen[start : start + count]]}
+    return {"count": len(chosen), "rows": [_row(i, run, plan) for i, run in chosen[start : start + count]]}
 
 
 def state_of(run: PlannedRun) -> str:
     return "impossible" if run.reasons else run.state
 
 
-def _row(index: int, run: PlannedRun) -> dict[str, Any]:
+def _row(index: int, run: PlannedRun, plan: Plan) -> dict[str, Any]:
+    """`pack` is counted from 1; 0: it isn't trained. `beside` are the labels of the others in it."""
+    place = plan.pack_of.get(run.run_id, -1)
     return {
         "index": index,
         "name": run.name,
@@ -185,4 +203,6 @@ def _row(index: int, run: PlannedRun) -> dict[str, Any]:
         "disk_bytes": run.disk_bytes,
         "seconds": run.seconds if run.is_to_train else 0,
         "reasons": run.reasons,
+        "pack": place + 1,
+        "beside": [other.label for other in plan.packs[place] if other is not run] if place >= 0 else [],
     }

@@ -143,7 +143,7 @@ def test_no_images_and_foreign_encodings_are_told(arguments: dict[str, object], 
     [
         ({"optimizer_type": "Prodigious"}, "optimizer_type = 'Prodigious'"),
         ({"lr_scheduler": "reduce_lr_on_plateau"}, "lr_scheduler = 'reduce_lr_on_plateau'"),
-        ({"sample_prompts": "prompts.txt"}, "sample_prompts"),
+        ({"dataset_config": "data.toml"}, "dataset_config"),
         ({"network_module": "networks.dylora"}, "networks.dylora"),
         ({"network_module": "lycoris.kohya", "network_args": ["algo=boft"]}, "algo = 'boft'"),
         ({"network_module": "lycoris.kohya", "network_args": ["train_norm=True"]}, "train_norm"),

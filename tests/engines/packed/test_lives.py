@@ -12,7 +12,7 @@ from engines.packed import test_resume as runs
 from engines.packed.test_resume import at_step, checkpoints, engine, events, in_double_precision
 from safetensors import safe_open
 
-from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, PAUSE_FILE
+from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE, PAUSE_FILE
 from train_tools.engines.packed.pack import Pack
 from train_tools.workspace import toml
 
@@ -223,9 +223,10 @@ def test_a_finished_run_goes_on_for_more_epochs_as_if_it_had_been_longer(make: M
     assert (kept / "state.safetensors").is_file()
     assert not (short / "state").exists()
     assert list(checkpoints(more)) == ["lora-000002.safetensors", "lora.safetensors"]
+    expected = checkpoints(whole)
     for name, tensors in checkpoints(more).items():
         for key, tensor in tensors.items():
-            torch.testing.assert_close(tensor, checkpoints(whole)[name][key], rtol=1e-6, atol=1e-6)
+            torch.testing.assert_close(tensor, expected[name][key], rtol=runs.ROUNDING, atol=runs.ROUNDING)
     assert events(more, "resumed")[0]["step"] == 2
     assert [event["step"] for event in events(more, "step")] == [3, 4, 5, 6]
     # The learning rate is that of a run of two epochs, not what was left of one.
@@ -242,3 +243,83 @@ def test_a_state_that_doesnt_fit_fails_its_own_run_alone(make: Make) -> None:
     assert "its settings or its base model were others" in events(wrong, "failed")[0]["error"]
     assert "nothing left to train" in events(done, "failed")[0]["error"]
     assert events(right, "finished")
+
+
+def test_what_is_held_back_is_measured_at_each_epochs_end_and_as_alone(make: Make) -> None:
+    shared = {"validation_split": 0.5, "validation_seed": 3, "validate_every_n_steps": 1}
+    together = [
+        make("one", max_train_epochs=1, seed=1, **shared),
+        make("two", max_train_epochs=2, seed=2, optimizer_type="AdamWScheduleFree", **shared),
+    ]
+    alone = make("alone", max_train_epochs=2, seed=2, optimizer_type="AdamWScheduleFree", **shared)
+    with in_double_precision():
+        assert engine(together) == 0
+        assert engine([alone]) == 0
+    one, two, other = (events(folder, "validation") for folder in (*together, alone))
+    # Two pictures of two shapes are left: two steps an epoch.
+    assert [(e["after"], e["epoch"], e["step"]) for e in one] == [
+        ("step", 1, 1), ("step", 1, 2), ("epoch", 1, 2),
+    ]  # fmt: skip
+    assert [(e["after"], e["step"]) for e in two][3:] == [("step", 3), ("step", 4), ("epoch", 4)]
+    assert [e["loss"] for e in two] == pytest.approx([e["loss"] for e in other], rel=1e-6)
+    assert len({e["loss"] for e in two}) == 4
+    average = events(together[1], "step")[1]["average_loss"]
+    assert two[2]["divergence"] == pytest.approx(two[2]["loss"] - average)
+    (last,) = together[0].glob("*.safetensors")
+    assert said(last)["ss_num_validation_images"] == "2"
+    assert said(last)["ss_num_train_images"] == "2"
+
+
+def test_a_run_joins_at_an_epochs_end_and_all_are_as_alone(
+    make: Make, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = {"short": 1, "long": 3, "newcomer": 2, "last": 1}
+    folders = {
+        name: make(name, max_train_epochs=epochs, seed=epochs, lr_scheduler="linear")
+        for name, epochs in lengths.items()
+    }
+    alone = {
+        name: make(f"{name} alone", max_train_epochs=lengths[name], seed=lengths[name], lr_scheduler="linear")
+        for name in ("long", "newcomer")
+    }
+    asking = folders["long"] / JOIN_FILE
+    with in_double_precision():
+        with monkeypatch.context() as patch:
+            at_step(patch, 1, lambda: asking.write_text(f"{folders['newcomer']}\n"))
+            at_step(patch, 5, lambda: asking.write_text(f"{folders['newcomer']}\n{folders['last']}\n"))
+            assert engine([folders["short"], folders["long"]]) == 0
+        # The last one comes in as the others end.
+        assert sizes == [2, 2, 2, 2, 2, 2, 1, 1]
+        for folder in alone.values():
+            assert engine([folder]) == 0
+    assert not asking.exists()
+    for name, folder in alone.items():
+        assert_as_alone(folders[name], folder)
+    assert [len(events(folder, "finished")) for folder in folders.values()] == [1] * 4
+
+
+def test_who_cant_join_waits_for_another_pack(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    first, other, broken = (
+        make("first"),
+        make("other", train_batch_size=1),
+        make("broken", optimizer_type="No"),
+    )
+    late = make("late")
+    asking = first / JOIN_FILE
+    image = next(path for path in first.parents[1].rglob("*.txt"))
+
+    def change() -> None:
+        image.write_text("zorb, blue", encoding="utf-8")
+        asking.write_text(f"{late}\n")
+
+    at_step(monkeypatch, 1, lambda: asking.write_text(f"{other}\n{broken}\n{first}\n"))
+    at_step(monkeypatch, 3, change)
+    assert engine([first]) == 0
+    said = capsys.readouterr().out
+    assert "other doesn't join: it differs in what a pack must share" in said
+    assert "broken doesn't join" in said
+    assert "late doesn't join: the images have changed" in said
+    for folder in (other, broken, late):
+        assert not (folder / "events.jsonl").exists()

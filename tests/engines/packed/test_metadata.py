@@ -41,3 +41,31 @@ def test_train_again_like_a_packed_lora() -> None:
     assert imported.settings["network_train_unet_only"] is False
     assert [left.key for left in imported.left_out] == ["ss_sd_model_name"]
     assert json.loads(json.dumps(imported.changes()))["seed"] == 7
+
+
+def test_what_a_person_says_of_a_lora_stands_in_it(tmp_path: Path) -> None:
+    picture = tmp_path / "cover.png"
+    picture.write_bytes(b"\x89PNG")
+    given = {
+        "metadata_title": "Zorb", "metadata_author": "小明", "metadata_tags": "ball, red", "metadata_license": "",
+        "metadata_is_negative_embedding": False, "metadata_thumbnail": str(picture), "clip_skip": 2,
+        "max_timestep": 700,
+    }  # fmt: skip
+    changed = dataclasses.replace(
+        CONFIG, clip_skip=2, max_timestep=700, arguments={**CONFIG.arguments, **given}
+    )
+    said = build(changed, SHARED, 1, 0)
+    assert (said["modelspec.title"], said["modelspec.author"], said["modelspec.tags"]) == (
+        "Zorb",
+        "小明",
+        "ball, red",
+    )
+    assert said["modelspec.thumbnail"] == "data:image/png;base64,iVBORw=="
+    assert (said["modelspec.encoder_layer"], said["modelspec.timestep_range"]) == ("2", "0,700")
+    plain = build(CONFIG, SHARED, 1, 0)
+    assert plain["modelspec.title"] == "run"
+    absent = ["license", "is_negative_embedding"]
+    assert not any(f"modelspec.{name}" in said for name in absent)
+    assert not any(
+        f"modelspec.{name}" in plain for name in [*absent, "thumbnail", "timestep_range", "encoder_layer"]
+    )

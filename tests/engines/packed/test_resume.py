@@ -27,7 +27,15 @@ EPOCHS, STEPS = 3, 6
 ROUNDING = 1e-6  # of checkpoints in fp32
 OPTIONS: dict[str, dict[str, Any]] = {
     "a": {"seed": 1, "network_dim": 2},
-    "b": {"seed": 2, "network_dim": 4, "lr_scheduler": "cosine", "optimizer_type": "AdamW"},
+    "b": {
+        "seed": 2,
+        "network_dim": 4,
+        "lr_scheduler": "cosine",
+        "optimizer_type": "AdamW",
+        "random_crop": True,
+        "color_aug": True,
+        "alpha_mask": True,
+    },
     "c": {"seed": 3, "network_dim": 3, "optimizer_type": "Lion", "unet_lr": 1e-4, "lr_scheduler": "constant"},
 }
 

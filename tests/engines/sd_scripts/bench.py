@@ -48,7 +48,7 @@ class Bench:
     def queued(self, **changes: str) -> Queue:
         queue = Queue(self.root)
         given = self.settings(**changes)
-        add_training(queue, self.version, make_plan(self.version, given, "sd-scripts"), given, Conditions())
+        add_training(queue, self.version, make_plan(self.version, given, "sd-scripts"), Conditions())
         return queue
 
     def npz(self) -> list[Path]:

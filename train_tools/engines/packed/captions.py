@@ -65,6 +65,10 @@ class CaptionCache:
         self._known.update({text: known.to(at) for text, known in whole.items()})
         self._are_all_known = True
 
+    def expect_new(self) -> None:
+        """Of runs that `know` wasn't told of."""
+        self._are_all_known = False
+
     def _key(self, caption: str, model: str) -> str:
         device = self._base.device.type
         numbers = str(self._base.dtype), torch.is_autocast_enabled(device)

@@ -149,7 +149,7 @@ class RunConfig:
     validation_seed: int | None = shared(None, int)
     validate_every_n_epochs: int = row(0, int)
     validate_every_n_steps: int = row(0, int)
-    max_validation_steps: int = row(0, int)
+    max_validation_steps: int = shared(0, int)
     # How long, and how much at once
     epochs: int = row(0, int, "max_train_epochs")  # 0: as many as max_train_steps need
     max_train_steps: int = row(1600, int)  # in all; counts where no epochs are given
@@ -244,7 +244,14 @@ class RunConfig:
     save_last_n_epochs: int = row(0, int)
     save_last_n_steps: int = row(0, int)
     save_state_on_train_end: bool = row(False, bool)
+    save_state: bool = row(False, bool)  # at the end, too; until then the newest one is always kept
     training_comment: str = row("", str)
+    # Pictures on the way
+    sample_prompts: Path | None = row(None, _optional_path)
+    sample_every_n_epochs: int = row(0, int)
+    sample_every_n_steps: int = row(0, int)
+    sample_at_first: bool = row(False, bool)
+    sample_sampler: str = row("ddim", lambda value: str(value or "ddim"))
     # All, as they stand in run.toml
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

@@ -9,18 +9,23 @@ from typing import Any
 
 from .config import RunConfig
 from .pictures import Item
-from .support import WITHOUT_EFFECT
+from .support import SAID, WITHOUT_EFFECT
 
 FORMAT = 3  # of saved states: others aren't gone on from
 # Files may move meanwhile.
 PLACES = frozenset({
     "output_dir", "train_data_dir", "reg_data_dir", "conditioning_data_dir", "pretrained_model_name_or_path", "vae",
 })  # fmt: skip
+# What is measured and drawn on the way.
+SHOWN = frozenset({
+    "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps", "sample_prompts",
+    "sample_every_n_epochs", "sample_every_n_steps", "sample_at_first", "sample_sampler",
+})  # fmt: skip
 # What another run than the one that kept a state may have otherwise.
 OF_LENGTH = frozenset({
-    "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "output_name",
-    "save_state_on_train_end", "save_every_n_epochs", "save_every_n_steps", "save_n_epoch_ratio", "save_last_n_epochs",
-    "save_last_n_steps", "training_comment",
+    "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "network_weights", "output_name",
+    "save_state_on_train_end", "save_state", "save_every_n_epochs", "save_every_n_steps", "save_n_epoch_ratio",
+    "save_last_n_epochs", "save_last_n_steps", "training_comment",
 })  # fmt: skip
 
 
@@ -40,13 +45,13 @@ def identity_of(config: RunConfig, items: list[Item], models: list[str]) -> str:
         for i in items
     ]
     # It may be read from another place later.
-    left_out = PLACES | WITHOUT_EFFECT | {"resume"}
+    left_out = PLACES | WITHOUT_EFFECT | SAID | SHOWN | {"resume", "network_weights"}
     return _hash([FORMAT, _arguments(config, left_out), images, *models])
 
 
 def kin_of(config: RunConfig, models: list[str]) -> str:
     """Over what makes a kept state fit: it may be gone on from for longer, and on other images."""
-    return _hash([FORMAT, _arguments(config, PLACES | WITHOUT_EFFECT | OF_LENGTH), *models])
+    return _hash([FORMAT, _arguments(config, PLACES | WITHOUT_EFFECT | SAID | SHOWN | OF_LENGTH), *models])
 
 
 def _arguments(config: RunConfig, left_out: Collection[str]) -> dict[str, Any]:

@@ -14,50 +14,66 @@ from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, PAUSE_FILE
 from train_tools.lora import kohya
 
 from . import metadata, state
-from .captions import CaptionCache
 from .config import RunConfig
 from .data import epoch_schedule
+from .joining import Door, Newcomer
 from .member import FINISHED, LEFT, PAUSED, Member, say
 from .pack import Pack
+from .samples import draw_samples, is_due
 from .saving import Due, after_epoch, after_step, at_end
 from .state import RunState
 from .validation import Validation
 
 SAVED = {"float": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+SETTLED = 2  # steps, of which the first takes the optimizers' memory
 RATE_STEPS = 20  # it/s is that of the last steps
 STATE_SHARE = 0.05  # saving states takes at most this share of the time, from the second one on
 
-MakePack = Callable[[list[RunConfig], list[int], CaptionCache | None], Pack]
+MakePack = Callable[[list[RunConfig], list[int]], Pack]
 
 
 class Loop:
     """Trains runs that stand at the same batch of an epoch, each of its own epoch."""
 
     def __init__(
-        self, make_pack: MakePack, shared: metadata.Shared, members: Sequence[Member], validation: Validation
+        self,
+        make_pack: MakePack,
+        shared: metadata.Shared,
+        members: Sequence[Member],
+        validation: Validation,
+        door: Door,
+        settled: Callable[[Sequence[Member]], None] = lambda _members: None,
     ) -> None:
+        """`settled` hears of the living runs when memory has its usual size, and after each epoch."""
         self._make_pack = make_pack
+        self._door = door
+        self._newcomers: list[Newcomer] = []
         self._shared = shared
         self._members = list(members)
         self._validation = validation
         self._attached = contextlib.ExitStack()
-        self._pack = self._made(None)
+        self._pack = self._made()
         self._done = 0  # batches of the epoch
         self._times: deque[float] = deque(maxlen=RATE_STEPS + 1)
         self._saved_at = self._saving_took = 0.0
+        self._settled = settled
+        self._count = 0  # steps
 
     def resume(self, states: Sequence[RunState | None]) -> None:
         """Takes on the states of its runs; None for one that begins. Where they are within an epoch, all are."""
-        for index, (member, saved) in enumerate(zip(self._members, states, strict=True)):
-            if saved is None:
-                if member.step:
-                    self._pack.optimizers[index].stand_at(member.step)
-                continue
+        for index, saved in enumerate(states):
+            self._begin(index, saved)
+            if saved is not None:
+                self._done = saved.place.batches
+
+    def _begin(self, index: int, saved: RunState | None) -> None:
+        member = self._members[index]
+        if saved is not None:
             self._take_on(index, saved)
-            if saved.identity == member.kin:  # another run's: this one is longer
-                self._pack.optimizers[index].stand_at(member.step)
-            self._done = saved.place.batches
             member.log.write("resumed", epoch=saved.place.epoch, step=saved.place.step)
+        is_longer = saved is not None and saved.identity == member.kin  # than the run that kept it
+        if is_longer or (saved is None and member.step):
+            self._pack.optimizers[index].stand_at(member.step)
 
     def run(self) -> None:
         """Until all runs have ended; each knows how."""
@@ -72,6 +88,8 @@ class Loop:
         schedule = epoch_schedule(self._shared.buckets, first.batch_size)
         for member in self._members:
             member.begin_epoch(schedule, self._done)
+        if not self._done and any(member.step == 0 for member in self._members):
+            self._draw_samples(ends_epoch=False)
         for number in range(self._done + 1, len(schedule) + 1):
             begins = (number - 1) % first.gradient_accumulation_steps == 0
             ends = number % first.gradient_accumulation_steps == 0 or number == len(schedule)
@@ -81,9 +99,11 @@ class Loop:
                     return
             batches = [next(member.batches) for member in self._members]
             self._hear(self._pack.step(batches, begins=begins, ends=ends))
+            if number == len(schedule):
+                self._newcomers = self._door.newcomers(self._members)  # before the last one may leave
             if ends:
                 self._end_step(number, ends_epoch=number == len(schedule))
-                if not self._members:
+                if not self._members and not self._newcomers:
                     return
         self._end_epoch()
         self._done = 0
@@ -112,6 +132,9 @@ class Loop:
                 )
 
     def _end_step(self, batches: int, *, ends_epoch: bool) -> None:
+        self._count += 1
+        if self._count == SETTLED:
+            self._settled(self._members)
         self._times.append(time.monotonic())
         rate = (len(self._times) - 1) / (self._times[-1] - self._times[0]) if len(self._times) > 1 else 0.0
         for index, member in enumerate(self._members):
@@ -121,6 +144,7 @@ class Loop:
                 # sd-scripts counts the epoch that isn't over yet from 0.
                 self._save(index, member, after_step(member.config, member.step), member.epoch - 1)
         self._validate(batches, ends_epoch=ends_epoch)
+        self._draw_samples(ends_epoch=ends_epoch)
         self._end_those_through(lambda member: member.is_through)
 
     def _log_step(self, index: int, member: Member, batches: int, rate: float) -> None:
@@ -148,12 +172,28 @@ class Loop:
                     divergence=loss - member.total / batches,
                 )  # fmt: skip
 
+    def _draw_samples(self, *, ends_epoch: bool) -> None:
+        due = {
+            index: member.epoch if member.config.sample_every_n_epochs and member.step else member.step
+            for index, member in enumerate(self._members)
+            if not member.outcome
+            and is_due(member.config, member.epoch, member.step, ends_epoch=ends_epoch or member.is_through)
+        }
+        for index, done in (draw_samples(self._pack, due) if due else {}).items():
+            member = self._members[index]
+            if isinstance(done, str):
+                member.log.write("warning", text=f"no samples are drawn: {done}")
+            for file in [] if isinstance(done, str) else done:
+                member.log.write("sample", file=f"{file.parent.name}/{file.name}", step=member.step)
+
     def _end_epoch(self) -> None:
+        self._settled(self._members)
         self._end_those_through(lambda member: member.is_asked(FINISH_FILE))
         for index, member in enumerate(self._members):
             self._save(index, member, after_epoch(member.config, member.epoch), member.epoch)
             member.end_epoch()
         self._save_states()
+        self._take_in()
 
     def _end_those_through(self, is_through: Callable[[Member], bool]) -> None:
         for index, member in enumerate(self._members):
@@ -167,7 +207,7 @@ class Loop:
     def _finish(self, index: int, member: Member) -> None:
         config = member.config
         self._save(index, member, at_end(config), member.epoch)
-        if config.save_state_on_train_end:
+        if config.save_state_on_train_end or config.save_state:
             kept = self._state(index, member.epoch + 1, 0)
             state.keep(config.folder, config.output_name, dataclasses.replace(kept, identity=member.kin))
         state.remove(config.folder)
@@ -232,19 +272,33 @@ class Loop:
         staying = [index for index, member in enumerate(self._members) if not member.outcome]
         if len(staying) == len(self._members):
             return
-        states = [self._state(index, self._members[index].epoch, 0) for index in staying]
-        self._members = [self._members[index] for index in staying]
-        if not self._members:
+        if staying:
+            self._rebuild(staying, [])
+        else:
+            self._members = []
+
+    def _take_in(self) -> None:
+        """Those that join, in a larger pack."""
+        newcomers, self._newcomers = self._newcomers, []
+        if not newcomers:
             return
-        captions = self._pack.captions
+        before = len(self._members)
+        self._rebuild(range(before), [member for member, _ in newcomers])
+        self._pack.captions.expect_new()
+        for index, (_, saved) in enumerate(newcomers, start=before):
+            self._begin(index, saved)
+
+    def _rebuild(self, staying: Sequence[int], new: Sequence[Member]) -> None:
+        states = [self._state(index, self._members[index].epoch, 0) for index in staying]
+        self._members = [*(self._members[index] for index in staying), *new]
         self._attached.close()
         del self._pack  # its memory first
-        self._pack = self._made(captions)
+        self._pack = self._made()
         for index, saved in enumerate(states):
             self._load(index, saved)
 
-    def _made(self, captions: CaptionCache | None) -> Pack:
+    def _made(self) -> Pack:
         configs = [member.config for member in self._members]
-        pack = self._make_pack(configs, [config.max_train_steps for config in configs], captions)
+        pack = self._make_pack(configs, [config.max_train_steps for config in configs])
         self._attached.enter_context(pack.stack.attached())
         return pack

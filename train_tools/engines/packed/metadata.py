@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import mimetypes
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from train_tools import __version__
@@ -19,6 +22,7 @@ from .data import batches_per_epoch
 from .encoding import Bucket
 from .optimizers import find
 from .pictures import Item
+from .support import SAID
 
 # Keys that stand for the argument of the same name; where none is given, sd-scripts writes its default.
 SAME_NAME = (
@@ -36,6 +40,7 @@ SWITCHES = (
     "flip_aug", "enable_bucket", "shuffle_caption", "color_aug", "random_crop", "full_fp16", "fp8_base",
     "fp8_base_unet", "cache_latents", "v2",
 )  # fmt: skip
+THUMBNAIL = "modelspec.thumbnail"
 NO_REVISION = (
     "(unknown)"  # what sd-scripts writes where it isn't a checkout: none of its own code trained this
 )
@@ -113,6 +118,7 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "modelspec.prediction_type": "v" if config.v_parameterization else "epsilon",
         "modelspec.date": time.strftime("%Y-%m-%dT%H:%M:%S"),
     }
+    values |= _said(config)
     if config.network_args:
         values["ss_network_args"] = _network_args(config)
     if shared.vae_name:
@@ -122,6 +128,32 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
     return {name: str(value) for name, value in values.items()}
 
 
+def _said(config: RunConfig) -> dict[str, Any]:
+    """What a person wants to stand there, and which noise and layer it is for where that isn't the usual one."""
+    given = config.arguments
+    found = {
+        f"modelspec.{name.removeprefix('metadata_')}": given[name]
+        for name in sorted(SAID)
+        if given.get(name) not in (None, "", False)
+    }
+    thumbnail = str(found.pop(THUMBNAIL, ""))
+    if picture := thumbnail if thumbnail.startswith("data:") else _as_url(Path(thumbnail)):
+        found[THUMBNAIL] = picture
+    if any(given.get(name) is not None for name in ("min_timestep", "max_timestep")):
+        found["modelspec.timestep_range"] = f"{config.min_timestep},{config.max_timestep}"
+    if given.get("clip_skip") is not None:
+        found["modelspec.encoder_layer"] = config.clip_skip
+    return found
+
+
+def _as_url(file: Path) -> str:
+    """The picture itself, as a `data:` URL; empty where there is none."""
+    if not file.is_file():
+        return ""
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode('ascii')}"
+
+
 def _given(arguments: Mapping[str, Any], name: str) -> Any:
     value = arguments.get(name)
     return ARGUMENTS[name].sd_default if value is None else value
@@ -129,8 +161,10 @@ def _given(arguments: Mapping[str, Any], name: str) -> Any:
 
 def _network_args(config: RunConfig) -> str:
     """As sd-scripts writes them: with network_dropout among them, but where the network is made of a file."""
-    dropout = {"dropout": config.arguments.get("network_dropout")}
-    return json.dumps({**({} if config.dim_from_weights else dropout), **config.network_args})
+    said: dict[str, Any] = dict(config.network_args)
+    if not config.dim_from_weights:
+        said.setdefault("dropout", config.arguments.get("network_dropout"))
+    return json.dumps(said)
 
 
 def _optimizer(config: RunConfig) -> str:

@@ -23,9 +23,16 @@ WITHOUT_EFFECT = frozenset({
     "tokenizer_cache_dir", "lowram", "highvram", "skip_cache_check", "cache_info", "output_dir", "v2",
     # What the engine does by itself where texts aren't trained.
     "cache_text_encoder_outputs_to_disk", "text_encoder_batch_size",
+    # Its newest state is always kept until a run has finished.
+    "save_last_n_epochs_state", "save_last_n_steps_state",
     # What tunes something that this engine refuses or never does.
-    "validation_seed", "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps",
-    "sample_sampler", "dynamo_backend", "wandb_run_name", "log_tracker_name",
+    "dynamo_backend", "wandb_run_name", "log_tracker_name",
+})  # fmt: skip
+# What a person wants to stand in a file's metadata.
+SAID = frozenset({
+    "metadata_title", "metadata_author", "metadata_description", "metadata_license", "metadata_tags",
+    "metadata_trigger_phrase", "metadata_usage_hint", "metadata_thumbnail", "metadata_merged_from",
+    "metadata_preprocessor", "metadata_is_negative_embedding",
 })  # fmt: skip
 # Where only these values of what isn't known mean nothing to do.
 ONLY: Mapping[str, tuple[Any, ...]] = {"log_with": (None, "tensorboard")}
@@ -48,7 +55,7 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
         if only:
             if value not in only:
                 reasons.append(_not_among(name, value, only))
-        elif name not in ROWS and name not in WITHOUT_EFFECT and _is_on(name, value):
+        elif name not in ROWS.keys() | WITHOUT_EFFECT | SAID and _is_on(name, value):
             reasons.append(f"{name} is not known to the packed engine")
     reasons += network.why_not(arguments) + no_optimizer(arguments) + no_schedule(arguments)
     if (folder := arguments.get("resume")) and not (Path(str(folder)) / LAST_STATE).is_file():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -16,23 +15,25 @@ from train_tools.engines.events import EventLog
 from train_tools.errors import UsageError
 
 from . import metadata, state
-from .captions import CaptionCache, prepared
+from .beginning import Common, member_of, state_at, states_of
+from .captions import prepared
 from .config import RunConfig
-from .data import RunData, read_held_back, read_items
+from .data import read_held_back, read_items
 from .encoding import Encoder, Needs, encoded
-from .identity import identity_of, kin_of
+from .joining import Door
 from .kept import content_of, kept_beside
-from .length import kept_state, resolved, starting_place, why_not
 from .loop import SAVED, Loop
-from .member import Member, say
+from .member import Member
+from .meter import meter_for
 from .pack import Pack
 from .precision import free, loaded
+from .room import Room
 from .support import pack_key
 from .validation import Validation
 
 
 def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
-    """Trains all runs; returns for each how it ended, one of `member`'s outcomes.
+    """Trains all runs; returns for each how it ended, one of `member`'s outcomes. Those that join are added to `logs`.
 
     A run with a saved state goes on from it. Runs whose states lie within an epoch are trained one pack after another
     where they stand at different batches. Raises UsageError where the runs can't share a pack.
@@ -62,25 +63,33 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
         sum(image.repeats for image in reg), base.family, measured,
     )  # fmt: skip
     models = [model, vae] if vae else [model]
-    encoder = Encoder(base, first.resize_interpolation)
-    members = [
-        _member(config, log, shared, models, encoder) for config, log in zip(configs, logs, strict=True)
-    ]
+    common = Common(shared, models, Encoder(base, first.resize_interpolation))
+    members = [member_of(config, log, common) for config, log in zip(configs, logs, strict=True)]
     left = [member for member in members if not member.outcome]
-    found = [_states(member) for member in left]
+    found = [states_of(member) for member in left]
 
-    embedded = prepared(configs, [*items, *held_back], base, kept=texts, model=_changed(model, first))
+    def taken(member: Member) -> None:
+        members.append(member)
+        logs.append(member.log)
+
+    room = Room(meter_for(device), base, buckets, common.encoder)
+    door = Door(configs, common, taken, lambda: room.most)
+    captions = prepared(configs, [*items, *held_back], base, kept=texts, model=_changed(model, first))
     kept.tidy()
     texts.tidy()
-    validation = Validation(measured, encoder)
+    validation = Validation(measured, common.encoder)
 
-    def make_pack(configs: list[RunConfig], steps: list[int], captions: CaptionCache | None) -> Pack:
-        return Pack(configs, base, steps, captions or embedded)
+    def make_pack(configs: list[RunConfig], steps: list[int]) -> Pack:
+        return Pack(configs, base, steps, captions)
 
     for places in state.group(found):
         together = [left[index] for index in places]
-        states = [_state_of(left[index], found[index], place) for index, place in places.items()]
-        loop = Loop(make_pack, shared, together, validation)
+        states = [state_at(left[index], found[index], place) for index, place in places.items()]
+        count = room.look(together, lambda some: make_pack(some, [1] * len(some)))
+        for member in together[count:]:
+            room.give_back(member, count, len(together))
+        together, states = together[:count], states[:count]
+        loop = Loop(make_pack, shared, together, validation, door, room.tell)
         loop.resume(states)
         _tell([member.log for member in together], "training")
         loop.run()
@@ -92,44 +101,6 @@ def _changed(model: str, config: RunConfig) -> str:
     """What stands for the base model's content with what is merged into it."""
     weights = [f"{file_hash(path)} {config.base_weights_multiplier}" for path in config.base_weights]
     return " ".join([model, *weights])
-
-
-def _member(
-    config: RunConfig, log: EventLog, shared: metadata.Shared, models: list[str], encoder: Encoder
-) -> Member:
-    """One that has nothing to train, or nothing to go on from, has failed already."""
-    identity, kin = identity_of(config, shared.items, models), kin_of(config, models)
-    place, error = state.Place(), ""
-    try:
-        place = starting_place(config, shared.buckets)
-        config = resolved(config, place, shared.buckets)
-    except UsageError as refusal:
-        error = str(refusal)
-    data = RunData(config, shared.buckets, config.max_train_steps, encoder)
-    member = Member(config, log, identity, kin, data, place.epoch, place.step)
-    if not error and config.resume is not None and not _states(member, warn=False):
-        error = why_not(config, kin)
-    if error:
-        member.fail(error)
-    return member
-
-
-def _states(member: Member, *, warn: bool = True) -> dict[state.Place, Path]:
-    hear = partial(_warn, member.log)
-    return state.places(member.config.folder, member.identity, hear if warn else lambda _: None)
-
-
-def _state_of(
-    member: Member, found: Mapping[state.Place, Path], place: state.Place | None
-) -> state.RunState | None:
-    """The run's own, or the one that it was told to go on from."""
-    if place is not None:
-        return state.read(found[place])
-    if member.config.resume is None:
-        return None
-    kept = kept_state(member.config)
-    start = state.Place(member.epoch, 0, member.step)
-    return dataclasses.replace(kept, place=start, values={**kept.values, "sum": 0.0})
 
 
 def _of_file(model: Path | None, found: str | Callable[[Path], str]) -> str:
@@ -149,11 +120,6 @@ def _tell(logs: list[EventLog], stage: str) -> None:
 def _say_to(logs: list[EventLog], text: str) -> None:
     for log in logs:
         log.write("warning", text=text)
-
-
-def _warn(log: EventLog, text: str) -> None:
-    log.write("warning", text=f"{text}; it isn't used")
-    say(text)
 
 
 def _check(configs: list[RunConfig]) -> None:

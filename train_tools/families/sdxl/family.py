@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.interface import Family, Mark, Network, Part, Pictures, Training, Words
+from train_tools.families.interface import Activations, Family, Mark, Network, Part, Pictures, Training, Words
 from train_tools.families.layers import of_unet
 from train_tools.families.programs import (
     AI_TOOLKIT,
@@ -49,6 +49,7 @@ FAMILY = Family(
         "sdxl_train_network.py", UNET_MODULES, optional=("vae", "no_half_vae"), bucket_step=32,
         defaults={"resolution": "1024,1024", "max_bucket_reso": 2048, "no_half_vae": True},
         tokenizers=(CLIP_L, OPEN_CLIP_G), is_flow=False, needs_own_vae=True, halves_break=True, largest_rank=32,
+        activations=Activations(2_567_463_684, 516_000, 49_300),
     ),
     network=Network(
         of_unet, text_encoders=2, block_counts=XL_BLOCKS, blocks=XL_UNET, text_width=WIDTH,

@@ -31,6 +31,14 @@ def embed(base: BaseModel, texts: Sequence[str], longest: int, clip_skip: int = 
     return Conditioning(found.hidden * weights.unsqueeze(-1), found.pooled)
 
 
+def length(base: BaseModel, texts: Sequence[str], most: int = 3 * long_texts.INSIDE) -> int:
+    """The max_token_length that holds all of these texts."""
+    words = base.tokenizers[0]
+    counts = (sum(len(words(part).input_ids) - 2 for part, _ in pieces(text)) for text in texts)
+    windows = -(-max(counts, default=0) // long_texts.INSIDE)
+    return min(most, max(1, windows) * long_texts.INSIDE)
+
+
 def pieces(text: str) -> list[Piece]:
     """A text's parts with their weights, equal neighbours in one. A bracket that isn't closed weighs on."""
     found: list[tuple[str, float]] = []

@@ -152,15 +152,13 @@ def started(call: Call) -> dict[str, Any]:
         if found["identity"] != seen:
             return {"changed": {**found, "plan": plans.keep(kept)}}
         settings.change(version, "preview", PreviewSettings, previews)
-        return _queued(root, version, kept.plan, changes, conditions)
+        return _queued(root, version, kept.plan, conditions)
 
     return call.tasks.start(work)
 
 
-def _queued(
-    root: Any, version: Version, plan: Plan, changes: Mapping[str, str], conditions: Conditions
-) -> dict[str, Any]:
-    tickets = add_training(Queue(root), version, plan, changes, conditions)
+def _queued(root: Any, version: Version, plan: Plan, conditions: Conditions) -> dict[str, Any]:
+    tickets = add_training(Queue(root), version, plan, conditions)
     if tickets:
         ensure_worker(root, conditions.lane)
     return {"queued": len(tickets), "first": tickets[0].id if tickets else None}

@@ -84,6 +84,7 @@ function sums(plan) {
     h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), costs),
     axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: values.join(", ") }, `${name} × ${values.length}`))) : null,
     h("dl", { class: "sum-lines" }, plan.to_train ? costLines(plan) : null, line(t("plan.engine"), Object.entries(plan.engines).map(([name, count]) => (count < plan.runs ? `${name} × ${number(count)}` : name)).join(", ")), line(t("plan.base"), plan.bases.map((base) => [base.name, base.family].filter(Boolean).join(" · ")).join(", "))),
+    plan.to_train ? packs(plan) : null,
   ];
 }
 
@@ -96,5 +97,16 @@ const costLines = (plan) => [
   line(t("plan.images_seen"), number(plan.images_seen)),
   line(t("plan.checkpoints"), number(plan.checkpoints)),
   line(t("plan.packs"), plan.at_once > 1 ? t("plan.packs_at_once", { n: number(plan.packs), k: number(plan.at_once) }) : number(plan.packs), t("plan.packs_help")),
-  line(t("plan.memory"), t("plan.about", { size: bytes(plan.memory_bytes) }), t("plan.memory_help")),
+  line(t("plan.memory"), t("plan.about", { size: bytes(plan.memory_bytes) }), t(plan.is_memory_measured ? "plan.memory_measured" : "plan.memory_help")),
 ];
+
+/** What is trained with how many others, and why. */
+function packs(plan) {
+  const several = plan.pack_facts.map((pack, at) => ({ ...pack, n: at + 1 })).filter((pack) => pack.runs > 1 || pack.why);
+  if (!several.length) return null;
+  const size = (pack) => (pack.available ? t("plan.of", { n: bytes(pack.memory_bytes), of: bytes(pack.available) }) : t("plan.about", { size: bytes(pack.memory_bytes) }));
+  const told = (pack) => h("li", null, t("plan.pack", { n: number(pack.n), of: number(plan.packs), k: number(pack.runs), time: duration(pack.seconds), size: size(pack) }),
+    pack.why ? h("div", { class: "small muted" }, pack.why) : null);
+  return h("details", { class: "packs" }, h("summary", null, t("plan.together")), h("ul", { class: "plain" }, several.map(told)),
+    plan.packs > plan.pack_facts.length ? h("p", { class: "muted small" }, t("plan.more_packs", { n: number(plan.packs - plan.pack_facts.length) })) : null);
+}

@@ -71,6 +71,7 @@ function progressOf(entry) {
 function figuresOf(entry) {
   const said = [];
   const isStarting = entry.state === "running" && !entry.step && !entry.stage;
+  if (entry.together) said.push(t("queue.in_pack", { n: number(entry.together.pack), of: number(entry.together.packs), k: number(entry.together.runs - 1) }));
   if (entry.gpus) said.push(t("queue.gpus", { n: entry.gpus }));
   if (isStarting) said.push(t("queue.stage_other"));
   if (entry.stage) said.push(t(`queue.stage_${STAGES.has(entry.stage) ? entry.stage : "other"}`));

@@ -6,9 +6,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from train_tools.families.stable_diffusion import memory
 from train_tools.families.stable_diffusion.base import BaseModel
-
-from . import memory
 
 DECODED_AT_ONCE = 2**18  # pixels; the decoder needs far more memory for each than the UNet
 BYTES_A_PIXEL = 6000  # that a decoder of the usual widths takes in fp32; 4100 and 5400 measured

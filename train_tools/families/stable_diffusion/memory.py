@@ -22,7 +22,7 @@ def free(device: torch.device) -> int:
 
 def is_small(device: torch.device) -> bool:
     """A GPU on which SDXL's parts don't all fit beside what the UNet computes."""
-    return device.type == "cuda" and torch.cuda.mem_get_info(device)[1] < SMALL_GPU
+    return device.type == "cuda" and bool(torch.cuda.mem_get_info(device)[1] < SMALL_GPU)
 
 
 def cells_in_memory(unet: Any, width: int, height: int) -> int:
