@@ -84,6 +84,7 @@ WRITING: dict[str, tuple[str, Body | bytes]] = {
     "POST /api/presets/delete": ("/api/presets/delete", {"name": "kept"}),
     "PUT /api/v/{project}/{version}/plan/import": (f"{V}/plan/import?name=sd.toml", b"toml"),
     "POST /api/queue/act": ("/api/queue/act", {"action": "cancel", "ids": [1]}),
+    "POST /api/v/{project}/{version}/queue/more": (f"{V}/queue/more", {"runs": ["run"], "epochs": 1}),
     "POST /api/queue/lane": ("/api/queue/lane", {"lane": "x", "flag": "paused", "on": False}),
     "POST /api/queue/clear": ("/api/queue/clear", {"lane": "x"}),
     "POST /api/v/{project}/{version}/compare/mark": (

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -62,6 +62,8 @@ def parse_one(argument: Argument, given: Any) -> Any:
         raise _refusal(argument, given)
     if argument.choices:
         return _choice(argument, value, given)
+    if argument.reads is not None:
+        return _read(argument, argument.reads, value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and not (_at_least(argument, value) and _at_most(argument, value)):
         raise _refusal(argument, given)
@@ -218,11 +220,15 @@ def _choice(argument: Argument, value: Any, given: Any) -> Any:
     if argument.takes_class(value):
         return value
     if argument.reads is not None and value is not None:
-        try:
-            return argument.reads(str(value))
-        except UsageError as error:
-            raise UsageError(f"{argument.name}: {error}") from error
+        return _read(argument, argument.reads, value)
     raise _refusal(argument, given)
+
+
+def _read(argument: Argument, reads: Callable[[str], str], value: Any) -> str:
+    try:
+        return reads(str(value))
+    except UsageError as error:
+        raise UsageError(f"{argument.name}: {error}") from error
 
 
 def _refusal(argument: Argument, given: Any) -> UsageError:
