@@ -49,10 +49,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--times", type=int, default=5, help="how often the page is opened")
+    parser.add_argument("--runs", type=int, default=RUNS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         root = arguments.keep or Path(temporary)
-        version = existing(root) or make(root)
+        version = existing(root) or make(root, arguments.runs)
         server_side(version)
         with served(root) as (url, server):
             browser_side(f"{url}#/zorb/v1/compare", server, arguments.times)
@@ -64,14 +65,14 @@ def existing(root: Path) -> Version | None:
     return Workspace(root).version("zorb", "v1") if is_whole else None
 
 
-def make(root: Path) -> Version:
+def make(root: Path, runs: int) -> Version:
     started = time.perf_counter()
     workspace = Workspace(root)
     workspace.create_project("zorb")
     version = workspace.create_version("zorb", "v1")
     drawn = [draw(version.folder / "drawn", number) for number in range(DISTINCT)]
     cells = []
-    for run in range(RUNS):
+    for run in range(runs):
         name = f"v1-5-bs-10-op-{('Lion', 'AdamW')[run % 2]}-lr-{run}-net-{8 << run % 4}"
         folder = version.trains / name
         folder.mkdir(parents=True)

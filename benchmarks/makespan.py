@@ -16,14 +16,17 @@ from PIL import Image
 
 from train_tools.base_model.convert import convert, write_checkpoint
 from train_tools.errors import UsageError
+from train_tools.execution.run_record import write_record
 from train_tools.families.loading import KINDS
 from train_tools.families.stable_diffusion import narrow
 from train_tools.small_models import base_model_file
 from train_tools.workspace import toml
+from train_tools.workspace.run_folder import RunRecord
 
 OPTIMIZERS = ("Lion", "AdamW")
 SIDE = 64  # of a picture, in pixels
 EPOCHS = 3
+IN_WORKSPACE = "train_tools/projects/grid/versions/v1/trains"
 OURS, THEIRS = "train_tools.engines.packed", "train_tools.engines.sd_scripts"
 IN_ONE_PROCESS = (
     f"import sys; from {OURS}.__main__ import main; sys.exit(max([main([one]) for one in sys.argv[1:]]))"
@@ -63,7 +66,7 @@ class Grid:
         made = []
         for number in range(self.runs):
             optimizer = OPTIMIZERS[number % len(OPTIMIZERS)]
-            folder = self.folder / way / f"run{number}"
+            folder = self.folder / way / IN_WORKSPACE / f"run{number}"
             folder.mkdir(parents=True)
             arguments = {
                 "pretrained_model_name_or_path": str(self.base_model), "train_data_dir": str(self.folder / "data"),
@@ -75,6 +78,10 @@ class Grid:
                 "max_data_loader_n_workers": 0,
             }  # fmt: skip
             (folder / "run.toml").write_text(toml.dumps(arguments), encoding="utf-8")
+            record = RunRecord(
+                f"{way}-{number}", f"{way}{number}", "queued", way, self.steps, f"run{number}", ""
+            )
+            write_record(folder, record)  # as the queue does
             made.append(folder)
         return made
 
@@ -149,7 +156,4 @@ def narrowed(real: Path, folder: Path) -> Path:
     from engines.sd_scripts.narrow import narrow_checkout
 
     made: Path = narrow_checkout(real.absolute(), folder)
-    environment = real / ".venv"
-    if environment.is_dir() and not (folder / ".venv").exists():
-        (folder / ".venv").symlink_to(environment.absolute())
     return made

@@ -71,9 +71,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, nargs="?", help="a checkpoint; left out: one of zeros")
     parser.add_argument("--dtype", choices=TORCH_NAMES, default="fp16", help="that it is loaded in")
+    parser.add_argument("--narrow", action="store_true", help="of the tests' sizes instead of the true ones")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        file = arguments.file or hollow(Path(folder) / "sdxl.safetensors")
+        file = arguments.file or hollow(
+            Path(folder) / "sdxl.safetensors", StableDiffusionXL.narrow if arguments.narrow else TRUE
+        )
         found = measured(file, TORCH_NAMES[arguments.dtype])
     for name in ("model", "largest", "peak", "kept"):
         print(f"{name:8} {found[name] / 1e6:9.1f} MB")

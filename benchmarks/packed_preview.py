@@ -38,10 +38,13 @@ STEPS, FEW_STEPS = 20, 2  # of a tiny model each step takes long: it has all of 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--family", choices=sorted(KINDS), help="a tiny random model of it")
-    family = parser.parse_args().family
+    parser.add_argument("--steps", type=int, default=0, help=f"default: {STEPS}, with a family {FEW_STEPS}")
+    parser.add_argument("--checkpoints", type=int, default=CHECKPOINTS)
+    asked = parser.parse_args()
+    family = asked.family
     base = placed(build(KINDS[family])) if family else loaded(base_model_file())
-    frame = Frame(64, 64, steps=FEW_STEPS if family else STEPS)
-    files = lora_files(base)
+    frame = Frame(64, 64, steps=asked.steps or (FEW_STEPS if family else STEPS))
+    files = lora_files(base, asked.checkpoints)
     requests = [[Request(PROMPT, "", 1, CFG, weight, weight) for weight in WEIGHTS] for _ in files]
     render_loras(base, files[:1], requests[:1], frame)  # warm
     packed, packed_s = timed(lambda: render_loras(base, files, requests, frame))
@@ -79,13 +82,13 @@ def furthest(one: list[Image.Image], other: list[Image.Image]) -> int:
     return max(int(np.abs(np.int16(a) - np.int16(b)).max()) for a, b in zip(one, other, strict=True))
 
 
-def lora_files(base: BaseModel) -> list[LoraFile]:
+def lora_files(base: BaseModel, count: int) -> list[LoraFile]:
     targets = targets_of(base, base.family.network.names)
-    stack = LoraStack(targets, [8] * CHECKPOINTS, [8] * CHECKPOINTS)
+    stack = LoraStack(targets, [8] * count, [8] * count)
     stack.flat.copy_(torch.randn(stack.flat.shape, generator=torch.Generator().manual_seed(0)) * 0.03)
     with tempfile.TemporaryDirectory() as folder:
         files = []
-        for index in range(CHECKPOINTS):
+        for index in range(count):
             path = Path(folder) / f"{index}.safetensors"
             kohya.write(path, kohya.tensors_of(stack, index, torch.float32), {})
             files.append(kohya.read(path))

@@ -55,6 +55,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("fixed-learning-rate", {"learning_rate": 1.0}, {"optimizer_type": "Adafactor", "learning_rate": 1.0,
                                                     "optimizer_args": ["relative_step=False"]}),
     ("adaptive-arguments", {**PRODIGY, "optimizer_args": None}, PRODIGY),
+    ("masked-without-masks", {"masked_loss": True}, {"masked_loss": True, "alpha_mask": True}),
     ("prodigy-warmup", {**PRODIGY, "lr_warmup_steps": 10},
      {**PRODIGY, "lr_warmup_steps": 10, "optimizer_args": ["decouple=True", "safeguard_warmup=True"]}),
     ("prodigy-full-fp16", {**PRODIGY, "full_fp16": True}, {**PRODIGY, "full_bf16": True}),

@@ -34,6 +34,16 @@ def picture(folder: Path, name: str, size: tuple[int, int]) -> None:
     Image.new("RGB", size).save(folder / name)
 
 
+def test_images_that_are_held_back_arent_counted(version: Version, tmp_path: Path) -> None:
+    whole = plan_for(version, tmp_path, train_batch_size="1").runs[0]
+    split = {"train_batch_size": "1", "validation_split": "0.5", "validation_seed": "1"}
+    half = plan_for(version, tmp_path, **split).runs[0]
+    assert (half.steps, half.images_seen) == (whole.steps // 2, whole.images_seen // 2)
+    assert half.engine == "packed"
+    with pytest.raises(UsageError, match="leaves no image to train"):
+        plan_for(version, tmp_path, **{**split, "validation_split": "1"})
+
+
 @pytest.mark.parametrize(
     ("changes", "steps"),
     [

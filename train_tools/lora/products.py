@@ -71,6 +71,10 @@ def rebuilt(
     """The factors are put together to whole weights (K, out, in ...), again where gradients want them: nothing so large
     is kept. `present` (K, 1, 1) is 0 for runs that leave this layer alone.
     """
+    if form.product is not None and not form.is_decomposed:
+        return output + _multiplied(
+            _of_inputs(form, factors, scale, layer, x, left).reshape(output.shape), multiplier
+        )
     names = list(factors)
 
     def product(x: Tensor, *tensors: Tensor) -> Tensor:
@@ -85,9 +89,34 @@ def rebuilt(
         found: Any = checkpoint(product, x, *factors.values(), use_reentrant=False, preserve_rng_state=False)
     else:
         found = product(x, *factors.values())
-    if multiplier is not None:
-        found = found * multiplier.to(found.dtype).view(-1, *[1] * (found.dim() - 1))
-    return output + found
+    return output + _multiplied(found, multiplier)
+
+
+def _of_inputs(
+    form: Form, factors: dict[str, Tensor], scale: Tensor, layer: nn.Linear | nn.Conv2d, x: Tensor, left: Left
+) -> Tensor:
+    """(K, rows, out), or (K, samples, out, H', W')."""
+    assert form.product is not None
+    count = len(scale)
+    by_run = scale if left.kept is None else scale * left.kept.to(scale.dtype)
+    if left.outputs is not None:
+        by_run = by_run * left.outputs.to(scale.dtype).transpose(1, 2)
+    if not isinstance(layer, nn.Conv2d):
+        found = form.product(factors, x.reshape(count, -1, x.shape[-1]), F.conv2d)
+        return found * by_run.to(found.dtype)
+
+    def convolve(pictures: Tensor, kernels: Tensor) -> Tensor:
+        return in_groups(pictures.flatten(0, 1), kernels, layer)
+
+    found = form.product(factors, x.unflatten(0, (count, -1)), convolve)
+    return found * by_run.to(found.dtype)[..., None, None]
+
+
+def _multiplied(found: Tensor, multiplier: Tensor | None) -> Tensor:
+    """By each sample's own."""
+    if multiplier is None:
+        return found
+    return found * multiplier.to(found.dtype).view(-1, *[1] * (found.dim() - 1))
 
 
 def _whole(

@@ -152,6 +152,13 @@ def batch_above_bucket(run: Facts) -> str | None:
     return None
 
 
+@check("masked-without-masks", "set alpha_mask, or conditioning_data_dir with masks", SD_SCRIPTS)
+def masked_without_masks(run: Facts) -> str | None:
+    if run["masked_loss"] and not run["alpha_mask"] and not run["conditioning_data_dir"]:
+        return "masked_loss has no masks: all of each image is learned"
+    return None
+
+
 @check("large-noise-offset", "take 0.05, at most 0.1", GUIDE)
 def large_noise_offset(run: Facts) -> str | None:
     offset = run["noise_offset"] or 0

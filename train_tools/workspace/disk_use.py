@@ -46,7 +46,7 @@ def disk_use(workspace: Workspace, report: Callable[[int, int, str], None]) -> D
         versions[version.project, version.name] = found.total()
         parts.update(found)
     top = workspace.projects_folder.parent
-    for name in ("trash", "exports"):
+    for name in ("trash", "exports", "cache"):
         parts[name] = sum(size for _, size in _files(top / name, seen))
     workspace.root.mkdir(parents=True, exist_ok=True)
     usage = shutil.disk_usage(workspace.root)

@@ -41,8 +41,10 @@ def batches(seed: int) -> Iterator[Batch]:
     generator = torch.Generator().manual_seed(seed)
     for step in range(STEPS):
         latents = torch.randn(2, 4, 8, 8, generator=generator)
-        captions = [f"a picture of {seed}", LONG if step % 2 else "two"]
-        yield Batch(latents, captions, [1.0, 0.5], [(64, 96, 0, 16, 64, 64), (640, 640, 0, 0, 64, 64)])
+        captions = [f"a (picture:1.3) of {seed}", LONG if step % 2 else "two"]
+        sizes = [(64, 96, 0, 16, 64, 64), (640, 640, 0, 0, 64, 64)]
+        masks = torch.rand(2, 1, 8, 8, generator=generator) if seed == 2 else None
+        yield Batch(latents, captions, [1.0, 0.5], sizes, masks)
 
 
 def trained(configs: list[RunConfig], base: BaseModel) -> tuple[list[list[float]], Pack]:
@@ -56,7 +58,8 @@ def trained(configs: list[RunConfig], base: BaseModel) -> tuple[list[list[float]
 OPTIONS: list[Any] = [
     {}, {"gradient_checkpointing": True}, {"mixed_precision": "fp16"},
     *(pytest.param(given, marks=pytest.mark.thorough) for given in (
-        {"max_token_length": 225}, {"mixed_precision": "bf16"}, {"v_parameterization": True, "zero_terminal_snr": True},
+        {"max_token_length": 225}, {"weighted_captions": True}, {"mixed_precision": "bf16"},
+        {"v_parameterization": True, "zero_terminal_snr": True},
         {"optimizer_type": "AdamW8bit"}, {"optimizer_type": "Adafactor"},
         {"optimizer_type": "Prodigy", "learning_rate": 1.0}, {"clip_skip": 2},
     )),

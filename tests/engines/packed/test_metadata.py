@@ -48,8 +48,8 @@ def test_what_a_person_says_of_a_lora_stands_in_it(tmp_path: Path) -> None:
     picture.write_bytes(b"\x89PNG")
     given = {
         "metadata_title": "Zorb", "metadata_author": "小明", "metadata_tags": "ball, red", "metadata_license": "",
-        "metadata_is_negative_embedding": False, "metadata_thumbnail": str(picture),
-        "clip_skip": 2, "max_timestep": 700,
+        "metadata_is_negative_embedding": False, "metadata_thumbnail": str(picture), "clip_skip": 2,
+        "max_timestep": 700,
     }  # fmt: skip
     changed = dataclasses.replace(
         CONFIG, clip_skip=2, max_timestep=700, arguments={**CONFIG.arguments, **given}

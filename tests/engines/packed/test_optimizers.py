@@ -15,6 +15,7 @@ from train_tools.engines.packed import support
 from train_tools.engines.packed.config import RunConfig, from_arguments
 from train_tools.engines.packed.optim import RunOptimizer
 from train_tools.engines.packed.optimizers import TABLE, find
+from train_tools.engines.packed.stepping import Stepping
 from train_tools.errors import UsageError
 from train_tools.lora.kinds import low_rank
 from train_tools.lora.stack import LoraStack
@@ -62,6 +63,7 @@ class Trained:
         self.runs = [
             RunOptimizer(c, self.stack, self.gradients, index, STEPS) for index, c in enumerate(configs)
         ]
+        self.stepping = Stepping(self.runs, self.gradients)
 
     def train(self, first: int, last: int) -> None:
         for step in range(first, last):
@@ -70,8 +72,8 @@ class Trained:
                 for down, up, own in zip(*self._views(index), drawn(self, index, seed, step), strict=True):
                     down.copy_(own[0])
                     up.copy_(own[1])
-            for run in self.runs:
-                run.step()
+            self.stepping.clip()
+            self.stepping.step(range(len(self.runs)))
 
     def _views(self, index: int) -> tuple[list[Tensor], list[Tensor]]:
         ranks = [delta.ranks[index] for delta in self.stack.deltas]

@@ -37,7 +37,8 @@ class CaptionCache:
     def encode(self, captions: list[str]) -> Conditioning:
         """As the text encoders are now: for those that are trained."""
         for encoder in self._base.text_encoders:
-            encoder.to(self._base.device)  # where they had left
+            if encoder.device != self._base.device:  # where they had left; asking all layers takes long
+                encoder.to(self._base.device)
         if self._weighted:
             return weighted_texts.embed(self._base, captions, self._longest, self._clip_skip)
         ids = long_texts.tokens(self._base, captions, self._longest)

@@ -25,8 +25,7 @@ SHOWN = frozenset({
 OF_LENGTH = frozenset({
     "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "network_weights", "output_name",
     "save_state_on_train_end", "save_state", "save_every_n_epochs", "save_every_n_steps", "save_n_epoch_ratio",
-    "save_last_n_epochs",
-    "save_last_n_steps", "training_comment",
+    "save_last_n_epochs", "save_last_n_steps", "training_comment",
 })  # fmt: skip
 
 

@@ -161,8 +161,10 @@ def _given(arguments: Mapping[str, Any], name: str) -> Any:
 
 def _network_args(config: RunConfig) -> str:
     """As sd-scripts writes them: with network_dropout among them, but where the network is made of a file."""
-    dropout = {"dropout": config.arguments.get("network_dropout")}
-    return json.dumps({**({} if config.dim_from_weights else dropout), **config.network_args})
+    said: dict[str, Any] = dict(config.network_args)
+    if not config.dim_from_weights:
+        said.setdefault("dropout", config.arguments.get("network_dropout"))
+    return json.dumps(said)
 
 
 def _optimizer(config: RunConfig) -> str:

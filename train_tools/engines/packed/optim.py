@@ -15,7 +15,7 @@ from train_tools.lora.stack import LoraStack
 from . import schedules
 from .config import RunConfig
 from .optimizers import Optimizer, find
-from .weights import weights_of
+from .weights import FlatWeights, weights_of
 
 SEVERAL = "several"  # in a kept state: tensors and other values under one name
 
@@ -27,8 +27,7 @@ class RunOptimizer:
         self, config: RunConfig, stack: LoraStack, gradients: Tensor, index: int, steps: int
     ) -> None:
         self._config = config
-        self._all_gradients = gradients[index]
-        self._limit = config.max_grad_norm
+        self.limit = config.max_grad_norm  # 0: none
         self._done = 0
         self._steps = steps
         row = find(config.optimizer)
@@ -53,13 +52,18 @@ class RunOptimizer:
         self.scheduler = schedules.replay(self._make_schedule, steps)
         self._done = steps
 
-    def step(self) -> None:
-        if self._limit > 0:
-            norm = torch.linalg.vector_norm(self._all_gradients)
-            # The formula and its epsilon are torch.nn.utils.clip_grad_norm_'s.
-            self._all_gradients.mul_((self._limit / (norm + 1e-6)).clamp(max=1.0))
+    @property
+    def is_flat(self) -> bool:
+        """The optimizer's parameters are the pack's buffer itself."""
+        return isinstance(self._weights, FlatWeights)
+
+    def begin(self) -> None:
+        """Before a step of the optimizer."""
         self._weights.take_gradients()
-        self.optimizer.step()
+
+    def end(self) -> None:
+        """After it."""
+        self.optimizer._opt_called = True  # else torch takes a step that several took together for none  # noqa: SLF001
         self.scheduler.step()
         self._weights.give_back()
         self._done += 1

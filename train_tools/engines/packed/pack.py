@@ -25,6 +25,7 @@ from .objective import Draws, Objective
 from .optim import RunOptimizer
 from .precision import PRECISIONS, computing, trained_dtype
 from .scaling import LossScale
+from .stepping import Stepping
 from .weights import own_numbers
 
 OF_TRANSFORMERS = "gradient_checkpointing_enable"
@@ -57,6 +58,7 @@ class Pack:
         self.optimizers = [
             RunOptimizer(config, self.stack, self.gradients, k, totals[k]) for k, config in enumerate(configs)
         ]
+        self._stepping = Stepping(self.optimizers, self.gradients)
         norms = [config.scale_weight_norms for config in configs]
         self._norms = torch.tensor(norms, device=self.device, dtype=self.stack.flat.dtype).view(-1, 1, 1)
         self._limits_norms = any(norms)
@@ -82,24 +84,26 @@ class Pack:
         self.stack.begin()
         clean = torch.cat([batch.latents for batch in batches]).to(self.device)
         captions = [caption for batch in batches for caption in batch.captions]
+        sizes = self._put(torch.tensor([size for batch in batches for size in batch.sizes]))
+        weights = self._put(torch.tensor([batch.weights for batch in batches], dtype=self._dtype))
+        masks = _masks(batches)
+        if masks is not None:
+            masks = self._put(masks.to(self._dtype))
         noisy = self._objective.noisy(clean, draws)
         with computing(self.configs[0], self.device):
             told = self.captions.encode if self._trains_text else self.captions.embed
-            sizes = torch.tensor([size for batch in batches for size in batch.sizes], device=self.device)
             predicted = self.base.predict(noisy, draws.timesteps, told(captions), sizes)
-        weights = torch.tensor([batch.weights for batch in batches], dtype=self._dtype, device=self.device)
-        masks = _masks(batches)
-        if masks is not None:
-            masks = masks.to(self.device, self._dtype)
         return self._objective.losses(predicted.to(self._dtype), clean, draws, weights, masks)
 
     def backward(self, losses: Tensor, *, begins: bool = True) -> None:
         """Adds up the gradients of the living runs; a dead run's slice stays zero. `begins` with none of before."""
-        alive = torch.tensor(self.alive, device=self.device)
-        scaled = (
-            losses * losses.new_tensor([scale.value for scale in self._scales]) if self._scales else losses
-        )
-        torch.where(alive, scaled, torch.zeros_like(losses)).sum().backward()
+        scaled = losses
+        if self._scales:
+            scaled = losses * self._put(torch.tensor([scale.value for scale in self._scales]))
+        if not all(self.alive):
+            alive = self._put(torch.tensor(self.alive))
+            scaled = torch.where(alive, scaled, torch.zeros_like(losses))
+        scaled.sum().backward()
         self.stack.collect(onto=not begins)
         for index, living in enumerate(self.alive):
             if not living:
@@ -110,36 +114,39 @@ class Pack:
         """One optimizer step of every living run, or the one of several batches that `begins` or `ends` it; returns all
         losses.
 
-        A run whose loss is not finite dies here: its factors are set to zero, so that its share of
-        the batch stays finite for the rest of the pack's life.
+        A run whose loss is not finite dies here: its factors are set to zero, so that its share of the batch stays
+        finite for the rest of the pack's life. Losses are read last, as who reads waits for the GPU: until then a run
+        that dies harms its own slice alone.
         """
         losses = self.losses(batches, self.draw(batches))
-        values = [float(v) for v in losses.detach().cpu()]
-        for index, value in enumerate(values):
-            self.alive[index] = self.alive[index] and math.isfinite(value)
         # As accelerate does, also where an epoch's last step has fewer batches.
         self.backward(losses / self._accumulated if self._accumulated > 1 else losses, begins=begins)
-        for index, optimizer in enumerate(self.optimizers):
-            if self.alive[index]:
-                if ends and self._is_whole(index):
-                    optimizer.step()
-            else:
+        if ends:
+            self.optimize()
+        values: list[float] = losses.detach().tolist()
+        for index, value in enumerate(values):
+            self.alive[index] = self.alive[index] and math.isfinite(value)
+            if not self.alive[index]:
                 self.stack.flat[index].zero_()
-        if self._limits_norms and ends:
+        return values
+
+    def optimize(self) -> None:
+        """A step of the optimizers of all living runs; in half precision not of those whose gradients overflowed."""
+        whole = self._stepping.clip([scale.value for scale in self._scales] if self._scales else None)
+        living = [index for index, alive in enumerate(self.alive) if alive]
+        for index in living if self._scales else []:
+            self._scales[index].heard(whole[index])
+        self._stepping.step([index for index in living if whole[index]])
+        if self._limits_norms:
             limit_norms(self.stack, self._norms)
             for optimizer in self.optimizers:
                 optimizer.take_over()
-        return values
 
-    def _is_whole(self, index: int) -> bool:
-        """Whether a run's gradients can be used; in half precision they are brought back to their size first."""
-        if not self._scales:
-            return True
-        scale = self._scales[index]
-        self.gradients[index].mul_(1 / scale.value)
-        is_finite = bool(torch.isfinite(self.gradients[index].sum(dtype=torch.float32)))
-        scale.heard(is_finite)
-        return is_finite
+    def _put(self, tensor: Tensor) -> Tensor:
+        """On the device, without waiting for what it is at."""
+        if self.device.type != "cuda":
+            return tensor.to(self.device)
+        return tensor.pin_memory().to(self.device, non_blocking=True)
 
     def scale(self, index: int) -> LossScale | None:
         """Of a run's losses, where there is one: it is a part of the run's state."""

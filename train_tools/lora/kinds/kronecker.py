@@ -16,7 +16,7 @@ from torch import Tensor
 from .delta import added
 from .interface import Kind, Parts, Weights, number
 from .low_rank import in_tucker
-from .trained import RANK, Factor, Form, Shape, kaiming, with_scalar, zeros
+from .trained import RANK, Convolve, Factor, Form, Shape, kaiming, with_scalar, zeros
 
 
 def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
@@ -87,19 +87,42 @@ def trained(shape: Shape, rank: int, options: Options = Options()) -> Form:
             Factor("lokr_w2_a", (large[0], RANK), kaiming),
             Factor("lokr_w2_b", (RANK, large[1] * numbers), zeros),
         ]
-    form = Form(tuple(factors), functools.partial(_products, numbers=numbers))
+    has_core = any(factor.name.startswith("lokr_t") for factor in factors)
+    added, beside = functools.partial(_products, kernel=kernel), functools.partial(_beside, kernel=kernel)
+    form = Form(tuple(factors), added, None if has_core else beside)
     if not options.scalar:
         return form
     waking = "lokr_w2" if large_is_whole else "lokr_w2_b"
     return with_scalar(form, "lokr_w1" if small_is_whole else "lokr_w1_a", waking, kaiming)
 
 
-def _products(parts: Parts, numbers: int) -> Tensor:
-    """(K, outputs, inputs x kernel); the kernel's `numbers` belong to the large matrix."""
+def _products(parts: Parts, kernel: Shape) -> Tensor:
+    """(K, outputs, inputs x kernel); the kernel belongs to the large matrix."""
     small, large = _stacked(parts, "1"), _stacked(parts, "2")
-    large = large.unflatten(2, (-1, numbers))
+    large = large.unflatten(2, (-1, math.prod(kernel)))
     found = small[:, :, None, :, None, None] * large[:, None, :, None]  # K, a, b, c, d, kernel
     return found.flatten(3, 5).flatten(1, 2)
+
+
+def _beside(parts: Parts, x: Tensor, convolve: Convolve, kernel: Shape) -> Tensor:
+    """An input in as many rows as the small matrix has columns, times both: their product is never put together."""
+    small = _stacked(parts, "1")
+    whole = parts.get("lokr_w2")
+    first = parts["lokr_w2_b"] if whole is None else whole
+    parted = x.unflatten(2, (small.shape[2], -1))  # K, rows, c, d
+    places: Shape = ()
+    if kernel:
+        kernels = first.unflatten(2, (-1, *kernel))
+        hidden = convolve(parted.flatten(1, 2), kernels).unflatten(1, parted.shape[1:3])
+        places = tuple(hidden.shape[4:])
+        hidden = hidden.flatten(4)
+    else:
+        hidden = torch.einsum("kncd,krd->kncr", parted, first).unsqueeze(-1)
+    found = torch.einsum("kac,kncrp->knarp", small, hidden)
+    if whole is None:
+        found = torch.einsum("kbr,knarp->knabp", parts["lokr_w2_a"], found)
+    found = found.flatten(2, 3)
+    return found.unflatten(3, places) if kernel else found.squeeze(-1)
 
 
 def _stacked(parts: Parts, which: str) -> Tensor:

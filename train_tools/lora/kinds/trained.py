@@ -50,17 +50,25 @@ class Factor:
         return tuple(slice(0, rank) if size == RANK else slice(None) for size in self.shape)
 
 
+Convolve = Callable[[Tensor, Tensor], Tensor]
+Product = Callable[[Parts, Tensor, Convolve], Tensor]
+
+
 @dataclass(frozen=True)
 class Form:
     """A kind of network on one layer.
 
     `added` gives what factors of K runs add to the layer's weight, (K, outputs, inputs x kernel) before alpha / rank;
-    None: the factors are `low_rank`'s two, which work beside the layer. `scalar_in` names the factor that a file has
-    multiplied by the trained `scalar`, where there is one. `is_decomposed`: DoRA's lengths are trained besides.
+    None: the factors are `low_rank`'s two, which work beside the layer. `product`, where there is one, gives what they
+    make of inputs (K, rows, inputs) without such a weight; or of pictures (K, samples, inputs, h, w), given the
+    convolution of pictures with kernels (K, outputs, inputs, h, w): (K, samples, outputs, h, w). `scalar_in` names the
+    factor that a file has multiplied by the trained `scalar`, where there is one. `is_decomposed`: DoRA's lengths are
+    trained besides.
     """
 
     factors: tuple[Factor, ...]
     added: Callable[[Parts], Tensor] | None = None
+    product: Product | None = None
     scalar_in: str = ""
     is_decomposed: bool = False
 
@@ -101,8 +109,21 @@ def with_scalar(form: Form, scalar_in: str, waking: str, start: Start) -> Form:
     def multiplied(parts: Parts) -> Tensor:
         return added(parts) * parts[SCALAR].view(-1, 1, 1)
 
+    product = form.product
+
+    def product_multiplied(parts: Parts, x: Tensor, convolve: Convolve) -> Tensor:
+        assert product is not None
+        found = product(parts, x, convolve)
+        return found * parts[SCALAR].view(-1, *[1] * (found.dim() - 1))
+
     factors = [replace(one, start=start) if one.name == waking else one for one in form.factors]
-    return replace(form, factors=(*factors, Factor(SCALAR, (), zeros)), added=multiplied, scalar_in=scalar_in)
+    return replace(
+        form,
+        factors=(*factors, Factor(SCALAR, (), zeros)),
+        added=multiplied,
+        product=product_multiplied if product else None,
+        scalar_in=scalar_in,
+    )
 
 
 def with_lengths(form: Form, shape: Shape, *, of_outputs: bool) -> Form:
