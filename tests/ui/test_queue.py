@@ -54,7 +54,10 @@ def test_an_unchanged_queue_costs_nothing(bench: Bench, asked: TestClient) -> No
     assert asked.get("/api/queue", params={"since": first["token"]}).json() == {"token": first["token"]}
     queue_actions.pause(bench.queue, 2)
     later = asked.get("/api/queue", params={"since": first["token"]}).json()
-    assert [entry["state"] for entry in later["items"]] == ["paused"]
+    # The other two are told, too: their pack is smaller.
+    assert [(one["state"], one["together"]["runs"] if one["together"] else 1) for one in later["items"]] == [
+        ("queued", 2), ("paused", 1), ("queued", 2),
+    ]  # fmt: skip
     assert asked.get("/api/queue/summary").json() == {"running": 0, "waiting": 3, "failed": 0}
 
 

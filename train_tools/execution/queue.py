@@ -205,6 +205,14 @@ class Queue:
         if on:
             connection.execute("INSERT INTO flags VALUES (?, ?)", (lane, name))
 
+    def stop_if_asked(self, connection: sqlite3.Connection, lane: str) -> None:
+        """Pauses a lane that was to stop after what is done in it, once nothing is."""
+        if STOP_AFTER not in self.flags(connection, lane):
+            return
+        if not any(entry.taken for entry in self.read(connection, lane, open_only=True)):
+            self.set_flag(connection, lane, STOP_AFTER, on=False)
+            self.set_flag(connection, lane, PAUSED, on=True)
+
     def recover(self, lane: str, is_held: Callable[[int], bool]) -> None:
         """Nobody is at an entry that was taken in a slot which `is_held` by no other process, and none is forgotten.
 

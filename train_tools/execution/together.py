@@ -152,6 +152,7 @@ class Together:
             with self._queue.locked() as connection:
                 is_done = int(attempt.record.state in ENDED)
                 self._queue.mark(connection, [entry.id], done=is_done, taken=0, request="")
+                self._queue.stop_if_asked(connection, entry.ticket.lane)
             self._ended(entry, attempt)
 
     def wish(self) -> str:

@@ -248,10 +248,7 @@ class Worker:
             mine = [entry for entry in now if entry.taken == self._slot + 1]
             queue.mark(connection, [e.id for e in mine], taken=0, request="")
             queue.mark(connection, [e.id for e in mine if e.state in ENDED], done=1)
-            others = any(entry.taken for entry in queue.read(connection, self._lane, open_only=True))
-            if STOP_AFTER in queue.flags(connection, self._lane) and not others:
-                queue.set_flag(connection, self._lane, STOP_AFTER, on=False)
-                queue.set_flag(connection, self._lane, PAUSED, on=True)
+            queue.stop_if_asked(connection, self._lane)
 
     def _shut_down_if_asked(self) -> None:
         with self._queue.locked() as connection:
