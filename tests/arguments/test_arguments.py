@@ -130,7 +130,7 @@ def test_what_a_person_cant_set_is_explained(name: str, words: str) -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.name in KNOWN], ids=lambda row: row.name)
 def test_packed_refuses_by_name_what_it_doesnt_know(row: Argument) -> None:
-    known = set(config.ROWS) | support.WITHOUT_EFFECT | set(support.ONLY)
+    known = {*config.ROWS, *support.WITHOUT_EFFECT, *support.SAID, *support.ONLY}
     for value in off_default(row):
         reasons = support.unsupported({"max_train_epochs": 1, "optimizer_type": "AdamW", row.name: value})
         assert row.name in known or any(row.name in reason for reason in reasons), value

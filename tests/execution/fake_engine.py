@@ -198,6 +198,9 @@ def main(folders):
                     for other in runs[index:]:
                         write(other, "paused", epoch=1, step=step - 1)
                     return 3
+                # "held 2": before step 2, until the test lets it go on.
+                while mood == f"held {step}" and not (Path(__file__).parent / f"go-{arguments['seed']}").exists():
+                    time.sleep(0.01)
                 if (folder / "leave").exists():
                     save_state(folder, step - 1)
                     write(run, "paused", epoch=1, step=step - 1)

@@ -14,7 +14,7 @@ from execution.conftest import Bench
 from execution.fake_engine import STEPS, FakeEngine, settings
 
 from train_tools.engines import registry
-from train_tools.engines.interface import JOIN_FILE, LEAVE_FILE
+from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE
 from train_tools.errors import UsageError
 from train_tools.execution import conclusion, queue_actions, supervise, together, worker
 from train_tools.execution.lane import has_worker, lane_lock, training
@@ -161,16 +161,24 @@ def processes_of(bench: Bench, number: int) -> set[int]:
     return {event["pid"] for event in events(bench.entry(number).folder, "step")}
 
 
+def let_go(bench: Bench, seed: int) -> None:
+    """A run whose training_comment is `held <step>`."""
+    (bench.root / f"go-{seed}").touch()
+
+
 def test_one_run_of_a_pack_is_cancelled_while_the_others_go_on_in_the_same_process(bench: Bench) -> None:
     """The fake engine trains the runs of its process one after another."""
-    bench.add(training_comment="slow", seed="1,2")
+    bench.add(training_comment="held 5", seed="1,2")
     seen: list[dict[int, str]] = []
 
     def cancel() -> None:
         queue_actions.cancel(bench.queue, 1)
+        until((bench.entry(1).folder / LEAVE_FILE).exists)
+        let_go(bench, 1)
         until(lambda: bench.entry(1).state == "cancelled" and not bench.entry(1).taken)
         seen.append(bench.states())
         assert not (bench.entry(1).folder / LEAVE_FILE).exists()
+        let_go(bench, 2)
 
     while_working(bench, cancel, has_stepped(bench, 1))
     assert seen == [{1: "cancelled", 2: "running"}]
@@ -181,17 +189,22 @@ def test_one_run_of_a_pack_is_cancelled_while_the_others_go_on_in_the_same_proce
     assert len(events(bench.entry(1).folder, "step")) == STEPS
 
 
+def finish_early(bench: Bench) -> None:
+    queue_actions.finish(bench.queue, 1)
+    until((bench.entry(1).folder / FINISH_FILE).exists)
+    let_go(bench, 1)
+    let_go(bench, 2)
+
+
 def test_a_run_is_finished_after_its_epoch_and_known_as_finished(bench: Bench) -> None:
-    bench.add(training_comment="slow", seed="1,2")
-    while_working(bench, lambda: queue_actions.finish(bench.queue, 1), has_stepped(bench, 1))
+    bench.add(training_comment="held 5", seed="1,2")
+    while_working(bench, lambda: finish_early(bench), has_stepped(bench, 1))
     assert bench.states() == {1: "finished", 2: "finished"}
     record = bench.entry(1).record
     assert record is not None
     assert (record.steps, record.epochs) == (STEPS // 2, 1)
-    assert [
-        run.state
-        for run in make_plan(bench.version, settings(bench.root, training_comment="slow", seed="1,2")).runs
-    ] == ["finished", "finished"]
+    plan = make_plan(bench.version, settings(bench.root, training_comment="held 5", seed="1,2"))
+    assert [run.state for run in plan.runs] == ["finished", "finished"]
     with pytest.raises(UsageError, match="is finished: nothing to finish"):
         queue_actions.finish(bench.queue, 1)
 
@@ -223,21 +236,25 @@ def test_a_runs_end_is_recorded_when_it_comes_not_when_its_pack_ends(
 
 def test_a_run_that_waits_joins_a_pack_that_has_room(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(together, "LOOK_S", 0.0)
-    bench.add(training_comment="slow", seed="1", pack_size="2")
+    bench.add(training_comment="held 2", seed="1", pack_size="2")
     seen: list[str] = []
 
     def add() -> None:
-        bench.add(training_comment="slow", seed="2,3", pack_size="2")
+        bench.add(training_comment="held 2", seed="2,3", pack_size="2")
         until(lambda: bench.entry(2).request == JOIN)
         seen.append(describe(bench.entry(2))["state"])
+        let_go(bench, 1)
+        until(lambda: bench.entry(3).request == JOIN)
+        let_go(bench, 2)
+        let_go(bench, 3)
 
     while_working(bench, add, has_stepped(bench, 1, 1))
     assert seen == ["queued"]
     assert set(bench.states().values()) == {"finished"}
     assert processes_of(bench, 1) == processes_of(bench, 2) == processes_of(bench, 3)
     assert [entry.taken for entry in bench.queue.entries()] == [0, 0, 0]
-    started = [bench.entry(number).record.started for number in (1, 2, 3)]  # type: ignore[union-attr]
-    assert sorted(started) == started  # type: ignore[type-var]
+    started = [entry.record.started or 0 for entry in bench.queue.entries() if entry.record]
+    assert sorted(started) == started
     assert not list(bench.version.trains.glob(f"*/{JOIN_FILE}"))
 
 
@@ -246,15 +263,16 @@ def test_who_was_asked_to_join_and_never_began_waits_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, do: str, state: str
 ) -> None:
     monkeypatch.setattr(together, "LOOK_S", 0.0)
-    bench.add(training_comment="slow", seed="1")
+    bench.add(training_comment=f"held {STEPS}", seed="1")  # within its last epoch
 
     def add() -> None:
         bench.add(training_comment="later", seed="2")
         until(lambda: bench.entry(2).request == JOIN)
         if do == "cancel":
             queue_actions.cancel(bench.queue, 2)
+        let_go(bench, 1)
 
-    while_working(bench, add, has_stepped(bench, 1, STEPS // 2 + 1))
+    while_working(bench, add, has_stepped(bench, 1, STEPS - 1))
     assert bench.states() == {1: "finished", 2: state}
     if state == "finished":
         assert processes_of(bench, 1) != processes_of(bench, 2)
@@ -265,28 +283,30 @@ def test_nobody_joins_where_another_comes_first_or_the_queue_is_to_stop(
 ) -> None:
     monkeypatch.setattr(together, "LOOK_S", 0.0)
     monkeypatch.setitem(registry.ENGINES, "packed", FakeEngine(bench.root, apart="network_dim"))
-    bench.add(training_comment="slow", seed="1")
+    bench.add(training_comment="held 2", seed="1")
 
     def add() -> None:
         bench.add(seed="2", network_dim="4")
         bench.add(seed="3")
+        let_go(bench, 1)
 
     while_working(bench, add, has_stepped(bench, 1, 1))
     assert set(bench.states().values()) == {"finished"}
     assert len(set.union(*(processes_of(bench, number) for number in (1, 2, 3)))) == 3
-    bench.add(training_comment="slow", seed="4")
+    bench.add(training_comment="held 2", seed="4")
 
     def stop() -> None:
         flag(bench, STOP_AFTER)
         bench.add(seed="5")
+        let_go(bench, 4)
 
     while_working(bench, stop, has_stepped(bench, 4, 1))
     assert bench.states()[5] == "queued"
 
 
 def test_a_run_that_finished_early_as_its_worker_was_killed_isnt_trained_on(bench: Bench) -> None:
-    bench.add(training_comment="slow", seed="1")
-    while_working(bench, lambda: queue_actions.finish(bench.queue, 1), has_stepped(bench, 1))
+    bench.add(training_comment="held 5", seed="1")
+    while_working(bench, lambda: finish_early(bench), has_stepped(bench, 1))
     entry = bench.entry(1)
     record = json.loads((entry.folder / "run.json").read_text())
     record.update(state="running", pid=os.getpid(), process_started=1.0, steps=STEPS, epochs=0)

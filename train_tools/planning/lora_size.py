@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.arguments.network_args import LYCORIS
 from train_tools.errors import TrainToolsError
 from train_tools.families.detect import shapes_of
 from train_tools.families.interface import Activations, Found
@@ -17,6 +18,8 @@ from train_tools.families.registry import USUAL
 BYTES = {"fp16": 2, "bf16": 2, "float": 4, None: 4}
 HEAD_BYTES_PER_LAYER = 400  # three entries with long names
 METADATA_BYTES = 6_000
+WITH_KERNELS = ("", "full", "unet-only", "unet-convblock-only")  # LyCORIS' presets
+USUAL_FACTOR = 25  # by which LoKr parts a layer where nothing is said: about the root of its width
 
 
 @dataclass(frozen=True)
@@ -71,34 +74,64 @@ class Factors:
 def factors_of(shape: LoraShape, arguments: Mapping[str, Any]) -> Factors:
     """Of the network that `arguments` ask for.
 
-    A LyCORIS network counts as the LoRA of its rank; LoHa has two pairs of factors for each layer
-    (https://github.com/KohakuBlueleaf/LyCORIS), others have at most that many numbers.
+    LoHa has two pairs of factors for each layer, LoKr small ones (https://github.com/KohakuBlueleaf/LyCORIS); other
+    networks count as the LoRA of their rank. Of ranks that differ from block to block it is the mean.
     """
     # A grid asks thousands of times for a handful of networks.
     return _factors(
         shape,
-        int(arguments["network_dim"]),
+        _rank(network_arg(arguments, "block_dims"), int(arguments["network_dim"])),
         not arguments.get("network_train_text_encoder_only"),
         not arguments.get("network_train_unet_only"),
-        network_arg(arguments, "conv_dim"),
-        network_arg(arguments, "algo").lower(),
+        _conv_dim(arguments),
+        network_arg(arguments, "algo").lower() if arguments.get("network_module") == LYCORIS else "",
+        network_arg(arguments, "factor"),
     )
+
+
+def _rank(of_blocks: str, rank: int) -> int:
+    found = [int(one) for one in of_blocks.split(",") if one.strip().isdecimal()]
+    return round(sum(found) / len(found)) if found else rank
+
+
+def _conv_dim(arguments: Mapping[str, Any]) -> int | None:
+    """The rank of kernels; None where they aren't trained, nor what lies beside them."""
+    given = network_arg(arguments, "conv_dim")
+    if arguments.get("network_module") == LYCORIS:
+        if network_arg(arguments, "preset") not in WITH_KERNELS:
+            return None
+        return int(given) if given.isdecimal() else int(arguments["network_dim"])
+    of_blocks = network_arg(arguments, "conv_block_dims") if network_arg(arguments, "block_dims") else ""
+    return _rank(of_blocks, int(given)) if given.isdecimal() else (_rank(of_blocks, 0) or None)
 
 
 @functools.lru_cache(maxsize=256)
 def _factors(
-    shape: LoraShape, rank: int, with_unet: bool, with_text: bool, conv_dim: str, algorithm: str
+    shape: LoraShape,
+    rank: int,
+    with_unet: bool,
+    with_text: bool,
+    conv_dim: int | None,
+    algorithm: str,
+    factor: str,
 ) -> Factors:
     layers = shape.targets.text if with_text else Layers()
     numbers = 0
     if with_unet:
         layers += shape.targets.unet
-        if conv_dim.isdecimal():
+        if conv_dim is not None:
             kernels, beside = shape.targets.kernels, shape.targets.beside_kernels
             layers += Layers(kernels.count + beside.count, beside.width)
-            numbers = kernels.width * int(conv_dim)
-    pairs = 2 if algorithm == "loha" else 1
-    return Factors(layers.count, pairs * (layers.width * rank + numbers))
+            numbers = kernels.width * conv_dim
+    numbers += layers.width * rank
+    if algorithm == "lokr":
+        # A layer's large matrix is so many times smaller each way, and whole where its rank would be more.
+        text = shape.targets.text
+        side = text.width / (2 * text.count) if with_text and text.count else 0.0
+        whole = int(text.count * side**2) + shape.targets.unet_parameters * with_unet
+        times = int(factor) if factor.isdecimal() and int(factor) else USUAL_FACTOR
+        numbers = min(numbers // times, whole // times**2) + layers.count * times**2
+    return Factors(layers.count, (2 if algorithm == "loha" else 1) * numbers)
 
 
 def network_arg(arguments: Mapping[str, Any], name: str) -> str:

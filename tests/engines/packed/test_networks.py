@@ -18,13 +18,16 @@ from train_tools.engines.packed import metadata, precision, support
 from train_tools.engines.packed.__main__ import main
 from train_tools.engines.packed.config import RunConfig, from_arguments
 from train_tools.engines.packed.data import Batch
+from train_tools.engines.packed.layers import make_stack
 from train_tools.engines.packed.pack import Pack
 from train_tools.engines.packed.weights import own_numbers
 from train_tools.errors import UsageError
+from train_tools.families.layers import of_unet
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import fit, kohya
 from train_tools.lora.norms import norms
 from train_tools.lora.targets import layers_of
+from train_tools.planning.lora_size import LoraShape, factors_of
 from train_tools.workspace import toml
 
 STEPS = 4
@@ -313,6 +316,32 @@ def test_which_networks_share_a_pack() -> None:
     whole = lycoris("algo=lokr", "full_matrix=True")
     assert key(whole) == key({**whole, "network_dim": 8})
     assert key({"base_weights": ["a.safetensors"]}) != key({})
+
+
+@pytest.mark.parametrize(
+    ("given", "within"),
+    [
+        (KINDS["conv_dim"], 0.01), (plain("block_dims=" + ",".join(["2", "6"] * 12 + ["4"])), 0.1),
+        (lycoris("algo=locon"), 0.05), (lycoris("algo=loha", "preset=attn-mlp"), 0.01),
+        (lycoris("algo=lokr", "factor=4"), 0.5), (lycoris("algo=lokr", "factor=8", network_dim=100_000), 0.5),
+    ],
+)  # fmt: skip
+def test_what_it_holds_is_known_before(base: BaseModel, given: dict[str, Any], within: float) -> None:
+    """LoKr's nearly: it hangs on each layer's divisors."""
+    modules = (base.unet, *base.text_encoders)
+    shapes = {
+        ("" if module is base.unet else "text_model.") + name.removeprefix("text_model."): tuple(tensor.shape)
+        for module in modules
+        for name, tensor in module.state_dict().items()
+    }
+    shape = LoraShape(
+        of_unet(shapes), sum(tensor.numel() for m in modules for tensor in m.state_dict().values())
+    )
+    run = config(1, **given)
+    told = factors_of(shape, {"network_dim": 4, **given})
+    stack = make_stack([run], base, torch.device("cpu"), torch.float32)
+    assert told.numbers == pytest.approx(stack.flat.shape[1], rel=within)
+    assert told.layers == pytest.approx(len(stack.deltas), abs=4)  # LyCORIS' first and last layers
 
 
 @pytest.fixture

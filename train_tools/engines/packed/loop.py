@@ -177,6 +177,7 @@ class Loop:
             index: member.epoch if member.config.sample_every_n_epochs and member.step else member.step
             for index, member in enumerate(self._members)
             if not member.outcome
+            and (member.config.folder / "run.toml").is_file()  # else it was deleted, and is to stay so
             and is_due(member.config, member.epoch, member.step, ends_epoch=ends_epoch or member.is_through)
         }
         for index, done in (draw_samples(self._pack, due) if due else {}).items():

@@ -104,8 +104,7 @@ def draw_samples(pack: Pack, due: Mapping[int, int]) -> dict[int, list[Path] | s
                     assert isinstance(found, list)
                     found.append(_saved(picture, config.folder / FOLDER / name))
     except (TrainToolsError, OSError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not memory.is_out(error):
-            raise
+        # Whatever it is, it isn't worth a night's training.
         reason = str(error)
         if memory.is_out(error):
             reason = (
@@ -181,6 +180,6 @@ def _scheduler(frame: Frame, noise: Mapping[str, Any]) -> tuple[Any, bool]:
 
 
 def _saved(picture: Image.Image, file: Path) -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(exist_ok=True)
     picture.save(file)
     return file
