@@ -50,7 +50,7 @@ def queued(root: Path, version: Version, seeds: int) -> None:
             connection, DEFAULT_LANE, PAUSED, on=True
         )  # a look at the queue would start its worker
     grid = {"seed": f"1-{seeds}", "network_dim": "4,8,16,32", "max_train_epochs": "1"}
-    add_training(queue, version, make_plan(version, grid), grid, Conditions())
+    add_training(queue, version, make_plan(version, grid), Conditions())
 
 
 def slowest(page: TestClient, method: str, path: str, **more: Any) -> tuple[float, int]:
