@@ -59,7 +59,7 @@ class Trial:
         self.queue = Queue(self.root)
         given = settings(self.root, seed=f"1-{RUNS}", pack_size="2", training_comment="brisk")
         plan = make_plan(version, given)
-        tickets = queue_actions.add_training(self.queue, version, plan, given, queue_actions.Conditions())
+        tickets = queue_actions.add_training(self.queue, version, plan, queue_actions.Conditions())
         self.names = {ticket.id: str(ticket.identity["output_name"]) for ticket in tickets}
 
     def run(self, fault: Callable[[Trial], None]) -> list[str]:
