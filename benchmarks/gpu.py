@@ -20,7 +20,7 @@ import torch
 
 from benchmarks.packed_training import batch_of, config, makespan
 from benchmarks.true_size import true_size
-from train_tools.engines.packed.pack import Pack
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.environment.sd_scripts_place import sd_scripts_folder
 from train_tools.families.loading import KINDS
 from train_tools.families.stable_diffusion.base import BaseModel

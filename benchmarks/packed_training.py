@@ -22,8 +22,8 @@ from benchmarks.counted import Calls
 from benchmarks.makespan import Grid, base_model, narrowed
 from benchmarks.true_size import true_size
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.data import Batch
-from train_tools.engines.packed.pack import Pack
+from train_tools.engines.packed.data.batches import Batch
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.families.loading import KINDS, load
 from train_tools.families.stable_diffusion import narrow
 from train_tools.families.stable_diffusion.base import BaseModel

@@ -11,10 +11,10 @@ from PIL import Image
 from small_base import random_base
 
 from train_tools.engines.packed import config, support
-from train_tools.engines.packed.data import RunData, batches_per_epoch, epoch_schedule, read_items
-from train_tools.engines.packed.encoding import Needs, encode
-from train_tools.engines.packed.pictures import Pictures
-from train_tools.engines.packed.wording import At
+from train_tools.engines.packed.data.batches import RunData, batches_per_epoch, epoch_schedule, read_items
+from train_tools.engines.packed.data.encoding import Needs, encode
+from train_tools.engines.packed.data.pictures import Pictures
+from train_tools.engines.packed.data.wording import At
 from train_tools.errors import UsageError
 from train_tools.families.stable_diffusion.base import BaseModel
 

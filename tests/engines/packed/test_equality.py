@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from train_tools.engines.packed.config import RunConfig
-from train_tools.engines.packed.data import Batch
-from train_tools.engines.packed.pack import Pack
+from train_tools.engines.packed.data.batches import Batch
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.families.loading import load
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.small_models import base_model_file

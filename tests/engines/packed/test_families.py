@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.data import Batch, _sizes
-from train_tools.engines.packed.pack import Pack
-from train_tools.engines.packed.pictures import Item
+from train_tools.engines.packed.data.batches import Batch, _sizes
+from train_tools.engines.packed.data.pictures import Item
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.families.loading import KINDS
 from train_tools.families.registry import FAMILIES
 from train_tools.families.stable_diffusion import long_texts, narrow

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from train_tools.engines.packed.captions import CaptionCache
-from train_tools.engines.packed.encoding import Needs, encode
-from train_tools.engines.packed.kept import UNUSED_DAYS, Kept, kept_beside, key_of
-from train_tools.engines.packed.pictures import Item
+from train_tools.engines.packed.data.captions import CaptionCache
+from train_tools.engines.packed.data.encoding import Needs, encode
+from train_tools.engines.packed.data.kept import UNUSED_DAYS, Kept, kept_beside, key_of
+from train_tools.engines.packed.data.pictures import Item
 from train_tools.families.loading import KINDS
 from train_tools.families.stable_diffusion import narrow
 from train_tools.families.stable_diffusion.base import BaseModel
@@ -102,7 +102,7 @@ def test_what_nobody_asks_for_is_taken_away(tmp_path: Path, monkeypatch: pytest.
         os.utime(path, (time.time() - number * 86_400,) * 2)
     kept.tidy(time.time() + (UNUSED_DAYS - 2.5) * 86_400)
     assert [kept.get(key_of(number)) is not None for number in range(4)] == [True, True, True, False]
-    monkeypatch.setattr("train_tools.engines.packed.kept.MOST_BYTES", 1000)
+    monkeypatch.setattr("train_tools.engines.packed.data.kept.MOST_BYTES", 1000)
     kept.tidy()
     assert sum(kept.get(key_of(number)) is not None for number in range(4)) < 3
 

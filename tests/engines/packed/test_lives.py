@@ -13,7 +13,7 @@ from engines.packed.test_resume import at_step, checkpoints, engine, events, in_
 from safetensors import safe_open
 
 from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE, PAUSE_FILE
-from train_tools.engines.packed.pack import Pack
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.workspace import toml
 
 small_model = runs.small_model

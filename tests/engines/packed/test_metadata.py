@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from train_tools.engines.packed.config import RunConfig
-from train_tools.engines.packed.metadata import Shared, build
+from train_tools.engines.packed.life.metadata import Shared, build
 from train_tools.planning.imports.lora_metadata import from_lora
 
 CONFIG = RunConfig(

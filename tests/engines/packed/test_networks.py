@@ -14,13 +14,15 @@ from safetensors.torch import load_file
 from small_base import random_base
 from torch import Tensor
 
-from train_tools.engines.packed import metadata, precision, support
+from train_tools.engines.packed import support
 from train_tools.engines.packed.__main__ import main
+from train_tools.engines.packed.base import precision
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.data import Batch
-from train_tools.engines.packed.layers import make_stack
-from train_tools.engines.packed.pack import Pack
-from train_tools.engines.packed.weights import own_numbers
+from train_tools.engines.packed.data.batches import Batch
+from train_tools.engines.packed.life import metadata
+from train_tools.engines.packed.network.layers import make_stack
+from train_tools.engines.packed.step.pack import Pack
+from train_tools.engines.packed.step.weights import own_numbers
 from train_tools.errors import UsageError
 from train_tools.families.layers import of_unet
 from train_tools.families.stable_diffusion.base import BaseModel

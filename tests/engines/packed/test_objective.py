@@ -12,7 +12,7 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.objective import Draws, Objective
+from train_tools.engines.packed.step.objective import Draws, Objective
 
 BETAS = {
     "num_train_timesteps": 1000,

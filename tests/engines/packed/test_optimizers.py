@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from train_tools.engines.packed import support
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.optim import RunOptimizer
-from train_tools.engines.packed.optimizers import TABLE, find
-from train_tools.engines.packed.stepping import Stepping
+from train_tools.engines.packed.step.optim import RunOptimizer
+from train_tools.engines.packed.step.optimizers import TABLE, find
+from train_tools.engines.packed.step.stepping import Stepping
 from train_tools.errors import UsageError
 from train_tools.lora.kinds import low_rank
 from train_tools.lora.stack import LoraStack

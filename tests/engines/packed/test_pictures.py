@@ -16,10 +16,10 @@ from PIL import Image
 from small_base import random_base
 
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.data import Batch, RunData, epoch_schedule, read_held_back, read_items
-from train_tools.engines.packed.encoding import Bucket, Encoder, Needs, encode
-from train_tools.engines.packed.pictures import Item, Pictures, drawn, scaled
-from train_tools.engines.packed.wording import At
+from train_tools.engines.packed.data.batches import Batch, RunData, epoch_schedule, read_held_back, read_items
+from train_tools.engines.packed.data.encoding import Bucket, Encoder, Needs, encode
+from train_tools.engines.packed.data.pictures import Item, Pictures, drawn, scaled
+from train_tools.engines.packed.data.wording import At
 from train_tools.errors import UsageError
 from train_tools.families.stable_diffusion.base import BaseModel
 

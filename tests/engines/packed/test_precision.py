@@ -12,11 +12,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from train_tools.engines.packed import captions, precision
+from train_tools.engines.packed.base import precision
+from train_tools.engines.packed.base.fp8 import FP8, hold
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.data import Batch, Item
-from train_tools.engines.packed.fp8 import FP8, hold
-from train_tools.engines.packed.pack import Pack
+from train_tools.engines.packed.data import captions
+from train_tools.engines.packed.data.batches import Batch, Item
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.errors import UsageError
 from train_tools.families.loading import CPU, KINDS
 from train_tools.families.stable_diffusion import narrow

@@ -20,8 +20,8 @@ from engines.sd_scripts.narrow import narrow_checkout
 
 from train_tools.engines.packed import support
 from train_tools.engines.packed.config import from_arguments
-from train_tools.engines.packed.layers import make_stack
-from train_tools.engines.packed.weights import own_numbers, parts_of
+from train_tools.engines.packed.network.layers import make_stack
+from train_tools.engines.packed.step.weights import own_numbers, parts_of
 from train_tools.families.loading import KINDS
 from train_tools.families.stable_diffusion import narrow
 from train_tools.families.stable_diffusion.base import BaseModel

@@ -16,9 +16,10 @@ from safetensors.torch import load_file
 from small_base import random_base
 
 from train_tools.engines.interface import PAUSE_FILE
-from train_tools.engines.packed import loop, state, train
+from train_tools.engines.packed import state, train
 from train_tools.engines.packed.__main__ import main
-from train_tools.engines.packed.pack import Pack
+from train_tools.engines.packed.life import loop
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.workspace import toml
 

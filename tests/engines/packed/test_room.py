@@ -11,9 +11,10 @@ import torch
 from engines.packed import test_resume as runs
 from engines.packed.test_resume import checkpoints, engine, events
 
-from train_tools.engines.packed import train, trial
-from train_tools.engines.packed.meter import ProcessMeter, meter_for
-from train_tools.engines.packed.pack import Pack
+from train_tools.engines.packed import train
+from train_tools.engines.packed.memory import trial
+from train_tools.engines.packed.memory.meter import ProcessMeter, meter_for
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.families.loading import CPU
 
 small_model = runs.small_model

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.pack import Pack
-from train_tools.engines.packed.sample_prompts import Prompt, read_prompts
-from train_tools.engines.packed.samples import SAMPLERS, draw_samples, is_due
+from train_tools.engines.packed.life.sample_prompts import Prompt, read_prompts
+from train_tools.engines.packed.life.samples import SAMPLERS, draw_samples, is_due
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.errors import UsageError
 from train_tools.families.loading import KINDS
 from train_tools.families.stable_diffusion import narrow

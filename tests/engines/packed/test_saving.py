@@ -9,7 +9,7 @@ import pytest
 
 from train_tools.arguments.checkpoints import checkpoint_names
 from train_tools.engines.packed.config import from_arguments
-from train_tools.engines.packed.saving import after_epoch, after_step, at_end
+from train_tools.engines.packed.life.saving import after_epoch, after_step, at_end
 
 
 @pytest.mark.parametrize(

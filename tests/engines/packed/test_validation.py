@@ -11,10 +11,10 @@ from PIL import Image
 from small_base import random_base
 
 from train_tools.engines.packed.config import RunConfig, from_arguments
-from train_tools.engines.packed.data import read_held_back, read_items
-from train_tools.engines.packed.encoding import Bucket, Encoder, Needs, encode
-from train_tools.engines.packed.pack import Pack
-from train_tools.engines.packed.validation import EPOCH, STEP, Validation
+from train_tools.engines.packed.data.batches import read_held_back, read_items
+from train_tools.engines.packed.data.encoding import Bucket, Encoder, Needs, encode
+from train_tools.engines.packed.life.validation import EPOCH, STEP, Validation
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.families.stable_diffusion.base import BaseModel
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.engines.packed.config import from_arguments
-from train_tools.engines.packed.wording import At, Wording
+from train_tools.engines.packed.data.wording import At, Wording
 
 FIRST = At(1, 0)
 

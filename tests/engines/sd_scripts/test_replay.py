@@ -28,9 +28,9 @@ from torch import Tensor
 from train_tools.arguments.config_file import dumps
 from train_tools.base_model.convert import write_checkpoint
 from train_tools.engines.packed.config import from_arguments
-from train_tools.engines.packed.data import Batch
-from train_tools.engines.packed.objective import Draws
-from train_tools.engines.packed.pack import Pack
+from train_tools.engines.packed.data.batches import Batch
+from train_tools.engines.packed.step.objective import Draws
+from train_tools.engines.packed.step.pack import Pack
 from train_tools.engines.sd_scripts.command import variables
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
 from train_tools.environment.sd_scripts_place import sd_scripts_python

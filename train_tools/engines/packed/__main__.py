@@ -20,7 +20,7 @@ def main(folders: list[str]) -> int:
         return 2
     # Here, so that the lifeline is held before torch is loaded, which takes seconds.
     from train_tools.engines.packed import config
-    from train_tools.engines.packed.member import FAILED, PAUSED
+    from train_tools.engines.packed.life.member import FAILED, PAUSED
     from train_tools.engines.packed.train import train
 
     logs: list[EventLog] = []

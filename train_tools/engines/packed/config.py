@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from train_tools.dataset.buckets import BucketRule
+from train_tools.engines.packed.network.words import MODULES, PLAIN, Network, words_of
+from train_tools.engines.packed.network.words import read as read_network
 from train_tools.errors import UsageError
 from train_tools.workspace import toml
-
-from .network import MODULES, PLAIN, Network, words_of
-from .network import read as read_network
 
 Scope = Literal["each run", "the pack"]
 RUN: Scope = "each run"  # its own value
@@ -317,7 +316,7 @@ def read(folder: Path) -> RunConfig:
 
 
 def from_arguments(folder: Path, arguments: Mapping[str, Any]) -> RunConfig:
-    from .support import unsupported  # which reads the rows above
+    from train_tools.engines.packed.support import unsupported  # which reads the rows above
 
     if reasons := unsupported(arguments):
         raise UsageError(f"{folder.name}: {'; '.join(reasons)}")

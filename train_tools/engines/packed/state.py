@@ -22,10 +22,9 @@ from safetensors.torch import save_file
 from torch import Tensor, uint8
 
 from train_tools.engines.interface import STATE_FOLDER
+from train_tools.engines.packed.config import LAST_STATE
 from train_tools.workspace.files import replace, temporary_sibling
 from train_tools.workspace.os_errors import os_error_of
-
-from .config import LAST_STATE
 
 CURRENT = LAST_STATE
 NEXT = "next.safetensors"

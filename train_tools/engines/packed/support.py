@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS
+from train_tools.engines.packed.config import LAST_STATE, PACK, ROWS
+from train_tools.engines.packed.network import words as network
+from train_tools.engines.packed.step.optimizers import why_not as no_optimizer
+from train_tools.engines.packed.step.schedules import why_not as no_schedule
 from train_tools.families.interface import Found
 from train_tools.families.registry import FAMILIES
-
-from . import network
-from .config import LAST_STATE, PACK, ROWS
-from .optimizers import why_not as no_optimizer
-from .schedules import why_not as no_schedule
 
 # Arguments that change speed, memory or logs but not the result: accepted, and nothing to do.
 WITHOUT_EFFECT = frozenset({

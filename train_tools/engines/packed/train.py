@@ -12,24 +12,24 @@ import torch
 from train_tools.base_model.identity import file_hash, legacy_hash
 from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
+from train_tools.engines.packed import state
+from train_tools.engines.packed.base.precision import free, loaded
+from train_tools.engines.packed.config import RunConfig
+from train_tools.engines.packed.data.batches import read_held_back, read_items
+from train_tools.engines.packed.data.captions import prepared
+from train_tools.engines.packed.data.encoding import Encoder, Needs, encoded
+from train_tools.engines.packed.data.kept import content_of, kept_beside
+from train_tools.engines.packed.life import metadata
+from train_tools.engines.packed.life.beginning import Common, member_of, state_at, states_of
+from train_tools.engines.packed.life.joining import Door
+from train_tools.engines.packed.life.loop import SAVED, Loop
+from train_tools.engines.packed.life.member import Member
+from train_tools.engines.packed.life.validation import Validation
+from train_tools.engines.packed.memory.meter import meter_for
+from train_tools.engines.packed.memory.room import Room
+from train_tools.engines.packed.step.pack import Pack
+from train_tools.engines.packed.support import pack_key
 from train_tools.errors import UsageError
-
-from . import metadata, state
-from .beginning import Common, member_of, state_at, states_of
-from .captions import prepared
-from .config import RunConfig
-from .data import read_held_back, read_items
-from .encoding import Encoder, Needs, encoded
-from .joining import Door
-from .kept import content_of, kept_beside
-from .loop import SAVED, Loop
-from .member import Member
-from .meter import meter_for
-from .pack import Pack
-from .precision import free, loaded
-from .room import Room
-from .support import pack_key
-from .validation import Validation
 
 
 def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
