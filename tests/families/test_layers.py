@@ -151,7 +151,11 @@ def test_what_a_network_holds() -> None:
     assert (
         conv.numbers == plain.numbers + 8 * SD15.targets.beside_kernels.width + 4 * SD15.targets.kernels.width
     )
-    assert factors_of(SD15, {**ARGUMENTS, "network_args": ["algo=loha"]}).numbers == 2 * plain.numbers
+    lora, loha = (
+        factors_of(SD15, {**ARGUMENTS, "network_module": "lycoris.kohya", "network_args": [f"algo={algo}"]})
+        for algo in ("lora", "loha")
+    )
+    assert loha.numbers == 2 * lora.numbers
     text = factors_of(SD15, {**ARGUMENTS, "network_train_text_encoder_only": True})
     assert text.layers == 72
 

@@ -118,6 +118,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("min-snr-low", {"min_snr_gamma": 0.5}, {"min_snr_gamma": 0.0}),
     ("loha-rank", {"network_args": ["algo=loha"], "network_dim": 64, "network_alpha": 1.0},
      {"network_args": ["algo=locon"], "network_dim": 64}),
+    ("face-range", {"face_crop_aug_range": "4,2"}, {"face_crop_aug_range": "2,4"}),
     ("lokr-needs-care", {"network_args": ["algo=lokr", "factor=4"]}, {"network_args": None}),
 ]  # fmt: skip
 

@@ -60,13 +60,13 @@ class Argument:
     height in pixels); an `int_or_ratio` is a count, or a share of the whole where it is below 1.
 
     `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs in a
-    family. `reads` turns other words into a choice, or looks at a text, and raises UsageError. `is_open`: besides its
-    choices it takes a class by its module. `is_several`: one value may be several numbers. `are_numbers`: a list's
-    items are numbers, and whole ones where they `are_whole`. `is_path`: it names a file or folder, or a list of them.
-    `not_an_axis` says why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives it. `instead` is the
-    argument, and its value, that an old name stands for; None takes over the given one. `opens` is what sd-scripts does
-    with the text. `same_result`: whatever its value, the same LoRA comes out, so that no run's name or identity says
-    it. `is_required`: none isn't a value. `is_installed`: the installed sd-scripts has it, and the table doesn't.
+    family. `reads` turns other words into a choice, or raises UsageError. `is_open`: besides its choices it takes a
+    class by its module. `is_several`: one value may be several numbers. `are_numbers`: a list's items are numbers,
+    and whole ones where they `are_whole`. `is_path`: it names a file or folder, or a list of them. `not_an_axis` says
+    why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives it. `instead` is the argument, and its
+    value, that an old name stands for; None takes over the given one. `opens` is what sd-scripts does with the text.
+    `same_result`: whatever its value, the same LoRA comes out, so that no run's name or identity says it.
+    `is_required`: none isn't a value. `is_installed`: the installed sd-scripts has it, and the table doesn't.
     """
 
     name: str

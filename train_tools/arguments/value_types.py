@@ -64,7 +64,7 @@ def _wrong_content(argument: Argument, value: Any, family: str) -> str | None:
     choices = argument.choices_in(family)
     if choices:
         return _wrong_choice(argument, value, choices)
-    if isinstance(value, str) and argument.kind == "str" and argument.reads is None:
+    if isinstance(value, str) and argument.kind == "str":
         return None
     try:
         parse_one(argument, value)

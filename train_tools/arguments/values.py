@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -62,8 +62,6 @@ def parse_one(argument: Argument, given: Any) -> Any:
         raise _refusal(argument, given)
     if argument.choices:
         return _choice(argument, value, given)
-    if argument.reads is not None:
-        return _read(argument, argument.reads, value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and not (_at_least(argument, value) and _at_most(argument, value)):
         raise _refusal(argument, given)
@@ -220,15 +218,11 @@ def _choice(argument: Argument, value: Any, given: Any) -> Any:
     if argument.takes_class(value):
         return value
     if argument.reads is not None and value is not None:
-        return _read(argument, argument.reads, value)
+        try:
+            return argument.reads(str(value))
+        except UsageError as error:
+            raise UsageError(f"{argument.name}: {error}") from error
     raise _refusal(argument, given)
-
-
-def _read(argument: Argument, reads: Callable[[str], str], value: Any) -> str:
-    try:
-        return reads(str(value))
-    except UsageError as error:
-        raise UsageError(f"{argument.name}: {error}") from error
 
 
 def _refusal(argument: Argument, given: Any) -> UsageError:
@@ -238,3 +232,16 @@ def _refusal(argument: Argument, given: Any) -> UsageError:
         else f"can't be {given if isinstance(given, str) else repr(given)}"
     )
     return UsageError(f"{argument.name} {said}; allowed: {argument.allowed}")
+
+
+def times_of_a_face(text: str) -> tuple[float, float]:
+    """`2.0,4.0`, as face_crop_aug_range has it. Raises UsageError where it is anything else."""
+    try:
+        least, most = map(float, text.split(","))
+    except ValueError:
+        least, most = 0.0, 0.0
+    if not 0 < least <= most < math.inf:
+        raise UsageError(
+            f"face_crop_aug_range {text} isn't two numbers above 0, the smaller first, as 2.0,4.0"
+        )
+    return least, most

@@ -248,7 +248,10 @@ def _list(row: Argument, words: list[str]) -> list[Any]:
         return [_number(row, word) for word in words]
     if len(words) == 1:
         # One pair of quotes around all: "conv_dim=4 conv_alpha=1".
-        pieces = [piece for piece in split(words[0], " ") if piece]
+        try:
+            pieces = [piece for piece in split(words[0], " ") if piece]
+        except ValueError:  # a quote of its own, as in it's
+            return words
         if len(pieces) > 1 and all("=" in piece for piece in pieces):
             return pieces
     return words

@@ -15,6 +15,8 @@ from train_tools.arguments.network_args import (
     READ,
     WHOLE,
 )
+from train_tools.arguments.values import times_of_a_face
+from train_tools.errors import UsageError
 from train_tools.planning.facts import SD_SCRIPTS, Facts, Said, check
 
 LISTS = ("network_args", "optimizer_args", "lr_scheduler_args")
@@ -125,4 +127,13 @@ def lycoris_preset(run: Facts) -> str | None:
 def words_of_lycoris(run: Facts) -> str | None:
     if "algo" in _network_words(run) and str(run["network_module"]).startswith("networks."):
         return f"network_args names an algorithm of LyCORIS, and network_module is {run['network_module']}"
+    return None
+
+
+@check("face-range", "write two numbers, as 2.0,4.0", SD_SCRIPTS, "error")
+def face_range(run: Facts) -> str | None:
+    try:
+        times_of_a_face(str(run["face_crop_aug_range"] or "1,1"))
+    except UsageError as error:
+        return str(error)
     return None

@@ -168,6 +168,7 @@ PIECES = st.sampled_from([
 @example("x=(" * 50)
 @example("if (((($x)) { }")
 @example("['" * 40 + ".py")
+@example("--network_args \\'] ")
 def test_no_script_breaks_the_reader(script: str) -> None:
     try:
         assert from_command_line(script).source == "command line"

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 from train_tools.arguments.argument import Argument, depends, flag, path, row
-from train_tools.errors import UsageError
 
 NO_AXIS = "the plan reads the dataset once for all runs"
 VARIED = depends("cache_latents", because="images that are encoded once don't change")
 VARIED += depends("cache_latents_to_disk", because="images that are encoded once don't change")
-
-
-def _times_the_face(text: str) -> str:
-    try:
-        least, most = map(float, text.split(","))
-    except ValueError:
-        least, most = 0.0, 0.0
-    if not 0 < least <= most < math.inf:
-        raise UsageError(f"{text} isn't two numbers above 0, the smaller first, as 2.0,4.0")
-    return f"{least},{most}"
-
 
 ROWS: tuple[Argument, ...] = (
     row("resolution", "size", None,
@@ -52,7 +38,6 @@ ROWS: tuple[Argument, ...] = (
     row("face_crop_aug_range", "str", None,
         "Cut around faces, so many times the face's size: 2.0,4.0; needs faces in the file names.",
         "围绕人脸裁剪的倍率范围,如 2.0,4.0;需文件名含人脸信息。", short="face", importance="expert", is_text=True,
-        reads=_times_the_face,
         excludes=depends("cache_latents", is_fatal=False, because="images that are encoded once are cut once")),
     flag("alpha_mask",
          "Take images' transparency as the mask of the loss.", "以图片透明度作为损失遮罩。", short="alpham"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from train_tools.arguments.values import times_of_a_face
 from train_tools.dataset.buckets import BucketRule
 from train_tools.engines.packed.network.words import MODULES, PLAIN, Network, words_of
 from train_tools.engines.packed.network.words import read as read_network
@@ -70,9 +71,8 @@ def _paths(value: Any) -> tuple[Path, ...]:
 
 
 def _range(value: Any) -> tuple[float, float] | None:
-    """`2.0,4.0`, which the plan has looked at."""
-    least, _, most = str(value or "").partition(",")
-    return (float(least), float(most)) if most else None
+    """`2.0,4.0`."""
+    return times_of_a_face(str(value)) if value else None
 
 
 def _rates(value: Any) -> tuple[float, ...]:

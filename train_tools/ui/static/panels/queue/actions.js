@@ -44,7 +44,7 @@ export function menuOf(entry, panel) {
   }
   if (["failed", "cancelled"].includes(entry.state)) items.push([t("queue.retry"), () => one("retry"), { main: true }]);
   if (isRunning && entry.can_finish && entry.request !== "finish") items.push([t("queue.finish"), () => one("finish")]);
-  if (entry.state === "finished" && entry.can_finish) items.push([t("queue.more"), () => more(entry, panel)]);
+  if (entry.state === "finished" && entry.can_finish) items.push([t("queue.go_on"), () => more(entry, panel)]);
   if (!hasEnded(entry)) items.push([t("queue.cancel"), () => cancel(entry, panel), { danger: true, main: true }]);
   return items;
 }

@@ -15,7 +15,7 @@ export async function askForMore(at, runs, go) {
   const input = h("input", { type: "number", min: "1", step: "1", value: String(USUAL), id: "more-epochs" });
   let done = [];
   const answer = await dialog({
-    title: t("queue.more"),
+    title: t("queue.go_on"),
     body: [
       h("p", { class: "help" }, names.length ? t("queue.more_help") : t("queue.more_none")),
       h("ul", null, names.map((name) => h("li", { class: "small" }, name))),
