@@ -11,9 +11,7 @@ import pytest
 
 REAL = os.environ.get("TRAIN_TOOLS_SD_SCRIPTS", "")  # asked before a fixture of all tests takes it away
 ENOUGH = {
-    "packed_training": [
-        "--only", "step,makespan", "--packs", "2", "--timed", "1", "--batch", "1", "--runs", "2", "--steps", "3",
-    ],
+    "packed_training": ["--only", "step", "--packs", "2", "--timed", "1", "--batch", "1"],
     "gpu": ["--tiny", "--families", "sd1", "--runs", "1,2"],
     "packed_preview": ["--steps", "1", "--checkpoints", "1"],
     "model_loading": ["--narrow"],
@@ -23,7 +21,7 @@ ENOUGH = {
     "prompt_following": ["--prompts", "1"],
 }  # fmt: skip
 SAYS = {
-    "packed_training": "| packed |", "gpu": "| sd1 | on | 2 |", "packed_preview": "cell by cell",
+    "packed_training": "| 2 |", "gpu": "| sd1 | on | 2 |", "packed_preview": "cell by cell",
     "model_loading": "peak above the model's own size", "dataset_intake": "an image takes the loop",
     "plan_grid": "us a run", "page": "/api/queue/summary", "prompt_following": "captioner",
 }  # fmt: skip
@@ -40,6 +38,14 @@ def test_all_are_here() -> None:
 @pytest.mark.parametrize("name", ENOUGH)
 def test_it_starts(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert SAYS[name] in said(name, ENOUGH[name], monkeypatch, capsys)
+
+
+@pytest.mark.thorough
+def test_a_grid_is_timed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--only", "makespan", "--batch", "1", "--runs", "2", "--steps", "3"]
+    told = said("packed_training", sizes, monkeypatch, capsys)
+    assert "| packed |" in told
+    assert "first step: of the pack after" in told
 
 
 @pytest.mark.thorough

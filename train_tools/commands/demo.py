@@ -31,8 +31,8 @@ GRID = (
     "network_dim=8",
     "network_alpha=8",
     "train_batch_size=4",
-    "max_train_epochs=24",
-    "save_every_n_epochs=8",
+    "max_train_epochs=15",
+    "save_every_n_epochs=5",
 )
 PROMPTS = (
     "a purple cross on a white background, {trigger}",
