@@ -90,6 +90,20 @@ def test_a_run_of_fewer_epochs_ends_before_the_others_and_all_are_as_alone(
     assert [events(folder, "step")[-1]["steps"] for folder in together] == [2, 6, 4]
 
 
+def test_what_a_run_began_from_may_go_while_the_pack_becomes_smaller(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = make("earlier", max_train_epochs=1)
+    assert engine([earlier]) == 0
+    (start,) = earlier.glob("*.safetensors")
+    start = start.rename(tmp_path / "start.safetensors")
+    short = make("short", max_train_epochs=1)
+    longer = make("longer", max_train_epochs=2, network_weights=str(start))
+    at_step(monkeypatch, 1, start.unlink)
+    assert engine([short, longer]) == 0
+    assert len(events(longer, "step")) == 4
+
+
 def test_max_train_steps_ends_within_an_epoch_under_sd_scripts_names(make: Make) -> None:
     by_steps = make("steps", max_train_steps=3, save_every_n_steps=2)
     longer = make("longer", max_train_epochs=2)

@@ -63,9 +63,15 @@ def merge_base_weights(config: RunConfig, base: BaseModel) -> None:
         merged_for_good(_read(path, base), multipliers[number_of] if number_of < len(multipliers) else 1.0)
 
 
+@functools.lru_cache(maxsize=8)
+def _file(path: Path) -> kohya.LoraFile:
+    """Read once: a pack that becomes smaller is made anew, and the file may be gone by then."""
+    return kohya.read(path)
+
+
 def _read(path: Path, base: BaseModel) -> Fitted:
     try:
-        return fit(kohya.read(path), layers_of(base, base.family.network.names))
+        return fit(_file(path), layers_of(base, base.family.network.names))
     except TrainToolsError as error:
         raise UsageError(str(error)) from error
 
