@@ -127,7 +127,15 @@ def test_texts_that_never_change_are_encoded_once(base: BaseModel, tmp_path: Pat
 
 def test_only_runs_of_a_root_keep_something(tmp_path: Path) -> None:
     run = tmp_path / "train_tools" / "projects" / "p" / "versions" / "v" / "trains" / "run"
-    kept_beside(run, "latents").put(key_of(1), {"a": torch.zeros(1)})
+    kept_beside(run, "latents", "model").put(key_of(1), {"a": torch.zeros(1)})
     assert list((tmp_path / "train_tools" / "cache" / "latents").rglob("*.safetensors"))
-    kept_beside(tmp_path / "run", "latents").put(key_of(1), {"a": torch.zeros(1)})
+    kept_beside(tmp_path / "run", "latents", "model").put(key_of(1), {"a": torch.zeros(1)})
     assert not (tmp_path / "cache").exists()
+
+
+def test_nothing_of_an_unknown_model_is_kept(tmp_path: Path) -> None:
+    run = tmp_path / "train_tools" / "projects" / "p" / "versions" / "v" / "trains" / "run"
+    kept = kept_beside(run, "latents", "")
+    kept.put(key_of(1), {"a": torch.zeros(1)})
+    assert kept.get(key_of(1)) is None
+    assert not (tmp_path / "train_tools" / "cache").exists()

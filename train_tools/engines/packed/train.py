@@ -48,7 +48,8 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     base = loaded(first, device)
     model, vae = (content_of(path, first.folder) if path else "" for path in (first.base_model, first.vae))
     _tell(logs, "caching")
-    kept, texts = (kept_beside(first.folder, kind) for kind in ("latents", "texts"))
+    kept = kept_beside(first.folder, "latents", vae or model)
+    texts = kept_beside(first.folder, "texts", model)
     buckets, measured = (
         encoded(some, base, Needs.of(configs), partial(_say_to, logs), kept, vae or model)
         for some in (items, held_back)

@@ -103,10 +103,10 @@ def root_of(run: Path) -> Path | None:
     return parents[6] if is_ours else None
 
 
-def kept_beside(run: Path, kind: str) -> Kept:
-    """The one of the run's root."""
+def kept_beside(run: Path, kind: str, content: str) -> Kept:
+    """The one of the run's root. `content` stands for the model that computes: of an unknown one nothing is kept."""
     root = root_of(run)
-    return Kept(root / "train_tools" / "cache" / kind if root else None)
+    return Kept(root / "train_tools" / "cache" / kind if root and content else None)
 
 
 def content_of(model: Path, run: Path) -> str:

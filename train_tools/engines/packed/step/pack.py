@@ -40,8 +40,8 @@ class Pack:
         steps: int | Sequence[int],
         captions: CaptionCache | None = None,
     ) -> None:
-        """`steps` are those of each run's whole training, one number where it is the same for all. `captions` are an
-        earlier pack's of the same base.
+        """`steps` are those of each run's whole training, one number where it is the same for all. `captions` are
+        embedded already, for all packs on this base.
         """
         first = configs[0]
         totals = [steps] * len(configs) if isinstance(steps, int) else steps
