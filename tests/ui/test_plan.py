@@ -314,7 +314,7 @@ def test_the_fields_come_in_the_pages_language(page: TestClient) -> None:
         answer = page.get("/api/arguments", headers={"Accept-Language": language}).json()
         return {row["name"]: row["help"] for row in answer["fields"]}
 
-    assert helps("en")["learning_rate"].startswith("Step size")
+    assert helps("en")["learning_rate"].startswith("How far the weights move")
     assert "学习率" in helps("zh-CN")["learning_rate"]
     assert len(helps("en")) > 240
 

@@ -13,7 +13,7 @@ from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
 
 WORDS = re.compile(r"(all|last|first|every)(?:\s+(\d+))?")
-EPOCHS = row("checkpoints", "int", 0, "epochs", minimum=0)
+EPOCHS = row("checkpoints", "int", 0, minimum=0)
 
 Item = TypeVar("Item")
 

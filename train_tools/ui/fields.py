@@ -14,7 +14,7 @@ def field_of(entry: Entry, language: str) -> dict[str, Any]:
         "choices": entry.choices,
         "default": entry.default,
         "help": entry.help_in(language),
-        "allowed": entry.allowed_in(language),
+        "allowed": entry.takes_in(language),
         "minimum": entry.minimum,
         "maximum": entry.maximum,
         "is_axis": entry.is_axis,

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.argument import Argument, Dependency
 from train_tools.arguments.config_file import check
 from train_tools.arguments.current import current
 from train_tools.arguments.options import SOURCES
@@ -61,13 +60,14 @@ def arguments(call: Call) -> dict[str, Any]:
                 "default": "" if is_source else entry.default,
                 "choices": entry.choices,
                 "help": entry.help_in(call.language),
-                "allowed": entry.allowed_in(call.language),
+                "allowed": entry.takes_in(call.language),
                 "is_axis": entry.is_axis,
                 "may_be_none": entry.may_be_none,
                 "importance": row.importance,
                 "subject": subject_of.get(entry.name, OWN_SUBJECT),
                 "families": row.families,
-                "notes": _notes_zh(row) if call.language == "zh" else page.notes(row),
+                "label": row.words.label_in(call.language),
+                "notes": page.notes(row),
             }
         )
     return {"fields": fields, "asking": is_asking}
@@ -82,18 +82,6 @@ def _is_asking(call: Call) -> bool:
         ("asked", checkout), key_of(checkout), lambda: ask_now(checkout), 0
     )
     return "waiting" in answer
-
-
-def _notes_zh(row: Argument) -> list[str]:
-    """As `page.notes`, which gives reasons in English, without these."""
-    said = [f"需要 {_asked(needed)}" for needed in row.needs]
-    said += [f"不能与 {_asked(excluded)} 同用" for excluded in row.excludes]
-    return [*said, f"仅对 {'、'.join(row.acts_in)} 有效"] if row.acts_in else said
-
-
-def _asked(dependency: Dependency) -> str:
-    values = " 或 ".join(page.value_text(value) for value in dependency.values)
-    return f"{dependency.other} {values}".rstrip()
 
 
 def presets(call: Call) -> list[dict[str, Any]]:
