@@ -315,7 +315,7 @@ def test_the_fields_come_in_the_pages_language(page: TestClient) -> None:
         return {row["name"]: row["help"] for row in answer["fields"]}
 
     assert helps("en")["learning_rate"].startswith("How far the weights move")
-    assert "学习率" in helps("zh-CN")["learning_rate"]
+    assert "每一步权重改变的幅度" in helps("zh-CN")["learning_rate"]
     assert len(helps("en")) > 240
 
 

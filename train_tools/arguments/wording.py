@@ -57,6 +57,6 @@ def label_of(name: str, language: str) -> str:
 def named(name: str, language: str) -> str:
     """The label with sd-scripts' name beside it: `Learning rate (learning_rate)`."""
     label = label_of(name, language)
-    if label == name:
-        return name
+    if label.lower() == name:
+        return label
     return f"{label}\uff08{name}\uff09" if language == "zh" else f"{label} ({name})"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.titles import title_of
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
 from train_tools.errors import UsageError
 from train_tools.planning.names import FILES
@@ -244,7 +244,7 @@ def _said(name: str, value: Any) -> str:
     """A text speaks for itself, a number doesn't."""
     if isinstance(value, str) and not value[:1].isdigit():
         return value
-    return f"{ARGUMENTS[name].short if name in ARGUMENTS else name} {value_text(value)}"
+    return title_of({name: value})
 
 
 def _plain(value: Any) -> Any:

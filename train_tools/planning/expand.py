@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.checkpoints import checkpoint_names
-from train_tools.arguments.current import argument_named
+from train_tools.arguments.titles import title_of
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.errors import UsageError
@@ -33,7 +33,7 @@ from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
 from train_tools.planning.length import in_epochs, length_of, over
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.models import Models
-from train_tools.planning.names import FILES, decides, digest, run_name, value_text
+from train_tools.planning.names import FILES, decides, digest, run_name
 from train_tools.planning.presets import all_presets, combined, named, own_folder
 from train_tools.planning.rules import Rule
 from train_tools.workspace.workspace import Version, folders_in, missing
@@ -228,8 +228,7 @@ class Expansion:
             run_id=place.run_id,
             digest=place.digest,
             output_name=arguments["output_name"],
-            label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes)
-            or place.folder_name,
+            label=title_of({n: shown[n] for n in axes}) or place.folder_name,
             arguments=arguments,
             engine=engine.name,
             reasons=reasons,

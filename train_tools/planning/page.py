@@ -54,8 +54,8 @@ def value_text(value: object) -> str:
 
 def notes(argument: Argument) -> list[str]:
     """What else is to know: whole sentences."""
-    said = [_dependency("needs", dependency) for dependency in argument.needs]
-    said += [_dependency("can't go with", dependency) for dependency in argument.excludes]
+    said = [_dependency(dependency, is_needed=True) for dependency in argument.needs]
+    said += [_dependency(dependency, is_needed=False) for dependency in argument.excludes]
     if argument.acts_in:
         said.append(f"It acts only in {', '.join(BY_NAME[name].title for name in argument.acts_in)}.")
     if argument.reason:
@@ -76,12 +76,18 @@ def notes(argument: Argument) -> list[str]:
     return said
 
 
-def _dependency(verb: str, dependency: Dependency) -> str:
+def _dependency(dependency: Dependency, *, is_needed: bool) -> str:
     values = " or ".join("on" if value is True else value_text(value) for value in dependency.values)
-    other = f"{dependency.other} {values}".rstrip()
-    which = " or ".join(value_text(value) for value in dependency.when)
-    subject = f"At {which} it" if which else "It"
-    text = f"{subject} {verb} {other}: {dependency.because}."
+    other, because = f"{dependency.other} {values}".rstrip(), dependency.because
+    at = " or ".join(value_text(value) for value in dependency.when)
+    if at:
+        text = (
+            f"At {at} it needs {other}: {because}."
+            if is_needed
+            else f"At {at} it can't go with {other}: {because}."
+        )
+    else:
+        text = f"It needs {other}: {because}." if is_needed else f"It can't go with {other}: {because}."
     families = ", ".join(BY_NAME[name].title for name in dependency.families)
     return f"In {families}: {text}" if families else text
 

@@ -45,7 +45,8 @@ function inputOf(entry, value, onchange, id) {
   const several = entry.is_axis || entry.several;
   const change = (event) => onchange?.(read(event.target));
   if (entry.options) {
-    const options = entry.options.map(([choice, words]) => h("option", { value: choice, selected: choice === value }, words));
+    const now = entry.options.some(([choice]) => choice === value) ? value : entry.default;
+    const options = entry.options.map(([choice, words]) => h("option", { value: choice, selected: choice === now }, words));
     return h("select", { id, onchange: change }, options);
   }
   if (entry.kind === "bool" && !several) {

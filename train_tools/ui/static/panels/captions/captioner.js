@@ -89,5 +89,4 @@ class Form {
   }
 }
 
-const LABELS = new Set(["existing", "prefix", "suffix", "general_threshold", "character_threshold", "text"]);
-const labelOf = (name) => (LABELS.has(name) ? t(`captions.setting_${name}`) : undefined);
+const labelOf = (name) => t(`captions.setting_${name}`);

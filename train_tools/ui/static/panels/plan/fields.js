@@ -1,7 +1,7 @@
 // One field for each argument: text for what takes a list, a choice for switches, help for models and presets.
 
 import { dialog } from "../../kit/dialog.js";
-import { fill, h, icon } from "../../kit/dom.js";
+import { h, icon } from "../../kit/dom.js";
 import { field } from "../../kit/field.js";
 import { t } from "../../kit/texts.js";
 import { chooseModels } from "./models.js";
@@ -13,18 +13,13 @@ const BASE = "pretrained_model_name_or_path";
 // What an empty field means, where "none" would say too little.
 const EMPTY = { [BASE]: () => t("plan.shipped_model"), preset: () => t("plan.no_preset") };
 
-const OURS = new Set(["preset", "seeds"]); // no arguments of sd-scripts, so that nobody looks for them by that name
-
-export const labelOf = (entry) => (entry.importance === "beginner" || OURS.has(entry.name) ? t(`plan.label_${entry.name}`) : entry.name);
-
 /** The kit's field, bound to the store; `refresh()` shows what the store says now. */
 export function argumentField(store, entry) {
-  const label = labelOf(entry);
-  const shown = { ...entry, label, help: helpOf(entry, label), choices: entry.is_axis ? [] : entry.choices, options: optionsOf(entry) };
+  const { label } = entry;
+  const shown = { ...entry, help: helpOf(entry), allowed: "", choices: entry.is_axis ? [] : entry.choices, options: optionsOf(entry) };
   const made = field(shown, store.text(entry.name), (text) => store.set(entry.name, text.trim()));
   made.name = entry.name;
   made.node.dataset.name = entry.name;
-  breakable(made.node.querySelector(".label"), label);
   offerParts(entry.name, made.input);
   const chooser = chooserOf(store, entry, label);
   if (chooser) {
@@ -46,16 +41,12 @@ export function argumentField(store, entry) {
   return made;
 }
 
-/** Long names break behind their underscores, not anywhere. */
-function breakable(node, label) {
-  const parts = label.split("_");
-  fill(node, parts.map((part, index) => (index < parts.length - 1 ? [`${part}_`, h("wbr")] : part)));
-}
-
-function helpOf(entry, label) {
-  const name = label === entry.name ? "" : ` (${entry.name})`;
-  return [`${entry.help}${name}`, ...entry.notes].join(" · ");
-}
+/** What it is, what it takes, what else is to know, and what sd-scripts calls it. */
+const helpOf = (entry) => [
+  [entry.help, entry.allowed].filter(Boolean).join(" "),
+  entry.notes.map((note) => h("span", { class: "block" }, note)),
+  h("code", { class: "block small muted" }, entry.name),
+];
 
 const wordOf = (entry, text) => (entry.kind === "bool" ? t(text === "true" ? "plan.on" : "plan.off") : text || "–");
 

@@ -2,6 +2,7 @@
 
 import { h, icon } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
+import { named } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { apply } from "./apply.js";
 
@@ -19,7 +20,7 @@ function note(store, plan, finding) {
   const changes = Object.entries(finding.change);
   const title = finding.title ? t(`plan.finding_${finding.title}`) : finding.sentence;
   const fix = changes.length
-    ? h("button", { class: "fix", title: changes.map(([name, text]) => `${name} = ${text || t("plan.default")}`).join("\n"), onclick: () => apply(store, finding.change, t("plan.fixed", { what: title })) }, t("plan.fix_it"))
+    ? h("button", { class: "fix", title: changes.map(([name, text]) => `${named(name)} = ${text || t("plan.default")}`).join("\n"), onclick: () => apply(store, finding.change, t("plan.fixed", { what: title })) }, t("plan.fix_it"))
     : null;
   const detail = [finding.title ? finding.sentence : "", finding.fix].filter(Boolean).join("; ");
   return h("div", { class: `note finding ${KIND[finding.severity]}`, dataset: { id: finding.id } }, icon(finding.severity === "advice" ? "info" : "warning"),

@@ -3,6 +3,7 @@
 import * as api from "../../kit/api.js";
 import { fill, h } from "../../kit/dom.js";
 import { duration, number } from "../../kit/format.js";
+import { titled } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { VirtualGrid } from "../../kit/virtual.js";
 import { openRun } from "./run_toml.js";
@@ -58,10 +59,10 @@ export class Runs {
   #button(run) {
     const time = run.seconds ? duration(run.seconds) : "";
     const pack = run.beside.length ? t("plan.in_pack", { n: number(run.pack), of: number(this.plan.packs) }) : "";
-    const beside = run.beside.length ? `\n${t("plan.beside", { names: run.beside.join("; ") })}` : "";
+    const beside = run.beside.length ? `\n${t("plan.beside", { names: run.beside.map(titled).join("; ") })}` : "";
     return h("button", { class: "run-row", title: run.name + beside, onclick: () => openRun(this.store, this.plan, run) },
       h("span", { class: "number muted small" }, number(run.index + 1)),
-      h("span", { class: "run-name" }, h("span", { class: "label" }, run.label), h("span", { class: "muted small" }, [t("plan.n_steps", { n: number(run.steps) }), time, pack].filter(Boolean).join(" · "))),
+      h("span", { class: "run-name" }, h("span", { class: "label" }, titled(run.label)), h("span", { class: "muted small" }, [t("plan.n_steps", { n: number(run.steps) }), time, pack].filter(Boolean).join(" · "))),
       h("span", { class: `chip ${STATE_KIND[run.state] ?? ""}`, title: run.reasons.join("; ") }, t(`plan.state_${run.state}`)));
   }
 

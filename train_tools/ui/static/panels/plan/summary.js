@@ -2,6 +2,7 @@
 
 import { fill, h, icon } from "../../kit/dom.js";
 import { bytes, duration, number } from "../../kit/format.js";
+import { labelOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { findings } from "./findings.js";
 import { Runs } from "./runs.js";
@@ -82,7 +83,7 @@ function sums(plan) {
   const costs = plan.to_train ? [big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))] : null;
   return [
     h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), costs),
-    axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: values.join(", ") }, `${name} × ${values.length}`))) : null,
+    axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: values.join(", ") }, `${labelOf(name)} × ${values.length}`))) : null,
     h("dl", { class: "sum-lines" }, plan.to_train ? costLines(plan) : null, line(t("plan.engine"), Object.entries(plan.engines).map(([name, count]) => (count < plan.runs ? `${name} × ${number(count)}` : name)).join(", ")), line(t("plan.base"), plan.bases.map((base) => [base.name, base.family].filter(Boolean).join(" · ")).join(", "))),
     plan.to_train ? packs(plan) : null,
   ];

@@ -3,6 +3,7 @@
 import { fill, h, icon } from "../../kit/dom.js";
 import { menu } from "../../kit/dialog.js";
 import { duration, number, short, when } from "../../kit/format.js";
+import { titled } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { menuOf } from "./actions.js";
 
@@ -39,7 +40,7 @@ export function row(entry, panel, { lead = null } = {}) {
 }
 
 /** What tells it from the others of its batch, else its name. */
-export const nameOf = (entry) => entry.label || (entry.kind === "train" ? entry.name : kindOf(entry));
+export const nameOf = (entry) => titled(entry.label) || (entry.kind === "train" ? entry.name : kindOf(entry));
 
 export const kindOf = (entry) => t(`queue.kind_${KINDS.has(entry.kind) ? entry.kind : "other"}`);
 const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise"]);
