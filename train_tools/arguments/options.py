@@ -20,9 +20,9 @@ OPTIONS: tuple[Argument, ...] = (
     row("family", "str", "auto", choices=("auto", *(family.name for family in FAMILIES)),
         reads=lambda text: family_named(text).name),
     row("pack_size", "str", "auto", choices=("auto", "1", "2", "4", "8", "16"), reads=_count_at_once),
-    row("links", "str", "", is_text=True),
-    row("overrides", "str", "", is_text=True),
-    row("exclude", "str", "", is_text=True),
+    row("links", "str", "", is_text=True, opens="plain"),
+    row("overrides", "str", "", is_text=True, opens="plain"),
+    row("exclude", "str", "", is_text=True, opens="plain"),
     row("seeds", "int", 1, minimum=1, maximum=100),
 )  # fmt: skip
 # Options that hold several rules.

@@ -9,6 +9,7 @@ from typing import Any
 from train_tools.captioning.fixed_text import CONCEPT
 from train_tools.captioning.registry import CAPTIONERS
 from train_tools.errors import UsageError
+from train_tools.workspace.halfwidth import half_commas
 from train_tools.workspace.settings import build, setting, validate
 
 EXISTING = ("keep", "ignore", "prepend", "append")
@@ -16,7 +17,7 @@ EXISTING = ("keep", "ignore", "prepend", "append")
 
 def names(text: str) -> tuple[str, ...]:
     """`a, b` -> a and b."""
-    return tuple(name for piece in text.split(",") if (name := piece.strip()))
+    return tuple(name for piece in half_commas(text).split(",") if (name := piece.strip()))
 
 
 @dataclass(frozen=True)

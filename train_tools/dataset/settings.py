@@ -13,6 +13,7 @@ from train_tools.dataset.operations.auto_size import MAXIMIZE_AREA, MINIMIZE_ERR
 from train_tools.dataset.operations.focal import Weights
 from train_tools.dataset.operations.small import KEEP, SKIP, UPSCALE
 from train_tools.errors import UsageError
+from train_tools.workspace.halfwidth import half_width
 from train_tools.workspace.names import check_name
 from train_tools.workspace.settings import build, setting, validate
 from train_tools.workspace.workspace import Version
@@ -23,9 +24,17 @@ IGNORE, COPY, PREPEND, APPEND = "ignore", "copy", "prepend", "append"
 NOT_IN_PIXELS = ("concept", "repeats", "concept_repeats", "balance_repeats", "existing_caption")
 
 
+# A full-width colon before a number, or a comma behind one; elsewhere they belong to a name.
+NUMBERED = re.compile(r"[:\uff1a]\s*[-\uff0d\u2212]?[0-9\uff10-\uff19]+\s*(?:[\uff0c\u3001\uff1b;]|$)?")
+
+
+def _half(found: re.Match[str]) -> str:
+    return half_width(found[0]).replace(";", ",")
+
+
 def parse_concept_repeats(text: str) -> tuple[str, ...]:
     """`a:3, b, c:-1` -> `("a:3", "b, c:-1")`, as names may hold commas; what has no number stays as it is."""
-    parts = re.findall(r"\s*(.+?:\s*-?\d+)\s*(?:,|$)|(.+)", text)
+    parts = re.findall(r"\s*(.+?:\s*-?\d+)\s*(?:,|$)|(.+)", NUMBERED.sub(_half, text))
     return tuple((good or rest).strip() for good, rest in parts)
 
 

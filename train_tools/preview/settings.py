@@ -46,7 +46,7 @@ def values(
 ) -> Any:
     """A setting that is an axis. An empty text is allowed where the default is empty, and means that."""
     nothing = 0 if kind in ("int", "float") else ""  # so that `none` is no value
-    argument = row(name, kind, nothing, is_text=is_text, minimum=minimum, maximum=maximum)
+    argument = row(name, kind, nothing, is_text=is_text, minimum=minimum, maximum=maximum, opens="plain")
 
     def parse(text: str) -> tuple[Any, ...]:
         return () if not text.strip() and not default else tuple(parse_values(argument, text))

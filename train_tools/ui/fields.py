@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from train_tools.arguments.current import current
+from train_tools.arguments.values import signs_of
 from train_tools.arguments.wording import label_of
 from train_tools.planning.catalogue import SECTION as TRAINING
 from train_tools.ui.texts import texts
@@ -34,7 +36,17 @@ def field_of(entry: Entry, language: str) -> dict[str, Any]:
         "maximum": entry.maximum,
         "is_axis": entry.is_axis,
         "several": bool(entry.separator),
+        "signs": signs_in(entry),
     }
+
+
+def signs_in(entry: Entry) -> str:
+    """As arguments.values.signs_of."""
+    if entry.section == TRAINING:
+        return signs_of(current().known[entry.name])
+    if entry.kind != "str" or (entry.choices and not entry.separator):
+        return "all"
+    return "commas" if entry.separator in (",", ";") else ""
 
 
 def options_of(entry: Entry, language: str) -> dict[str, Any]:

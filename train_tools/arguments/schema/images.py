@@ -21,7 +21,7 @@ ROWS: tuple[Argument, ...] = (
     flag("flip_aug", short="flip"),
     flag("color_aug", short="color", importance="expert", excludes=VARIED),
     flag("random_crop", short="crop", importance="expert", excludes=VARIED),
-    row("face_crop_aug_range", "str", None, short="face", importance="expert", is_text=True,
+    row("face_crop_aug_range", "str", None, short="face", importance="expert", is_text=True, opens="plain",
         excludes=depends("cache_latents", is_fatal=False, because="images that are encoded once are cut once")),
     flag("alpha_mask", short="alpham"),
     row("dataset_repeats", "int", 1, minimum=1, importance="expert", not_an_axis=NO_AXIS),

@@ -10,6 +10,7 @@ from typing import Any
 from train_tools.arguments.config_file import check
 from train_tools.arguments.current import current
 from train_tools.arguments.options import SOURCES
+from train_tools.arguments.values import signs_of
 from train_tools.engines.sd_scripts.installed import ask_now, due
 from train_tools.environment.sd_scripts_asked import key_of
 from train_tools.errors import TrainToolsError, UsageError
@@ -68,6 +69,7 @@ def arguments(call: Call) -> dict[str, Any]:
                 "families": row.families,
                 "label": row.words.label_in(call.language),
                 "notes": page.notes(row),
+                "signs": signs_of(row),
             }
         )
     return {"fields": fields, "asking": is_asking}

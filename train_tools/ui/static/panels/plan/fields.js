@@ -28,7 +28,7 @@ export function argumentField(store, entry) {
     row.append(made.input, h("button", { type: "button", class: "choose", "aria-label": t("plan.choose_for", { name: label }), title: t("plan.choose_for", { name: label }), onclick: chooser }, icon("down")));
   }
   made.refresh = () => {
-    if (document.activeElement !== made.input || made.value.trim() !== store.text(entry.name)) made.value = store.text(entry.name);
+    if (document.activeElement !== made.input || made.value.trim() !== store.text(entry.name)) made.value = store.text(entry.name); // a value is read half-width
     const standard = EMPTY[entry.name]?.() ?? store.known?.defaults?.[entry.name] ?? entry.default;
     if (made.input.tagName === "INPUT") made.input.placeholder = standard;
     else made.input.options[0].textContent = t("plan.default_is", { text: wordOf(entry, standard) });

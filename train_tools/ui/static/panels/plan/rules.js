@@ -1,6 +1,7 @@
 // How values are combined: seeds, what goes side by side, what some values bring along, what is left out.
 
 import { fill, h, icon } from "../../kit/dom.js";
+import { halfWidth } from "../../kit/halfwidth.js";
 import { labelOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { argumentField } from "./fields.js";
@@ -97,7 +98,7 @@ class RuleList {
   #save() {
     const texts = [...this.rows.children].map((row) => [...row.querySelectorAll("input")].map((input) => input.value.trim()));
     const rules = texts.filter((halves) => halves.some(Boolean)).map((halves) => halves.join(" -> "));
-    this.drawn = rules.join("; ");
+    this.drawn = halfWidth(rules.join("; "));
     this.store.set(this.name, this.drawn);
   }
 }
