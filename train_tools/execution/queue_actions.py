@@ -11,20 +11,9 @@ from pathlib import Path
 from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution.lane import slots
-from train_tools.execution.queue import (
-    CANCEL,
-    DRAWS,
-    ENDED,
-    FINISH,
-    GIVE_WAY,
-    JOIN,
-    PAUSE,
-    PAUSED,
-    WISHED,
-    Entry,
-    Queue,
-)
+from train_tools.execution.queue import DRAWS, PAUSED, Entry, Queue
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
+from train_tools.execution.states import CANCEL, ENDED, FINISH, GIVE_WAY, JOIN, PAUSE, WISHED
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
 from train_tools.execution.train import refuse_impossible
 from train_tools.planning.expand import PlannedRun

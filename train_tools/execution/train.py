@@ -17,7 +17,7 @@ from train_tools.execution.beside_host import report_of
 from train_tools.execution.conclusion import conclude_early
 from train_tools.execution.lane import training
 from train_tools.execution.measuring import measure
-from train_tools.execution.queue import ENDED
+from train_tools.execution.states import ENDED
 from train_tools.execution.supervise import ENDING_EVENTS, PAUSE, supervise
 from train_tools.execution.transient import is_memory
 from train_tools.hosts.keeper import Keeper

@@ -9,11 +9,11 @@ from typing import Any
 UNTOLD = frozenset({"output_dir", "output_name", "logging_dir", "train_data_dir", "log_prefix"})
 
 
-def labels(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The arguments that differ between the runs, e.g. `network_dim 8 · seed 2`; empty where none does."""
+def differing(runs: Sequence[Mapping[str, Any]]) -> list[list[tuple[str, str]]]:
+    """The arguments in which the runs differ, with each run's value as a text; empty where there are none."""
     names = sorted({name for run in runs for name in run} - UNTOLD)
-    differing = [name for name in names if len({repr(run.get(name)) for run in runs}) > 1]
-    return [" · ".join(f"{name} {_text(run.get(name))}" for name in differing) for run in runs]
+    told = [name for name in names if len({repr(run.get(name)) for run in runs}) > 1]
+    return [[(name, _text(run.get(name))) for name in told] for run in runs]
 
 
 def _text(value: Any) -> str:

@@ -25,7 +25,8 @@ class RunRecord:
     max_train_epochs says it.
 
     While a run is active, `pid` and `process_started` name the process that answers for it; a queued one
-    without waits in the queue, which needs no process to be remembered.
+    without waits in the queue, which needs no process to be remembered. `supervisor` is the process that started a
+    running one and will write how it ended.
     """
 
     run_id: str
@@ -43,10 +44,15 @@ class RunRecord:
     process_started: float | None = None
     error: str | None = None
     epochs: int = 0
+    supervisor: int | None = None
+    supervisor_started: float | None = None
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """None where there is none of ours; an active run whose process is gone is `interrupted`."""
+    """None where there is none of ours.
+
+    An active run is `interrupted` where its process is gone, and the one that would write how it ended.
+    """
     try:
         data = read_json(folder / RECORD)
     except (OSError, TrainToolsError):
@@ -59,9 +65,18 @@ def read_record(folder: Path) -> RunRecord | None:
     except TypeError:
         return None
     waits = record.state == "queued" and record.pid is None
-    if record.state in ACTIVE and not waits and not is_alive(record.pid, record.process_started):
+    if record.state in ACTIVE and not waits and not (has_process(record) or _has_supervisor(record)):
         return replace(record, state="interrupted")
     return record if record.state in STATES else None
+
+
+def has_process(record: RunRecord) -> bool:
+    """Whether the process that answers for an active run is there."""
+    return is_alive(record.pid, record.process_started)
+
+
+def _has_supervisor(record: RunRecord) -> bool:
+    return record.state == "running" and is_alive(record.supervisor, record.supervisor_started)
 
 
 def active_runs(trains: Path) -> list[str]:
