@@ -42,6 +42,7 @@ def identity_of(run: PlannedRun) -> dict[str, Any]:
         "epochs": run.epochs,
         "output_name": run.output_name,
         "dataset_fingerprint": run.dataset_fingerprint,
+        "dataset_parts": dict(run.dataset_parts),
     }
 
 

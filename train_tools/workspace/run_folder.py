@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -26,7 +26,7 @@ class RunRecord:
 
     While a run is active, `pid` and `process_started` name the process that answers for it; a queued one
     without waits in the queue, which needs no process to be remembered. `supervisor` is the process that started a
-    running one and will write how it ended.
+    running one and will write how it ended. `dataset_parts` are what `dataset_fingerprint` is made of.
     """
 
     run_id: str
@@ -46,6 +46,7 @@ class RunRecord:
     epochs: int = 0
     supervisor: int | None = None
     supervisor_started: float | None = None
+    dataset_parts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_record(folder: Path) -> RunRecord | None:
@@ -59,7 +60,7 @@ def read_record(folder: Path) -> RunRecord | None:
         return None
     if not isinstance(data, Mapping):
         return None
-    known = {field.name for field in fields(RunRecord)}
+    known = {known.name for known in fields(RunRecord)}
     try:
         record = RunRecord(**{name: value for name, value in data.items() if name in known})
     except TypeError:
