@@ -142,10 +142,10 @@ def fingerprints(images: Sequence[TrainingImage]) -> tuple[str, dict[str, str]]:
                 name = f"{kind}{path.parent.name}/{path.name}\0".encode("utf-8", "surrogateescape")
                 sample = _sample(path)
                 whole.update(name + sample)
-                parts[IMAGES if path == image.path else CAPTIONS].update(
-                    f"{kind}{path.name}\0".encode("utf-8", "surrogateescape") + sample
-                )
-                parts[FOLDERS].update(name)
+                own = f"{kind}{path.name}\0".encode("utf-8", "surrogateescape") + sample
+                parts[IMAGES if path == image.path else CAPTIONS].update(own)
+                if path == image.path:
+                    parts[FOLDERS].update(name)
     return whole.hexdigest(), {name: part.hexdigest()[:PART_LENGTH] for name, part in parts.items()}
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from train_tools.dataset.training import PARTS
 from train_tools.planning.images import Dataset
 from train_tools.planning.models import Models
 from train_tools.planning.names import digest, name_and_size, run_id
@@ -23,8 +25,8 @@ MOST_DATA = 4  # earlier states of the data that are compared with
 class Place:
     """Where a run is or will be; `output_name` is how its files are called, `digest` what its record says.
 
-    `why` says of a new run what makes it another than those that are there: parts of the data, DATA where it isn't
-    known which, or SETTINGS; empty where there is none to compare with. GONE: the result was taken away.
+    `why` says of a new run what makes it another than those that are there: IMAGES, CAPTIONS or FOLDERS of the data,
+    DATA where it isn't known which, or SETTINGS; "" where there is none to compare with. GONE: its result was taken.
     """
 
     folder_name: str
@@ -32,7 +34,7 @@ class Place:
     output_name: str
     state: str
     digest: str
-    why: tuple[str, ...] = ()
+    why: str = ""
 
 
 class ExistingRuns:
@@ -63,7 +65,7 @@ class ExistingRuns:
         if known := self._known(content, dataset.fingerprint, recorded):
             folder, record = self._records[known]
             state = self._state(folder, record)
-            why: tuple[str, ...] = (GONE,) if state != record.state else ()
+            why = GONE if state != record.state else ""
             is_settled = state in ("finished", "running", "queued")
             output_name = record.output_name if is_settled else self._output_name(record.run_id)
             return Place(folder, record.run_id, output_name, state, known, why)
@@ -74,14 +76,16 @@ class ExistingRuns:
         why = self._why_new(dataset, recorded)
         return Place(free, identity, self._output_name(identity), "new", content, why)
 
-    def _why_new(self, dataset: Dataset, recorded: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    def _why_new(self, dataset: Dataset, recorded: Sequence[Mapping[str, Any]]) -> str:
         for fingerprint in self._earlier_data:
             if fingerprint == dataset.fingerprint:
                 continue
-            for arguments in recorded:
-                if record := self._records.get(digest(arguments, fingerprint, self._models.token)):
-                    return _changed(record[1].dataset_parts, dataset.parts)
-        return (SETTINGS,) if self._earlier_data else ()
+            for arguments, identity in itertools.product(
+                recorded, (self._models.token, self._models.token_before)
+            ):
+                if found := self._records.get(digest(arguments, fingerprint, identity)):
+                    return _changed(found[1].dataset_parts, dataset.parts)
+        return SETTINGS if self._earlier_data else ""
 
     @functools.cached_property
     def _earlier_data(self) -> list[str]:
@@ -119,7 +123,6 @@ class ExistingRuns:
         return "interrupted" if record.state == "finished" and not is_there else record.state
 
 
-def _changed(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
-    """Which parts of the data; records of older programs don't say."""
-    found = tuple(name for name in now if then.get(name) != now[name])
-    return found if then and found else (DATA,)
+def _changed(then: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """The part of the data that says most; records of older programs don't tell."""
+    return next((name for name in PARTS if then and then.get(name) != now.get(name)), DATA)

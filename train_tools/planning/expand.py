@@ -71,7 +71,7 @@ class PlannedRun:
     state: str
     dataset_fingerprint: str
     faults: tuple[str, ...] = ()
-    why: tuple[str, ...] = ()
+    why: str = ""
     dataset_parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property

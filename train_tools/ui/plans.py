@@ -93,7 +93,7 @@ def summary(kept: Kept) -> dict[str, Any]:
         "packs": len(plan.packs),
         "engines": Counter(run.engine for run in plan.runs),
         "states": Counter(map(state_of, plan.runs)),
-        "why": Counter(why for run in plan.runs for why in run.why if run.is_to_train),
+        "why": Counter(run.why for run in plan.runs if run.why and run.is_to_train),
         "impossible": len(impossible),
         "reasons": reasons.most_common(MOST_REASONS),
         "steps": sum(run.steps for run in waiting),

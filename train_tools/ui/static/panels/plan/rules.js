@@ -1,6 +1,7 @@
 // How values are combined: seeds, what goes side by side, what some values bring along, what is left out.
 
 import { fill, h, icon } from "../../kit/dom.js";
+import { labelOf } from "../../kit/labels.js";
 import { t } from "../../kit/texts.js";
 import { argumentField } from "./fields.js";
 
@@ -24,7 +25,7 @@ export class Rules {
     const { store } = this;
     this.seeds.refresh();
     const axes = Object.entries(store.plan?.axes ?? {});
-    fill(this.axes, axes.length ? axes.map(([name, values]) => h("span", { class: "chip", title: values.join(", ") }, `${name} × ${values.length}`)) : h("p", { class: "muted small" }, t("plan.no_axes")));
+    fill(this.axes, axes.length ? axes.map(([name, values]) => h("span", { class: "chip", title: `${name}: ${values.join(", ")}` }, `${labelOf(name)} × ${values.length}`)) : h("p", { class: "muted small" }, t("plan.no_axes")));
     this.#drawLinks(axes.map(([name]) => name));
     this.overrides.refresh();
     this.exclude.refresh();
