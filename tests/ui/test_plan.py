@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from ui.conftest import result
 
 from train_tools.execution.queue import Queue
+from train_tools.execution.run_record import end, prepare
 from train_tools.planning.plan import make_plan
 from train_tools.ui.access import Access
 from train_tools.ui.routes import plan as routes
@@ -247,6 +248,71 @@ def test_ten_thousand_runs_dont_keep_anybody_waiting(
     newest = result(page, page.post(BASE, json={"page": "one", "changes": {"network_dim": "1-3"}}))
     assert newest["runs"] == 3
     assert page.get(f"{BASE}/runs?plan={newest['plan']}").json()["count"] == 3
+
+
+def test_those_that_can_be_are_started_and_the_rest_is_named(page: TestClient, dataset: Version) -> None:
+    changes = {
+        "engine": "packed", "optimizer_type": "AdamW,nobody.knows.Me", "network_dim": "4,8", "max_train_epochs": "1",
+    }  # fmt: skip
+    found = planned(page, **changes)
+    assert (found["to_train"], found["impossible"], found["states"]) == (2, 2, {"new": 2, "impossible": 2})
+    body = {"identity": found["identity"], "changes": changes}
+    made = result(page, page.post(f"{BASE}/start", json=body))
+    assert (made["queued"], made["refused"], len(made["labels"])) == (2, 2, 2)
+    assert all("nobody" in label for label in made["labels"])
+    after = planned(page, **changes)
+    assert (after["to_train"], after["impossible"], after["states"]["queued"]) == (0, 2, 2)
+    again = page.post(f"{BASE}/start", json={**body, "identity": after["identity"]})
+    assert again.status_code == 400  # nothing of it can be trained
+    assert "can't be trained" in again.json()["error"]
+
+
+def test_a_value_that_would_fail_stops_its_own_run_alone(page: TestClient, dataset: Version) -> None:
+    changes = {"learning_rate": "0,1e-4", "max_train_epochs": "1"}
+    found = planned(page, **changes)
+    (error,) = (one for one in found["findings"] if one["severity"] == "error")
+    assert (error["runs"], found["impossible"], found["to_train"]) == (1, 1, 1)
+    rows = page.get(f"{BASE}/runs", params={"plan": found["plan"], "state": "impossible"}).json()["rows"]
+    assert error["sentence"] in rows[0]["reasons"][0]
+    made = result(page, page.post(f"{BASE}/start", json={"identity": found["identity"], "changes": changes}))
+    assert (made["queued"], made["refused"]) == (1, 1)
+
+
+def test_a_new_run_says_why_it_is_new(page: TestClient, dataset: Version) -> None:
+    def why(**changes: str) -> tuple[dict[str, int], set[str]]:
+        found = planned(page, max_train_epochs="1", **changes)
+        rows = page.get(f"{BASE}/runs", params={"plan": found["plan"]}).json()["rows"]
+        return found["why"], {row["state"] for row in rows}
+
+    assert why() == ({}, {"new"})
+    train(page, dataset)
+    assert why() == ({}, {"finished"})
+    assert why(network_dim="4,8") == ({"settings": 2}, {"new"})
+    folder = dataset.processed / "2_mochi"
+    (folder / "0.txt").write_text("a cat", encoding="utf-8")
+    assert why() == ({"captions": 1}, {"new"})
+    train(page, dataset)
+    assert why() == ({}, {"finished"})
+    folder.rename(folder.with_name("5_mochi"))
+    assert why() == ({"folders": 1}, {"new"})
+    folder.with_name("5_mochi").rename(folder)
+    (folder / "0.txt").unlink()
+    assert why() == ({}, {"finished"})  # as it was before
+    Image.new("RGB", (64, 64), "white").save(folder / "new.png")
+    assert why() == ({"images": 1}, {"new"})
+    (folder / "new.png").unlink()
+    for file in dataset.trains.glob("*/*.safetensors"):
+        file.unlink()
+    assert why() == ({"gone": 1}, {"interrupted"})
+
+
+def train(page: TestClient, dataset: Version) -> None:
+    """As the worker leaves the runs of the plan."""
+    for run in make_plan(dataset, {"max_train_epochs": "1"}).runs_to_train:
+        folder = dataset.trains / run.name
+        record = prepare(folder, run)
+        (folder / f"{run.output_name}.safetensors").touch()
+        end(folder, record, "finished")
 
 
 def test_presets_are_shown_saved_and_deleted(page: TestClient, version: Version) -> None:

@@ -18,9 +18,10 @@ from train_tools.errors import UsageError
 from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.lane import has_worker, slots, wake
 from train_tools.execution.more import add_more
-from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
+from train_tools.execution.states import ENDED
 from train_tools.execution.ticket import ASKED_KINDS, DEFAULT_LANE, TRAIN
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.plan import make_plan

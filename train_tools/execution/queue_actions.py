@@ -11,22 +11,11 @@ from pathlib import Path
 from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution.lane import slots
-from train_tools.execution.queue import (
-    CANCEL,
-    DRAWS,
-    ENDED,
-    FINISH,
-    GIVE_WAY,
-    JOIN,
-    PAUSE,
-    PAUSED,
-    WISHED,
-    Entry,
-    Queue,
-)
+from train_tools.execution.queue import DRAWS, PAUSED, Entry, Queue
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
+from train_tools.execution.states import CANCEL, ENDED, FINISH, GIVE_WAY, JOIN, PAUSE, WISHED
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
-from train_tools.execution.train import refuse_impossible
+from train_tools.execution.train import refuse_hopeless, refuse_impossible
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan
 from train_tools.workspace.files import free_name, time_stamp
@@ -44,12 +33,15 @@ class Conditions:
     may_shrink: bool = True
 
 
-def add_training(queue: Queue, version: Version, plan: Plan, conditions: Conditions) -> list[Ticket]:
+def add_training(
+    queue: Queue, version: Version, plan: Plan, conditions: Conditions, *, partly: bool = False
+) -> list[Ticket]:
     """Queues the plan's runs that are to be trained.
 
-    Raises UsageError where a run can't be trained, TrainToolsError where one is active already.
+    Raises UsageError where a run can't be trained, or with `partly` where none can; TrainToolsError where one is active
+    already.
     """
-    refuse_impossible(plan)
+    (refuse_hopeless if partly else refuse_impossible)(plan)
     common = Ticket(
         TRAIN,
         **dataclasses.asdict(conditions),

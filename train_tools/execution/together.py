@@ -15,20 +15,8 @@ from train_tools.execution.begin import begin
 from train_tools.execution.conclusion import conclude, conclude_early, give_back
 from train_tools.execution.lane import slots
 from train_tools.execution.packs import pack_of
-from train_tools.execution.queue import (
-    CANCEL,
-    DRAWS,
-    ENDED,
-    FINISH,
-    GIVE_WAY,
-    JOIN,
-    PAUSE,
-    PAUSED,
-    STOP_AFTER,
-    WISHED,
-    Entry,
-    Queue,
-)
+from train_tools.execution.queue import DRAWS, PAUSED, STOP_AFTER, Entry, Queue
+from train_tools.execution.states import CANCEL, ENDED, FINISH, GIVE_WAY, JOIN, PAUSE, WISHED
 from train_tools.execution.supervise import END as END_IT
 from train_tools.execution.supervise import ENDING_EVENTS, GO_ON
 from train_tools.execution.supervise import PAUSE as PAUSE_IT

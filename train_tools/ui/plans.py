@@ -84,7 +84,7 @@ def summary(kept: Kept) -> dict[str, Any]:
     """What stands beside the fields."""
     plan = kept.plan
     waiting = plan.runs_to_train
-    impossible = [run for run in plan.runs if run.reasons]
+    impossible = [run for run in plan.runs if run.is_refused]
     reasons = Counter(reason for run in impossible for reason in run.reasons)
     runs = Runs([run.arguments for run in plan.runs], [run.steps for run in plan.runs])
     return {
@@ -92,7 +92,8 @@ def summary(kept: Kept) -> dict[str, Any]:
         "to_train": len(waiting),
         "packs": len(plan.packs),
         "engines": Counter(run.engine for run in plan.runs),
-        "states": Counter(run.state for run in plan.runs),
+        "states": Counter(map(state_of, plan.runs)),
+        "why": Counter(run.why for run in plan.runs if run.why and run.is_to_train),
         "impossible": len(impossible),
         "reasons": reasons.most_common(MOST_REASONS),
         "steps": sum(run.steps for run in waiting),
@@ -185,7 +186,7 @@ def rows(plan: Plan, state: str, start: int, count: int) -> dict[str, Any]:
 
 
 def state_of(run: PlannedRun) -> str:
-    return "impossible" if run.reasons else run.state
+    return "impossible" if run.is_refused else run.state
 
 
 def _row(index: int, run: PlannedRun, plan: Plan) -> dict[str, Any]:
@@ -202,7 +203,8 @@ def _row(index: int, run: PlannedRun, plan: Plan) -> dict[str, Any]:
         "checkpoints": len(run.checkpoints),
         "disk_bytes": run.disk_bytes,
         "seconds": run.seconds if run.is_to_train else 0,
-        "reasons": run.reasons,
+        "reasons": (*run.reasons, *run.faults),
+        "why": run.why,
         "pack": place + 1,
         "beside": [other.label for other in plan.packs[place] if other is not run] if place >= 0 else [],
     }

@@ -29,6 +29,7 @@ from train_tools.workspace.names import check_name
 from train_tools.workspace.workspace import Version
 
 MOST_RUNS = 12_000  # that are planned while one types; 10,000 take about 2 s on one core
+MOST_NAMED = 5  # runs that weren't started
 ROWS = 100  # of a page of runs
 LATEST = 4_102_444_800  # 2100-01-01, in seconds since 1970
 
@@ -109,7 +110,7 @@ def run(call: Call) -> dict[str, Any]:
         "name": found.name,
         "label": found.label,
         "state": found.state,
-        "reasons": found.reasons,
+        "reasons": (*found.reasons, *found.faults),
         "is_only": not plan.axes,
         "toml": edited.run_toml(found.arguments),
     }
@@ -158,10 +159,16 @@ def started(call: Call) -> dict[str, Any]:
 
 
 def _queued(root: Any, version: Version, plan: Plan, conditions: Conditions) -> dict[str, Any]:
-    tickets = add_training(Queue(root), version, plan, conditions)
+    tickets = add_training(Queue(root), version, plan, conditions, partly=True)
     if tickets:
         ensure_worker(root, conditions.lane)
-    return {"queued": len(tickets), "first": tickets[0].id if tickets else None}
+    refused = [run for run in plan.runs if run.is_refused]
+    return {
+        "queued": len(tickets),
+        "first": tickets[0].id if tickets else None,
+        "refused": len(refused),
+        "labels": [run.label for run in refused[:MOST_NAMED]],
+    }
 
 
 def _previews(call: Call) -> dict[str, str]:

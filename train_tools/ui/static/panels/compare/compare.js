@@ -94,7 +94,7 @@ class Shared {
   async look() {
     // Rows must not move under a picture that somebody is looking at.
     if (!this.model || document.querySelector("dialog[open]")) return;
-    const { stamp } = await api.get(`${this.at}stamp`, {}, { quiet: true });
+    const { stamp } = await api.get(`${this.at}stamp`);
     if (stamp === this.stamp) return;
     await this.load();
     this.changed();

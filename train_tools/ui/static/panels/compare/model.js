@@ -5,7 +5,7 @@ import { t } from "../../kit/texts.js";
 
 // The axes that have a name of their own; training arguments are called as in the form.
 const NAMED = new Set(["run", "epoch", "step", "checkpoint", "prompt", "negative_prompt", "weight", "weight_unet", "weight_te", "block_weights",
-  "seed", "sampler", "scheduler", "steps", "cfg_scale", "guidance", "shift", "rescale", "clip_skip", "size", "renderer", "base_model", "vae", "host", "because"]);
+  "seed", "sampler", "scheduler", "steps", "cfg_scale", "guidance", "shift", "rescale", "clip_skip", "size", "renderer", "base_model", "vae", "host", "because", "data"]);
 
 export const axisName = (name) => (NAMED.has(name) ? t(`compare.axis_${name}`) : labelOf(name));
 

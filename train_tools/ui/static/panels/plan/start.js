@@ -19,7 +19,9 @@ export async function start(store, plan, more, go) {
     toast(t("plan.changed_meanwhile"), { kind: "error" });
     return;
   }
-  toast(t("plan.queued", { n: number(made.queued) }), { action: [t("plan.to_queue"), () => go({ panel: "queue" })] });
+  const rest = made.labels.join("; ") + (made.refused > made.labels.length ? " …" : "");
+  const said = [t("plan.queued", { n: number(made.queued) }), made.refused ? t("plan.left_out", { n: number(made.refused), names: rest }) : ""];
+  toast(said.filter(Boolean).join(" "), { action: [t("plan.to_queue"), () => go({ panel: "queue" })] });
   await store.makePlan();
 }
 
