@@ -22,7 +22,8 @@ from train_tools.workspace.workspace import Workspace
 
 WAITING = ("queued", "interrupted")
 ENDED = ("finished", "failed", "cancelled")
-# To who trains an entry. `finish`: after the epoch that it is in; `join`: it begins when the epoch of others ends.
+# To who trains an entry. `finish`: after the epoch that it is in, which its ticket remembers as long as it has not ended;
+# `join`: it begins when the epoch of others ends.
 CANCEL, PAUSE, GIVE_WAY, FINISH, JOIN = REQUESTS = ("cancel", "pause", "give way", "finish", "join")
 WISHED = {CANCEL: "cancelled", PAUSE: "paused"}  # the state that comes of a request
 PAUSED, STOP_AFTER, SHUT_DOWN = FLAGS = ("paused", "stop after", "shut down when done")  # of a lane
@@ -154,8 +155,11 @@ class Queue:
         """With what its folder says now."""
         folder = self._projects / row.folder
         ticket = read_ticket(folder) or Ticket("train" if folder.parent.name == "trains" else "job")
+        record = read_record(folder)
+        is_open = record is None or record.state not in ENDED
+        request = row.request or (FINISH if ticket.finish_after and is_open else "")
         return Entry(
-            row.id, folder, ticket, read_record(folder), row.position, row.not_before, row.taken, row.request
+            row.id, folder, ticket, record, row.position, row.not_before, row.taken, request
         )
 
     def folder_of(self, row: Row) -> Path:
