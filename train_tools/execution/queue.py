@@ -22,8 +22,8 @@ from train_tools.workspace.workspace import Workspace
 
 WAITING = ("queued", "interrupted")
 ENDED = ("finished", "failed", "cancelled")
-# To who trains an entry. `finish`: after the epoch that it is in, which its ticket remembers as long as it has not ended;
-# `join`: it begins when the epoch of others ends.
+# To who trains an entry. `finish`: after the epoch that it is in, which its ticket remembers until then; `join`: it
+# begins when the epoch of others ends.
 CANCEL, PAUSE, GIVE_WAY, FINISH, JOIN = REQUESTS = ("cancel", "pause", "give way", "finish", "join")
 WISHED = {CANCEL: "cancelled", PAUSE: "paused"}  # the state that comes of a request
 PAUSED, STOP_AFTER, SHUT_DOWN = FLAGS = ("paused", "stop after", "shut down when done")  # of a lane
@@ -158,9 +158,7 @@ class Queue:
         record = read_record(folder)
         is_open = record is None or record.state not in ENDED
         request = row.request or (FINISH if ticket.finish_after and is_open else "")
-        return Entry(
-            row.id, folder, ticket, record, row.position, row.not_before, row.taken, request
-        )
+        return Entry(row.id, folder, ticket, record, row.position, row.not_before, row.taken, request)
 
     def folder_of(self, row: Row) -> Path:
         return self._projects / row.folder

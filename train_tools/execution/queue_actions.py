@@ -224,7 +224,9 @@ def go_on(queue: Queue, connection: sqlite3.Connection, lane: str) -> None:
 def _that_give_way(queue: Queue, connection: sqlite3.Connection, lane: str) -> list[int]:
     """What is done in the slot that began last; nothing where a slot is free."""
     busy = [e for e in queue.read(connection, lane) if e.taken]
-    if len({e.taken for e in busy}) < len(slots(queue.root, lane)) or any(e.request not in ("", FINISH) for e in busy):
+    if len({e.taken for e in busy}) < len(slots(queue.root, lane)) or any(
+        e.request not in ("", FINISH) for e in busy
+    ):
         return []
     last = max(busy, key=lambda e: (e.record.started or 0.0) if e.record else 0.0)
     return [e.id for e in busy if e.taken == last.taken]

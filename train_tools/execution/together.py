@@ -22,7 +22,6 @@ from train_tools.execution.queue import (
     FINISH,
     GIVE_WAY,
     JOIN,
-    PAUSE,
     PAUSED,
     STOP_AFTER,
     WISHED,
