@@ -25,7 +25,8 @@ class Ticket:
 
     A training brings `arguments` (its run.toml) and `identity` (what its record says of it); other jobs bring
     `settings`. `pack_size` is the most runs it is trained with. `restarts` counts ends of its process since step
-    `reached`; `note` is what is to be said when it starts next.
+    `reached`; `note` is what is to be said when it starts next. `finish_after` is the epoch after which a person wants
+    it finished, 0 where nobody does.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Ticket:
     restarts: int = 0
     reached: int = 0
     note: str = ""
+    finish_after: int = 0
 
 
 def write_ticket(folder: Path, ticket: Ticket) -> None:
