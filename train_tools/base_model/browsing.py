@@ -46,8 +46,11 @@ def tops() -> list[Path]:
     return [Path.home(), Path("/"), *mounted]
 
 
-def listing(folder: Path, allowed: Sequence[Path] | None = None) -> Listing:
-    """`allowed`: nothing outside of these is shown; None: all is. Raises UsageError for what can't be looked at."""
+def listing(folder: Path, allowed: Sequence[Path] | None = None, *, all_files: bool = False) -> Listing:
+    """`allowed`: nothing outside of these is shown; None: all is. `all_files`: not only weights.
+
+    Raises UsageError for what can't be looked at.
+    """
     here = Path(os.path.abspath(folder.expanduser()))
     if not is_allowed(here, allowed):
         raise UsageError(f"{folder} lies outside of the folders for models")
@@ -55,7 +58,7 @@ def listing(folder: Path, allowed: Sequence[Path] | None = None) -> Listing:
         raise UsageError(f"there is no folder {here}; choose one that is there")
     try:
         with os.scandir(here) as found:
-            entries = [entry for one in found if (entry := _entry(one))]
+            entries = [entry for one in found if (entry := _entry(one, all_files))]
     except OSError as error:
         raise UsageError(f"{here} can't be read ({error.strerror}); choose another folder") from error
     entries.sort(key=lambda entry: (not entry.is_folder, entry.name.lower()))
@@ -69,15 +72,15 @@ def is_allowed(path: Path, allowed: Sequence[Path] | None) -> bool:
     return allowed is None or any(real.is_relative_to(top.resolve()) for top in allowed)
 
 
-def _entry(found: os.DirEntry[str]) -> Entry | None:
-    """None for what isn't shown: hidden things, and files that are no weights."""
+def _entry(found: os.DirEntry[str], all_files: bool) -> Entry | None:
+    """None for what isn't shown: hidden things, and files that are no weights where those are asked for."""
     if found.name.startswith((".", "$")):
         return None
     path = Path(found.path)
     try:
         if found.is_dir():
             return Entry(found.name, path, True, (path / INDEX).is_file())
-        if found.is_file() and found.name.lower().endswith(MORE_SUFFIXES):
+        if found.is_file() and (all_files or found.name.lower().endswith(MORE_SUFFIXES)):
             return Entry(found.name, path, False, True, found.stat().st_size)
     except OSError:
         pass

@@ -22,7 +22,7 @@ Seen = Callable[[int, int, str], None]  # done, of all, its name
 @dataclass(frozen=True)
 class FoundModel:
     """`file` may be a diffusers folder. `family` is its name, empty where it is none; `problem` why it can't be trained
-    on, `instead` what helps. `kind` is that of its place.
+    on, and what helps. `kind` is that of its place.
     """
 
     title: str
@@ -33,7 +33,6 @@ class FoundModel:
     family_title: str = ""
     bytes: int = 0
     problem: str = ""
-    instead: str = ""
     is_chosen: bool = False
 
 
@@ -69,11 +68,17 @@ def look_at(path: Path, title: str, place: Place, role: str = BASE) -> FoundMode
     if role != BASE:
         return FoundModel(title, path, place.kind, place.folder, bytes=size_of(path))
     found = detect(path)
-    problem, instead = (found.fault.what, found.fault.instead) if found.fault else ("", "")
+    problem = "; ".join(filter(None, (found.fault.what, found.fault.instead))) if found.fault else ""
     return FoundModel(
-        title, path, place.kind, place.folder, found.name, found.title if found.family else "", size_of(path), problem,
-        instead,
-    )  # fmt: skip
+        title,
+        path,
+        place.kind,
+        place.folder,
+        found.name,
+        found.title if found.family else "",
+        size_of(path),
+        problem,
+    )
 
 
 def files_of(folder: Path, role: str) -> Iterator[Path]:

@@ -21,8 +21,9 @@ from train_tools.environment.model_source import HUB_ID
 from train_tools.environment.network import network_of
 from train_tools.errors import UsageError
 from train_tools.execution.lane import wake
-from train_tools.execution.queue import Queue
+from train_tools.execution.queue import Entry, Queue
 from train_tools.execution.queue_actions import Conditions, add_job
+from train_tools.execution.queue_view import describe
 from train_tools.execution.ticket import DOWNLOAD, NETWORK_LANE
 from train_tools.hosts.interface import BaseModel, Host, HostError
 from train_tools.planning.exposure import Folders
@@ -33,6 +34,7 @@ from train_tools.ui.tasks import Task
 from train_tools.workspace.files import read_json
 
 SHIPPED = "scenes-sd1"
+MOST_DOWNLOADS = 8
 # By file name, the first that fits; sd-scripts' arguments.
 PARTS = {
     "clip_l": r"clip[-_ ]?l(?=[._-]|$)",
@@ -43,6 +45,15 @@ PARTS = {
     "ae": r"^ae(?=[._-]|$)|flux.*(ae|vae)",
     "vae": r"vae|kl-f8|mse|^ae",
 }
+
+# Arguments whose path is that of a model: what for. All others are any file or folder.
+ROLE_OF = {
+    "pretrained_model_name_or_path": places.BASE, "vae": places.VAE, "ae": places.VAE,
+    "network_weights": places.LORA, "base_weights": places.LORA,
+    **dict.fromkeys(
+        ("clip_l", "clip_g", "t5xxl", "gemma2", "qwen3", "text_encoder", "byt5", "llm_adapter_path"), places.TEXT
+    ),
+}  # fmt: skip
 
 
 def models(call: Call) -> dict[str, Any]:
@@ -134,7 +145,7 @@ def browse(call: Call) -> dict[str, Any]:
     allowed = _allowed(call.root, host) if call.exposed else None
     tops = allowed if allowed is not None else _tops(call.root, host)
     asked = call.query("folder")
-    shown = browsing.listing(Path(asked), allowed) if asked else None
+    shown = browsing.listing(Path(asked), allowed, all_files=call.query("all") == "1") if asked else None
     return {"tops": [top for top in dict.fromkeys(tops) if top.is_dir()], "listing": shown}
 
 
@@ -211,17 +222,24 @@ def start_download(call: Call) -> dict[str, Any]:
     return {"id": ticket.id, "folder": settings.get("folder", "")}
 
 
-def downloaded(call: Call) -> dict[str, Any]:
-    """How a download gets on: what the queue says of it, and the file when it is there."""
-    queue = Queue(call.root)
-    with queue.locked() as connection:
-        entry = queue.entry(connection, int(call.part("id")))
-    if entry.ticket.kind != DOWNLOAD:
-        raise UsageError(f"entry {entry.id} is no download")
+def downloads(call: Call) -> list[dict[str, Any]]:
+    """Those that aren't done, the newest first; and `?id=`, however it ended, with the file where it is there."""
+    asked = call.number("id", 0)
+    found = [entry for entry in Queue(call.root).entries(NETWORK_LANE) if entry.ticket.kind == DOWNLOAD]
+    wanted = [entry for entry in reversed(found) if entry.id == asked or entry.state != "finished"]
+    return [_download(entry) for entry in wanted[:MOST_DOWNLOADS]]
+
+
+def _download(entry: Entry) -> dict[str, Any]:
+    shown = describe(entry)
     result = entry.folder / "result.json"
     return {
-        "state": entry.state,
-        "error": entry.error,
+        "id": entry.id,
+        "state": shown["state"],
+        "done": shown["step"],
+        "of": shown["steps"],
+        "error": shown["error"],
+        "name": entry.ticket.settings.get("name", ""),
         "file": read_json(result)["file"] if entry.state == "finished" and result.is_file() else "",
     }
 
@@ -237,5 +255,5 @@ ROUTES = [
     post("/api/models/folders", folders),
     post("/api/models/look", look),
     post("/api/v/{project}/{version}/models/download", start_download),
-    get("/api/models/downloads/{id:int}", downloaded),
+    get("/api/models/downloads", downloads),
 ]

@@ -25,6 +25,7 @@ from train_tools.planning.presets import Fit, Preset, all_presets, by_fit, delet
 from train_tools.small_models import base_model_file
 from train_tools.ui import training_settings
 from train_tools.ui.guard import check_exposed
+from train_tools.ui.routes.models import ROLE_OF
 from train_tools.ui.routing import Call, get, post, upload
 from train_tools.ui.training_settings import texts_of
 from train_tools.workspace.names import check_name
@@ -54,6 +55,7 @@ def arguments(call: Call) -> dict[str, Any]:
                 "importance": row.importance,
                 "subject": subject_of.get(entry.name, OWN_SUBJECT),
                 "families": row.families,
+                "role": (ROLE_OF.get(row.name, "path") if row.is_path else ""),
                 "notes": _notes_zh(row) if call.language == "zh" else page.notes(row),
             }
         )
