@@ -119,7 +119,7 @@ def no_base(root: Path) -> dict[str, Any]:
     sentence = "no base model is chosen yet; choose the one that the LoRA is for"
     return {
         "problem": sentence,
-        "field": BASE,
+        "field": "",
         "lacks": "base",
         "loaded": chosen_in_webui(root).get(BASE, ""),
     }
