@@ -77,7 +77,7 @@ WRITING: dict[str, tuple[str, Body | bytes]] = {
     "POST /api/v/{project}/{version}/captions/apply": (f"{V}/captions/apply", _digest),
     "POST /api/v/{project}/{version}/captions/undo": (f"{V}/captions/undo", {}),
     "POST /api/v/{project}/{version}/captions/redo": (f"{V}/captions/redo", {}),
-    "POST /api/v/{project}/{version}/captions/job": (f"{V}/captions/job", {"settings": {}}),
+    "POST /api/v/{project}/{version}/captions/job": (f"{V}/captions/job", {"settings": {"captioner": "filename"}}),
     "POST /api/v/{project}/{version}/plan/settings": (
         f"{V}/plan/settings", {"changes": {"seed": "9"}, "seen": {"seed": "7"}},
     ),
@@ -124,6 +124,7 @@ READING = {
     "POST /api/v/{project}/{version}/compare/vote/undo", "POST /api/v/{project}/{version}/compare/plan",
     "POST /api/v/{project}/{version}/previews/count", "POST /api/tools/lora", "POST /api/tools/explain",
     "POST /api/tools/thumbnails/clear", "POST /api/models/look",
+    "POST /api/v/{project}/{version}/captions/captioner/offer",
     "POST /api/tools/environment/{action}",  # it changes the environment that the tests run in
 }  # fmt: skip
 
