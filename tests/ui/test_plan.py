@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from chosen_base import choose_toy
 from execution.fake_engine import write_safetensors
 from PIL import Image
 from starlette.testclient import TestClient
@@ -40,6 +41,7 @@ def dataset(version: Version) -> Version:
     folder.mkdir(parents=True)
     for number in range(3):
         Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    choose_toy(version)
     return version
 
 
@@ -146,7 +148,7 @@ def test_the_plan_follows_what_is_typed(page: TestClient, dataset: Version) -> N
     [
         ({"learning_rate": "fast"}, "learning_rate"),
         ({"links": "learning_rate+seed", "learning_rate": "1e-4,1e-3"}, "links"),
-        ({"pretrained_model_name_or_path": "/nowhere/x.safetensors"}, ""),
+        ({"pretrained_model_name_or_path": "/nowhere/x.safetensors"}, "pretrained_model_name_or_path"),
         ({"network_dim": "1-200", "seed": "1-200"}, ""),
     ],
 )
@@ -160,6 +162,40 @@ def test_why_there_is_no_plan(
 
 def test_without_images_the_plan_says_what_to_do(page: TestClient, version: Version) -> None:
     assert "image" in planned(page)["problem"]
+    assert planned(page)["lacks"] == "images"
+    Image.new("RGB", (64, 64)).save(version.origin / "a.png")
+    assert planned(page)["lacks"] == "processing"
+
+
+def test_without_a_base_model_there_is_no_plan_but_an_offer(
+    page: TestClient, dataset: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the page nothing is trained on the toy because nobody chose."""
+    nothing = {"pretrained_model_name_or_path": ""}
+    found = planned(page, **nothing)
+    assert (found["lacks"], found["loaded"]) == ("base", "")
+    monkeypatch.setattr(
+        routes, "chosen_in_webui", lambda _root: {"pretrained_model_name_or_path": "/m/loaded.ckpt"}
+    )
+    assert planned(page, **nothing)["loaded"] == "/m/loaded.ckpt"
+    refused = page.post(f"{BASE}/start", json={"page": "one", "identity": "", "changes": nothing})
+    assert result(page, refused)["changed"]["toys"] == 1
+    assert Queue(tmp_path).entries() == []
+    gone = planned(page, pretrained_model_name_or_path="stabilityai/sdxl")
+    assert (gone["lacks"], gone["field"]) == ("base", "pretrained_model_name_or_path")
+
+
+def test_a_base_model_that_cant_be_read_is_an_error(
+    page: TestClient, dataset: Version, tmp_path: Path
+) -> None:
+    file = tmp_path / "noise.safetensors"
+    file.write_bytes(bytes(range(256)) * 40)
+    found = planned(page, pretrained_model_name_or_path=str(file))
+    assert (found["to_train"], found["impossible"]) == (0, 1)
+    assert {f["id"]: f["severity"] for f in found["findings"] if f["severity"] == "error"} == {
+        "base-model": "error"
+    }
+    assert "size-guessed" not in [f["id"] for f in found["findings"]]
 
 
 def test_findings_are_mended_by_their_fix(page: TestClient, dataset: Version) -> None:
@@ -220,6 +256,11 @@ def test_a_plan_is_queued_once(
     changes = {"learning_rate": "1e-4,1e-3", "max_train_epochs": "1"}
     plan = planned(page, **changes)
     body = {"page": "one", "changes": changes, "identity": plan["identity"], "not_before": 4_000_000_000}
+    assert plan["toys"] == 2
+    unasked = page.post(f"{BASE}/start", json=body)
+    assert (unasked.status_code, Queue(tmp_path).entries()) == (400, [])
+    assert "toy" in unasked.json()["error"]
+    body["toy"] = True
     assert result(page, page.post(f"{BASE}/start", json=body))["queued"] == 2
     assert workers == ["gpu"]
     assert [entry.not_before for entry in Queue(tmp_path).entries()] == [4_000_000_000] * 2
@@ -424,7 +465,7 @@ def test_an_exposed_page_takes_nothing_that_loads_code(dataset: Version, tmp_pat
     page.auth = ("", "x")
     saved = save(page, {"optimizer_type": "os.system", "network_dim": "4"})
     assert list(saved["errors"]) == ["optimizer_type"]
-    assert saved["shown"]["values"] == {"network_dim": "4"}
+    assert saved["shown"]["values"]["network_dim"] == "4"
     for text in ("/etc/passwd", "../../x.safetensors"):
         assert planned(page, pretrained_model_name_or_path=text)["problem"]
     body = {"page": "one", "identity": "", "changes": {"network_module": "evil"}}

@@ -19,6 +19,7 @@ from train_tools.families.interface import Found
 from train_tools.planning.caption_checks import check_captions, read_captions
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import (
+    NoBaseModelError,
     base_model_of,
     complete,
     defaults_for,
@@ -316,7 +317,7 @@ def _check_count(values: Mapping[str, Any], steps: int) -> None:
 
 def _checked_base(base_model: str) -> str:
     if not Path(base_model).exists():
-        raise UsageError(
+        raise NoBaseModelError(
             f"the base model {base_model} is missing; set pretrained_model_name_or_path to a checkpoint file"
         )
     return base_model

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.current import argument_named, current
+from train_tools.engines.sd_scripts.engine import ABSENT
 from train_tools.errors import UsageError
 from train_tools.families.detect import detect
 from train_tools.families.interface import BASE
-from train_tools.planning.defaults import defaults_for
+from train_tools.planning.defaults import defaults_for, is_shipped
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.findings import Finding
 from train_tools.planning.fixes import Runs, fix_for
@@ -95,6 +96,8 @@ def summary(kept: Kept) -> dict[str, Any]:
         "states": Counter(map(state_of, plan.runs)),
         "why": Counter(run.why for run in plan.runs if run.why and run.is_to_train),
         "impossible": len(impossible),
+        "lacks_sd_scripts": any(ABSENT in reason for reason in reasons),
+        "toys": sum(is_shipped(str(run.arguments[BASE])) for run in waiting),
         "reasons": reasons.most_common(MOST_REASONS),
         "steps": sum(run.steps for run in waiting),
         "images_seen": sum(run.images_seen for run in waiting),

@@ -7,21 +7,28 @@ import { labelOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { apply } from "./apply.js";
+import { sdScripts } from "./install.js";
+import { chooseBase } from "./models.js";
 
+// Findings that another base model mends.
+const OF_THE_BASE = new Set(["shipped-model", "base-model", "base-parts"]);
 const KIND = { error: "bad", warning: "warn", advice: "" };
 
 export function findings(store, plan) {
   const reasons = plan.reasons.map(([reason, count]) =>
     h("div", { class: "note bad" }, icon("warning"), h("div", null, h("strong", null, t("plan.cant_train")), h("div", { class: "small" }, reason, about(count, plan)))));
+  const install = plan.lacks_sd_scripts ? sdScripts(store) : null;
   const found = plan.findings.map((finding) => note(store, plan, finding));
   const more = plan.more_findings ? h("p", { class: "muted small" }, t("plan.more_findings", { n: number(plan.more_findings) })) : null;
-  return [reasons, found, more];
+  return [reasons, install, found, more];
 }
 
 function note(store, plan, finding) {
   const title = finding.title ? t(`plan.finding_${finding.title}`) : finding.sentence;
   const does = inWords(store, finding.change);
-  const fix = does.length ? h("button", { class: "fix", onclick: (event) => mend(event.currentTarget, { store, plan, finding, title, does }) }, t("plan.fix_it")) : null;
+  const fix = does.length
+    ? h("button", { class: "fix", onclick: (event) => mend(event.currentTarget, { store, plan, finding, title, does }) }, t("plan.fix_it"))
+    : OF_THE_BASE.has(finding.id) ? h("button", { class: "fix", onclick: () => chooseBase(store) }, t("plan.choose_base")) : null;
   const detail = [finding.title ? finding.sentence : "", finding.fix].filter(Boolean).join("; ");
   return h("div", { class: `note finding ${KIND[finding.severity]}`, dataset: { id: finding.id } }, icon(finding.severity === "advice" ? "info" : "warning"),
     h("div", null, h("div", null, title, about(finding.runs, plan)), detail ? h("div", { class: "small detail" }, detail, source(finding)) : null,
