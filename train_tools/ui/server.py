@@ -28,6 +28,7 @@ from train_tools.ui.routes import (
     data,
     files,
     plan,
+    plan_pictures,
     plan_sources,
     previews,
     publish,
@@ -41,8 +42,8 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, runs, previews, publish, tools,
-    files,
+    session, workspace, transfer, data, captions, plan, plan_pictures, plan_sources, queue, compare, runs,
+    previews, publish, tools, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 
