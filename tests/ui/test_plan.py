@@ -297,7 +297,7 @@ def test_those_that_can_be_are_started_and_the_rest_is_named(page: TestClient, d
     }  # fmt: skip
     found = planned(page, **changes)
     assert (found["to_train"], found["impossible"], found["states"]) == (2, 2, {"new": 2, "impossible": 2})
-    body = {"identity": found["identity"], "changes": changes}
+    body = {"identity": found["identity"], "changes": changes, "toy": True}
     made = result(page, page.post(f"{BASE}/start", json=body))
     assert (made["queued"], made["refused"], len(made["labels"])) == (2, 2, 2)
     assert all("nobody" in label for label in made["labels"])
@@ -315,7 +315,8 @@ def test_a_value_that_would_fail_stops_its_own_run_alone(page: TestClient, datas
     assert (error["runs"], found["impossible"], found["to_train"]) == (1, 1, 1)
     rows = page.get(f"{BASE}/runs", params={"plan": found["plan"], "state": "impossible"}).json()["rows"]
     assert error["sentence"] in rows[0]["reasons"][0]
-    made = result(page, page.post(f"{BASE}/start", json={"identity": found["identity"], "changes": changes}))
+    body = {"identity": found["identity"], "changes": changes, "toy": True}
+    made = result(page, page.post(f"{BASE}/start", json=body))
     assert (made["queued"], made["refused"]) == (1, 1)
 
 
