@@ -107,7 +107,7 @@ def _read(
     rates = _rates(part, arguments)
     if not rates:
         sentences.append((f"The run doesn't say the {english}'s learning rate; multiply it by {weight:g}.",
-                          f"该任务没有记录{chinese}的学习率；请将其乘以 {weight:g}。"))  # fmt: skip
+                          f"该训练没有记录{chinese}的学习率；请将其乘以 {weight:g}。"))  # fmt: skip
         return
     before = " ".join(f"{rate:.{DIGITS}g}" for rate in rates)
     after = " ".join(f"{rate * weight:.{DIGITS}g}" for rate in rates)

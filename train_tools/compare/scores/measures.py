@@ -59,7 +59,7 @@ MEASURES: tuple[Measure, ...] = (
                 "1 minus the mean cosine between pictures that differ in the seed alone: near 0 all seeds give "
                 "the same picture. It needs previews with two seeds or more."
             ),
-            "1 减去仅种子不同的图片之间的平均余弦：接近 0 表示所有种子出同一张图。需要至少两个种子的预览。",
+            "1 减去仅种子不同的图片之间的平均余弦：接近 0 表示所有种子出同一张图。需要至少两个种子的预览图。",
         ),
         "higher",
     ),
