@@ -13,7 +13,8 @@ from train_tools.ui.texts import texts
 
 # `t("id"` in the page; t(`queue.state_${state}`) stands for all ids that start so.
 USE = re.compile(r"""\bt\(\s*(?:"([\w.]+)"|'([\w.]+)'|`([\w.]*)\$\{)""")
-SCRIPTS = sorted(STATIC.rglob("*.js"))
+# Those of the page, and of the board as a file.
+SCRIPTS = sorted([*STATIC.rglob("*.js"), *STATIC.parents[1].glob("compare/export/*.js")])
 
 
 def used() -> tuple[set[str], set[str]]:

@@ -13,10 +13,10 @@ BETWEEN = " · "
 
 
 def title_of(values: Mapping[str, Any]) -> str:
-    return BETWEEN.join(f"{name} {_text(value)}" for name, value in values.items())
+    return BETWEEN.join(f"{name} {text_of(value)}" for name, value in values.items())
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """A number without needless digits, a file without its folder."""
     if value is None:
         return "none"
@@ -25,5 +25,5 @@ def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, (list, tuple)):
-        return ",".join(map(_text, value))
+        return ",".join(map(text_of, value))
     return str(value).replace("\\", "/").rpartition("/")[2]

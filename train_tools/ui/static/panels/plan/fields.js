@@ -4,14 +4,12 @@ import { dialog } from "../../kit/dialog.js";
 import { h, icon } from "../../kit/dom.js";
 import { field } from "../../kit/field.js";
 import { t } from "../../kit/texts.js";
-import { chooseModels } from "./models.js";
+import { BASE, chooseFor } from "./models.js";
 import { offerParts } from "./parts.js";
 import { openPresets } from "./presets.js";
 
-const BASE = "pretrained_model_name_or_path";
-
 // What an empty field means, where "none" would say too little.
-const EMPTY = { [BASE]: () => t("plan.shipped_model"), preset: () => t("plan.no_preset") };
+const EMPTY = { [BASE]: () => t("plan.no_base"), preset: () => t("plan.no_preset") };
 
 /** The kit's field, bound to the store; `refresh()` shows what the store says now. */
 export function argumentField(store, entry) {
@@ -61,7 +59,7 @@ function optionsOf(entry) {
 }
 
 function chooserOf(store, entry, label) {
-  if (entry.name === BASE) return () => chooseModels(store, entry);
+  if (entry.role) return () => chooseFor(store, entry, label);
   if (entry.name === "preset") return () => openPresets(store);
   if (entry.choices.length && entry.is_axis && entry.kind !== "bool") return () => chooseValues(store, entry, label);
   return null;

@@ -10,6 +10,7 @@ import { Form } from "./form.js";
 import { showImports } from "./imports.js";
 import { openPresets } from "./presets.js";
 import { notes } from "./notes.js";
+import { pictures } from "./pictures.js";
 import { Store } from "./store.js";
 import { Summary } from "./summary.js";
 
@@ -19,13 +20,14 @@ const SHARE = 20; // a large plan is made anew only so much more seldom than it 
 export default {
   mount(root, context) {
     const store = new Store(context.base);
-    const panel = { form: null, summary: null, watch: null };
+    const panel = { form: null, summary: null, pictures: null, watch: null };
     attempt(async () => {
       const [{ fields, asking }] = await Promise.all([api.get("api/arguments"), store.load()]);
       if (store.ended) return;
       if (asking) toast(t("plan.asking"));
       panel.form = new Form(store, fields);
       panel.summary = new Summary(store, context.go);
+      panel.pictures = pictures(store);
       root.append(draw(store, panel));
       panel.watch = poll(() => look(store), LOOK_MS);
     });
@@ -37,17 +39,18 @@ export default {
         store.end();
         panel.watch?.end();
         panel.summary?.end();
+        panel.pictures?.end();
       },
     };
   },
 };
 
-function draw(store, { form, summary }) {
+function draw(store, { form, summary, pictures: cards }) {
   const tools = h("div", { class: "row plan-tools" },
     h("h1", null, t("page.plan")), savedMark(store), h("span", { class: "space" }),
     h("button", { onclick: () => openPresets(store) }, t("plan.presets")),
     h("button", { "aria-haspopup": "menu", onclick: (event) => showImports(store, event.currentTarget) }, t("plan.take_over")));
-  return h("div", { class: "columns plan-columns" }, h("div", { class: "plan-form" }, tools, notes(store), form.node), summary.node, summary.strip);
+  return h("div", { class: "columns plan-columns" }, h("div", { class: "plan-form" }, tools, notes(store), form.node, cards.node), summary.node, summary.strip);
 }
 
 /** Whether what was typed has been kept. */

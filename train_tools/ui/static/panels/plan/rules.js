@@ -26,7 +26,7 @@ export class Rules {
     const { store } = this;
     this.seeds.refresh();
     const axes = Object.entries(store.plan?.axes ?? {});
-    fill(this.axes, axes.length ? axes.map(([name, values]) => h("span", { class: "chip", title: values.join(", ") }, `${labelOf(name)} × ${values.length}`)) : h("p", { class: "muted small" }, t("plan.no_axes")));
+    fill(this.axes, axes.length ? axes.map(([name, values]) => h("span", { class: "chip", title: `${name}: ${values.join(", ")}` }, `${labelOf(name)} × ${values.length}`)) : h("p", { class: "muted small" }, t("plan.no_axes")));
     this.#drawLinks(axes.map(([name]) => name));
     this.overrides.refresh();
     this.exclude.refresh();

@@ -11,6 +11,9 @@ import { openRun } from "./run_toml.js";
 const PAGE = 100;
 const STATE_KIND = { finished: "good", failed: "bad", impossible: "bad", running: "accent", queued: "accent", interrupted: "warn", paused: "warn" };
 
+/** In a word, where the data is what has changed. */
+const newBy = ({ state, why }) => (why && why !== "settings" && state !== "impossible" ? `: ${t(`plan.new_by_${why}`)}` : null);
+
 export class Runs {
   constructor(store) {
     Object.assign(this, { store, rows: new Map(), pages: new Map(), state: "", plan: null, focus: -1 });
@@ -27,8 +30,7 @@ export class Runs {
     this.plan = plan;
     this.node.hidden = Boolean(plan.problem);
     if (plan.problem) return;
-    const states = { ...plan.states };
-    if (plan.impossible) states.impossible = plan.impossible;
+    const { states } = plan;
     if (this.state && !states[this.state]) this.state = "";
     const names = Object.keys(states);
     const button = (state, count, words) => h("button", { class: "chip", "aria-pressed": String(state === this.state), onclick: () => this.#show(state) }, `${words} ${number(count)}`);
@@ -40,8 +42,7 @@ export class Runs {
   }
 
   #count() {
-    const { plan, state } = this;
-    return state === "impossible" ? plan.impossible : state ? plan.states[state] : plan.runs;
+    return this.state ? this.plan.states[this.state] : this.plan.runs;
   }
 
   #show(state) {
@@ -63,7 +64,8 @@ export class Runs {
     return h("button", { class: "run-row", title: run.name + beside, onclick: () => openRun(this.store, this.plan, run) },
       h("span", { class: "number muted small" }, number(run.index + 1)),
       h("span", { class: "run-name" }, h("span", { class: "label" }, titled(run.label)), h("span", { class: "muted small" }, [t("plan.n_steps", { n: number(run.steps) }), time, pack].filter(Boolean).join(" · "))),
-      h("span", { class: `chip ${STATE_KIND[run.state] ?? ""}`, title: run.reasons.join("; ") }, t(`plan.state_${run.state}`)));
+      h("span", { class: `chip ${STATE_KIND[run.state] ?? ""}`, title: [...run.reasons, run.why ? t(`plan.why_${run.why}`, { n: number(1) }) : ""].filter(Boolean).join("; ") },
+        t(`plan.state_${run.state}`), newBy(run)));
   }
 
   async #fetch(page) {
