@@ -138,7 +138,9 @@ def _no_rates(optimizer: str) -> tuple[str, str]:
         f"{optimizer} finds its learning rate itself and takes one for both parts: train fewer or more steps "
         "instead, or repeat the run with an optimizer that takes two rates."
     )
-    chinese = f"{optimizer} 自行确定学习率，且两部分共用：请增减步数，或换用可分别设置两个学习率的优化器重训。"
+    chinese = (
+        f"{optimizer} 自行确定学习率，且两部分共用：请增减步数，或换用可分别设置两个学习率的优化器重训。"
+    )
     return english, chinese
 
 
