@@ -1,5 +1,5 @@
 import { append, fill, h } from "./dom.js";
-import { t } from "./texts.js";
+import { sentence, t } from "./texts.js";
 
 /**
  * A modal question. `body` are nodes; `buttons` are [label, value, class]; resolves to the value of the pressed one,
@@ -19,8 +19,8 @@ export function dialog({ title, body = [], buttons, check, wide = false }) {
       resolve(value);
     };
     const press = async (value) => {
-      const sentence = value !== null && check ? await check(value) : "";
-      if (sentence) fill(problem, sentence);
+      const wrong = value !== null && check ? await check(value) : "";
+      if (wrong) fill(problem, typeof wrong === "string" ? sentence(wrong) : wrong);
       else finish(value);
     };
     const foot = buttons.map(([label, value, kind = ""]) =>
