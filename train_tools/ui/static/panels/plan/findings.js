@@ -25,10 +25,11 @@ function note(store, plan, finding) {
   const title = finding.title ? t(`plan.finding_${finding.title}`) : finding.sentence;
   const fix = changes.length
     ? h("button", { class: "fix", title: changes.map(([name, text]) => `${name} = ${text || t("plan.default")}`).join("\n"), onclick: () => apply(store, finding.change, t("plan.fixed", { what: title })) }, t("plan.fix_it"))
-    : OF_THE_BASE.has(finding.id) ? h("button", { class: "fix", onclick: () => chooseBase(store) }, t("plan.choose_base")) : null;
+    : null;
+  const other = OF_THE_BASE.has(finding.id) ? h("button", { class: "fix", onclick: () => chooseBase(store) }, t("plan.choose_base")) : null;
   const detail = [finding.title ? finding.sentence : "", finding.fix].filter(Boolean).join("; ");
   return h("div", { class: `note finding ${KIND[finding.severity]}`, dataset: { id: finding.id } }, icon(finding.severity === "advice" ? "info" : "warning"),
-    h("div", null, h("div", null, title, about(finding.runs, plan)), detail ? h("div", { class: "small detail" }, detail, source(finding)) : null), fix);
+    h("div", null, h("div", null, title, about(finding.runs, plan)), detail ? h("div", { class: "small detail" }, detail, source(finding)) : null, other), fix);
 }
 
 const about = (count, plan) => (count && count < plan.runs ? h("span", { class: "small" }, ` (${t("plan.of", { n: number(count), of: number(plan.runs) })})`) : null);
