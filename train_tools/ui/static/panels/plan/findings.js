@@ -28,11 +28,12 @@ function note(store, plan, finding) {
   const does = inWords(store, finding.change);
   const fix = does.length
     ? h("button", { class: "fix", onclick: (event) => mend(event.currentTarget, { store, plan, finding, title, does }) }, t("plan.fix_it"))
-    : OF_THE_BASE.has(finding.id) ? h("button", { class: "fix", onclick: () => chooseBase(store) }, t("plan.choose_base")) : null;
+    : null;
+  const other = OF_THE_BASE.has(finding.id) ? h("button", { class: "fix", onclick: () => chooseBase(store) }, t("plan.choose_base")) : null;
   const detail = sentences(finding.title ? finding.sentence : "", finding.fix);
   return h("div", { class: `note finding ${KIND[finding.severity]}`, dataset: { id: finding.id } }, icon(finding.severity === "advice" ? "info" : "warning"),
     h("div", null, h("div", null, title, about(finding.runs, plan)), detail ? h("div", { class: "small detail" }, detail, source(finding)) : null,
-      does.map((line) => h("div", { class: "small fix-does" }, icon("right"), " ", line))), fix);
+      does.map((line) => h("div", { class: "small fix-does" }, icon("right"), " ", line)), other), fix);
 }
 
 /** What the fix sets, field by field: what stands there now, and what will. */
