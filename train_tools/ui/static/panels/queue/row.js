@@ -42,7 +42,7 @@ export function row(entry, panel, { lead = null } = {}) {
 export const nameOf = (entry) => entry.label || (entry.kind === "train" ? entry.name : kindOf(entry));
 
 export const kindOf = (entry) => t(`queue.kind_${KINDS.has(entry.kind) ? entry.kind : "other"}`);
-const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise"]);
+const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise", "demo"]);
 
 export const whereOf = (entry) => [`${entry.project} / ${entry.version}`, kindOf(entry), `#${entry.id}`].join(" · ");
 
