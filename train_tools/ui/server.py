@@ -26,6 +26,7 @@ from train_tools.ui.routes import (
     captions,
     compare,
     data,
+    demo,
     files,
     models,
     plan,
@@ -44,7 +45,7 @@ from train_tools.ui.tasks import Tasks
 
 PANELS = (
     session, workspace, transfer, data, captions, models, plan, plan_pictures, plan_sources, queue, compare, runs,
-    previews, publish, tools, files,
+    previews, publish, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 
