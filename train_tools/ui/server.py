@@ -33,6 +33,7 @@ from train_tools.ui.routes import (
     publish,
     queue,
     session,
+    tags,
     tools,
     transfer,
     workspace,
@@ -40,7 +41,8 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, previews, publish, tools, files,
+    session, workspace, transfer, data, captions, tags, plan, plan_sources, queue, compare, previews, publish, tools,
+    files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 
