@@ -84,8 +84,7 @@ def _text(path: Path) -> str:
 def _rows(text: str) -> Iterator[ListedTag]:
     csv.field_size_limit(1 << 24)  # lists of aliases grow long
     lines = csv.reader(text.replace("\0", "").splitlines())
-    rows = [row for row in lines if row and row[0].strip()]
-    columns, rows = _columns(rows)
+    columns, rows = _columns([row for row in lines if row and row[0].strip()])
     places = {column: place for place, column in columns.items()}
     for row in rows:
         name = _cell(row, places.get(0)).strip()
