@@ -62,7 +62,7 @@ SPOKEN = {
     "preview/service.py", "preview/through_host.py", "preview/through_sd_scripts/network.py",
     "preview/through_sd_scripts/renderer.py", "preview/through_sd_scripts/studio.py",
     "preview/through_sd_scripts/support.py", "publish/service.py",
-    "tags/checks.py", "tags/edits.py", "tags/journal.py", "tags/service.py", "ui/access.py", "ui/exports.py",
+    "tags/checks.py", "tags/edits.py", "tags/journal.py", "tags/patterns.py", "tags/service.py", "ui/access.py", "ui/exports.py",
     "ui/guard.py", "ui/routes/compare.py", "ui/routes/data_jobs.py", "ui/routes/files.py", "ui/routing.py",
     "ui/tasks.py", "workspace/archive.py", "workspace/catalogue.py", "workspace/clone.py",
     "workspace/fields.py", "workspace/lock.py", "workspace/names.py", "workspace/os_errors.py", "workspace/portable.py",
