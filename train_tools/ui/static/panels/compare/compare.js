@@ -20,7 +20,7 @@ export default {
     const shared = new Shared(context);
     const tabs = h("div", { class: "row tight compare-views", role: "tablist", "aria-label": t("page.compare") });
     const body = h("div", { class: "compare-body" });
-    fill(root, h("div", { class: "compare-head row" }, tabs, h("span", { class: "space" }), h("button", { onclick: () => attempt(() => askForMore(context.base, [], context.go)) }, t("queue.go_on")), h("button", { onclick: () => askForPictures(shared) }, icon("image"), t("compare.pictures"))), body);
+    fill(root, h("h1", { class: "unseen" }, t("page.compare")), h("div", { class: "compare-head row" }, tabs, h("span", { class: "space" }), h("button", { onclick: () => attempt(() => askForMore(context.base, [], context.go)) }, t("queue.go_on")), h("button", { onclick: () => askForPictures(shared) }, icon("image"), t("compare.pictures"))), body);
     let shown = null;
     let turn = 0;
     const asked = place.read().query.get("view");
@@ -31,7 +31,7 @@ export default {
       shown?.unmount?.();
       shown = null;
       fill(tabs, Object.keys(VIEWS).map((name) =>
-        h("button", { role: "tab", "aria-selected": String(name === view), "aria-pressed": String(name === view), onclick: () => choose(name) }, t(`compare.view_${name}`))));
+        h("button", { role: "tab", "aria-selected": String(name === view), onclick: () => choose(name) }, t(`compare.view_${name}`))));
       fill(body);
       const module = await VIEWS[view]();
       if (mine === turn) shown = module.mount(body, shared);
