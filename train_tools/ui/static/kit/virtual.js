@@ -133,6 +133,7 @@ export class VirtualGrid {
     this.more.hidden = whole <= this.#folded();
     if (this.more.hidden) return;
     const words = this.isFolded ? t("kit.show_all", { n: number(this.count) }) : t("kit.show_fewer");
+    this.more.setAttribute("aria-expanded", String(!this.isFolded));
     if (this.more.textContent !== words) fill(this.more, words, icon(this.isFolded ? "down" : "up"));
     if (!this.more.isConnected) this.node.after(this.more);
   }
