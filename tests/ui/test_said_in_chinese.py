@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from chosen_base import choose_toy
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -31,6 +32,7 @@ def dataset(version: Version) -> Version:
         path = version.processed / "2_mochi" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (64, 64), (number, 0, 0)).save(path)
+    choose_toy(version)
     return version
 
 

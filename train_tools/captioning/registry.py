@@ -34,6 +34,12 @@ def make_blip(settings: CaptioningSettings, _root: Path) -> Captioner:
     )
 
 
+def make_shapes(settings: CaptioningSettings, _root: Path) -> Captioner:
+    from train_tools.captioning.blip import BlipCaptioner
+
+    return BlipCaptioner(str(captioner_folder()), beams=settings.beams, max_tokens=settings.max_tokens)
+
+
 def make_wd(settings: CaptioningSettings, _root: Path) -> Captioner:
     from train_tools.captioning.wd import Choice, WdTagger  # brings onnxruntime
 
@@ -52,11 +58,13 @@ def make_wd(settings: CaptioningSettings, _root: Path) -> Captioner:
     return WdTagger(settings.wd_model, choice)
 
 
+SHAPES = "shapes"
 CAPTIONERS = {
     "blip": Entry("BLIP: a sentence; the small model that ships, any folder or a hub id", make_blip),
     "wd": Entry("WD tagger: Danbooru tags; any folder or a hub id", make_wd),
     "webui-blip": Entry("the webui's own BLIP", lambda _settings, root: Hosted("blip", root)),
     "webui-deepbooru": Entry("the webui's own deepbooru", lambda _settings, root: Hosted("deepbooru", root)),
     "filename": Entry("the file's name without numbers and separators", lambda _settings, _root: FileName()),
+    SHAPES: Entry("the toy that ships: it knows coloured shapes alone; to try out the program", make_shapes),
     "text": Entry("the same text for each image", lambda settings, _root: FixedText(settings.text)),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.progress import Progress, Report, silent
 from train_tools.dataset.revision import CAPTIONS
 from train_tools.dataset.training import TrainingImage, training_images
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import TrainToolsError, UsageError, is_out_of_memory
 from train_tools.tags import journal
 from train_tools.tags.files import read_text
 from train_tools.tags.journal import Change
@@ -27,9 +26,6 @@ from train_tools.workspace.files import free_name, time_stamp, write_text
 from train_tools.workspace.lock import writing
 from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
-
-# As torch ("CUDA out of memory"), onnxruntime ("Failed to allocate memory for requested buffer") and C++ say it.
-OUT_OF_MEMORY = re.compile(r"out of memory|failed to allocate|bad_alloc|bad allocation", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -193,7 +189,7 @@ def attempt(captioner: Captioner, batch: Sequence[Pair]) -> list[str] | Exceptio
         return captioner.caption([picture for _, picture in batch])
     except Exception as error:  # a model can raise anything; one image must not cost the rest
         text = first_line(error)
-        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+        if isinstance(error, MemoryError) or is_out_of_memory(str(error)):
             return MemoryError(text)
         return RuntimeError(text)
 

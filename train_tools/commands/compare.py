@@ -21,6 +21,7 @@ from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError
 from train_tools.workspace import settings
+from train_tools.workspace.halfwidth import half_commas
 from train_tools.workspace.workspace import Version
 
 HELP = "Compare the checkpoints of a version: board, marks, blind votes, scores, curves, advice."
@@ -112,8 +113,8 @@ Answer = tuple[Any, str]
 
 def board(version: Version, arguments: argparse.Namespace, _out: Output) -> Answer:
     view = service.View(
-        rows=tuple(filter(None, arguments.rows.split(","))),
-        columns=tuple(filter(None, arguments.columns.split(","))),
+        rows=tuple(filter(None, half_commas(arguments.rows).split(","))),
+        columns=tuple(filter(None, half_commas(arguments.columns).split(","))),
         where=where_of(arguments.where),
         sort=arguments.sort,
         starred=arguments.starred,

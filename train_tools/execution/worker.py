@@ -32,7 +32,8 @@ from train_tools.execution.beside_host import progress_report
 from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
 from train_tools.execution.measuring import measure
 from train_tools.execution.packs import choose_pack
-from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.states import ENDED
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.together import Job, Together
 from train_tools.hosts.keeper import Keeper

@@ -27,11 +27,14 @@ from train_tools.ui.routes import (
     compare,
     data,
     files,
+    models,
     plan,
+    plan_pictures,
     plan_sources,
     previews,
     publish,
     queue,
+    runs,
     session,
     tools,
     transfer,
@@ -40,7 +43,8 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, previews, publish, tools, files,
+    session, workspace, transfer, data, captions, models, plan, plan_pictures, plan_sources, queue, compare, runs,
+    previews, publish, tools, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 

@@ -192,6 +192,14 @@ def test_a_run_is_finished_early_where_it_is_asked_to(make: Make, monkeypatch: p
     assert len(checkpoints(other)) == 3
 
 
+def test_a_run_is_finished_after_the_epoch_that_is_named(make: Make) -> None:
+    late, now, other = make("late", seed=1), make("now", seed=2), make("other", seed=3)
+    (late / FINISH_FILE).write_text("2")
+    (now / FINISH_FILE).write_text("1")
+    assert engine([late, now, other]) == 0
+    assert [events(folder, "finished")[0]["epoch"] for folder in (late, now, other)] == [2, 1, 3]
+
+
 def test_what_comes_after_a_runs_end_says_nothing_of_it(
     make: Make, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 import * as api from "./kit/api.js";
 import { fill, h, icon } from "./kit/dom.js";
 import * as place from "./kit/place.js";
+import { isLost, onBack, whenBack } from "./kit/reach.js";
 import * as texts from "./kit/texts.js";
 import { t } from "./kit/texts.js";
 import * as theme from "./kit/theme.js";
@@ -11,7 +12,8 @@ const PANELS = ["data", "captions", "plan", "queue", "compare", "tools"];
 const WITHOUT_VERSION = new Set(["queue", "tools"]); // what can be seen before there is a project
 const WELCOME = "data"; // where the first project is made
 
-const shown = { key: "", panel: null, turn: 0 };
+const shown = { key: "", panel: null, turn: 0, begun: 0 };
+const JUST_BEFORE_MS = 3000; // a panel that was opened so shortly before the server was missed has read nothing
 
 async function start() {
   const asked = new URLSearchParams(location.search);
@@ -30,6 +32,12 @@ async function start() {
     show();
   });
   addEventListener("hashchange", show);
+  onBack((since) => {
+    if (shown.panel && shown.begun > since - JUST_BEFORE_MS) {
+      shown.key = "";
+      show();
+    }
+  });
   show();
 }
 
@@ -50,6 +58,7 @@ export async function show() {
   if (key === shown.key) return;
   shown.key = key;
   const turn = ++shown.turn;
+  shown.begun = Date.now();
   shown.panel?.unmount?.();
   shown.panel = null;
   const root = fill(document.getElementById("panel"), h("div", { class: `panel ${panel}`, id: `panel-${panel}`, role: "tabpanel", "aria-labelledby": `tab-${panel}` })).firstChild;
@@ -57,8 +66,30 @@ export async function show() {
     shown.panel = bar.welcome(root);
     return;
   }
-  const module = await import(`./panels/${panel}/${panel}.js`);
-  if (turn === shown.turn) shown.panel = module.default.mount(root, { ...context }) || null;
+  const module = await loaded(panel, root, () => turn === shown.turn);
+  if (module && turn === shown.turn) shown.panel = module.default.mount(root, { ...context }) || null;
+}
+
+/** The panel's module; where the server was gone, a word in its place until it is back. */
+async function loaded(panel, root, isWanted) {
+  const from = `./panels/${panel}/${panel}.js`;
+  try {
+    return await import(from);
+  } catch (error) {
+    // Nothing answers for it: ask the server, which may be gone.
+    await api.get("api/session").catch(() => {});
+    if (!isLost()) throw error;
+  }
+  fill(root, h("div", { class: "empty" }, h("h2", null, t("page.not_loaded")), h("p", { class: "muted" }, t("page.not_loaded_text"))));
+  await new Promise(whenBack);
+  fill(root);
+  if (!isWanted()) return null;
+  try {
+    return await import(`${from}?again=${Date.now()}`);
+  } catch {
+    location.reload(); // a browser may keep in mind what it couldn't load
+    return null;
+  }
 }
 
 function drawTabs(current, hasVersion) {
@@ -86,6 +117,7 @@ function moveTab(event) {
 }
 
 start().catch((error) => {
-  console.error(error);
   fill(document.getElementById("panel"), h("p", { class: "problem" }, icon("warning"), " ", error.message));
+  if (isLost()) whenBack(() => location.reload());
+  else console.error(error);
 });

@@ -8,10 +8,11 @@ import { t } from "./kit/texts.js";
 import * as theme from "./kit/theme.js";
 import { showActions } from "./bar/actions.js";
 import { openChooser } from "./bar/chooser.js";
+import { gauges } from "./bar/gauges.js";
 import { queueChip } from "./bar/queue_chip.js";
 import { welcomePage } from "./bar/welcome.js";
 
-const state = { node: null, session: {}, projects: [], onchange: () => {}, chip: null };
+const state = { node: null, session: {}, projects: [], onchange: () => {}, chip: null, gauges: null };
 
 export function mount(node, { session, onchange }) {
   Object.assign(state, { node, session, onchange });
@@ -22,6 +23,7 @@ export function mount(node, { session, onchange }) {
 export async function load() {
   state.projects = await api.get("api/projects");
   state.chip ??= queueChip();
+  state.gauges ??= gauges();
   draw();
 }
 
@@ -52,10 +54,12 @@ export function draw() {
     chooser(at),
     h("span", { class: "space" }),
     state.session.host ? h("span", { class: "muted in-host" }, t("bar.in_host", { host: state.session.host })) : null,
+    state.gauges?.node,
     state.chip?.node,
     h("button", { class: "quiet", id: "bar-theme", title: t("page.theme"), "aria-label": t("page.theme"), onclick: () => (theme.toggle(), draw()) }, icon(theme.current() === "dark" ? "sun" : "moon")),
     h("button", { class: "quiet language", id: "bar-language", "aria-label": t("page.language"), onclick: () => texts.setLanguage(texts.language === "zh" ? "en" : "zh") }, texts.language === "zh" ? "English" : "中文"));
   state.chip?.draw();
+  state.gauges?.draw();
   if (focused) document.getElementById(focused)?.focus();
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, PAUSE_FILE
+from train_tools.engines.interface import LEAVE_FILE, PAUSE_FILE
 from train_tools.engines.packed import state
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data.batches import epoch_schedule
@@ -189,7 +189,7 @@ class Loop:
 
     def _end_epoch(self) -> None:
         self._settled(self._members)
-        self._end_those_through(lambda member: member.is_asked(FINISH_FILE))
+        self._end_those_through(lambda member: member.is_to_finish)
         for index, member in enumerate(self._members):
             self._save(index, member, after_epoch(member.config, member.epoch), member.epoch)
             member.end_epoch()

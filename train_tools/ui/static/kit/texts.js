@@ -16,6 +16,8 @@ export function t(id, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
 }
 
+export const has = (id) => id in table;
+
 /** `keep` is for a language that a person chose: it wins over the browser's and the webui's from then on. */
 export function setLanguage(chosen, { keep = true } = {}) {
   language = chosen === "zh" ? "zh" : "en";

@@ -4,6 +4,7 @@ import * as api from "../../kit/api.js";
 import { dialog, menu } from "../../kit/dialog.js";
 import { h, icon } from "../../kit/dom.js";
 import { readHead } from "../../kit/safetensors.js";
+import { named } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { apply } from "./apply.js";
@@ -72,7 +73,7 @@ export async function importLora(store, file) {
 /** What would be set, what that changes, and what isn't taken over; then a person decides. */
 export async function report(store, title, found) {
   const names = Object.keys(found.settings);
-  const rows = names.map((name) => h("tr", null, h("td", null, h("code", null, name)), h("td", { class: "mono" }, found.settings[name]), h("td", { class: "mono muted" }, before(store, found, name)), h("td", { class: "muted small" }, origin(found, name))));
+  const rows = names.map((name) => h("tr", null, h("td", null, named(name)), h("td", { class: "mono" }, found.settings[name]), h("td", { class: "mono muted" }, before(store, found, name)), h("td", { class: "muted small" }, origin(found, name))));
   const yes = await dialog({
     title,
     wide: true,

@@ -4,6 +4,7 @@ import * as api from "../../kit/api.js";
 import { confirm } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { open } from "../../kit/layers.js";
+import { labelOf, valueOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { form, textField } from "../../bar/form.js";
@@ -64,7 +65,7 @@ function differences(store, preset) {
   const shown = (values) => Object.entries(values).map(([name, value]) => {
     const own = store.text(name);
     const wins = own && own !== value;
-    return h("code", { class: wins ? "overruled" : "", title: wins ? t("plan.yours_wins", { value: own }) : "" }, `${name} = ${value}`);
+    return h("span", { class: `value ${wins ? "overruled" : ""}`, title: wins ? t("plan.yours_wins", { value: own }) : name }, `${labelOf(name)} ${valueOf(value)}`);
   });
   const others = Object.entries(preset.others).map(([title, values]) => [h("span", { class: "muted" }, `${title}:`), shown(values)]);
   return [shown(preset.training), others, preset.source ? h("span", { class: "muted" }, preset.source) : null];

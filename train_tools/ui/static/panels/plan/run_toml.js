@@ -1,8 +1,9 @@
 // The TOML that a run will be trained with, to read, copy and edit.
 
 import * as api from "../../kit/api.js";
-import { fill, h, icon } from "../../kit/dom.js";
+import { append, fill, h, icon } from "../../kit/dom.js";
 import { open } from "../../kit/layers.js";
+import { named, titled } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { apply } from "./apply.js";
@@ -23,15 +24,15 @@ export async function openRun(store, plan, { index }) {
       fill(problem, error.message);
     }
   };
-  node.append(
-    h("div", { class: "row" }, h("h2", null, run.label), h("span", { class: "space" }), h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close"))),
+  append(node, [
+    h("div", { class: "row" }, h("h2", null, titled(run.label)), h("span", { class: "space" }), h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close"))),
     run.label === run.name ? null : h("p", { class: "muted small mono name" }, run.name),
     run.reasons.map((reason) => h("p", { class: "note bad" }, icon("warning"), h("span", null, reason))),
     h("p", { class: "muted small" }, t("plan.toml_text")), text, problem,
     h("div", { class: "buttons" },
       h("button", { onclick: () => copy(text.value) }, icon("copy"), t("plan.copy")), h("span", { class: "space" }),
       run.is_only ? null : h("button", { onclick: () => save(true) }, t("plan.only_this_run")),
-      h("button", { class: "primary", onclick: () => save(false) }, t(run.is_only ? "plan.take_changes" : "plan.all_runs"))));
+      h("button", { class: "primary", onclick: () => save(false) }, t(run.is_only ? "plan.take_changes" : "plan.all_runs")))]);
   open(node);
   text.focus();
   text.setSelectionRange(0, 0);
@@ -39,7 +40,7 @@ export async function openRun(store, plan, { index }) {
 }
 
 function take(store, { changes, changed }) {
-  const words = Object.entries(changed).map(([name, [old, now]]) => `${name}: ${old} → ${now}`);
+  const words = Object.entries(changed).map(([name, [old, now]]) => t("plan.changed_from", { name: named(name), old, now }));
   if (words.length) apply(store, changes, words.join("; "));
   else toast(t("plan.nothing_changed"));
 }

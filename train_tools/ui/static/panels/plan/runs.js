@@ -3,6 +3,7 @@
 import * as api from "../../kit/api.js";
 import { fill, h } from "../../kit/dom.js";
 import { duration, number } from "../../kit/format.js";
+import { titled } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { VirtualGrid } from "../../kit/virtual.js";
 import { openRun } from "./run_toml.js";
@@ -11,6 +12,9 @@ const PAGE = 100;
 const ROW = 46; // px
 const FOLD = 12; // rows that are seen at first
 const STATE_KIND = { finished: "good", failed: "bad", impossible: "bad", running: "accent", queued: "accent", interrupted: "warn", paused: "warn" };
+
+/** In a word, where the data is what has changed. */
+const newBy = ({ state, why }) => (why && why !== "settings" && state !== "impossible" ? `: ${t(`plan.new_by_${why}`)}` : null);
 
 export class Runs {
   constructor(store) {
@@ -28,8 +32,7 @@ export class Runs {
     this.plan = plan;
     this.node.hidden = Boolean(plan.problem);
     if (plan.problem) return;
-    const states = { ...plan.states };
-    if (plan.impossible) states.impossible = plan.impossible;
+    const { states } = plan;
     if (this.state && !states[this.state]) this.state = "";
     const names = Object.keys(states);
     const button = (state, count, words) => h("button", { class: "chip", "aria-pressed": String(state === this.state), onclick: () => this.#show(state) }, `${words} ${number(count)}`);
@@ -40,8 +43,7 @@ export class Runs {
   }
 
   #count() {
-    const { plan, state } = this;
-    return state === "impossible" ? plan.impossible : state ? plan.states[state] : plan.runs;
+    return this.state ? this.plan.states[this.state] : this.plan.runs;
   }
 
   #show(state) {
@@ -58,11 +60,12 @@ export class Runs {
   #button(run) {
     const time = run.seconds ? duration(run.seconds) : "";
     const pack = run.beside.length ? t("plan.in_pack", { n: number(run.pack), of: number(this.plan.packs) }) : "";
-    const beside = run.beside.length ? `\n${t("plan.beside", { names: run.beside.join("; ") })}` : "";
+    const beside = run.beside.length ? `\n${t("plan.beside", { names: run.beside.map(titled).join("; ") })}` : "";
     return h("button", { class: "run-row", title: run.name + beside, onclick: () => openRun(this.store, this.plan, run) },
       h("span", { class: "number muted small" }, number(run.index + 1)),
-      h("span", { class: "run-name" }, h("span", { class: "label" }, run.label), h("span", { class: "muted small" }, [t("plan.n_steps", { n: number(run.steps) }), time, pack].filter(Boolean).join(" · "))),
-      h("span", { class: `chip ${STATE_KIND[run.state] ?? ""}`, title: run.reasons.join("; ") }, t(`plan.state_${run.state}`)));
+      h("span", { class: "run-name" }, h("span", { class: "label" }, titled(run.label)), h("span", { class: "muted small" }, [t("plan.n_steps", { n: number(run.steps) }), time, pack].filter(Boolean).join(" · "))),
+      h("span", { class: `chip ${STATE_KIND[run.state] ?? ""}`, title: [...run.reasons, run.why ? t(`plan.why_${run.why}`, { n: number(1) }) : ""].filter(Boolean).join("; ") },
+        t(`plan.state_${run.state}`), newBy(run)));
   }
 
   async #fetch(page) {
