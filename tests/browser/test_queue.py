@@ -109,15 +109,15 @@ def test_a_failure_says_what_helps(page: Page, served: Served, bench: Bench) -> 
     expect(row(page, 1)).to_contain_text("CUDA out of memory", timeout=30_000)
     row(page, 1).get_by_role("button", name="What helps?").click()
     expect(page.get_by_role("dialog")).to_contain_text("lower train_batch_size")
-    page.get_by_role("dialog").get_by_role("button", name="Set gradient_checkpointing=true").click()
-    expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Set Gradient checkpointing = on").click()
+    expect(page.get_by_text("Gradient checkpointing = on is set for this version")).to_be_visible()
     assert settings.read(bench.version)["training"]["gradient_checkpointing"] == "true"
     page.get_by_role("dialog").get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_hidden()
+    expect(page.get_by_text("Gradient checkpointing = on is set for this version")).to_be_hidden()
     assert "gradient_checkpointing" not in settings.read(bench.version)["training"]
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="切换到中文").click()
-    row(page, 1).get_by_role("button", name="如何解决?").click()
+    row(page, 1).get_by_role("button", name="如何解决？").click()
     expect(page.get_by_role("dialog")).to_contain_text("显存不足")
 
 
@@ -242,9 +242,9 @@ def test_two_browsers_see_the_same(browser: Browser, page: Page, served: Served,
     open_queue(page, served)
     phone = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN").new_page()
     phone.goto(served.url + "#/-/-/queue")
-    expect(phone.get_by_role("heading", name="等待中(3)")).to_be_visible()
+    expect(phone.get_by_role("heading", name="等待中（3）")).to_be_visible()
     choose(page, 2, "Cancel this entry")
-    expect(phone.get_by_role("heading", name="等待中(2)")).to_be_visible()
+    expect(phone.get_by_role("heading", name="等待中（2）")).to_be_visible()
     phone.locator('.entry[data-id="3"]').get_by_role("button", name="的操作").click()
     phone.get_by_role("menuitem", name="移到最前").click()
     expect(page.locator(".waiting .entry").first).to_have_attribute("data-id", "3")
