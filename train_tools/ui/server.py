@@ -27,6 +27,7 @@ from train_tools.ui.routes import (
     compare,
     data,
     files,
+    messages,
     plan,
     plan_sources,
     previews,
@@ -40,7 +41,8 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, previews, publish, tools, files,
+    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, previews, publish, messages,
+    tools, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 
