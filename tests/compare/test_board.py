@@ -202,7 +202,7 @@ def test_short_keys_tell_pictures_apart_and_wrong_ones_are_refused() -> None:
 
 
 def test_runs_are_called_by_what_tells_them_apart() -> None:
-    assert board_of().run_labels["run-001"] == "lr 0.0002 · net 16"
+    assert board_of().run_labels["run-001"] == "learning_rate 0.0002 · network_dim 16"
     assert make_board([Run("alone", {})], [], []).run_labels == {"alone": "alone"}
 
 

@@ -118,7 +118,7 @@ def test_with_several_gpus_it_says_which_one_trains(bench: Bench, started: list[
 def test_equal_runs_differ_in_nothing() -> None:
     assert differing([{"seed": 1, "output_dir": "/a"}, {"seed": 1, "output_dir": "/b"}]) == [[], []]
     assert differing([{"lr": 1e-4}, {"lr": 3e-4}]) == [[("lr", "0.0001")], [("lr", "0.0003")]]
-    assert differing([{"vae": "C:\\m\\a.pt"}, {}]) == [[("vae", "a.pt")], [("vae", "None")]]
+    assert differing([{"vae": "C:\\m\\a.pt"}, {}]) == [[("vae", "a.pt")], [("vae", "none")]]
 
 
 def write_steps(folder: Path, steps: range, loss: float = 0.5) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.titles import title_of
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
 from train_tools.errors import UsageError
 from train_tools.planning.names import FILES
@@ -83,16 +83,43 @@ class Board:
 
     @functools.cached_property
     def run_labels(self) -> Mapping[str, str]:
-        """What tells the runs apart, by their names: `Lion · lr 0.0001`; the name itself where nothing does."""
-        training = [axis for axis in self.axes if axis.kind == TRAINING]
-        labels = {run.name: run.name for run in self.runs}
-        for cell, number in enumerate(self.owner):
-            run = self.checkpoints[number].run
-            if labels[run] == run and training:
-                labels[run] = " · ".join(
-                    _said(axis.name, axis.values[axis.column[cell]]) for axis in training
-                )
-        return labels
+        """What tells the runs apart, by their names: `Lion · lr 0.0001`; the name itself where nothing does.
+
+        Runs without pictures are called alike, by as few arguments more as they need.
+        """
+        telling = [axis.name for axis in self.axes if axis.kind == TRAINING]
+        named = {run.name: self._label(run, telling) for run in self.runs}
+        shown = {self.checkpoints[number].run for number in set(self.owner)}
+        taken = {named[name] for name in shown}
+        for run in self.runs:
+            if run.name not in shown:
+                names = list(telling)
+                more = (name for name in self._differing if name not in telling)
+                while (not named[run.name] or named[run.name] in taken) and (name := next(more, "")):
+                    names.append(name)
+                    named[run.name] = self._label(run, names)
+                taken.add(named[run.name])
+        return {name: label or name for name, label in named.items()}
+
+    def _label(self, run: Run, names: Iterable[str]) -> str:
+        if not run.arguments:
+            return ""
+        values = {name: _plain(run.arguments.get(name)) for name in names}
+        return " · ".join(_said(n, self._models.get(v, v) if n in FILES else v) for n, v in values.items())
+
+    @functools.cached_property
+    def _models(self) -> Mapping[Any, str]:
+        """The names of all models that runs were trained with."""
+        return shown_models(
+            str(run.arguments[name]) for run in self.runs for name in FILES if run.arguments.get(name)
+        )
+
+    @functools.cached_property
+    def _differing(self) -> list[str]:
+        """The arguments in which any of the runs differ."""
+        known = [run for run in self.runs if run.arguments]
+        names = sorted({name for run in known for name in run.arguments} - NOT_AN_AXIS - set(AXES))
+        return [n for n in names if len({repr(run.arguments.get(n)) for run in known}) > 1]
 
 
 def read_board(version: Version) -> Board:
@@ -261,7 +288,7 @@ def _said(name: str, value: Any) -> str:
     """A text speaks for itself, a number doesn't."""
     if isinstance(value, str) and not value[:1].isdigit():
         return value
-    return f"{ARGUMENTS[name].short if name in ARGUMENTS else name} {value_text(value)}"
+    return title_of({name: value})
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from train_tools.messages.channels import Message
 from train_tools.messages.outbox import ENDED as ABOUT_END
 from train_tools.messages.outbox import FAILED as ABOUT_FAILURE
 from train_tools.messages.outbox import Outbox
-from train_tools.workspace.run_folder import RunRecord
+from train_tools.workspace.run_folder import RunRecord, read_record
 
 MOST_NAMED = 5
 HOUR, MINUTE = 3600, 60
@@ -97,15 +97,16 @@ class News:
         self._queue = queue
         self._outbox = outbox
 
-    def ended(self, entry: Entry, record: RunRecord) -> None:
-        if entry.ticket.kind != TRAIN or not entry.ticket.batch or record.state not in ENDED:
+    def ended(self, entry: Entry, state: str) -> None:
+        if entry.ticket.kind != TRAIN or not entry.ticket.batch or state not in ENDED:
             return
         batch = batches(self._queue.entries(entry.ticket.lane)).get(entry.ticket.batch)
         if batch is None:
             return
         if not batch.left:
             self._outbox.add(ABOUT_END, f"ended-{batch.name}-{batch.ended * 1000:.0f}", _said(batch, "ended"))
-        if record.state == FAILED:
+        record = read_record(entry.folder)
+        if state == FAILED and record is not None:
             # At once, though others go on; nobody is told twice of the last one.
             unless = "" if batch.left else ABOUT_END
             name = f"failed-{batch.name}-{record.attempt}"

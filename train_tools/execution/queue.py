@@ -16,7 +16,7 @@ from typing import Any
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import database
-from train_tools.execution.states import ENDED, FAILED, INTERRUPTED, QUEUED, RUNNING, WAITING
+from train_tools.execution.states import ENDED, FAILED, FINISH, INTERRUPTED, QUEUED, RUNNING, WAITING
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, Ticket, read_ticket, write_ticket
 from train_tools.workspace.run_folder import RunRecord, has_process, read_record
 from train_tools.workspace.workspace import Workspace
@@ -152,9 +152,10 @@ class Queue:
         """With what its folder says now."""
         folder = self._projects / row.folder
         ticket = read_ticket(folder) or Ticket("train" if folder.parent.name == "trains" else "job")
-        return Entry(
-            row.id, folder, ticket, read_record(folder), row.position, row.not_before, row.taken, row.request
-        )
+        record = read_record(folder)
+        is_open = record is None or record.state not in ENDED
+        request = row.request or (FINISH if ticket.finish_after and is_open else "")
+        return Entry(row.id, folder, ticket, record, row.position, row.not_before, row.taken, request)
 
     def folder_of(self, row: Row) -> Path:
         return self._projects / row.folder

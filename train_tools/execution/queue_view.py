@@ -13,7 +13,7 @@ from typing import Any
 from train_tools.execution.described import Circumstances, Document, describe, stand
 from train_tools.execution.events import FILE as EVENTS
 from train_tools.execution.lane import ensure_worker, gpus_of, slot_has_worker, slots
-from train_tools.execution.packs import key_of, packs_to_come
+from train_tools.execution.packs import foreseen, key_of
 from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
 from train_tools.execution.states import ENDED, FAILED, HELD, RUNNING, WAITING, Around
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
@@ -170,13 +170,9 @@ class QueueView:
         for found in known.values():
             if found.entry.waits:
                 lanes.setdefault(found.entry.ticket.lane, []).append(found)
-        places: dict[int, Document] = {}
+        places: dict[int, dict[str, int]] = {}
         for waiting in lanes.values():
-            packs = packs_to_come([(found.entry, found.key) for found in waiting])
-            several = [pack for pack in packs if len(pack) > 1]
-            for place, pack in enumerate(several, start=1):
-                told = {"pack": place, "packs": len(several), "runs": len(pack)}
-                places |= dict.fromkeys(pack, told)
+            places |= foreseen([(found.entry, found.key) for found in waiting])
         for number, found in known.items():
             if found.document["together"] != places.get(number):
                 found.document = {**found.document, "together": places.get(number)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.engines.registry import engine_named
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import TrainToolsError, UsageError, is_out_of_memory
 from train_tools.execution import run_record
 from train_tools.execution.attempt import Attempt
 from train_tools.execution.beside_host import report_of
@@ -19,7 +19,6 @@ from train_tools.execution.lane import training
 from train_tools.execution.measuring import measure
 from train_tools.execution.states import ENDED
 from train_tools.execution.supervise import ENDING_EVENTS, PAUSE, supervise
-from train_tools.execution.transient import is_memory
 from train_tools.hosts.keeper import Keeper
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.findings import Finding
@@ -175,7 +174,9 @@ def _again(left: Mapping[int, Attempt], asked: bool) -> list[list[int]]:
     if asked:
         paused = [index for index, attempt in left.items() if attempt.is_open]
         return [paused] if paused else []
-    hungry = [i for i, attempt in left.items() if attempt.error is not None and is_memory(attempt.error)]
+    hungry = [
+        i for i, attempt in left.items() if attempt.error is not None and is_out_of_memory(attempt.error)
+    ]
     half = (len(left) - len(given_back)) // 2
     halves = [hungry[start : start + half] for start in range(0, len(hungry), half)] if half else []
     return [*halves, *([given_back] if given_back else [])]

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.checkpoints import checkpoint_names
-from train_tools.arguments.current import argument_named
+from train_tools.arguments.titles import title_of
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
+from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
 from train_tools.families.detect import detect, told
 from train_tools.families.interface import Found
 from train_tools.planning.caption_checks import check_captions, read_captions
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import (
+    NoBaseModelError,
     base_model_of,
     complete,
     defaults_for,
@@ -33,7 +35,7 @@ from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
 from train_tools.planning.length import in_epochs, length_of, over
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.models import Models
-from train_tools.planning.names import FILES, decides, digest, run_name, value_text
+from train_tools.planning.names import FILES, decides, digest, run_name
 from train_tools.planning.presets import all_presets, combined, named, own_folder
 from train_tools.planning.rules import Rule
 from train_tools.workspace.workspace import Version, folders_in, missing
@@ -238,8 +240,7 @@ class Expansion:
             run_id=place.run_id,
             digest=place.digest,
             output_name=arguments["output_name"],
-            label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes)
-            or place.folder_name,
+            label=title_of({n: shown[n] for n in axes}) or place.folder_name,
             arguments=arguments,
             engine=engine.name,
             reasons=reasons,
@@ -277,6 +278,10 @@ class Expansion:
             refusals += (
                 reasons if len(self._engines) == 1 else [f"{engine.name}: {reason}" for reason in reasons]
             )
+        others = [engine for engine in ENGINES.values() if engine not in self._engines]
+        able = (e.name for e in others if not (e.unsupported_base(base) or e.unsupported(arguments)))
+        if name := next(able, ""):
+            refusals.append(f"{name} trains it: set engine to auto or {name}")
         return self._engines[0], tuple(refusals), ()
 
     def _with_places(self, arguments: dict[str, Any], source: Source, place: Place) -> dict[str, Any]:
@@ -317,7 +322,7 @@ def _check_count(values: Mapping[str, Any], steps: int) -> None:
 
 def _checked_base(base_model: str) -> str:
     if not Path(base_model).exists():
-        raise UsageError(
+        raise NoBaseModelError(
             f"the base model {base_model} is missing; set pretrained_model_name_or_path to a checkpoint file"
         )
     return base_model

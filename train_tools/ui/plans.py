@@ -7,16 +7,17 @@ import hashlib
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.current import argument_named, current
+from train_tools.engines.sd_scripts.engine import ABSENT
 from train_tools.errors import UsageError
 from train_tools.families.detect import detect
 from train_tools.families.interface import BASE
-from train_tools.planning.defaults import defaults_for
+from train_tools.planning.defaults import defaults_for, is_shipped
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.findings import Finding
 from train_tools.planning.fixes import Runs, fix_for
@@ -95,6 +96,8 @@ def summary(kept: Kept) -> dict[str, Any]:
         "states": Counter(map(state_of, plan.runs)),
         "why": Counter(run.why for run in plan.runs if run.why and run.is_to_train),
         "impossible": len(impossible),
+        "lacks_sd_scripts": any(ABSENT in reason for reason in reasons),
+        "toys": _toys(waiting),
         "reasons": reasons.most_common(MOST_REASONS),
         "steps": sum(run.steps for run in waiting),
         "images_seen": sum(run.images_seen for run in waiting),
@@ -112,6 +115,12 @@ def summary(kept: Kept) -> dict[str, Any]:
         "more_findings": max(0, len(plan.findings) - MOST_FINDINGS),
         "identity": _identity(plan),
     }
+
+
+def _toys(runs: Sequence[PlannedRun]) -> int:
+    """How many would be trained on the small model that ships."""
+    bases = Counter(str(run.arguments[BASE]) for run in runs)
+    return sum(count for base, count in bases.items() if is_shipped(base))
 
 
 def _pack(plan: Plan, place: int) -> dict[str, Any]:

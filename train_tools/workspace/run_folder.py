@@ -80,6 +80,19 @@ def _has_supervisor(record: RunRecord) -> bool:
     return record.state == "running" and is_alive(record.supervisor, record.supervisor_started)
 
 
+def root_of(run: Path) -> Path | None:
+    """Of `<root>/train_tools/projects/<project>/versions/<version>/trains/<run>`; one that lies elsewhere has none."""
+    parents = run.absolute().parents
+    is_ours = len(parents) > 6 and parents[0].name == "trains" and parents[5].name == "train_tools"
+    return parents[6] if is_ours else None
+
+
+def caches_of(run: Path) -> Path | None:
+    """The folder for what runs may share, `<root>/train_tools/cache`."""
+    root = root_of(run)
+    return root / "train_tools" / "cache" if root else None
+
+
 def active_runs(trains: Path) -> list[str]:
     """The run folders of `trains` that a process is training or has queued."""
     return [

@@ -2,9 +2,10 @@
 
 import { fill, h, icon } from "../../kit/dom.js";
 import { bytes, duration, number } from "../../kit/format.js";
-import { labelOf } from "../../kit/labels.js";
-import { t } from "../../kit/texts.js";
+import { labelOf } from "../../kit/names.js";
+import { sentence, t } from "../../kit/texts.js";
 import { findings } from "./findings.js";
+import { lacking } from "./lacking.js";
 import { Runs } from "./runs.js";
 import { again, start, startLater } from "./start.js";
 
@@ -43,10 +44,7 @@ export class Summary {
   }
 
   #problem(plan) {
-    const lacksImages = plan.lacks_images;
-    return h("div", { class: "note bad", role: "alert" }, icon("warning"),
-      h("span", null, lacksImages ? t("plan.no_images") : plan.problem, " ",
-        lacksImages ? h("button", { class: "link", onclick: () => this.go({ panel: "data" }) }, t("plan.to_data")) : null));
+    return lacking(this.store, plan, this.go) ?? h("div", { class: "note bad", role: "alert" }, icon("warning"), h("span", null, sentence(plan.problem)));
   }
 
   #startButtons(plan) {

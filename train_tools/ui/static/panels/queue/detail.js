@@ -4,6 +4,7 @@ import * as api from "../../kit/api.js";
 import { dialog } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { short, when } from "../../kit/format.js";
+import { labelOf } from "../../kit/names.js";
 import * as place from "../../kit/place.js";
 import { poll } from "../../kit/poll.js";
 import { t } from "../../kit/texts.js";
@@ -108,7 +109,7 @@ class Detail {
       rows.length ? null : h("p", { class: "muted" }, t("queue.no_events")));
     const values = Object.entries({ ...answer.arguments, ...answer.settings });
     fill(this.bodies.settings, h("p", { class: "small muted mono folder" }, answer.folder), h("table", null, h("tbody", null,
-      values.map(([name, value]) => h("tr", null, h("th", null, name), h("td", { class: "mono" }, String(value)))))));
+      values.map(([name, value]) => h("tr", null, h("th", { title: name }, labelOf(name)), h("td", { class: "mono" }, String(value)))))));
   }
 }
 

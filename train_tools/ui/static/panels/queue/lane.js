@@ -6,7 +6,7 @@ import { fill, h, icon } from "../../kit/dom.js";
 import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 
-const KNOWN = new Set(["gpu", "light"]);
+const KNOWN = new Set(["gpu", "light", "network"]);
 
 export const laneName = (name) => (KNOWN.has(name) ? t(`queue.lane_${name}`) : name);
 

@@ -2,8 +2,8 @@
 
 import { fill, h, icon } from "../../kit/dom.js";
 import { menu } from "../../kit/dialog.js";
-import { duration, number, short, when } from "../../kit/format.js";
-import { labelOf } from "../../kit/labels.js";
+import { bytes, duration, number, short, when } from "../../kit/format.js";
+import { labelOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { menuOf } from "./actions.js";
 
@@ -45,7 +45,7 @@ export function row(entry, panel, { lead = null } = {}) {
 export const nameOf = (entry) => entry.differs.map(([name, value]) => `${labelOf(name)} ${value}`).join(" · ") || (entry.kind === "train" ? entry.name : kindOf(entry));
 
 export const kindOf = (entry) => t(`queue.kind_${KINDS.has(entry.kind) ? entry.kind : "other"}`);
-const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise"]);
+const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise", "demo", "download"]);
 
 export const whereOf = (entry) => [`${entry.project} / ${entry.version}`, kindOf(entry), `#${entry.id}`].join(" · ");
 
@@ -54,7 +54,8 @@ export const stateOf = (entry) => t(`queue.is_${entry.standing}`, { time: entry.
 function progressOf(entry) {
   if (!entry.steps || (entry.state !== "running" && !entry.step)) return null;
   const share = Math.min(1, entry.step / entry.steps);
-  const counted = { n: number(entry.step), of: number(entry.steps) };
+  const unit = entry.kind === "download" ? bytes : number;
+  const counted = { n: unit(entry.step), of: unit(entry.steps) };
   const steps = entry.kind === "train" ? t("queue.steps", counted) : t("queue.items", counted);
   const epochs = entry.epochs && entry.state === "running" ? ` · ${t("queue.epochs", { n: entry.epoch, of: entry.epochs })}` : "";
   if (entry.state === "finished") return h("span", { class: "small muted" }, steps);
