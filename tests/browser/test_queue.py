@@ -372,6 +372,16 @@ def several_are_cancelled_moved_and_tried_again(page: Page, bench: Bench) -> Non
     wait_for(lambda: set(bench.states().values()) == {"queued"})
 
 
+# What the browser is asked to show is noted; it shows it all the same.
+NOTED = """
+window.noted = [];
+const shows = window.Notification;
+window.Notification = class extends shows {
+  constructor(title, options) { super(title, options); window.noted.push([title, options.body]); }
+};
+"""
+
+
 def test_a_run_shows_its_pictures_and_tells_a_service_of_its_end(
     page: Page, served: Served, bench: Bench, service: Service, own_folder: Path
 ) -> None:
@@ -381,9 +391,12 @@ def test_a_run_shows_its_pictures_and_tells_a_service_of_its_end(
     for epoch in (1, 2):
         picture = Image.new("RGB", (64, 64), (epoch * 90, 40, 90))
         picture.save(sample / f"p_e{epoch:06d}_00_20260101000000_7.png")
+    page.context.grant_permissions(["notifications"])
+    page.add_init_script(NOTED)
     open_queue(page, served)
     page.get_by_role("button", name="Tell me").click()
     dialog = page.get_by_role("dialog", name="Tell me")
+    dialog.get_by_role("switch", name="A notification of this browser").click()
     dialog.get_by_role("button", name="Add a service").click()
     form = page.get_by_role("dialog", name="Add a service")
     form.get_by_label("Service").select_option("json")
@@ -397,5 +410,7 @@ def test_a_run_shows_its_pictures_and_tells_a_service_of_its_end(
     expect(page.locator(".now .strip")).to_contain_text("epoch 2")
     (bench.root / "go-1").touch()
     expect(row(page, 1)).to_contain_text("finished", timeout=30_000)
+    page.wait_for_function("window.noted.length === 1", timeout=20_000)
+    assert page.evaluate("window.noted") == [["Training has ended: p / v1", "1 finished"]]
     wait_for(lambda: service.got[-1][2]["event"] == "ended")
     assert service.got[-1][2]["finished"] == 1
