@@ -28,6 +28,7 @@ from train_tools.ui.routes import (
     data,
     demo,
     files,
+    messages,
     models,
     plan,
     plan_pictures,
@@ -46,7 +47,7 @@ from train_tools.ui.tasks import Tasks
 
 PANELS = (
     session, workspace, transfer, data, captions, tags, models, plan, plan_pictures, plan_sources, queue, compare, runs,
-    previews, publish, tools, demo, files,
+    previews, publish, messages, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 
