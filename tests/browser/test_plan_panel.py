@@ -363,7 +363,8 @@ def test_thousands_of_runs_stay_usable(page: Page, served: Served, version: Vers
     page.get_by_label("Learning rate", exact=True).fill("1e-5..1e-3 [50]")
     expect(page.locator(".big strong").first).to_have_text("2,500", timeout=40_000)
     assert page.get_by_role("listitem").count() < 40
-    page.locator(".runs .virtual").evaluate("node => node.scrollTop = node.scrollHeight")
+    page.get_by_role("button", name="Show all 2,500").click()
+    page.locator("#panel").evaluate("node => node.scrollTop = node.scrollHeight")
     expect(page.locator(".run-row .number").filter(has_text="2,500")).to_be_visible()
     page.get_by_label("Rank (dim)", exact=True).fill("4")
     runs(page, 50)

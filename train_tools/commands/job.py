@@ -98,7 +98,7 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
         tell(folder, progress.done, progress.total, f"{progress.name}: {progress.text}")
 
     settings = preview_change(version, "captioning", CaptioningSettings, ticket.settings)
-    failed = caption(version, settings, report).failed
+    failed = caption(version, settings, report, folder / "captioned.txt").failed
     return f"{len(failed)} images failed; {failed[0].name}: {failed[0].reason}" if failed else ""
 
 

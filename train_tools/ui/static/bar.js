@@ -69,7 +69,8 @@ function chooser(at) {
   if (!state.projects.length) return null;
   const version = find(at.project, at.version);
   return h("span", { class: "place" },
-    h("button", { class: "version", id: "bar-version", "aria-label": t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(parts, place.read()) },
+    h("button", { class: "version", id: "bar-version", title: t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(parts, place.read()) },
+      h("span", { class: "unseen" }, `${t("page.version")}: `),
       version ? [h("span", { class: "project-name" }, at.project), h("span", { class: "muted" }, "/"), h("strong", null, at.version)] : t("bar.choose"),
       icon("down")),
     h("button", { class: "quiet", id: "bar-actions", "aria-label": t("bar.actions"), title: t("bar.actions"), "aria-haspopup": "menu",
