@@ -30,8 +30,9 @@ export class Ask {
     if (!asked) return;
     fill(this.result, h("p", { class: "muted small" }, t("plan.looking")));
     try {
-      const { model, offers } = await finished(await api.post("api/models/look", { text: asked, role: this.role }));
-      if (model?.problem) this.say(t("models.cant", { what: model.problem }));
+      const { model, offers, problem } = await finished(await api.post("api/models/look", { text: asked, role: this.role }));
+      if (problem) this.say(problem);
+      else if (model?.problem) this.say(t("models.cant", { what: model.problem }));
       else fill(this.result, offers.map((offer) => offerRow(offer, this.fetch)));
       if (model) this.named(model);
       this.input.value = model && !model.problem ? "" : asked;
