@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 
 from train_tools.compare import place, service, tensorboard
 from train_tools.compare.board import cell_with, read_board
-from train_tools.compare.curves import USUAL_SMOOTHING, csv_lines, curve_runs, read_curves
+from train_tools.compare.curves import USUAL_SMOOTHING, csv_table, curve_runs, read_curves
 from train_tools.compare.export.document import SMALL, pieces, sized
 from train_tools.compare.marks import CELL, Target, mark_history, set_mark
 from train_tools.compare.scores.measures import MEASURES
@@ -177,11 +177,8 @@ def curves_table(call: Call) -> Response:
     """All steps of the runs as a file for a spreadsheet."""
     version, smoothing = call.version, _decimal(call, "smoothing", USUAL_SMOOTHING)
     chosen = call.request.query_params.getlist("run")
-    lines = csv_lines(version, chosen, smoothing, read_board(version).run_labels)
-    head = next(lines)  # what is wrong with the question is said before anything is sent
-    return downloaded(
-        itertools.chain([head], lines), f"{version.project}-{version.name}-curves.csv", "text/csv"
-    )
+    table = csv_table(version, chosen, smoothing, read_board(version).run_labels)
+    return downloaded(table, f"{version.project}-{version.name}-curves.csv", "text/csv; charset=utf-8")
 
 
 def _decimal(call: Call, name: str, default: float) -> float:
