@@ -31,7 +31,7 @@ from train_tools.preview.model_names import shown_models
 from train_tools.ui.downloads import downloaded
 from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, json_text, post
-from train_tools.ui.texts import texts
+from train_tools.ui.texts import export_words
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import entries_of
 from train_tools.workspace.files import time_stamp
@@ -219,15 +219,10 @@ def exported(call: Call) -> Response:
     """The board as it is shown, as one HTML file."""
     version = call.version
     viewed = service.view_board(version, _view(call))
-    found = pieces(version, viewed, _export_words(), call.query("size") or SMALL, call.language)
+    found = pieces(version, viewed, export_words(), call.query("size") or SMALL, call.language)
     head = next(found)
     name = f"{version.project}-{version.name}-{time_stamp()}.html"
     return downloaded(itertools.chain([head], found), name, "text/html; charset=utf-8")
-
-
-def _export_words() -> dict[str, Any]:
-    """What the file says in both languages: its own words, and what the axes are called."""
-    return {name: both for name, both in texts().items() if name.startswith(("export.", "compare.axis_"))}
 
 
 ROUTES = [
