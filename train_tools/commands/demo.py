@@ -18,9 +18,7 @@ from train_tools.planning.setting_text import quoted
 from train_tools.small_models import base_model_file, zorb
 from train_tools.workspace.workspace import Workspace
 
-HELP = (
-    "From images to a preview sheet on the model that ships: data, captions, a grid of four runs, previews."
-)
+HELP = "From images to a preview sheet on the small model that ships; the quickest way to see it all."
 PROJECT, VERSION = zorb.PROJECT, zorb.VERSION
 DATASET = ("repeats=5", "width=128", "height=128")
 # Behind the caption, so that a sentence stays what the small base model knows.

@@ -7,6 +7,7 @@ every training argument in which the runs differ. One that has a single value is
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import time
 from array import array
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.titles import title_of
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
 from train_tools.errors import UsageError
 from train_tools.planning.names import FILES
@@ -25,6 +26,7 @@ from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
 SHORTEST_KEY = 8
+DATA = "data"  # what runs were trained on, where that has changed between them
 RUN, EPOCH, STEP, FILE, BASE_MODEL, VAE = "run", "epoch", "step", "checkpoint", "base_model", "vae"
 PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
 
@@ -202,7 +204,22 @@ def _training_axes(
         if len(set(map(repr, of_run.values()))) > 1 and name not in AXES:
             values = {number: of_run[checkpoints[number].run] for number in set(owner)}
             axes.append(_of_checkpoints(name, TRAINING, values, owner))
-    return axes
+    data = data_of([run for run in runs if run.name in shown])
+    values = {number: data.get(checkpoints[number].run) for number in set(owner)}
+    return [*axes, _of_checkpoints(DATA, TRAINING, values, owner)]
+
+
+def data_of(runs: Sequence[Run]) -> dict[str, str]:
+    """By run the day and time from which on its data were trained: what tells runs before and after a change apart."""
+    first: dict[str, float] = {}
+    for run in sorted(runs, key=lambda run: run.created):
+        if run.data:
+            first.setdefault(run.data, run.created)
+    for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"):
+        said = {data: dt.datetime.fromtimestamp(at).strftime(form) for data, at in first.items()}
+        if len(set(said.values())) == len(said):
+            break
+    return {run.name: said[run.data] for run in runs if run.data}
 
 
 def _checkpoint_axes(
@@ -271,7 +288,7 @@ def _said(name: str, value: Any) -> str:
     """A text speaks for itself, a number doesn't."""
     if isinstance(value, str) and not value[:1].isdigit():
         return value
-    return f"{ARGUMENTS[name].short if name in ARGUMENTS else name} {value_text(value)}"
+    return title_of({name: value})
 
 
 def _plain(value: Any) -> Any:

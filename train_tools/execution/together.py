@@ -11,42 +11,30 @@ from typing import Any
 from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, Engine
 from train_tools.errors import TrainToolsError
 from train_tools.execution.attempt import Attempt
-from train_tools.execution.begin import begin
+from train_tools.execution.begin import begin, state_of
 from train_tools.execution.conclusion import conclude, conclude_early, give_back
 from train_tools.execution.lane import slots
 from train_tools.execution.packs import pack_of
-from train_tools.execution.queue import (
-    CANCEL,
-    DRAWS,
-    ENDED,
-    FINISH,
-    GIVE_WAY,
-    JOIN,
-    PAUSE,
-    PAUSED,
-    STOP_AFTER,
-    WISHED,
-    Entry,
-    Queue,
-)
+from train_tools.execution.queue import DRAWS, PAUSED, STOP_AFTER, Entry, Queue
+from train_tools.execution.states import CANCEL, ENDED, FINISH, GIVE_WAY, JOIN, WISHED
 from train_tools.execution.supervise import END as END_IT
-from train_tools.execution.supervise import ENDING_EVENTS, GO_ON
+from train_tools.execution.supervise import ENDING_EVENTS, GO_ON, Asked
 from train_tools.execution.supervise import PAUSE as PAUSE_IT
-from train_tools.execution.ticket import TRAIN
+from train_tools.execution.ticket import TRAIN, read_ticket
 
 Job = tuple[Entry, Attempt]
 LOOK_S = 2.0  # between looks at what waits and might join
 
 
 class Together:
-    """`ended` hears of each entry whose end was recorded."""
+    """`ended` hears of each entry whose end was recorded, and of its state."""
 
     def __init__(
         self,
         queue: Queue,
         engine: Engine,
         jobs: list[Job],
-        ended: Callable[[Entry, Attempt], None],
+        ended: Callable[[Entry, str], None],
         slot: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -57,6 +45,7 @@ class Together:
         self._pid = 0
         self._began = len(jobs)
         self._invited: set[int] = set()  # those that haven't begun yet
+        self._last_epochs: dict[int, int] = {}  # of those that are to be finished after one
         self._queue = queue
         self._engine = engine
         self._jobs = jobs
@@ -136,7 +125,9 @@ class Together:
             if attempt is None:  # it was whole already, or can't be written
                 with self._queue.locked() as connection:
                     self._queue.mark(connection, [entry.id], taken=0, request="")
-        if attempt is not None:
+        if attempt is None:
+            self._ended(entry, state_of(entry.folder))
+        else:
             self._invited.add(len(self._jobs))
             self._jobs.append((entry, attempt))
 
@@ -153,7 +144,7 @@ class Together:
                 is_done = int(attempt.record.state in ENDED)
                 self._queue.mark(connection, [entry.id], done=is_done, taken=0, request="")
                 self._queue.stop_if_asked(connection, entry.ticket.lane)
-            self._ended(entry, attempt)
+            self._ended(entry, attempt.record.state)
 
     def wish(self) -> str:
         """What is to become of the process."""
@@ -178,7 +169,7 @@ class Together:
             return PAUSE_IT if self._is_training else END_IT
         return GO_ON
 
-    def of_one(self) -> Mapping[int, str]:
+    def of_one(self) -> Mapping[int, Asked]:
         """The file that a run's folder gets, for what is asked of it alone."""
         if not self._engine.can_let_go or self._was_asked:
             return {}
@@ -186,14 +177,27 @@ class Together:
             requests = self._requests()
         except TrainToolsError:
             return {}
-        files = {CANCEL: LEAVE_FILE, PAUSE: LEAVE_FILE, FINISH: FINISH_FILE}
-        return {index: files[request] for index, request in requests.items() if request in files}
+        return {
+            index: (FINISH_FILE, str(self._last_epoch(index))) if request == FINISH else (LEAVE_FILE, "")
+            for index, request in requests.items()
+            if request in (FINISH, *WISHED)
+        }
+
+    def _last_epoch(self, index: int) -> int:
+        """Of a run that is to be finished: it may have been asked before its process was started, or since."""
+        if index not in self._last_epochs:
+            entry, _ = self._jobs[index]
+            self._last_epochs[index] = (read_ticket(entry.folder) or entry.ticket).finish_after
+        return self._last_epochs[index]
 
     def _requests(self) -> dict[int, str]:
         """By the job's number."""
-        number = {index: self._jobs[index][0].id for index in self._open}
-        found = self._queue.requests(list(number.values()))
-        return {index: found.get(own, "") for index, own in number.items()}
+        entries = {index: self._jobs[index][0] for index in self._open}
+        found = self._queue.requests([entry.id for entry in entries.values()])
+        return {
+            index: found.get(entry.id, "") or (FINISH if entry.ticket.finish_after else "")
+            for index, entry in entries.items()
+        }
 
     def interrupt(self) -> None:
         """The process was ended, as this one is to end."""
@@ -214,7 +218,8 @@ class Together:
                 self._queue, entry, attempt, code, requests[index], len(left), was_asked=self._was_asked
             )
         for index in left:
-            self._ended(*self._jobs[index])
+            entry, attempt = self._jobs[index]
+            self._ended(entry, attempt.record.state)
         return troubled
 
     def _give_back(self, index: int, request: str) -> None:

@@ -70,13 +70,12 @@ def read_measured(file: Path) -> dict[str, Measured]:
     return {key: kept for key, kept in data.items() if isinstance(kept, dict)}
 
 
-def add_measurement(
-    file: Path, kind: Kind, pack_size: int, seconds_per_step: float, seconds_before_first: float
-) -> None:
-    """Adds what a pack took for a step, and before its first one."""
+def add_measurement(file: Path, kind: Kind, steps: Mapping[int, float], seconds_before_first: float) -> None:
+    """Adds what a process took for a step, by how many runs it trained at once, and before its first one."""
     data = read_measured(file)
     kept = data.setdefault(kind.key, {})
-    add_sample(kept, str(pack_size), seconds_per_step)
+    for pack_size, seconds in steps.items():
+        add_sample(kept, str(pack_size), seconds)
     add_sample(kept, START, seconds_before_first)
     write_json(file, data)
 

@@ -28,6 +28,7 @@ from train_tools.ui.routes import (
     data,
     demo,
     files,
+    models,
     plan,
     plan_pictures,
     plan_sources,
@@ -36,6 +37,7 @@ from train_tools.ui.routes import (
     queue,
     runs,
     session,
+    tags,
     tools,
     transfer,
     workspace,
@@ -43,7 +45,7 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, plan, plan_pictures, plan_sources, queue, compare, runs,
+    session, workspace, transfer, data, captions, tags, models, plan, plan_pictures, plan_sources, queue, compare, runs,
     previews, publish, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"

@@ -2,6 +2,7 @@
 
 import * as api from "../../kit/api.js";
 import { h } from "../../kit/dom.js";
+import { labelOf } from "../../kit/names.js";
 import { poll } from "../../kit/poll.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
@@ -68,7 +69,7 @@ function savedMark(store) {
 /** What another window has saved comes in here; trainings that end change the plan, too. */
 async function look(store) {
   const came = await store.look();
-  if (came.length) toast(t("plan.came", { names: came.join(", ") }));
+  if (came.length) toast(t("plan.came", { names: came.map(labelOf).join(", ") }));
   const { queued = 0, running = 0 } = store.plan?.states ?? {};
   if ((queued || running) && !store.planning && store.planAge > SHARE * store.planTook) await store.makePlan();
 }
