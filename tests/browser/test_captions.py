@@ -224,7 +224,6 @@ def test_the_captioner_works_as_a_job(page: Page, served: Served, version: Versi
     page.get_by_role("button", name="Caption automatically").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("checkbox", name="deepbooru of the webui")).to_be_disabled()
-    dialog.get_by_role("checkbox", name="BLIP A sentence; for photos").uncheck()
     dialog.get_by_role("button", name="Start").click()
     expect(dialog.get_by_text("Choose a captioner.")).to_be_visible()
     dialog.get_by_role("checkbox", name="File name").check()

@@ -13,7 +13,7 @@ from types import FrameType
 
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
-from train_tools.commands import data_jobs, model_job
+from train_tools.commands import data_jobs, demo_job, model_job
 from train_tools.commands.preview import document_of
 from train_tools.compare.board import read_board
 from train_tools.compare.scores.service import score
@@ -25,6 +25,7 @@ from train_tools.errors import TrainToolsError
 from train_tools.execution import events
 from train_tools.execution.ticket import (
     CAPTION,
+    DEMO,
     DOWNLOAD,
     INTAKE,
     PREVIEW,
@@ -139,6 +140,7 @@ WORK: Mapping[str, Work] = {
     PROCESS: data_jobs.make_images,
     RESTORE: data_jobs.restore_revision,
     REGULARISE: data_jobs.regularise,
+    DEMO: demo_job.begin,
     DOWNLOAD: model_job.fetch,
 }
 

@@ -27,6 +27,7 @@ from train_tools.ui.routes import (
     captions_server,
     compare,
     data,
+    demo,
     files,
     models,
     plan,
@@ -46,7 +47,7 @@ from train_tools.ui.tasks import Tasks
 
 PANELS = (
     session, workspace, transfer, data, captions, captions_server, tags, models, plan, plan_pictures,
-    plan_sources, queue, compare, runs, previews, publish, tools, files,
+    plan_sources, queue, compare, runs, previews, publish, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 

@@ -10,6 +10,7 @@ import * as bar from "./bar.js";
 // Each is a module with `export default { mount(root, context) }`, which may return { unmount() }.
 const PANELS = ["data", "captions", "plan", "queue", "compare", "tools"];
 const WITHOUT_VERSION = new Set(["queue", "tools"]); // what can be seen before there is a project
+const WELCOME = "data"; // where the first project is made
 
 const shown = { key: "", panel: null, turn: 0, begun: 0 };
 const JUST_BEFORE_MS = 3000; // a panel that was opened so shortly before the server was missed has read nothing
@@ -46,7 +47,7 @@ const context = { session: null, project: "", version: "", base: "", go: place.g
 export async function show() {
   const at = place.read();
   const version = bar.find(at.project, at.version);
-  const panel = PANELS.includes(at.panel) ? at.panel : "data";
+  const panel = PANELS.includes(at.panel) ? at.panel : WELCOME;
   const here = { project: version ? at.project : "", version: version ? at.version : "", panel };
   if (!version && (at.project || at.version)) place.go({ ...here }, { replace: true, silent: true });
   else if (version) place.remember({}); // however they came here, the next visit comes here too
@@ -60,7 +61,7 @@ export async function show() {
   shown.begun = Date.now();
   shown.panel?.unmount?.();
   shown.panel = null;
-  const root = fill(document.getElementById("panel"), h("div", { class: `panel ${panel}`, id: `panel-${panel}` })).firstChild;
+  const root = fill(document.getElementById("panel"), h("div", { class: `panel ${panel}`, id: `panel-${panel}`, role: "tabpanel", "aria-labelledby": `tab-${panel}` })).firstChild;
   if (!version && !WITHOUT_VERSION.has(panel)) {
     shown.panel = bar.welcome(root);
     return;
@@ -97,10 +98,12 @@ function drawTabs(current, hasVersion) {
   fill(nav, PANELS.map((name) =>
     h("button", {
       role: "tab", id: `tab-${name}`, "aria-selected": String(name === current), "aria-controls": "panel",
-      tabindex: name === current ? "0" : "-1", disabled: !hasVersion && !WITHOUT_VERSION.has(name) && name !== current,
+      tabindex: name === current ? "0" : "-1", disabled: !hasVersion && !WITHOUT_VERSION.has(name) && name !== WELCOME,
       onclick: () => place.go({ panel: name }), onkeydown: moveTab,
     }, t(`page.${name}`))));
-  if (had) nav.querySelector('[aria-selected="true"]').focus();
+  const chosen = nav.querySelector('[aria-selected="true"]');
+  if (had) chosen.focus();
+  chosen.scrollIntoView({ block: "nearest", inline: "center" }); // a phone shows a part of the tabs
 }
 
 function moveTab(event) {

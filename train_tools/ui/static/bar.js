@@ -8,6 +8,7 @@ import { t } from "./kit/texts.js";
 import * as theme from "./kit/theme.js";
 import { showActions } from "./bar/actions.js";
 import { openChooser } from "./bar/chooser.js";
+import { watchIfBegun } from "./bar/demo.js";
 import { gauges } from "./bar/gauges.js";
 import { queueChip } from "./bar/queue_chip.js";
 import { welcomePage } from "./bar/welcome.js";
@@ -22,6 +23,7 @@ export function mount(node, { session, onchange }) {
 /** Reads the projects anew. */
 export async function load() {
   state.projects = await api.get("api/projects");
+  if (!state.chip) watchIfBegun(parts);
   state.chip ??= queueChip();
   state.gauges ??= gauges();
   draw();
@@ -67,7 +69,8 @@ function chooser(at) {
   if (!state.projects.length) return null;
   const version = find(at.project, at.version);
   return h("span", { class: "place" },
-    h("button", { class: "version", id: "bar-version", "aria-label": t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(parts, place.read()) },
+    h("button", { class: "version", id: "bar-version", title: t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(parts, place.read()) },
+      h("span", { class: "unseen" }, `${t("page.version")}: `),
       version ? [h("span", { class: "project-name" }, at.project), h("span", { class: "muted" }, "/"), h("strong", null, at.version)] : t("bar.choose"),
       icon("down")),
     h("button", { class: "quiet", id: "bar-actions", "aria-label": t("bar.actions"), title: t("bar.actions"), "aria-haspopup": "menu",

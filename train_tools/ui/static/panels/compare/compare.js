@@ -21,7 +21,7 @@ export default {
     const shared = new Shared(context);
     const tabs = h("div", { class: "row tight compare-views", role: "tablist", "aria-label": t("page.compare") });
     const body = h("div", { class: "compare-body" });
-    fill(root, h("div", { class: "compare-head row" }, tabs, h("span", { class: "space" }),
+    fill(root, h("h1", { class: "unseen" }, t("page.compare")), h("div", { class: "compare-head row" }, tabs, h("span", { class: "space" }),
       h("button", { "aria-haspopup": "menu", onclick: (event) => downloads(shared, event.currentTarget) }, icon("download"), t("compare.download"), icon("down")),
       h("button", { title: t("compare.go_on_help"), onclick: () => attempt(() => askForMore(context.base, [], context.go, (name) => shared.labelOf(name))) }, icon("star"), t("compare.go_on_starred")),
       h("button", { onclick: () => askForPictures(shared) }, icon("image"), t("compare.pictures"))), body);
@@ -35,7 +35,7 @@ export default {
       shown?.unmount?.();
       shown = null;
       fill(tabs, Object.keys(VIEWS).map((name) =>
-        h("button", { role: "tab", "aria-selected": String(name === view), "aria-pressed": String(name === view), onclick: () => choose(name) }, t(`compare.view_${name}`))));
+        h("button", { role: "tab", "aria-selected": String(name === view), onclick: () => choose(name) }, t(`compare.view_${name}`))));
       fill(body);
       const module = await VIEWS[view]();
       if (mine === turn) shown = module.mount(body, shared);

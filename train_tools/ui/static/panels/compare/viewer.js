@@ -3,6 +3,7 @@
 import * as api from "../../kit/api.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { short } from "../../kit/format.js";
+import { open } from "../../kit/layers.js";
 import { settle } from "../../kit/wait.js";
 import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
@@ -35,7 +36,6 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   function close() {
     clearInterval(blinking);
     shared.onmark = before;
-    node.remove();
     onclose();
   }
 
@@ -191,9 +191,8 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     return holder;
   }
 
-  document.body.append(node);
   draw();
-  node.showModal();
+  open(node);
   node.focus();
 }
 

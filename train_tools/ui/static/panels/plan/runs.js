@@ -9,6 +9,8 @@ import { VirtualGrid } from "../../kit/virtual.js";
 import { openRun } from "./run_toml.js";
 
 const PAGE = 100;
+const ROW = 46; // px
+const FOLD = 12; // rows that are seen at first
 const STATE_KIND = { finished: "good", failed: "bad", impossible: "bad", running: "accent", queued: "accent", interrupted: "warn", paused: "warn" };
 
 /** In a word, where the data is what has changed. */
@@ -18,7 +20,7 @@ export class Runs {
   constructor(store) {
     Object.assign(this, { store, rows: new Map(), pages: new Map(), state: "", plan: null, focus: -1 });
     this.filter = h("div", { class: "row tight", role: "group", "aria-label": t("plan.show_states") });
-    this.grid = new VirtualGrid({ width: 100_000, height: 46, gap: 0, draw: (index) => this.#row(index), label: t("plan.list") });
+    this.grid = new VirtualGrid({ width: 100_000, height: ROW, gap: 0, draw: (index) => this.#row(index), label: t("plan.list"), fold: FOLD * ROW });
     this.node = h("div", { class: "card runs" }, h("h2", null, t("plan.list")), this.filter, this.grid.node);
   }
 
@@ -37,7 +39,6 @@ export class Runs {
     fill(this.filter, names.length > 1 ? [button("", plan.runs, t("plan.all")), names.map((state) => button(state, states[state], t(`plan.state_${state}`)))] : null);
     this.rows.clear();
     this.pages.clear();
-    this.grid.node.style.height = `${Math.min(12, Math.max(1, this.#count())) * 46 + 2}px`;
     this.grid.update(this.#count());
   }
 
@@ -48,7 +49,6 @@ export class Runs {
   #show(state) {
     this.state = state;
     this.update(this.plan);
-    this.grid.node.scrollTop = 0;
   }
 
   #row(index) {

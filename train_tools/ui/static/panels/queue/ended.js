@@ -77,6 +77,7 @@ function folded(panel) {
   const rows = new FoldedList(new KeyedList(list, (entry) => row(entry, panel)), more);
   const draw = () => details.open && rows.show(sorted(batch.entries), (n) => t("queue.more", { n: number(n) }));
   const details = h("details", { ontoggle: draw }, summary, list, more);
+  const links = h("div", { class: "batch-links" }); // beside the summary, which is a button itself
   const update = (given) => {
     batch = given;
     const [first] = batch.entries;
@@ -84,11 +85,9 @@ function folded(panel) {
     fill(summary, h("span", { class: "batch-name" }, `${first.project} / ${first.version}`),
       h("span", { class: "small muted" }, when(batch.ended)),
       STATES.map(([state, tone]) => chip(batch.entries, state, tone)));
-    if (batch.entries.some((entry) => entry.kind === "train" && entry.state === "finished")) {
-      summary.append(h("span", { class: "space" }),
-        h("button", { class: "link", onclick: (event) => (event.preventDefault(),
-        panel.context.go({ project: first.project, version: first.version, panel: "compare" })) }, t("queue.compare")));
-    }
+    const hasResults = batch.entries.some((entry) => entry.kind === "train" && entry.state === "finished");
+    fill(links, hasResults ? h("button", { class: "link", onclick: () =>
+      panel.context.go({ project: first.project, version: first.version, panel: "compare" }) }, t("queue.compare")) : null);
     fill(reason);
     if (failed.length) {
       append(reason, [h("button", { class: "link", onclick: () => panel.open(failed[0].id) }, t("queue.what_helps")), " · ",
@@ -98,7 +97,7 @@ function folded(panel) {
     }
     draw();
   };
-  return { node: h("div", { class: "card fold" }, details, reason), update };
+  return { node: h("div", { class: "card fold" }, links, details, reason), update };
 }
 
 function chip(entries, state, tone) {
