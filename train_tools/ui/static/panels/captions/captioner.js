@@ -11,6 +11,7 @@ import { attempt, toast } from "../../kit/toast.js";
 import { settle } from "../../kit/wait.js";
 import { Downloads } from "../../models/downloads.js";
 import { IN_SERVER, Server } from "./server.js";
+import { triggerWords } from "./trigger.js";
 
 // Settings that only one captioner knows; all others are everybody's.
 const MODEL_OF = { blip: "model", wd: "wd_model" };
@@ -23,6 +24,7 @@ const OWN = {
   openai: ["server_side", "server_parallel", "server_max_tokens", "server_timeout", "server_retries"],
   text: ["text"],
 };
+const WITH_TRIGGER = new Set(["prefix", "suffix", "text", "server_own_prompt"]);
 const USUAL = new Set(["model", "wd_model", "existing", "prefix", "suffix", "general_threshold", "character_threshold", "text"]);
 
 export async function captioner(panel) {
@@ -45,6 +47,7 @@ const asked = async (panel, models) => finished(await api.get(`${panel.store.bas
 class Form {
   constructor(panel, { captioners, fields, chosen, known }) {
     Object.assign(this, { panel, captioners, chosen, changes: {} });
+    this.words = triggerWords(Object.keys(panel.found.concepts));
     this.downloads = new Downloads(panel.context.base, () => this.#renew());
     this.fields = new Map(fields.map((one) => [one.name, this.#field(one, known[one.name])]));
     this.list = h("div", { class: "captioners", role: "group", "aria-label": t("captions.captioner_which") });
@@ -63,8 +66,9 @@ class Form {
     const options = one.choices.length && !one.several ? one.choices.map((choice) => [choice, t(`captions.choice_${choice}`)]) : undefined;
     const entry = { ...one, label: labelOf(one.name), options, ...(models ? { choices: models, several: true } : {}) };
     const renew = settle(() => this.#renew(), 600);
-    return field(entry, one.value, (text) => {
-      this.changes[one.name] = text;
+    const words = WITH_TRIGGER.has(one.name) ? this.words : { shown: (text) => text, meant: (text) => text };
+    return field(entry, words.shown(one.value), (text) => {
+      this.changes[one.name] = words.meant(text);
       if (models) renew();
       if (IN_SERVER.has(one.name)) this.server.changed(one.name);
     });
