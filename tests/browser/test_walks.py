@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from browser.conftest import Complaints, Served
-from browser.furnished import PROJECT, VERSION, furnish
+from browser.furnished import OTHER_PROJECT, PROJECT, VERSION, furnish
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from train_tools.workspace.workspace import Workspace
@@ -59,7 +59,7 @@ def test_by_keyboard_alone(page: Page, served: Served) -> None:
         expect(focused(page)).to_have_text(panel)
     a_dialog_takes_and_gives_back_the_focus(page)
     a_project_is_made(page)
-    assert {p.name for p in Workspace(served.root).projects()} == {PROJECT, "lantern", "狗 dog"}
+    assert {p.name for p in Workspace(served.root).projects()} == {PROJECT, OTHER_PROJECT, "狗 dog"}
     back_goes_one_step(page, served)
 
 
