@@ -7,6 +7,7 @@ at commit 48d368fa (February 2026): argument, trainers (`*`: all), type (`*` beh
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
@@ -148,8 +149,15 @@ def off_default(row: Argument) -> list[Any]:
 def test_packed_knows_only_arguments_that_exist() -> None:
     # What a person says of the base model is no argument of sd-scripts, but stands in run.toml where it counts.
     known = set(config.ROWS) | support.WITHOUT_EFFECT
-    assert (known | set(support.ONLY) | support.ON_BY_DEFAULT) - {"family"} <= set(ARGUMENTS)
-    assert not support.ON_BY_DEFAULT & known
+    assert (known | support.SAID | set(support.ONLY)) - {"family"} <= set(ARGUMENTS)
+
+
+def test_packed_states_each_argument_once_and_takes_sd_scripts_default() -> None:
+    assert not set(config.ROWS) & (support.WITHOUT_EFFECT | support.SAID | set(support.ONLY))
+    defaults = {field.name: field.default for field in dataclasses.fields(config.RunConfig)}
+    for name, (field, row) in config.ROWS.items():
+        expected = ARGUMENTS[name].sd_default if name in ARGUMENTS else None
+        assert expected is None or row.read(expected) == defaults[field], name
 
 
 def test_the_table_is_loaded_alone() -> None:

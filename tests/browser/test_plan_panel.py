@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import Complaints, Served
+from chosen_base import choose_toy
 from engines.sd_scripts import parsers
 from execution.fake_engine import write_safetensors
 from PIL import Image
@@ -42,6 +43,7 @@ def version(served: Served) -> Version:
     folder.mkdir(parents=True)
     for number in range(3):
         Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    choose_toy(made)
     return made
 
 
@@ -77,6 +79,7 @@ def test_from_settings_to_the_queue(page: Page, served: Served, version: Version
     expect(page.get_by_role("listitem")).to_have_count(4)
     saved(version, "optimizer_type", "AdamW, Lion")
     page.get_by_role("button", name="Start training · 4").click()
+    page.get_by_role("button", name="Yes, train on the toy").click()
     expect(page.get_by_text("In the queue: 4 runs")).to_be_visible()
     expect(page.get_by_text("All runs are trained or queued").first).to_be_visible()
     assert workers == ["gpu"]

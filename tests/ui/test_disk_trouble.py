@@ -98,6 +98,10 @@ WRITING: dict[str, tuple[str, Body | bytes]] = {
     "POST /api/v/{project}/{version}/compare/score": (f"{V}/compare/score", {}),
     "POST /api/v/{project}/{version}/compare/tensorboard": (f"{V}/compare/tensorboard", {}),
     "POST /api/v/{project}/{version}/previews/render": (f"{V}/previews/render", {"settings": {"steps": "9"}}),
+    "POST /api/v/{project}/{version}/compare/runs/duplicate": (
+        f"{V}/compare/runs/duplicate", lambda page: {"runs": [_checkpoint(page).partition("/")[0]]},
+    ),
+    "POST /api/v/{project}/{version}/previews/settings": (f"{V}/previews/settings", {"settings": {"steps": "9"}}),
     "POST /api/v/{project}/{version}/previews/automatic": (f"{V}/previews/automatic", {"automatic": "batch"}),
     "POST /api/v/{project}/{version}/publish": (
         f"{V}/publish",
@@ -120,6 +124,7 @@ READING = {
     "POST /api/v/{project}/{version}/data/originals/undo", "POST /api/v/{project}/{version}/data/preview",
     "POST /api/v/{project}/{version}/captions/find", "POST /api/v/{project}/{version}/captions/preview",
     "POST /api/v/{project}/{version}/plan", "POST /api/v/{project}/{version}/plan/run",
+    "POST /api/v/{project}/{version}/plan/pictures",
     "POST /api/v/{project}/{version}/plan/paste", "POST /api/v/{project}/{version}/plan/import_lora",
     "POST /api/v/{project}/{version}/compare/vote/undo", "POST /api/v/{project}/{version}/compare/plan",
     "POST /api/v/{project}/{version}/previews/count", "POST /api/tools/lora", "POST /api/tools/explain",

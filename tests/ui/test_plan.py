@@ -297,7 +297,7 @@ def test_those_that_can_be_are_started_and_the_rest_is_named(page: TestClient, d
     }  # fmt: skip
     found = planned(page, **changes)
     assert (found["to_train"], found["impossible"], found["states"]) == (2, 2, {"new": 2, "impossible": 2})
-    body = {"identity": found["identity"], "changes": changes}
+    body = {"identity": found["identity"], "changes": changes, "toy": True}
     made = result(page, page.post(f"{BASE}/start", json=body))
     assert (made["queued"], made["refused"], len(made["labels"])) == (2, 2, 2)
     assert all("nobody" in label for label in made["labels"])
@@ -315,7 +315,8 @@ def test_a_value_that_would_fail_stops_its_own_run_alone(page: TestClient, datas
     assert (error["runs"], found["impossible"], found["to_train"]) == (1, 1, 1)
     rows = page.get(f"{BASE}/runs", params={"plan": found["plan"], "state": "impossible"}).json()["rows"]
     assert error["sentence"] in rows[0]["reasons"][0]
-    made = result(page, page.post(f"{BASE}/start", json={"identity": found["identity"], "changes": changes}))
+    body = {"identity": found["identity"], "changes": changes, "toy": True}
+    made = result(page, page.post(f"{BASE}/start", json=body))
     assert (made["queued"], made["refused"]) == (1, 1)
 
 
@@ -424,40 +425,6 @@ def test_the_fields_come_in_the_pages_language(page: TestClient) -> None:
     assert helps("en")["learning_rate"].startswith("How far the weights move")
     assert "每一步权重改变的幅度" in helps("zh-CN")["learning_rate"]
     assert len(helps("en")) > 240
-
-
-def test_base_models_of_the_folder_and_the_shipped_one(
-    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("TRAIN_TOOLS_MODELS", raising=False)
-    folder = tmp_path / "models" / "Stable-diffusion" / "sub"
-    folder.mkdir(parents=True)
-    (folder / "底模.safetensors").write_bytes(b"no model at all")
-    found = result(page, page.get("/api/models"))
-    assert [(m["title"], m["family"]) for m in found["models"]] == [
-        ("sub/底模.safetensors", ""),
-        ("scenes-sd1", "sd1"),
-    ]
-
-
-def test_parts_of_a_model_by_the_argument_that_takes_them(
-    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("TRAIN_TOOLS_MODELS", raising=False)
-    names = {
-        "VAE/ae.safetensors": "ae", "VAE/vae-ft-mse-840000.safetensors": "vae", "VAE/sdxl_vae.safetensors": "vae",
-        "text_encoder/clip_l.safetensors": "clip_l", "text_encoder/clip_g.safetensors": "clip_g",
-        "text_encoder/t5xxl_fp8_e4m3fn.safetensors": "t5xxl", "text_encoder/gemma_2_2b_fp16.safetensors": "gemma2",
-        "text_encoder/qwen_3_4b.safetensors": "qwen3",
-    }  # fmt: skip
-    for name in names:
-        file = tmp_path / "models" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"")
-    found = result(page, page.get("/api/models"))["parts"]
-    assert {Path(file).name: argument for argument, files in found.items() for file in files} == {
-        Path(name).name: argument for name, argument in names.items()
-    }
 
 
 def test_an_exposed_page_takes_nothing_that_loads_code(dataset: Version, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_plan(page: TestClient, dataset: Version) -> None:
     said = [finding["sentence"] for finding in found["findings"]]
     said += [finding["fix"] for finding in found["findings"] if finding["fix"]]
     said += [reason for reason, _ in found["reasons"]]
-    assert "network_alpha 64 大于 network_dim 32：实际学得比学习率所示更快" in said
+    assert "Alpha（network_alpha）64 大于网络维度（network_dim）32：实际学得比学习率所示更快" in said
     assert [sentence for sentence in said if not is_chinese(sentence)] == []
 
 

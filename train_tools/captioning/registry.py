@@ -40,6 +40,22 @@ def make_shapes(settings: CaptioningSettings, _root: Path) -> Captioner:
     return BlipCaptioner(str(captioner_folder()), beams=settings.beams, max_tokens=settings.max_tokens)
 
 
+def make_server(settings: CaptioningSettings, root: Path) -> Captioner:
+    from train_tools.captioning.server.captioner import Asking, ServerCaptioner
+    from train_tools.captioning.server.service import client_of
+
+    asking = Asking(
+        model=settings.server_model,
+        prompt=settings.server_prompt,
+        own_prompt=settings.server_own_prompt,
+        side=settings.server_side,
+        max_tokens=settings.server_max_tokens,
+        parallel=settings.server_parallel,
+        remove_underscore=settings.remove_underscore,
+    )
+    return ServerCaptioner(client_of(settings, root), asking)
+
+
 def make_wd(settings: CaptioningSettings, _root: Path) -> Captioner:
     from train_tools.captioning.wd import Choice, WdTagger  # brings onnxruntime
 
@@ -62,6 +78,9 @@ SHAPES = "shapes"
 CAPTIONERS = {
     "blip": Entry("BLIP: a sentence; the small model that ships, any folder or a hub id", make_blip),
     "wd": Entry("WD tagger: Danbooru tags; any folder or a hub id", make_wd),
+    "openai": Entry(
+        "a vision model on a server that speaks OpenAI's chat API: Ollama, LM Studio …", make_server
+    ),
     "webui-blip": Entry("the webui's own BLIP", lambda _settings, root: Hosted("blip", root)),
     "webui-deepbooru": Entry("the webui's own deepbooru", lambda _settings, root: Hosted("deepbooru", root)),
     "filename": Entry("the file's name without numbers and separators", lambda _settings, _root: FileName()),

@@ -8,6 +8,8 @@ from typing import Any
 
 from train_tools.captioning.fixed_text import CONCEPT
 from train_tools.captioning.registry import CAPTIONERS
+from train_tools.captioning.server.address import USUAL, base_of
+from train_tools.captioning.server.prompts import KINDS, OWN, SENTENCE
 from train_tools.errors import UsageError
 from train_tools.workspace.halfwidth import half_commas
 from train_tools.workspace.settings import build, setting, validate
@@ -128,6 +130,62 @@ class CaptioningSettings:
         minimum=4,
         maximum=200,
     )
+    server: str = setting(
+        USUAL,
+        help="The address of a server with a vision model that speaks OpenAI's chat API, as http://127.0.0.1:11434/v1.",
+        zh="提供视觉模型的服务器地址（兼容 OpenAI 聊天接口），例如 http://127.0.0.1:11434/v1。",
+    )
+    server_model: str = setting(
+        "",
+        help="The model as the server calls it. Empty takes the only one that it has.",
+        zh="服务器上的模型名称。留空则使用其唯一的模型。",
+    )
+    server_prompt: str = setting(
+        SENTENCE,
+        help="What the server's model is asked for: tags, a sentence, a detailed description, or your own words.",
+        zh="让服务器上的模型写什么：tags 标签，sentence 一句话，detailed 详细描述，own 使用自己的提示词。",
+        choices=KINDS,
+    )
+    server_own_prompt: str = setting(
+        "",
+        help="Your own words to the server's model. {concept} stands for the concept's name.",
+        zh="发给服务器上模型的自定义提示词。{concept} 代表概念名。",
+    )
+    server_side: int = setting(
+        1024,
+        help="To how many pixels the longer side of a picture is scaled down before it is sent to the server.",
+        zh="图片发送到服务器之前，长边缩小到的像素数。",
+        minimum=64,
+        maximum=4096,
+    )
+    server_parallel: int = setting(
+        2,
+        help="How many pictures the server is asked about at the same time.",
+        zh="同时向服务器发送的图片数。",
+        minimum=1,
+        maximum=32,
+    )
+    server_max_tokens: int = setting(
+        600,
+        help="How long an answer of the server's model may become, in tokens, its thoughts included.",
+        zh="服务器上模型一次回答的最大 token 数（含思考过程）。",
+        minimum=16,
+        maximum=32_768,
+    )
+    server_timeout: int = setting(
+        180,
+        help="How many seconds the server may take for an answer.",
+        zh="等待服务器回答的最长秒数。",
+        minimum=5,
+        maximum=3600,
+    )
+    server_retries: int = setting(
+        4,
+        help="How often a picture is sent again where the server is busy or fails.",
+        zh="服务器繁忙或出错时，一张图片重试的次数。",
+        minimum=0,
+        maximum=20,
+    )
     batch_size: int = setting(
         8,
         help="How many images are looked at at once. It is halved where memory runs out.",
@@ -141,6 +199,12 @@ class CaptioningSettings:
         if not self.captioner:
             raise UsageError(f"setting captioner is empty; allowed: {', '.join(CAPTIONERS)}")
         self.replacements()
+        if "openai" in self.captioner:
+            base_of(self.server)
+            if self.server_prompt == OWN and not self.server_own_prompt.strip():
+                raise UsageError(
+                    "setting server_own_prompt is empty; say what the model is asked, or take another server_prompt"
+                )
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> CaptioningSettings:

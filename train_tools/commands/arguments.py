@@ -26,7 +26,7 @@ from train_tools.planning.text_files import read_text
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
 
-HELP = "Lists the arguments of a training, explains them, and reads them from text and from other programs' files."
+HELP = "Lists and explains what can be set for a training, and reads it from text and other programs' files."
 LANGUAGES = ("en", "zh")
 
 

@@ -33,7 +33,7 @@ from train_tools.workspace.files import write_bytes
 from train_tools.workspace.settings import change, parse_assignments, preview_change
 from train_tools.workspace.workspace import Version
 
-HELP = "Adds images to a version, processes and captions them, shows what is there."
+HELP = "Adds images to a version, processes them, shows what is there."
 ACTIONS = {
     "add": "copy images and folders of images into the version",
     "process": "make the training images from the originals, as a new revision",

@@ -30,7 +30,7 @@ from train_tools.planning.plan import make_plan
 from train_tools.preview.before_training import with_pictures
 from train_tools.workspace import settings
 
-HELP = "Trainings, captions and previews one after another, in a process that outlives this terminal."
+HELP = "Runs trainings, captions and previews one after another, in a process that outlives this terminal."
 ACTIONS = {
     "add": "queue the runs that the settings mean, or a caption, preview or score job",
     "list": "what waits, is being done and has ended",

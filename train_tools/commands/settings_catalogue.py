@@ -33,7 +33,7 @@ STATED: Mapping[str, type[DataclassInstance]] = {
 # What a job of the queue is told by.
 SECTION_OF_JOB: Mapping[str, str] = {CAPTION: "captioning", PREVIEW: "preview", SCORE: "score"}
 TITLES = {
-    "dataset": ("Preprocessing", "预处理"),
+    "dataset": ("Preprocessing", "处理"),
     "captioning": ("Captions", "打标"),
     "training": ("Training", "训练"),
     "preview": ("Previews", "预览"),

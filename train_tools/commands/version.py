@@ -30,7 +30,7 @@ from train_tools.workspace.trash import delete_version
 from train_tools.workspace.unpack import import_version
 from train_tools.workspace.workspace import Version, Workspace
 
-HELP = "Lists, makes, renames, copies, exports, imports and puts away the versions of a project."
+HELP = "Lists, makes, renames, copies, exports, imports and deletes the versions of a project."
 COUNTS = ("originals", "images", "captions", "runs", "checkpoints", "bytes")
 
 

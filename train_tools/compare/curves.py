@@ -28,7 +28,7 @@ NOTE = (
         "A lower loss doesn't mean better pictures: it measures noise prediction on the training images, and goes on "
         "falling while a LoRA memorises them. Judge by the previews; look here for runs that diverge or hardly learn."
     ),
-    "损失更低并不代表出图更好:它衡量的是在训练图上预测噪声的误差,过拟合时仍会下降。请以预览图为准;这里主要用来发现发散或几乎没有学到东西的任务。",
+    "损失更低并不代表出图更好：它衡量的是在训练图上预测噪声的误差，过拟合时仍会下降。请以预览图为准；这里主要用来发现发散或几乎没有学到东西的训练。",
 )
 
 

@@ -118,7 +118,7 @@ class DatasetSettings:
     focal_crop: bool = setting(
         False,
         help="Cuts images to width and height around faces, the busiest part and edges.",
-        zh="围绕人脸、细节最多的部分与边缘，裁剪到设定的宽高。",
+        zh="围绕人脸、细节最多的部分与边缘，裁剪到指定的宽高。",
     )
     focal_crop_face_weight: float = setting(
         0.9,

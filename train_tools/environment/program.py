@@ -54,7 +54,7 @@ class ProgramSettings:
     offline: bool = setting(
         False,
         help="Uses the network for nothing. What isn't on the disk is told and not fetched.",
-        zh="完全不访问网络。硬盘上没有的内容只提示，不下载。",
+        zh="完全不访问网络。磁盘上没有的内容只提示，不下载。",
     )
     installer: str = setting(
         AUTO,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import time
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.engines.interface import STATE_FOLDER
+from train_tools.engines.interface import ASKING, STATE_FOLDER
 from train_tools.errors import TrainToolsError
 from train_tools.execution import ticket
 from train_tools.execution.inherited import take_over
@@ -133,5 +134,9 @@ def own_process() -> dict[str, Any]:
 
 
 def end(folder: Path, record: RunRecord, state: str, error: str | None = None) -> RunRecord:
+    """What a supervisor that was killed still asked of its engine is asked no more."""
+    for file in ASKING:
+        with contextlib.suppress(OSError):
+            (folder / file).unlink(missing_ok=True)
     now = dataclasses.replace(record, state=state, ended=time.time(), error=error, **NOBODY)
     return write_record(folder, now)

@@ -13,6 +13,7 @@ from train_tools.arguments.checkpoints import checkpoint_names
 from train_tools.arguments.titles import title_of
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
+from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
 from train_tools.families.detect import detect, told
 from train_tools.families.interface import Found
@@ -277,6 +278,10 @@ class Expansion:
             refusals += (
                 reasons if len(self._engines) == 1 else [f"{engine.name}: {reason}" for reason in reasons]
             )
+        others = [engine for engine in ENGINES.values() if engine not in self._engines]
+        able = (e.name for e in others if not (e.unsupported_base(base) or e.unsupported(arguments)))
+        if name := next(able, ""):
+            refusals.append(f"{name} trains it: set engine to auto or {name}")
         return self._engines[0], tuple(refusals), ()
 
     def _with_places(self, arguments: dict[str, Any], source: Source, place: Place) -> dict[str, Any]:

@@ -40,6 +40,7 @@ GENERAL: dict[str, tuple[Severity, str]] = {
         "advice",
         "leave that out, if you can do without it: the others are trained in one process",
     ),
+    "apart": ("advice", "set the same there for all, where they are to be trained together"),
     "model-unread": ("advice", "plan again in a moment; it is read once"),
     "time-guessed": ("advice", "they are measured with the first training like this on this machine"),
     "size-guessed": ("warning", "disk is that of a LoRA for Stable Diffusion 1.5"),

@@ -138,7 +138,7 @@ class PreviewSettings:
         (),
         "Weights of single blocks, several separated by ';': a preset (OUTALL, INS …), OUTX:0.5, or 12, 17, "
         "20 or 26 numbers.",
-        "分层权重，多组以 ; 分隔：预设名（OUTALL、INS …）、OUTX:0.5，或 12、17、20、26 个数字。",
+        "分层权重，多组用分号分隔：预设名（OUTALL、INS …）、OUTX:0.5，或 12、17、20、26 个数字。",
         is_text=True,
     )
     checkpoints: str = setting(

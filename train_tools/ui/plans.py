@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,7 +97,7 @@ def summary(kept: Kept) -> dict[str, Any]:
         "why": Counter(run.why for run in plan.runs if run.why and run.is_to_train),
         "impossible": len(impossible),
         "lacks_sd_scripts": any(ABSENT in reason for reason in reasons),
-        "toys": sum(is_shipped(str(run.arguments[BASE])) for run in waiting),
+        "toys": _toys(waiting),
         "reasons": reasons.most_common(MOST_REASONS),
         "steps": sum(run.steps for run in waiting),
         "images_seen": sum(run.images_seen for run in waiting),
@@ -115,6 +115,12 @@ def summary(kept: Kept) -> dict[str, Any]:
         "more_findings": max(0, len(plan.findings) - MOST_FINDINGS),
         "identity": _identity(plan),
     }
+
+
+def _toys(runs: Sequence[PlannedRun]) -> int:
+    """How many would be trained on the small model that ships."""
+    bases = Counter(str(run.arguments[BASE]) for run in runs)
+    return sum(count for base, count in bases.items() if is_shipped(base))
 
 
 def _pack(plan: Plan, place: int) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from train_tools.ui.routes import (
     captions,
     compare,
     data,
+    demo,
     files,
     models,
     plan,
@@ -36,6 +37,7 @@ from train_tools.ui.routes import (
     queue,
     runs,
     session,
+    tags,
     tools,
     transfer,
     workspace,
@@ -43,8 +45,8 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, models, plan, plan_pictures, plan_sources, queue, compare, runs,
-    previews, publish, tools, files,
+    session, workspace, transfer, data, captions, tags, models, plan, plan_pictures, plan_sources, queue, compare, runs,
+    previews, publish, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 

@@ -68,8 +68,7 @@ class Entry:
 
     def takes_in(self, language: str) -> str:
         """The same as a sentence; empty where a switch or a choice shows it."""
-        is_one = not self.is_axis and not self.separator
-        if is_one and (self.kind == "bool" or self.choices):
+        if self.kind == "bool" or (self.choices and not self.is_axis and not self.separator):
             return ""
         allowed = self.allowed_in(language)
         return f"可填：{allowed}。" if language == "zh" else f"It takes {allowed}."

@@ -202,7 +202,7 @@ class RunConfig:
     # Steps
     train_unet_only: bool = shared(False, bool, "network_train_unet_only")
     train_text_only: bool = shared(False, bool, "network_train_text_encoder_only")
-    learning_rate: float = row(1e-4, float)
+    learning_rate: float = row(2e-6, float)
     unet_rate: float | None = row(None, float, "unet_lr")
     text_rates: tuple[float, ...] = row((), _rates, "text_encoder_lr")
     optimizer: str = row("AdamW", lambda value: str(value or "AdamW"), "optimizer_type")

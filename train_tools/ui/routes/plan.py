@@ -187,8 +187,8 @@ def started(call: Call) -> dict[str, Any]:
             return {"changed": {**found, "plan": plans.keep(kept)}}
         if found["toys"] and not toy:
             raise UsageError(
-                f"{found['toys']} runs would be trained on the toy that ships with Train Tools, which draws shapes of "
-                "64 pixels; choose your own base model, or say that you want the toy"
+                f"{found['toys']} of the runs would be trained on the toy that ships with Train Tools, which draws "
+                "shapes of 64 pixels; choose your own base model, or say that you want the toy"
             )
         settings.change(version, "preview", PreviewSettings, previews)
         return _queued(root, version, kept.plan, conditions)

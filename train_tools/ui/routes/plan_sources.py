@@ -46,7 +46,7 @@ def arguments(call: Call) -> dict[str, Any]:
             {
                 "name": entry.name,
                 "kind": entry.kind,
-                "default": "" if is_source else entry.default,
+                "default": "" if is_source and entry.kind == "str" else entry.default,
                 "choices": entry.choices,
                 "help": entry.help_in(call.language),
                 "allowed": entry.takes_in(call.language),

@@ -8,6 +8,7 @@ import { t } from "./kit/texts.js";
 import * as theme from "./kit/theme.js";
 import { showActions } from "./bar/actions.js";
 import { openChooser } from "./bar/chooser.js";
+import { watchIfBegun } from "./bar/demo.js";
 import { gauges } from "./bar/gauges.js";
 import { queueChip } from "./bar/queue_chip.js";
 import { welcomePage } from "./bar/welcome.js";
@@ -22,6 +23,7 @@ export function mount(node, { session, onchange }) {
 /** Reads the projects anew. */
 export async function load() {
   state.projects = await api.get("api/projects");
+  if (!state.chip) watchIfBegun(parts);
   state.chip ??= queueChip();
   state.gauges ??= gauges();
   draw();

@@ -1,6 +1,6 @@
 import { append, fill, h } from "./dom.js";
 import { open } from "./layers.js";
-import { t } from "./texts.js";
+import { sentence, t } from "./texts.js";
 
 /**
  * A modal question. `body` are nodes; `buttons` are [label, value, class]; resolves to the value of the pressed one,
@@ -24,8 +24,8 @@ export function dialog({ title, body = [], buttons, check, wide = false }) {
       if (asking && value !== null) return;
       asking = true;
       try {
-        const sentence = value !== null && check ? await check(value) : "";
-        if (sentence) fill(problem, sentence);
+        const wrong = value !== null && check ? await check(value) : "";
+        if (wrong) fill(problem, typeof wrong === "string" ? sentence(wrong) : wrong);
         else finish(value);
       } finally {
         asking = false;

@@ -1,6 +1,6 @@
 import { fill, h, icon } from "./dom.js";
 import { reading } from "./halfwidth.js";
-import { t } from "./texts.js";
+import { sentence, t } from "./texts.js";
 
 let nextId = 0;
 
@@ -45,10 +45,10 @@ export function field(entry, value, onchange) {
       write(input, text);
     },
     /** A sentence below the field, "" takes it away. */
-    say(sentence) {
-      fill(problem, sentence);
-      node.classList.toggle("wrong", Boolean(sentence));
-      input.setAttribute("aria-invalid", String(Boolean(sentence)));
+    say(wrong) {
+      fill(problem, sentence(wrong ?? ""));
+      node.classList.toggle("wrong", Boolean(wrong));
+      input.setAttribute("aria-invalid", String(Boolean(wrong)));
     },
   };
 }

@@ -1,6 +1,6 @@
 import { h, icon } from "./dom.js";
 import { isLost } from "./reach.js";
-import { t } from "./texts.js";
+import { sentence, t } from "./texts.js";
 
 /**
  * A sentence in the corner; errors stay until they are closed, and `offline` until the server answers again. `action` is
@@ -23,7 +23,7 @@ export async function attempt(work) {
     return await work();
   } catch (error) {
     if (error.name === "AbortError") return undefined;
-    toast(error.message, { kind: isLost() ? "error offline" : "error" });
+    toast(sentence(error.message), { kind: isLost() ? "error offline" : "error" });
     if (error.status === undefined) console.error(error);
     return undefined;
   }

@@ -4,7 +4,7 @@ import * as api from "../../kit/api.js";
 import { h, icon } from "../../kit/dom.js";
 import { t } from "../../kit/texts.js";
 import { VirtualGrid } from "../../kit/virtual.js";
-import { Selection } from "./selection.js";
+import { Selection } from "../../kit/selection.js";
 
 const WIDTH = 118;
 const HEIGHT = 146;

@@ -3,7 +3,7 @@
 import { dialog } from "../../kit/dialog.js";
 import { h, icon } from "../../kit/dom.js";
 import { field } from "../../kit/field.js";
-import { t } from "../../kit/texts.js";
+import { sentences, t } from "../../kit/texts.js";
 import { BASE, chooseFor } from "./models.js";
 import { offerParts } from "./parts.js";
 import { openPresets } from "./presets.js";
@@ -41,7 +41,7 @@ export function argumentField(store, entry) {
 
 /** What it is, what it takes, what else is to know, and what sd-scripts calls it. */
 const helpOf = (entry) => [
-  [entry.help, entry.allowed].filter(Boolean).join(" "),
+  sentences(entry.help, entry.allowed),
   entry.notes.map((note) => h("span", { class: "block" }, note)),
   h("code", { class: "block small muted" }, entry.name),
 ];

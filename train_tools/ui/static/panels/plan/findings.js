@@ -4,7 +4,7 @@ import { dialog } from "../../kit/dialog.js";
 import { h, icon } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { labelOf } from "../../kit/names.js";
-import { t } from "../../kit/texts.js";
+import { sentence, sentences, t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { apply } from "./apply.js";
 import { sdScripts } from "./install.js";
@@ -16,7 +16,7 @@ const KIND = { error: "bad", warning: "warn", advice: "" };
 
 export function findings(store, plan) {
   const reasons = plan.reasons.map(([reason, count]) =>
-    h("div", { class: "note bad" }, icon("warning"), h("div", null, h("strong", null, t("plan.cant_train")), h("div", { class: "small" }, reason, about(count, plan)))));
+    h("div", { class: "note bad" }, icon("warning"), h("div", null, h("strong", null, t("plan.cant_train")), h("div", { class: "small" }, sentence(reason), about(count, plan)))));
   const install = plan.lacks_sd_scripts ? sdScripts(store) : null;
   const found = plan.findings.map((finding) => note(store, plan, finding));
   const more = plan.more_findings ? h("p", { class: "muted small" }, t("plan.more_findings", { n: number(plan.more_findings) })) : null;
@@ -24,15 +24,16 @@ export function findings(store, plan) {
 }
 
 function note(store, plan, finding) {
-  const title = finding.title ? t(`plan.finding_${finding.title}`) : finding.sentence;
+  const title = finding.title ? t(`plan.finding_${finding.title}`) : sentence(finding.sentence);
   const does = inWords(store, finding.change);
   const fix = does.length
     ? h("button", { class: "fix", onclick: (event) => mend(event.currentTarget, { store, plan, finding, title, does }) }, t("plan.fix_it"))
-    : OF_THE_BASE.has(finding.id) ? h("button", { class: "fix", onclick: () => chooseBase(store) }, t("plan.choose_base")) : null;
-  const detail = [finding.title ? finding.sentence : "", finding.fix].filter(Boolean).join("; ");
+    : null;
+  const other = OF_THE_BASE.has(finding.id) ? h("button", { class: "fix", onclick: () => chooseBase(store) }, t("plan.choose_base")) : null;
+  const detail = sentences(finding.title ? finding.sentence : "", finding.fix);
   return h("div", { class: `note finding ${KIND[finding.severity]}`, dataset: { id: finding.id } }, icon(finding.severity === "advice" ? "info" : "warning"),
     h("div", null, h("div", null, title, about(finding.runs, plan)), detail ? h("div", { class: "small detail" }, detail, source(finding)) : null,
-      does.map((line) => h("div", { class: "small fix-does" }, icon("right"), " ", line))), fix);
+      does.map((line) => h("div", { class: "small fix-does" }, icon("right"), " ", line)), other), fix);
 }
 
 /** What the fix sets, field by field: what stands there now, and what will. */
@@ -54,7 +55,7 @@ async function mend(button, { store, plan, finding, title, does }) {
   if (isFewer || after.problem) {
     const sure = await dialog({
       title: t("plan.fix_it"),
-      body: [h("ul", null, does.map((line) => h("li", null, line))), h("p", { class: "note warn" }, icon("warning"), h("span", null, after.problem || t("plan.fix_fewer", runs)))],
+      body: [h("ul", null, does.map((line) => h("li", null, line))), h("p", { class: "note warn" }, icon("warning"), h("span", null, after.problem ? sentence(after.problem) : t("plan.fix_fewer", runs)))],
       buttons: [[t("kit.cancel"), null], [t("plan.fix_it"), true, "primary"]],
     });
     if (!sure) return;

@@ -5,7 +5,7 @@ import { dialog, menu } from "../../kit/dialog.js";
 import { h, icon } from "../../kit/dom.js";
 import { readHead } from "../../kit/safetensors.js";
 import { named } from "../../kit/names.js";
-import { t } from "../../kit/texts.js";
+import { sentence, t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { apply } from "./apply.js";
 
@@ -79,7 +79,7 @@ export async function report(store, title, found) {
     wide: true,
     body: [
       found.source ? h("p", { class: "muted" }, t(found.is_guess ? "plan.import_from_guess" : "plan.import_from", { source: found.source, family: found.family })) : null,
-      (found.problems ?? []).map((sentence) => h("p", { class: "note warn" }, icon("warning"), h("span", null, sentence))),
+      (found.problems ?? []).map((problem) => h("p", { class: "note warn" }, icon("warning"), h("span", null, sentence(problem)))),
       rows.length ? h("div", { class: "scroll report" }, h("table", null, h("thead", null, h("tr", null, h("th", null, t("plan.argument")), h("th", null, t("plan.value")), h("th", null, t("plan.now")), h("th", null, t("plan.origin")))), h("tbody", null, rows))) : h("p", null, t("plan.nothing_in_it")),
       found.left_out.length ? [h("h3", null, t("plan.not_taken")), h("ul", { class: "left-out small" }, found.left_out.map((left) => h("li", null, h("code", null, left.value ? `${left.key} = ${left.value}` : left.key), ` – ${left.reason}`)))] : null,
     ],

@@ -17,7 +17,7 @@ function base(store, plan) {
   const choose = h("button", { class: plan.loaded ? "" : "primary", onclick: () => chooseBase(store) }, icon("search"), t("plan.choose_base"));
   const name = plan.loaded?.replace(/^"|"$/g, "").split(/[\\/]/).pop();
   const take = plan.loaded ? h("button", { class: "primary", onclick: () => apply(store, { [BASE]: plan.loaded }, t("plan.loaded_taken", { name })) }, icon("check"), t("plan.take_loaded", { name })) : null;
-  return note(store.isSet(BASE) ? plan.problem : t("plan.base_first"), [take, choose]);
+  return note(store.isSet(BASE) ? t("plan.base_gone", { name: store.text(BASE) }) : t("plan.base_first"), [take, choose]);
 }
 
 const note = (sentence, buttons) => h("div", { class: "note warn lacking", role: "alert" }, icon("info"), h("div", null, h("p", null, sentence), h("div", { class: "row" }, buttons)));

@@ -4,7 +4,7 @@ import * as api from "../../kit/api.js";
 import { append, fill, h, icon } from "../../kit/dom.js";
 import { open } from "../../kit/layers.js";
 import { named, titled } from "../../kit/names.js";
-import { t } from "../../kit/texts.js";
+import { sentence, t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { apply } from "./apply.js";
 
@@ -21,13 +21,13 @@ export async function openRun(store, plan, { index }) {
       node.close();
     } catch (error) {
       if (error.status === undefined) throw error;
-      fill(problem, error.message);
+      fill(problem, sentence(error.message));
     }
   };
   append(node, [
     h("div", { class: "row" }, h("h2", null, titled(run.label)), h("span", { class: "space" }), h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close"))),
     run.label === run.name ? null : h("p", { class: "muted small mono name" }, run.name),
-    run.reasons.map((reason) => h("p", { class: "note bad" }, icon("warning"), h("span", null, reason))),
+    run.reasons.map((reason) => h("p", { class: "note bad" }, icon("warning"), h("span", null, sentence(reason)))),
     h("p", { class: "muted small" }, t("plan.toml_text")), text, problem,
     h("div", { class: "buttons" },
       h("button", { onclick: () => copy(text.value) }, icon("copy"), t("plan.copy")), h("span", { class: "space" }),

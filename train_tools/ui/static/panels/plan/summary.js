@@ -3,7 +3,7 @@
 import { fill, h, icon } from "../../kit/dom.js";
 import { bytes, duration, number } from "../../kit/format.js";
 import { labelOf } from "../../kit/names.js";
-import { t } from "../../kit/texts.js";
+import { sentence, t } from "../../kit/texts.js";
 import { findings } from "./findings.js";
 import { lacking } from "./lacking.js";
 import { Runs } from "./runs.js";
@@ -44,7 +44,7 @@ export class Summary {
   }
 
   #problem(plan) {
-    return lacking(this.store, plan, this.go) ?? h("div", { class: "note bad", role: "alert" }, icon("warning"), h("span", null, plan.problem));
+    return lacking(this.store, plan, this.go) ?? h("div", { class: "note bad", role: "alert" }, icon("warning"), h("span", null, sentence(plan.problem)));
   }
 
   #startButtons(plan) {

@@ -45,7 +45,7 @@ export function row(entry, panel, { lead = null } = {}) {
 export const nameOf = (entry) => entry.differs.map(([name, value]) => `${labelOf(name)} ${value}`).join(" · ") || (entry.kind === "train" ? entry.name : kindOf(entry));
 
 export const kindOf = (entry) => t(`queue.kind_${KINDS.has(entry.kind) ? entry.kind : "other"}`);
-const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise", "download"]);
+const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise", "demo", "download"]);
 
 export const whereOf = (entry) => [`${entry.project} / ${entry.version}`, kindOf(entry), `#${entry.id}`].join(" · ");
 
