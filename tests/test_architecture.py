@@ -53,6 +53,7 @@ OWN = {
     "train_tools.workspace.files": "files",
     "train_tools.workspace.os_errors": "files",
     "train_tools.workspace.fields": "files",
+    "train_tools.workspace.halfwidth": "files",
     "train_tools.workspace.toml": "files",
     "train_tools.workspace.catalogue": "files",
     "train_tools.cli": "commands",

@@ -81,8 +81,6 @@ def type_of(row: Argument) -> str:
 
 def test_a_row_says_all_that_is_asked_of_it() -> None:
     for row in ROWS:
-        assert row.help.endswith("."), row.name
-        assert row.help_zh.endswith("。") or (row.importance == "expert" and not row.help_zh), row.name
         assert bool(row.reason) == (row.default != row.sd_default), row.name
         assert set(row.families) | set(row.acts_in) <= set(BY_NAME), row.name
         assert set(row.sd_defaults) | set(row.family_choices) <= set(row.families), row.name
@@ -92,7 +90,6 @@ def test_a_row_says_all_that_is_asked_of_it() -> None:
             assert dependency.other in KNOWN, row.name
             assert set(dependency.families) <= set(BY_NAME), row.name
     assert len({row.short for row in ROWS}) == len(ROWS)
-    assert sum(bool(row.help_zh) for row in ROWS) >= 127
 
 
 def test_a_familys_own_defaults_are_arguments_that_it_knows() -> None:

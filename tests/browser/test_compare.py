@@ -67,7 +67,7 @@ def test_only_what_is_visible_is_in_the_document_and_loaded(
     assert len(asked) < 2 * first + 40
     heads = page.locator(".board-head .board-label")
     assert heads.last.bounding_box()["y"] < 260  # type: ignore[index]
-    expect(page.locator(".board-side .board-label").last).to_contain_text("lr 0.00024")
+    expect(page.locator(".board-side .board-label").last).to_contain_text("Learning rate 0.00024")
     assert page.title() == "Train Tools"
 
 
@@ -217,7 +217,7 @@ def test_scores_and_curves(page: Page, served: Served, version: Version) -> None
     page.get_by_role("tab", name="Curves").click()
     expect(page.locator(".compare-chart path.line")).to_have_count(2)
     page.get_by_role("button", name="Log scale").click()
-    page.get_by_role("button", name="lr 2e-05").click()
+    page.get_by_role("button", name="Learning rate 2e-05").click()
     expect(page.locator(".compare-chart path.line")).to_have_count(1)
     page.get_by_role("button", name="Learning rate").click()
     expect(page.locator(".compare-chart-holder")).to_contain_text("0.0001")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import Complaints, Served
+from chosen_base import choose_toy
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -102,6 +103,8 @@ def test_from_the_first_files_to_the_captions(data: Page, version: Version) -> N
     expect(data.get_by_text("Revision 1: 2 training images")).to_be_visible()
     result = data.get_by_role("region", name="3 · Training images")
     expect(result.get_by_role("option")).to_have_count(2)
+    expect(result.get_by_role("button", name="Choose it in the plan")).to_be_visible()
+    choose_toy(version)
     expect(result.get_by_role("listitem")).not_to_have_count(0)  # buckets
     expect(result.get_by_text("猫 cat has few images.")).to_be_visible()
     data.get_by_role("button", name="Go on to the captions").click()

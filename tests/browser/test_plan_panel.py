@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import Complaints, Served
+from chosen_base import choose_toy
 from engines.sd_scripts import parsers
 from execution.fake_engine import write_safetensors
 from PIL import Image
@@ -42,6 +43,7 @@ def version(served: Served) -> Version:
     folder.mkdir(parents=True)
     for number in range(3):
         Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    choose_toy(made)
     return made
 
 
@@ -77,6 +79,7 @@ def test_from_settings_to_the_queue(page: Page, served: Served, version: Version
     expect(page.get_by_role("listitem")).to_have_count(4)
     saved(version, "optimizer_type", "AdamW, Lion")
     page.get_by_role("button", name="Start training · 4").click()
+    page.get_by_role("button", name="Yes, train on the toy").click()
     expect(page.get_by_text("In the queue: 4 runs")).to_be_visible()
     expect(page.get_by_text("All runs are trained or queued").first).to_be_visible()
     assert workers == ["gpu"]
@@ -353,7 +356,8 @@ def test_thousands_of_runs_stay_usable(page: Page, served: Served, version: Vers
     page.get_by_label("Learning rate", exact=True).fill("1e-5..1e-3 [50]")
     expect(page.locator(".big strong").first).to_have_text("2,500", timeout=40_000)
     assert page.get_by_role("listitem").count() < 40
-    page.locator(".runs .virtual").evaluate("node => node.scrollTop = node.scrollHeight")
+    page.get_by_role("button", name="Show all 2,500").click()
+    page.locator("#panel").evaluate("node => node.scrollTop = node.scrollHeight")
     expect(page.locator(".run-row .number").filter(has_text="2,500")).to_be_visible()
     page.get_by_label("Rank (dim)", exact=True).fill("4")
     runs(page, 50)

@@ -37,9 +37,9 @@ class FakeEngine:
     counts_steps = False
 
     def __init__(self, folder: Path, apart: str | None = None) -> None:
-        self._script = folder / "fake_engine_script.py"
-        if not self._script.exists():
-            self._script.write_text(SCRIPT, encoding="utf-8")
+        self.script = folder / "fake_engine_script.py"
+        if not self.script.exists():
+            self.script.write_text(SCRIPT, encoding="utf-8")
         self._apart = apart
 
     def unsupported(self, arguments: Mapping[str, Any]) -> list[str]:
@@ -52,7 +52,7 @@ class FakeEngine:
         return str(arguments.get(self._apart, "")) if self._apart else ""
 
     def command(self, run_folders: Sequence[Path]) -> list[str]:
-        return [sys.executable, str(self._script), *map(str, run_folders)]
+        return [sys.executable, str(self.script), *map(str, run_folders)]
 
 
 def make_version(root: Path) -> Version:

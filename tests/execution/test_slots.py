@@ -20,7 +20,8 @@ from train_tools.environment import gpus, process, program
 from train_tools.errors import UsageError
 from train_tools.execution import lane, queue_actions, worker
 from train_tools.execution.lane import has_worker, lane_lock, slot_has_worker, slots, training
-from train_tools.execution.queue import CANCEL, GIVE_WAY, PAUSE, PAUSED, STOP_AFTER
+from train_tools.execution.queue import PAUSED, STOP_AFTER
+from train_tools.execution.states import CANCEL, GIVE_WAY, PAUSE
 from train_tools.execution.supervise import environment
 from train_tools.execution.ticket import LIGHT_LANE
 from train_tools.execution.worker import Worker, choose_pack
@@ -156,11 +157,13 @@ def test_every_slot_without_a_worker_is_given_one(two: Bench, monkeypatch: pytes
 
 
 def test_stop_after_this_one_waits_for_both(two: Bench, workers: Workers) -> None:
-    two.add(seed="1-4", pack_size="1", training_comment="slow")
+    two.add(seed="1-4", pack_size="1", training_comment="held 6")
     workers.start()
     until(lambda: len(running(two)) == 2)
     with two.queue.locked() as connection:
         two.queue.set_flag(connection, "gpu", STOP_AFTER, on=True)
+    for seed in (1, 2):
+        (two.root / f"go-{seed}").touch()
     until(lambda: has_ended(two))
     assert list(two.states().values()) == ["finished", "finished", "queued", "queued"]
     with two.queue.locked() as connection:

@@ -19,10 +19,11 @@ from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE, PA
 from train_tools.errors import UsageError
 from train_tools.execution import conclusion, queue_actions, supervise, together, worker
 from train_tools.execution.lane import has_worker, lane_lock, training
-from train_tools.execution.queue import FINISH, JOIN, PAUSED, SHUT_DOWN, STOP_AFTER
+from train_tools.execution.queue import PAUSED, SHUT_DOWN, STOP_AFTER
 from train_tools.execution.queue_actions import Conditions
 from train_tools.execution.queue_view import describe
 from train_tools.execution.runs import list_runs
+from train_tools.execution.states import FINISH, JOIN
 from train_tools.execution.train import train
 from train_tools.planning.plan import make_plan
 

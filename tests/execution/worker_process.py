@@ -39,7 +39,7 @@ def main() -> int:
     from execution.fake_engine import FakeEngine
 
     from train_tools.engines import registry
-    from train_tools.execution import conclusion, database, events, lane, supervise, worker
+    from train_tools.execution import conclusion, database, events, lane, supervise, together, worker
     from train_tools.workspace import files
 
     full = OSError(errno.ENOSPC, "No space left on device")
@@ -52,6 +52,7 @@ def main() -> int:
     # Faster than for a person, and not to be worn out by the tests' kills.
     supervise.POLL_S = worker.IDLE_S = 0.01
     worker.RETRY_S = 0.05
+    together.LOOK_S = 0.02
     conclusion.MAX_RESTARTS = 50
     return worker.main(sys.argv[2:])
 

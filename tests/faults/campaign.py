@@ -8,11 +8,25 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
+from faults.company import Company  # noqa: E402
 from faults.trial import FAULTS, Trial  # noqa: E402
+
+COMPANY = "joining and leaving"
+
+
+def tried(name: str, folder: Path, chance: random.Random, slots: int, happened: Counter[str]) -> list[str]:
+    """What was lost; `happened` counts what the runs met."""
+    if name != COMPANY:
+        return Trial(folder, chance, slots).run(FAULTS[name])
+    trial = Company(folder, chance, slots)
+    lost = trial.run()
+    happened += trial.happened
+    return lost
 
 
 def main() -> int:
@@ -20,18 +34,18 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=20, help="of each fault")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--slots", type=int, default=1, help="workers at the same time, as for so many GPUs")
-    parser.add_argument("--fault", choices=sorted(FAULTS), action="append", help="default: all")
+    parser.add_argument("--fault", choices=sorted([*FAULTS, COMPANY]), action="append", help="default: all")
     parser.add_argument("--folder", type=Path, help="where the trials lie; those with a loss are kept")
     arguments = parser.parse_args()
     bad = 0
     print("fault                      trials  losses  seconds a trial")
-    for name in arguments.fault or FAULTS:
-        losses, started = 0, time.monotonic()
+    for name in arguments.fault or [*FAULTS, COMPANY]:
+        losses, started, happened = 0, time.monotonic(), Counter[str]()
         for number in range(arguments.trials):
             seed = f"{name} {arguments.seed} {number}"
             folder = Path(tempfile.mkdtemp(prefix="fault-", dir=arguments.folder))
             try:
-                lost = Trial(folder, random.Random(seed), arguments.slots).run(FAULTS[name])
+                lost = tried(name, folder, random.Random(seed), arguments.slots, happened)
             except Exception as error:
                 lost = [f"{type(error).__name__}: {error}"]
             if lost:
@@ -41,6 +55,8 @@ def main() -> int:
                 shutil.rmtree(folder)
         seconds = (time.monotonic() - started) / arguments.trials
         print(f"{name:26} {arguments.trials:6} {losses:7} {seconds:16.2f}", flush=True)
+        if happened:
+            print(f"  {', '.join(f'{what} {count}' for what, count in happened.items())}", flush=True)
         bad += losses
     return 1 if bad else 0
 

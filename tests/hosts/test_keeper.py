@@ -84,6 +84,18 @@ def test_without_a_webui_nothing_is_waited_for(desk: Desk) -> None:
     assert desk.said == []
 
 
+@pytest.mark.timeout(60)
+def test_it_is_there_again_after_it_was_closed(desk: Desk) -> None:
+    """A worker that was about to end goes on where something was added."""
+    bridge = desk.start()
+    for _ in range(2):
+        with desk.keeper, desk.keeper.training(lambda: REPORT):
+            assert desk.is_out
+            until(lambda: bool(bridge.trainings.shown()))
+        until(lambda: desk.is_back)
+    assert bridge.trainings.shown() == []
+
+
 def test_a_webui_that_starts_in_the_middle_is_asked_too(desk: Desk) -> None:
     with desk.keeper.training(lambda: REPORT):
         bridge = desk.start()

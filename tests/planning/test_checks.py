@@ -9,7 +9,7 @@ import pytest
 
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.families.interface import Fault, Found, Part, Prediction
-from train_tools.families.registry import family_named
+from train_tools.families.registry import BY_NAME, family_named
 from train_tools.planning.checks import CHECKS, Facts, check_run
 from train_tools.planning.findings import Finding, Findings
 from train_tools.planning.images import Dataset, DatasetImage
@@ -46,6 +46,7 @@ def found(run: Facts) -> list[Finding]:
 
 VAE = Part("VAE", (), "vae")
 LYCORIS = {"network_module": "lycoris.kohya"}
+DYLORA = {"network_module": "networks.dylora"}
 PRODIGY = {"optimizer_type": "Prodigy", "learning_rate": 1.0, "optimizer_args": ["decouple=True"]}
 # Check -> what it must speak up for, and what is next to that and must pass in silence.
 CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -71,6 +72,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
      {"base": "sdxl", "mixed_precision": "fp16", "vae": __file__}),
     ("base-model", {"fault": Fault("foreign", "a LoRA", "choose a base model")}, {}),
     ("base-parts", {"missing": (VAE,)}, {"missing": (VAE,), "vae": __file__}),
+    ("encoders-inside", {"base": "sd3"}, {"base": "sd3", "missing": BY_NAME["sd3"].parts}),
+    ("encoders-inside", {"base": "sd3", "missing": BY_NAME["sd3"].parts[2:]}, {"base": "sdxl"}),
     ("further-files", {"base": "flux", "clip_l": __file__, "ae": __file__},
      {"base": "flux", "clip_l": __file__, "ae": __file__, "t5xxl": __file__}),
     ("further-files", {"base": "anima", "vae": __file__}, {"base": "sd3"}),
@@ -96,6 +99,19 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("network-words-unread", {"network_args": ["conv_dims=4"]}, {"network_args": ["rank_dropout=0.1"]}),
     ("algorithm", {**LYCORIS, "network_args": ["algo=lokrr"]}, {**LYCORIS, "network_args": ["algo=LoKr"]}),
     ("lycoris-preset", {**LYCORIS, "network_args": ["preset=all"]}, {**LYCORIS, "network_args": ["preset=attn-mlp"]}),
+    ("lycoris-preset", {**LYCORIS, "network_args": ["preset=all"]}, {**LYCORIS, "network_args": ["preset=unet-only"]}),
+    ("lycoris-finds-nothing", {**LYCORIS, "base": "anima"}, {**LYCORIS, "base": "flux"}),
+    ("lycoris-finds-nothing", {**LYCORIS, "base": "lumina", "network_args": ["preset=attn-mlp"]},
+     {**LYCORIS, "base": "lumina", "network_args": [f"preset={__file__}"]}),
+    ("lycoris-finds-nothing", {**LYCORIS, "base": "flux", "network_args": ["preset=unet-convblock-only"]},
+     {**LYCORIS, "base": "sdxl", "network_args": ["preset=unet-convblock-only"]}),
+    ("lycoris-finds-nothing",
+     {**LYCORIS, "base": "sd3", "network_args": ["preset=attn-only"], "network_train_unet_only": True},
+     {**LYCORIS, "base": "sd3", "network_args": ["preset=attn-only"]}),
+    ("lycoris-finds-nothing", {**LYCORIS, "base": "hunyuan_image", "network_args": ["preset=attn-only"]},
+     {**LYCORIS, "base": "hunyuan_image", "network_args": ["preset=attn-mlp"]}),
+    ("dylora-of-two-texts", {**DYLORA, "base": "sdxl"}, {**DYLORA, "base": "sdxl", "network_train_unet_only": True}),
+    ("dylora-of-two-texts", {**DYLORA, "base": "sdxl"}, {**DYLORA, "base": "sd2"}),
     ("words-of-lycoris", {"network_args": ["algo=loha"]}, {**LYCORIS, "network_args": ["algo=loha"]}),
     ("rates-differ", {**PRODIGY, "text_encoder_lr": 0.5},
      {**PRODIGY, "text_encoder_lr": 0.5, "network_train_unet_only": True}),

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from train_tools.ui.fields import LABELS
 from train_tools.ui.server import STATIC
 from train_tools.ui.texts import texts
 
 # `t("id"` in the page; t(`queue.state_${state}`) stands for all ids that start so.
 USE = re.compile(r"""\bt\(\s*(?:"([\w.]+)"|'([\w.]+)'|`([\w.]*)\$\{)""")
-SCRIPTS = sorted(STATIC.rglob("*.js"))
+# Those of the page, and of the board as a file.
+SCRIPTS = sorted([*STATIC.rglob("*.js"), *STATIC.parents[1].glob("compare/export/*.js")])
 
 
 def used() -> tuple[set[str], set[str]]:
-    ids, starts = set(), set()
+    """Besides those that the server takes for its fields."""
+    panels = {start.partition(".")[0] for start in LABELS.values()}
+    ids, starts = set(), {*LABELS.values(), *(f"{panel}.choice_" for panel in panels)}
     for script in SCRIPTS:
         for one, other, start in USE.findall(script.read_text("utf-8")):
             (starts.add(start) if start else ids.add(one or other))

@@ -44,7 +44,9 @@ READ: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 LYCORIS = "lycoris.kohya"
 ALGORITHMS = ("lora", "locon", "loha", "lokr", "dylora", "glora", "full", "diag-oft", "boft")
-PRESETS = ("full", "full-lin", "attn-mlp", "attn-only", "unet-transformer-only", "unet-convblock-only")
+PRESETS = (
+    "full", "full-lin", "attn-mlp", "attn-only", "unet-only", "unet-transformer-only", "unet-convblock-only",
+)  # fmt: skip
 WHOLE = frozenset({"conv_dim", "unit", "block_size"})
 NUMBERS = frozenset({
     *WHOLE, "conv_alpha", "dropout", "rank_dropout", "module_dropout", "block_lr_zero_threshold", "ggpo_beta",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from train_tools.captioning.combined import Combined
 from train_tools.captioning.fixed_text import CONCEPT
-from train_tools.captioning.interface import Captioner, Picture
+from train_tools.captioning.interface import Captioner, CaptionerGoneError, Picture, Streaming
 from train_tools.captioning.model_files import first_line
 from train_tools.captioning.registry import CAPTIONERS
 from train_tools.captioning.settings import CaptioningSettings
@@ -22,7 +22,7 @@ from train_tools.errors import TrainToolsError, UsageError, is_out_of_memory
 from train_tools.tags import journal
 from train_tools.tags.files import read_text
 from train_tools.tags.journal import Change
-from train_tools.workspace.files import free_name, time_stamp, write_text
+from train_tools.workspace.files import append_line, free_name, time_stamp, write_text
 from train_tools.workspace.lock import writing
 from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
@@ -65,13 +65,20 @@ class Task:
 Pair = tuple[Task, Picture]
 
 
-def caption(version: Version, settings: CaptioningSettings, report: Report = silent) -> CaptionReport:
-    """Raises UsageError where nothing is processed yet, the captioner can't be loaded or another writes."""
+def caption(
+    version: Version, settings: CaptioningSettings, report: Report = silent, log: Path | None = None
+) -> CaptionReport:
+    """`log` is a file of the images that have been captioned: a job that was cut off goes on, and pays for none twice.
+
+    Raises UsageError where nothing is processed yet, the captioner can't be loaded or another writes.
+    """
     with writing(version, "captioning images"):
-        return caption_held(version, settings, report)
+        return caption_held(version, settings, report, log)
 
 
-def caption_held(version: Version, settings: CaptioningSettings, report: Report) -> CaptionReport:
+def caption_held(
+    version: Version, settings: CaptioningSettings, report: Report, log: Path | None = None
+) -> CaptionReport:
     images = training_images(version.processed)
     if not images:
         raise UsageError(
@@ -79,7 +86,8 @@ def caption_held(version: Version, settings: CaptioningSettings, report: Report)
             f"run `dataset process {version.project} {version.name}` first"
         )
     journal.settle_held(version)
-    tasks, failed = open_tasks(images, settings)
+    done = set(log.read_text(encoding="utf-8").splitlines()) if log and log.is_file() else set()
+    tasks, failed = open_tasks([image for image in images if place_of(version, image) not in done], settings)
     total, kept = len(tasks), len(images) - len(tasks) - len(failed)
     saved = None
     written: list[Written] = []
@@ -98,11 +106,18 @@ def caption_held(version: Version, settings: CaptioningSettings, report: Report)
                         text = compose(result, task, settings)
                         changes.append(write(version, task, text))
                         written.append(Written(name, text))
+                        if log:
+                            append_line(log, place_of(version, task.image))
                     report(Progress(len(written) + len(failed), total, name, text))
     finally:
         if changes:  # also of a captioning that was stopped
             journal.add_done(version, f"caption with {what}", changes)
     return CaptionReport(what, tuple(written), kept, tuple(failed), saved)
+
+
+def place_of(version: Version, image: TrainingImage) -> str:
+    """Its path in dataset/processed."""
+    return image.path.relative_to(version.processed).as_posix()
 
 
 def make_captioner(settings: CaptioningSettings, root: Path) -> Captioner:
@@ -138,7 +153,13 @@ def save_captions(version: Version, tasks: Sequence[Task]) -> Path | None:
 
 
 def results(captioner: Captioner, tasks: Sequence[Task], size: int) -> Iterator[tuple[Task, str | Failure]]:
-    """A text or a failure for each task, `size` images at once; fewer from where memory ran out."""
+    """A text or a failure for each task, `size` images at once; fewer from where memory ran out.
+
+    Raises CaptionerGoneError where no further one can be captioned.
+    """
+    if isinstance(captioner, Streaming):
+        yield from streamed(captioner, tasks)
+        return
     done = 0
     while done < len(tasks):
         readable: list[Pair] = []
@@ -155,6 +176,30 @@ def results(captioner: Captioner, tasks: Sequence[Task], size: int) -> Iterator[
                 size = max(1, min(size, len(batch) // 2))
                 continue
             yield from outcome
+
+
+def streamed(captioner: Streaming, tasks: Sequence[Task]) -> Iterator[tuple[Task, str | Failure]]:
+    """In the order in which the texts come."""
+    sent: list[Task] = []
+    unreadable: list[tuple[Task, Failure]] = []
+
+    def pictures() -> Iterator[Picture]:
+        for task in tasks:
+            try:
+                pixels = to_rgb(open_image(task.image.path))
+            except UnreadableImageError as error:
+                unreadable.append((task, Failure(task.image.path.name, str(error))))
+            else:
+                sent.append(task)
+                yield Picture(pixels, task.image.path.stem, task.image.concept)
+
+    for place, outcome in captioner.stream(pictures()):
+        task = sent[place]
+        yield (
+            task,
+            outcome if isinstance(outcome, str) else Failure(task.image.path.name, first_line(outcome)),
+        )
+    yield from unreadable
 
 
 def batch_outcomes(
@@ -187,6 +232,8 @@ def attempt(captioner: Captioner, batch: Sequence[Pair]) -> list[str] | Exceptio
     """
     try:
         return captioner.caption([picture for _, picture in batch])
+    except CaptionerGoneError:
+        raise
     except Exception as error:  # a model can raise anything; one image must not cost the rest
         text = first_line(error)
         if isinstance(error, MemoryError) or is_out_of_memory(str(error)):

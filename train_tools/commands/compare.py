@@ -21,16 +21,17 @@ from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError
 from train_tools.workspace import settings
+from train_tools.workspace.halfwidth import half_commas
 from train_tools.workspace.workspace import Version
 
-HELP = "Compare the checkpoints of a version: board, marks, blind votes, scores, curves, advice."
+HELP = "Compares the checkpoints of a version: board, marks, blind votes, scores, curves, advice."
 ACTIONS = {
     "board": "all pictures as a table, by any axes",
     "marks": "what is starred, rejected and noted; --history shows every change",
     "mark": "star, reject or note a checkpoint or a picture",
     "pair": "two checkpoints whose comparison would tell most",
     "vote": "which of two checkpoints is better; `compare vote … undo` takes the last one back",
-    "ranking": "the checkpoints by votes (Bradley–Terry), with 95 % intervals",
+    "ranking": "the checkpoints by votes (Bradley–Terry), with 95 %% intervals",
     "scores": "the scores of all checkpoints, explained",
     "score": "score the checkpoints now; `queue add --kind score` does it in the queue",
     "curves": "loss and learning rate of runs",
@@ -112,8 +113,8 @@ Answer = tuple[Any, str]
 
 def board(version: Version, arguments: argparse.Namespace, _out: Output) -> Answer:
     view = service.View(
-        rows=tuple(filter(None, arguments.rows.split(","))),
-        columns=tuple(filter(None, arguments.columns.split(","))),
+        rows=tuple(filter(None, half_commas(arguments.rows).split(","))),
+        columns=tuple(filter(None, half_commas(arguments.columns).split(","))),
         where=where_of(arguments.where),
         sort=arguments.sort,
         starred=arguments.starred,

@@ -20,16 +20,17 @@ from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.lane import has_worker, slots, wake
 from train_tools.execution.more import add_more
 from train_tools.execution.packs import foreseen, key_of
-from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
+from train_tools.execution.states import ENDED
 from train_tools.execution.ticket import ASKED_KINDS, DEFAULT_LANE, TRAIN
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.plan import make_plan
 from train_tools.preview.before_training import with_pictures
 from train_tools.workspace import settings
 
-HELP = "Trainings, captions and previews one after another, in a process that outlives this terminal."
+HELP = "Runs trainings, captions and previews one after another, in a process that outlives this terminal."
 ACTIONS = {
     "add": "queue the runs that the settings mean, or a caption, preview or score job",
     "list": "what waits, is being done and has ended",

@@ -54,7 +54,12 @@ def packages(python: Path, lock: Path, nvidia: bool, environ: Mapping[str, str])
 def driver(machine: Machine, torch_cuda: str) -> Finding:
     """The NVIDIA driver against the CUDA that torch was built for (`12.6`; empty: a build without)."""
     if not machine.nvidia:
-        return Finding("driver", OK, "no NVIDIA GPU is there")
+        if machine.amd or machine.platform == "darwin":
+            return Finding("driver", OK, "no NVIDIA GPU is there; another may be")
+        return Finding(
+            "driver", WARN, "no NVIDIA GPU is there",
+            "training needs one of 6 GB or more, else it takes days; where there is one, install its driver",
+        )  # fmt: skip
     known = (
         f"the driver knows CUDA {_dotted(machine.cuda)}"
         if machine.cuda

@@ -16,6 +16,7 @@ LEAVE_FILE = "leave"  # there, too: this run alone keeps its state and says `pau
 # one: it says `finished` with `early`.
 FINISH_FILE = "finish"
 JOIN_FILE = "join"  # there, too: lines of run folders that are to begin in this process when the epoch ends
+ASKING = (PAUSE_FILE, LEAVE_FILE, FINISH_FILE, JOIN_FILE)
 STATE_FOLDER = (
     "state"  # in a run's folder: what the engine needs to go on; it takes it away when the run has finished
 )

@@ -15,7 +15,7 @@ from train_tools.execution.run_record import fresh
 from train_tools.execution.ticket import TRAIN
 from train_tools.workspace import toml
 from train_tools.workspace.files import write_text
-from train_tools.workspace.run_folder import ARGUMENTS, RunRecord, read_arguments
+from train_tools.workspace.run_folder import ARGUMENTS, RunRecord, read_arguments, read_record
 
 
 def begin(queue: Queue, entry: Entry) -> Attempt | None:
@@ -26,12 +26,7 @@ def begin(queue: Queue, entry: Entry) -> Attempt | None:
     folder, record, ticket = entry.folder, entry.record, entry.ticket
     if not folder.is_dir():
         return None
-    if (
-        record is not None
-        and record.started is not None
-        and ticket.kind == TRAIN
-        and _settled(folder, record)
-    ):
+    if record is not None and record.started is not None and ticket.kind == TRAIN and settled(folder, record):
         return None
     if record is None or record.state != "queued" or not (folder / ARGUMENTS).is_file():
         record = fresh(folder, ticket.identity, ticket.arguments)
@@ -42,6 +37,12 @@ def begin(queue: Queue, entry: Entry) -> Attempt | None:
     return Attempt(folder, record, _placed(folder))
 
 
+def state_of(folder: Path) -> str:
+    """Of an entry for which there was nothing to do; empty where its folder is gone."""
+    record = read_record(folder)
+    return record.state if record is not None else ""
+
+
 def _placed(folder: Path) -> dict[str, Any]:
     """What run.toml says, with its paths as they are today: the version may have another name since it was queued."""
     arguments = read_arguments(folder)
@@ -50,7 +51,7 @@ def _placed(folder: Path) -> dict[str, Any]:
     return arguments
 
 
-def _settled(folder: Path, record: RunRecord) -> bool:
+def settled(folder: Path, record: RunRecord) -> bool:
     """Whether a run was whole already: it may have finished in the moment when its worker was killed."""
     try:
         attempt = Attempt(folder, record, toml.load(folder / ARGUMENTS))

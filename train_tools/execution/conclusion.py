@@ -6,7 +6,8 @@ from typing import Any
 
 from train_tools.execution import transient
 from train_tools.execution.attempt import Attempt
-from train_tools.execution.queue import CANCEL, WISHED, Entry, Queue
+from train_tools.execution.queue import Entry, Queue
+from train_tools.execution.states import CANCEL, WISHED
 
 MAX_RESTARTS = 5  # without a step further
 

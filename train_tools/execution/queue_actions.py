@@ -10,24 +10,14 @@ from pathlib import Path
 
 from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
+from train_tools.execution.begin import settled
 from train_tools.execution.events import epoch_of
 from train_tools.execution.lane import slots
-from train_tools.execution.queue import (
-    CANCEL,
-    DRAWS,
-    ENDED,
-    FINISH,
-    GIVE_WAY,
-    JOIN,
-    PAUSE,
-    PAUSED,
-    WISHED,
-    Entry,
-    Queue,
-)
+from train_tools.execution.queue import DRAWS, PAUSED, Entry, Queue
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
+from train_tools.execution.states import CANCEL, ENDED, FINISH, GIVE_WAY, JOIN, PAUSE, WISHED
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
-from train_tools.execution.train import refuse_impossible
+from train_tools.execution.train import refuse_hopeless, refuse_impossible
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan
 from train_tools.workspace.files import free_name, time_stamp
@@ -45,12 +35,15 @@ class Conditions:
     may_shrink: bool = True
 
 
-def add_training(queue: Queue, version: Version, plan: Plan, conditions: Conditions) -> list[Ticket]:
+def add_training(
+    queue: Queue, version: Version, plan: Plan, conditions: Conditions, *, partly: bool = False
+) -> list[Ticket]:
     """Queues the plan's runs that are to be trained.
 
-    Raises UsageError where a run can't be trained, TrainToolsError where one is active already.
+    Raises UsageError where a run can't be trained, or with `partly` where none can; TrainToolsError where one is active
+    already.
     """
-    refuse_impossible(plan)
+    (refuse_hopeless if partly else refuse_impossible)(plan)
     common = Ticket(
         TRAIN,
         **dataclasses.asdict(conditions),
@@ -235,11 +228,15 @@ def _that_give_way(queue: Queue, connection: sqlite3.Connection, lane: str) -> l
 def obey(queue: Queue, lane: str) -> None:
     """What was asked of a worker that was killed before it heard: the entry is cancelled or paused."""
     with queue.locked() as connection:
-        for entry in queue.read(connection, lane, open_only=True):
-            if entry.request and not entry.taken:
-                queue.mark(connection, [entry.id], request="")
-                if entry.waits and entry.request in WISHED:
-                    _end(entry, WISHED[entry.request])
+        heed(queue, connection, lane)
+
+
+def heed(queue: Queue, connection: sqlite3.Connection, lane: str) -> None:
+    for entry in queue.read(connection, lane, open_only=True):
+        if entry.request and not entry.taken:
+            queue.mark(connection, [entry.id], request="")
+            if entry.waits and entry.request in WISHED:
+                _end(entry, WISHED[entry.request])
 
 
 def not_before(queue: Queue, number: int, when: float | None) -> None:
@@ -265,6 +262,16 @@ def that_waits(queue: Queue, connection: sqlite3.Connection, number: int) -> Ent
 
 
 def _requeue(queue: Queue, connection: sqlite3.Connection, entry: Entry) -> None:
+    """Unless it is whole: it may have been paused or cancelled when its worker had fallen just after its end."""
+    record, is_training = entry.record, entry.ticket.kind == TRAIN
+    if (
+        record is not None
+        and is_training
+        and record.state in WISHED.values()
+        and settled(entry.folder, record)
+    ):
+        queue.mark(connection, [entry.id], done=1, request="")
+        return
     queue.change(connection, entry, restarts=0, reached=0)
     queue.mark(connection, [entry.id], done=0, request="")
     fresh(entry.folder, entry.ticket.identity, entry.ticket.arguments)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import train_tools
-from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE, PAUSE_FILE, Engine
+from train_tools.engines.interface import ASKING, JOIN_FILE, PAUSE_FILE, Engine
 from train_tools.engines.lifeline import SUPERVISED
 from train_tools.errors import TrainToolsError
 from train_tools.execution.events import EventReader
@@ -176,7 +176,7 @@ class _Watch:
 
 
 def _take_back(folder: Path) -> None:
-    for file in (PAUSE_FILE, LEAVE_FILE, FINISH_FILE, JOIN_FILE):
+    for file in ASKING:
         _remove(folder / file)
 
 

@@ -13,9 +13,11 @@ from train_tools.workspace.files import read_json, write_json
 FILE = "queue.json"
 TRAIN, CAPTION, PREVIEW, SCORE = ASKED_KINDS = ("train", "caption", "preview", "score")
 INTAKE, PROCESS, RESTORE, REGULARISE = DATA_KINDS = ("intake", "process", "restore", "regularise")
-KINDS = (*ASKED_KINDS, *DATA_KINDS)
+DEMO, DOWNLOAD = "demo", "download"  # the latter of a model
+KINDS = (*ASKED_KINDS, *DATA_KINDS, DEMO, DOWNLOAD)
 DEFAULT_LANE = "gpu"
 LIGHT_LANE = "light"  # work of the CPU on a dataset, which waits behind no training
+NETWORK_LANE = "network"  # what is fetched; nothing waits behind it
 
 
 @dataclasses.dataclass(frozen=True)

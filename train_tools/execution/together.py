@@ -11,23 +11,12 @@ from typing import Any
 from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, Engine
 from train_tools.errors import TrainToolsError
 from train_tools.execution.attempt import Attempt
-from train_tools.execution.begin import begin
+from train_tools.execution.begin import begin, state_of
 from train_tools.execution.conclusion import conclude, conclude_early, give_back
 from train_tools.execution.lane import slots
 from train_tools.execution.packs import pack_of
-from train_tools.execution.queue import (
-    CANCEL,
-    DRAWS,
-    ENDED,
-    FINISH,
-    GIVE_WAY,
-    JOIN,
-    PAUSED,
-    STOP_AFTER,
-    WISHED,
-    Entry,
-    Queue,
-)
+from train_tools.execution.queue import DRAWS, PAUSED, STOP_AFTER, Entry, Queue
+from train_tools.execution.states import CANCEL, ENDED, FINISH, GIVE_WAY, JOIN, WISHED
 from train_tools.execution.supervise import END as END_IT
 from train_tools.execution.supervise import ENDING_EVENTS, GO_ON, Asked
 from train_tools.execution.supervise import PAUSE as PAUSE_IT
@@ -38,14 +27,14 @@ LOOK_S = 2.0  # between looks at what waits and might join
 
 
 class Together:
-    """`ended` hears of each entry whose end was recorded."""
+    """`ended` hears of each entry whose end was recorded, and of its state."""
 
     def __init__(
         self,
         queue: Queue,
         engine: Engine,
         jobs: list[Job],
-        ended: Callable[[Entry, Attempt], None],
+        ended: Callable[[Entry, str], None],
         slot: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -136,7 +125,9 @@ class Together:
             if attempt is None:  # it was whole already, or can't be written
                 with self._queue.locked() as connection:
                     self._queue.mark(connection, [entry.id], taken=0, request="")
-        if attempt is not None:
+        if attempt is None:
+            self._ended(entry, state_of(entry.folder))
+        else:
             self._invited.add(len(self._jobs))
             self._jobs.append((entry, attempt))
 
@@ -153,7 +144,7 @@ class Together:
                 is_done = int(attempt.record.state in ENDED)
                 self._queue.mark(connection, [entry.id], done=is_done, taken=0, request="")
                 self._queue.stop_if_asked(connection, entry.ticket.lane)
-            self._ended(entry, attempt)
+            self._ended(entry, attempt.record.state)
 
     def wish(self) -> str:
         """What is to become of the process."""
@@ -227,7 +218,8 @@ class Together:
                 self._queue, entry, attempt, code, requests[index], len(left), was_asked=self._was_asked
             )
         for index in left:
-            self._ended(*self._jobs[index])
+            entry, attempt = self._jobs[index]
+            self._ended(entry, attempt.record.state)
         return troubled
 
     def _give_back(self, index: int, request: str) -> None:

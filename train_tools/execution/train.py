@@ -17,10 +17,11 @@ from train_tools.execution.beside_host import report_of
 from train_tools.execution.conclusion import conclude_early
 from train_tools.execution.lane import training
 from train_tools.execution.measuring import measure
-from train_tools.execution.queue import ENDED
+from train_tools.execution.states import ENDED
 from train_tools.execution.supervise import ENDING_EVENTS, PAUSE, supervise
 from train_tools.hosts.keeper import Keeper
 from train_tools.planning.expand import PlannedRun
+from train_tools.planning.findings import Finding
 from train_tools.planning.measured import measured_file
 from train_tools.planning.plan import Plan
 from train_tools.workspace.workspace import Version
@@ -52,8 +53,20 @@ def refuse_impossible(plan: Plan) -> None:
             f"{len(refused)} of {len(plan.runs)} runs can't be trained; {refused[0].name}: "
             f"{'; '.join(refused[0].reasons)}"
         )
-    errors = [f"{f.sentence}: {f.fix}" for f in plan.findings if f.severity == "error"]
-    if errors and plan.packs:
+    _refuse(plan.findings, is_needed=bool(plan.packs) or any(run.is_refused for run in plan.runs))
+
+
+def refuse_hopeless(plan: Plan) -> None:
+    """As `refuse_impossible`, but of a plan of which a part can be trained."""
+    if not plan.packs:
+        refuse_impossible(plan)
+    of_all = [finding for finding in plan.findings if not finding.runs or finding.runs >= len(plan.runs)]
+    _refuse(of_all, is_needed=bool(plan.packs))
+
+
+def _refuse(findings: Sequence[Finding], is_needed: bool) -> None:
+    errors = [f"{f.sentence}: {f.fix}" for f in findings if f.severity == "error"]
+    if errors and is_needed:
         raise UsageError(f"these settings would fail: {'; '.join(errors)}")
 
 

@@ -25,14 +25,14 @@ from train_tools.environment import process
 from train_tools.environment.gpus import SLOT_VARIABLE
 from train_tools.errors import TrainToolsError
 from train_tools.execution import queue_actions, supervise
-from train_tools.execution.attempt import Attempt
 from train_tools.execution.automatic import AutomaticPreviews
-from train_tools.execution.begin import begin
+from train_tools.execution.begin import begin, state_of
 from train_tools.execution.beside_host import progress_report
 from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
 from train_tools.execution.measuring import measure
 from train_tools.execution.packs import choose_pack
-from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.states import ENDED
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.together import Job, Together
 from train_tools.hosts.keeper import Keeper
@@ -170,7 +170,11 @@ class Worker:
         say(f"{entries[0].ticket.kind}{f' on GPU {where}' if where else ''}: {names}")
         jobs: list[Job] = []
         try:
-            jobs = [(entry, attempt) for entry in entries if (attempt := begin(self._queue, entry))]
+            for entry in entries:
+                if attempt := begin(self._queue, entry):
+                    jobs.append((entry, attempt))
+                else:
+                    self._ended(entry, state_of(entry.folder))
             if jobs:
                 self._run(jobs)
         finally:
@@ -232,8 +236,8 @@ class Worker:
         if troubled:
             self._sleep(RETRY_S)
 
-    def _ended(self, entry: Entry, attempt: Attempt) -> None:
-        if entry.ticket.kind == TRAIN and attempt.record.state == "finished":
+    def _ended(self, entry: Entry, state: str) -> None:
+        if entry.ticket.kind == TRAIN and state == "finished":
             self._previews.ended([entry])
 
     def _set_draws(self) -> None:
@@ -246,8 +250,10 @@ class Worker:
             # What ended before the others may be queued again by now, and be another's.
             now = [queue.entry(connection, entry.id) for entry in entries]
             mine = [entry for entry in now if entry.taken == self._slot + 1]
-            queue.mark(connection, [e.id for e in mine], taken=0, request="")
-            queue.mark(connection, [e.id for e in mine if e.state in ENDED], done=1)
+            queue.mark(connection, [e.id for e in mine], taken=0)
+            queue.mark(connection, [e.id for e in mine if e.state in ENDED], done=1, request="")
+            # It may have been asked for in the moment when the process was ended.
+            queue_actions.heed(queue, connection, self._lane)
             queue.stop_if_asked(connection, self._lane)
 
     def _shut_down_if_asked(self) -> None:

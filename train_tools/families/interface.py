@@ -78,11 +78,15 @@ def is_marked(marks: Sequence[Mark], head: Head) -> bool:
 
 @dataclass(frozen=True)
 class Part:
-    """What a base model needs besides its UNet or transformer. `argument` names a file that can stand in."""
+    """What a base model needs besides its UNet or transformer. `argument` names a file that can stand in.
+
+    `must_be_apart`: sd-scripts can't load it from inside the model's file, and takes it from there all the same.
+    """
 
     name: str
     marks: tuple[str, ...]
     argument: str = ""
+    must_be_apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,7 +175,8 @@ class Network:
     `text_encoders` is how many it has, `trains_texts` whether any of them can be trained. `block_counts` says how many
     numbers the lists in network_args hold, where its network modules know such lists. `blocks` are its UNet's, whose
     weights in pictures can be learning rates (`down_lr_weight` …). `names` are those of its files, and `text_width` how
-    wide the texts are that its UNet looks at, where our own programs load it.
+    wide the texts are that its UNet looks at, where our own programs load it. `classes` are those of its blocks in
+    sd-scripts, among which LyCORIS' presets look for layers; empty: these were made for it.
     """
 
     targets: TargetsOf
@@ -181,6 +186,7 @@ class Network:
     blocks: Blocks | None = None
     names: Names = OWN_NAMES
     text_width: int = 0
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

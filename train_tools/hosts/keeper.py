@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,7 +33,9 @@ Report = Callable[[], Mapping[str, Any]]
 
 
 class Keeper:
-    """Of one process. `warn` is told in a sentence what keeps the memory from being free; that stops no training."""
+    """Of one process, for use more than once. `warn` is told in a sentence what keeps the memory from being free; that
+    stops no training.
+    """
 
     def __init__(self, root: Path, warn: Callable[[str], None]) -> None:
         self._root = root
@@ -92,6 +95,7 @@ class Keeper:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(GIVE_BACK_S)
+            self._thread = None
 
     def _become(self, state: str, report: Report) -> None:
         with self._turn:
@@ -99,12 +103,14 @@ class Keeper:
             self._wishes_pause = state == PAUSED
             self._settled.clear()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="train-tools-keeper", daemon=True)
+            self._stop = threading.Event()  # an earlier thread that hangs keeps its own
+            run = partial(self._run, self._stop)
+            self._thread = threading.Thread(target=run, name="train-tools-keeper", daemon=True)
             self._thread.start()
         self._wake.set()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
             self._wake.clear()
             try:
                 self._look()

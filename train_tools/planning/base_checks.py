@@ -43,6 +43,24 @@ def base_parts(run: Facts) -> list[Said]:
     return [Said(f"the base model {name} has no {part.name}", how_to_give(part.argument)) for part in lacking]
 
 
+@check("encoders-inside", "", SD_SCRIPTS, "error")
+def encoders_inside(run: Facts) -> Said | None:
+    """It takes them from there even where files are given, and then they are empty."""
+    family = run.base.family
+    if family is None or run.base.fault:
+        return None
+    apart = [part for part in family.parts if part.must_be_apart]
+    inside = [part for part in apart if part not in run.base.missing]
+    if not inside:
+        return None
+    return Said(
+        f"the base model {base_name(str(run[BASE]))} holds its {inside[0].name} itself, which sd-scripts can't load "
+        "from there",
+        "choose the model's file without text encoders, and set "
+        f"{', '.join(part.argument for part in apart)} to files of their own",
+    )
+
+
 @check("further-files", "", SD_SCRIPTS, "error")
 def further_files(run: Facts) -> list[Said]:
     """Those that the family keeps apart."""

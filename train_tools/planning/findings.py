@@ -40,6 +40,7 @@ GENERAL: dict[str, tuple[Severity, str]] = {
         "advice",
         "leave that out, if you can do without it: the others are trained in one process",
     ),
+    "apart": ("advice", "set the same there for all, where they are to be trained together"),
     "model-unread": ("advice", "plan again in a moment; it is read once"),
     "time-guessed": ("advice", "they are measured with the first training like this on this machine"),
     "size-guessed": ("warning", "disk is that of a LoRA for Stable Diffusion 1.5"),
@@ -61,6 +62,14 @@ class Findings:
         key = finding.id, finding.sentence
         self._said.setdefault(key, finding)
         self._runs[key] = self._runs.get(key, 0) + 1
+
+    def take(self, other: Findings) -> tuple[str, ...]:
+        """What was found of one run; gives its errors as sentences."""
+        for key, finding in other._said.items():
+            self._said.setdefault(key, finding)
+            self._runs[key] = self._runs.get(key, 0) + other._runs.get(key, 0)
+        found = [finding for finding in other._said.values() if finding.severity == "error"]
+        return tuple(f"{f.sentence}: {f.fix}" if f.fix else f.sentence for f in found)
 
     def all(self) -> tuple[Finding, ...]:
         """Errors first, then warnings, each group in the order in which they were found."""

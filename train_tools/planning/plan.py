@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import heapq
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from train_tools.arguments.current import argument_named, current
@@ -27,6 +27,8 @@ from train_tools.workspace.workspace import Version
 
 FEWEST_TOGETHER, USUAL_PACK = 2, 8  # runs
 WORTH_SAYING = 1.2  # times as long
+LOOKED_AT = 16  # groups of runs that can't share a pack
+Arguments = Mapping[str, Any]
 AGAIN = "again"  # the state of a finished run that is to be trained once more
 
 
@@ -124,6 +126,7 @@ def make_plan(
         findings.say("time-guessed", "times are guessed from the base model's size")
     runs = [dataclasses.replace(run, seconds=timed.get(run.run_id, 0.0)) for run in runs]
     _say_what_packing_would_save(runs, engines[0].name, clock, findings)
+    _say_what_keeps_apart(runs, findings)
     by_id = {run.run_id: run for run in runs}
     _look_at_disk(version, packs, findings)
     return Plan(
@@ -223,9 +226,37 @@ def _say_what_packing_would_save(
         if times > WORTH_SAYING:
             findings.say(
                 "not-packed",
-                f"{len(group)} runs are trained one after another, which takes about {times:.1f} times as long as "
-                f"together: {reason}",
+                f"{len(group)} runs are trained one after another by {group[0].engine}, which takes about {times:.1f} "
+                f"times as long as together: {reason}",
             )
+
+
+def _say_what_keeps_apart(runs: Sequence[PlannedRun], findings: Findings) -> None:
+    """Of runs that one engine trains in several packs, as they differ in what a pack must share."""
+    groups: dict[str, dict[str, Arguments]] = {}
+    for run in runs:
+        if run.is_to_train and engine_named(run.engine).can_let_go:
+            key = engine_named(run.engine).pack_key(run.arguments)
+            groups.setdefault(run.engine, {}).setdefault(key, run.arguments)
+    for name, packs in groups.items():
+        first, *others = list(packs.values())[:LOOKED_AT]
+        key_of = engine_named(name).pack_key
+        names = {name for other in others for name in _kept_apart_by(first, other, key_of)}
+        if names:
+            findings.say(
+                "apart",
+                f"these runs are trained in {len(packs)} groups, one after another: what differs in "
+                f"{', '.join(sorted(names))} can't go through the base model at once",
+            )
+
+
+def _kept_apart_by(one: Arguments, other: Arguments, key_of: Callable[[Arguments], str]) -> Iterator[str]:
+    for name in one.keys() | other.keys():
+        value, instead = one.get(name), other.get(name)
+        if value != instead and (
+            key_of({**one, name: instead}) != key_of(one) or key_of({**other, name: value}) != key_of(other)
+        ):
+            yield name
 
 
 def _look_at_disk(version: Version, packs: list[list[PlannedRun]], findings: Findings) -> None:

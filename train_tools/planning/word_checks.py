@@ -17,10 +17,12 @@ from train_tools.arguments.network_args import (
 )
 from train_tools.arguments.values import times_of_a_face
 from train_tools.errors import UsageError
+from train_tools.lora.presets import PRESETS as PRESETS_BY_NAME
 from train_tools.planning.facts import SD_SCRIPTS, Facts, Said, check
 
 LISTS = ("network_args", "optimizer_args", "lr_scheduler_args")
 PYTHON = ("optimizer_args", "lr_scheduler_args")  # their values are read as Python's
+DYLORA = "networks.dylora"
 LEAVE_OUT = "write name=value with blanks between, or leave it empty"
 IN_PYTHON = {"true": "True", "false": "False", "none": "None", "null": "None"}
 
@@ -121,6 +123,38 @@ def lycoris_preset(run: Facts) -> str | None:
     if run["network_module"] != LYCORIS or found is None or found in PRESETS or Path(found).is_file():
         return None
     return f"LyCORIS has no preset {found}"
+
+
+@check("lycoris-finds-nothing", "", "lycoris-lora 3.2", "error")
+def lycoris_finds_nothing(run: Facts) -> Said | None:
+    """sd-scripts would say that the optimizer got an empty list, after it has loaded and cached all."""
+    family, preset = run.base.family, PRESETS_BY_NAME.get(_network_words(run).get("preset", "full"))
+    if run["network_module"] != LYCORIS or family is None or preset is None:
+        return None
+    classes, trains_texts = family.network.classes, family.network.trains_texts
+    if not classes or preset.finds(classes, texts=trains_texts and not run["network_train_unet_only"]):
+        return None
+    return Said(
+        f"LyCORIS' preset {_network_words(run).get('preset', 'full')} finds no layer of {family.title} to train",
+        f"set network_module {family.training.network_modules[0]}, or preset to a TOML file that holds "
+        f'unet_target_module = ["{classes[0]}"]',
+    )
+
+
+@check(
+    "dylora-of-two-texts",
+    "set network_train_unet_only true, or network_module networks.lora",
+    SD_SCRIPTS,
+    "error",
+)
+def dylora_of_two_texts(run: Facts) -> str | None:
+    """Both encoders' layers are trained, and the file holds one's."""
+    family = run.base.family
+    if run["network_module"] != DYLORA or family is None or run["network_train_unet_only"]:
+        return None
+    if family.network.text_encoders == 1:
+        return None
+    return f"{DYLORA} gives the layers of {family.title}'s text encoders the same names, and saves the last one's alone"
 
 
 @check("words-of-lycoris", "set network_module lycoris.kohya", SD_SCRIPTS)

@@ -26,13 +26,18 @@ from train_tools.ui.routes import (
     captions,
     compare,
     data,
+    demo,
     files,
+    models,
     plan,
+    plan_pictures,
     plan_sources,
     previews,
     publish,
     queue,
+    runs,
     session,
+    tags,
     tools,
     transfer,
     workspace,
@@ -40,7 +45,8 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, previews, publish, tools, files,
+    session, workspace, transfer, data, captions, tags, models, plan, plan_pictures, plan_sources, queue, compare, runs,
+    previews, publish, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 

@@ -19,7 +19,7 @@ FAMILY = Family(
         "anima_train_network.py", ("networks.lora_anima", *ANY_MODULES), (BASE, "qwen3", "vae"),
         ("llm_adapter_path", "t5_tokenizer_path"), 16, {**FLOW, "network_module": "networks.lora_anima"},
     ),
-    network=Network(of_blocks(r"(?<!adapter\.)blocks\.\d+\.(?!.*_modulation)")),
+    network=Network(of_blocks(r"(?<!adapter\.)blocks\.\d+\.(?!.*_modulation)"), classes=("Block",)),
     words=Words(
         in_files=r"anima(?!g)",
         in_metadata=r"anima",

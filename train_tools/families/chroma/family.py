@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.flows import ANY_MODULES, FLUX_DEFAULTS, STREAMS
+from train_tools.families.flows import ANY_MODULES, FLUX_DEFAULTS, STREAM_CLASSES, STREAMS
 from train_tools.families.interface import BASE, Family, Network, Pictures, Training, Words, any_of
 from train_tools.families.layers import of_blocks
 from train_tools.families.programs import AI_TOOLKIT, KOHYA_SS_FIELDS, ONETRAINER
@@ -18,7 +18,7 @@ FAMILY = Family(
                   "timestep_sampling": "sigmoid"},
         fixed={"model_type": "chroma"},
     ),
-    network=Network(of_blocks(STREAMS)),
+    network=Network(of_blocks(STREAMS), classes=STREAM_CLASSES),
     words=Words(
         also=("chroma1", "chroma-hd", "chroma-base"),
         in_files=r"chroma",

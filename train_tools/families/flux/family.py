@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.flows import ANY_MODULES, FLUX_DEFAULTS, STREAMS
+from train_tools.families.flows import ANY_MODULES, CLIP_CLASSES, FLUX_DEFAULTS, STREAM_CLASSES, STREAMS
 from train_tools.families.interface import BASE, Family, Mark, Network, Pictures, Training, Words
 from train_tools.families.layers import CLIP_L, of_blocks
 from train_tools.families.programs import (
@@ -38,7 +38,9 @@ FAMILY = Family(
         "flux_train_network.py", ("networks.lora_flux", "networks.oft_flux", *ANY_MODULES),
         (BASE, "clip_l", "t5xxl", "ae"), bucket_step=32, defaults=FLUX_DEFAULTS,
     ),
-    network=Network(of_blocks(STREAMS, CLIP_L), text_encoders=2),
+    network=Network(
+        of_blocks(STREAMS, CLIP_L), text_encoders=2, classes=(*STREAM_CLASSES, *CLIP_CLASSES)
+    ),
     words=Words(
         also=("flux.1", "flux1", "flux-dev", "flux-schnell", "flux-krea", "kontext", "schnell"),
         in_files=r"^(?!.*chroma).*flux",

@@ -19,7 +19,9 @@ FAMILY = Family(
         (BASE, "text_encoder", "byt5", "vae"), bucket_step=32,
         defaults={**FLOW, "network_module": "networks.lora_hunyuan_image"},
     ),
-    network=Network(of_blocks(STREAMS), text_encoders=2, trains_texts=False),
+    network=Network(
+        of_blocks(STREAMS), text_encoders=2, trains_texts=False, classes=("MMDoubleStreamBlock", "MMSingleStreamBlock")
+    ),
     words=Words(
         also=("hunyuan", "hunyuanimage", "hunyuan-image", "hunyuanimage-2.1"),
         in_files=r"hunyuan[-_]?image",

@@ -16,7 +16,9 @@ FAMILY = Family(
         "lumina_train_network.py", ("networks.lora_lumina", *ANY_MODULES), (BASE, "gemma2", "ae"), bucket_step=16,
         defaults={**FLOW, "network_module": "networks.lora_lumina"},
     ),
-    network=Network(of_blocks(r"(?:layers|noise_refiner|context_refiner)\.\d+\.|final_layer\.")),
+    network=Network(
+        of_blocks(r"(?:layers|noise_refiner|context_refiner)\.\d+\.|final_layer\."), classes=("JointTransformerBlock",)
+    ),
     words=Words(
         also=("lumina2", "lumina-image-2.0", "neta", "neta-lumina", "netayume"),
         in_files=r"lumina|neta[-_]?yume",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.families.flows import ANY_MODULES, FLOW
+from train_tools.families.flows import ANY_MODULES, CLIP_CLASSES, FLOW
 from train_tools.families.interface import (
     Family,
     Mark,
@@ -25,9 +25,9 @@ FAMILY = Family(
         ("3.5 large", Mark((".context_block.attn.ln_k.",))),
     ),
     parts=(
-        Part("text encoder CLIP-L", ("text_encoders.clip_l.",), "clip_l"),
-        Part("text encoder CLIP-G", ("text_encoders.clip_g.",), "clip_g"),
-        Part("text encoder T5-XXL", ("text_encoders.t5xxl.",), "t5xxl"),
+        Part("text encoder CLIP-L", ("text_encoders.clip_l.",), "clip_l", must_be_apart=True),
+        Part("text encoder CLIP-G", ("text_encoders.clip_g.",), "clip_g", must_be_apart=True),
+        Part("text encoder T5-XXL", ("text_encoders.t5xxl.",), "t5xxl", must_be_apart=True),
         Part("VAE", ("^first_stage_model.",), "vae"),
     ),
     prefixes=("model.diffusion_model.",),
@@ -42,7 +42,9 @@ FAMILY = Family(
         "sd3_train_network.py", ("networks.lora_sd3", *ANY_MODULES), optional=("clip_l", "clip_g", "t5xxl", "vae"),
         bucket_step=32, defaults={**FLOW, "network_module": "networks.lora_sd3"},
     ),
-    network=Network(of_blocks(r"joint_blocks\.\d+\.", CLIP_L + CLIP_G), text_encoders=3),
+    network=Network(
+        of_blocks(r"joint_blocks\.\d+\.", CLIP_L + CLIP_G), text_encoders=3, classes=("SingleDiTBlock", *CLIP_CLASSES)
+    ),
     words=Words(
         also=("sd3.5", "sd35"),
         in_files=r"sd[-_.]?3|stable-diffusion-3",

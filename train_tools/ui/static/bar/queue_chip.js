@@ -12,15 +12,16 @@ export function queueChip() {
   const node = h("button", { class: "chip queue-chip", id: "bar-queue", hidden: true, onclick: () => place.go({ panel: "queue" }) });
   let known = null;
   const draw = () => {
-    const { running = 0, waiting = 0, failed = 0, text } = known ?? {};
+    const { running = 0, waiting = 0, failed = 0, kinds = {} } = known ?? {};
     node.hidden = !(running || waiting || failed);
     node.className = `chip queue-chip ${running ? "accent" : failed ? "bad" : ""}`;
-    const words = [running && t("bar.running", { n: running }), waiting && t("bar.waiting", { n: waiting }), failed && t("bar.failed", { n: failed })];
+    const words = [...Object.entries(kinds).map(([kind, n]) => (kind === "train" ? t("bar.training", { n }) : t("bar.doing", { n, what: t(`queue.kind_${kind}`) }))),
+      waiting && t("bar.waiting", { n: waiting }), failed && t("bar.failed", { n: failed })];
     fill(node, words.filter(Boolean).join(" · "));
-    node.title = text || t("page.queue");
+    node.title = t("page.queue");
   };
   poll(async () => {
-    known = await api.get("api/queue/summary", null, { quiet: true });
+    known = await api.get("api/queue/summary");
     draw();
   }, EVERY_MS);
   return { node, draw };

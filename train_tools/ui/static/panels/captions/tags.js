@@ -1,9 +1,10 @@
 // The tags of what is shown, with counts; a click filters by one.
 
-import { h } from "../../kit/dom.js";
+import { h, icon } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { t } from "../../kit/texts.js";
 import { VirtualGrid } from "../../kit/virtual.js";
+import { tagLists } from "./lists.js";
 
 export class Tags {
   constructor(panel) {
@@ -15,7 +16,8 @@ export class Tags {
     this.title = h("h2");
     this.view = new VirtualGrid({ width: 150, height: 28, gap: 2, draw: (index) => this.#row(...this.shown[index]),
       label: t("captions.tags") });
-    this.node = h("section", { class: "card tag-counts" }, this.title, h("p", { class: "small muted" }, t("captions.tags_help")),
+    this.node = h("section", { class: "card tag-counts" }, h("div", { class: "row tight" }, this.title, h("span", { class: "space" }),
+      h("button", { class: "quiet", "aria-label": t("suggest.lists"), title: t("suggest.lists"), onclick: tagLists }, icon("gear"))), h("p", { class: "small muted" }, t("captions.tags_help")),
       this.search, this.view.node);
   }
 

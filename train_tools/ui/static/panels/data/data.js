@@ -32,7 +32,7 @@ export default {
     const work = h("section", { class: "card work", "aria-label": t("data.processing") },
       h("div", { class: "row" }, h("h2", null, t("data.processing")), form.status, h("span", { class: "space" }), process.button),
       process.node, form.node, concepts(store, form).node, shown.node, form.more);
-    root.append(images, work, made.node, beside.node, h("div", { class: "drop-hint", "aria-hidden": "true" }, icon("upload"), t("data.drop_now")));
+    root.append(h("h1", { class: "unseen" }, t("page.data")), images, work, made.node, beside.node, h("div", { class: "drop-hint", "aria-hidden": "true" }, icon("upload"), t("data.drop_now")));
 
     store.on("originals", (list) => {
       empty.hidden = list.rows.length > 0;
