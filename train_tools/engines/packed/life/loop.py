@@ -154,6 +154,7 @@ class Loop:
             "step", step=member.step, steps=member.config.max_train_steps, epoch=member.epoch,
             epochs=member.config.epochs, loss=sum(member.losses) / len(member.losses),
             average_loss=member.total / batches, lr=self._pack.optimizers[index].learning_rate, **pace,
+            **self._pack.lengths(index),
         )  # fmt: skip
         member.losses.clear()
 
