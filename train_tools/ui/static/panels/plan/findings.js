@@ -38,7 +38,7 @@ function note(store, plan, finding) {
 
 /** What the fix sets, field by field: what stands there now, and what will. */
 function inWords(store, change) {
-  return Object.entries(change).map(([name, text]) => {
+  return Object.entries(change).filter(([name, text]) => text !== store.text(name)).map(([name, text]) => {
     const of = (value) => inLabels(value) || t("plan.default");
     return t("plan.fix_sets", { name: labelOf(name), from: of(store.text(name)), to: of(text) });
   });
