@@ -150,7 +150,7 @@ class Loop:
     def _end_step(self, batches: int, *, ends_epoch: bool) -> None:
         self._count += 1
         if self._count == SETTLED:
-            self._settled(self._members)
+            self._settled([member for member in self._members if not member.outcome])
         self._times.append(time.monotonic())
         rate = (len(self._times) - 1) / (self._times[-1] - self._times[0]) if len(self._times) > 1 else 0.0
         assert self._unheard is not None
