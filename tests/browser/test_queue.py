@@ -125,7 +125,7 @@ def test_a_failure_says_what_helps(page: Page, served: Served, bench: Bench) -> 
     assert "gradient_checkpointing" not in settings.read(bench.version)["training"]
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="切换到中文").click()
-    row(page, 1).get_by_role("button", name="如何解决?").click()
+    row(page, 1).get_by_role("button", name="如何解决？").click()
     expect(page.get_by_role("dialog")).to_contain_text("显存不足")
 
 
@@ -183,7 +183,7 @@ def test_what_waits_is_edited_and_given_a_time(
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Seed", exact=True).fill("many")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.locator("form > .problem")).to_contain_text("seed")
+    expect(dialog.locator("form > .problem")).to_contain_text("Seed")
     assert any("400" in text for text in complaints.found)
     complaints.found.clear()
     dialog.get_by_label("Seed", exact=True).fill("77")
@@ -250,9 +250,9 @@ def test_two_browsers_see_the_same(browser: Browser, page: Page, served: Served,
     open_queue(page, served)
     phone = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN").new_page()
     phone.goto(served.url + "#/-/-/queue")
-    expect(phone.get_by_role("heading", name="等待中(3)")).to_be_visible()
+    expect(phone.get_by_role("heading", name="等待中（3）")).to_be_visible()
     choose(page, 2, "Cancel this entry")
-    expect(phone.get_by_role("heading", name="等待中(2)")).to_be_visible()
+    expect(phone.get_by_role("heading", name="等待中（2）")).to_be_visible()
     phone.locator('.entry[data-id="3"]').get_by_role("button", name="的操作").click()
     phone.get_by_role("menuitem", name="移到最前").click()
     expect(page.locator(".waiting .entry").first).to_have_attribute("data-id", "3")
@@ -366,6 +366,7 @@ def several_are_cancelled_moved_and_tried_again(page: Page, bench: Bench) -> Non
     page.keyboard.press("Escape")
     expect(page.locator(".batch summary")).to_contain_text("3 cancelled")
     page.locator(".batch summary").click()
+    expect(page.locator(".batch .entry")).to_have_count(3)
     page.keyboard.press("Control+a")
     expect(page.get_by_text("Chosen: 6")).to_be_visible()
     page.get_by_role("button", name="Try again (3)").click()
@@ -410,7 +411,7 @@ def test_a_run_shows_its_pictures_and_tells_a_service_of_its_end(
     expect(page.locator(".now .strip")).to_contain_text("epoch 2")
     (bench.root / "go-1").touch()
     expect(row(page, 1)).to_contain_text("finished", timeout=30_000)
-    page.wait_for_function("window.noted.length === 1", timeout=20_000)
+    wait_for(lambda: bool(page.evaluate("window.noted.length")))
     assert page.evaluate("window.noted") == [["Training has ended: p / v1", "1 finished"]]
     wait_for(lambda: service.got[-1][2]["event"] == "ended")
     assert service.got[-1][2]["finished"] == 1
