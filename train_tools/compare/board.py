@@ -104,8 +104,13 @@ class Board:
     def _label(self, run: Run, names: Iterable[str]) -> str:
         if not run.arguments:
             return ""
-        values = {name: _plain(run.arguments.get(name)) for name in names}
+        of_run = {**run.arguments, DATA: self._data.get(run.name)}
+        values = {name: _plain(of_run.get(name)) for name in names}
         return " · ".join(_said(n, self._models.get(v, v) if n in FILES else v) for n, v in values.items())
+
+    @functools.cached_property
+    def _data(self) -> Mapping[str, str]:
+        return data_of(self.runs)
 
     @functools.cached_property
     def _models(self) -> Mapping[Any, str]:
