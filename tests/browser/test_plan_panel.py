@@ -151,7 +151,7 @@ def test_findings_are_mended_at_a_click_and_back(page: Page, served: Served, ver
 def test_rules_of_combination(page: Page, served: Served, version: Version) -> None:
     opened(page, served)
     page.get_by_label("Learning rate", exact=True).fill("1e-4, 3e-4")
-    page.get_by_label("Rank (dim)", exact=True).fill("4, 8")
+    page.get_by_label("Rank", exact=True).fill("4, 8")
     runs(page, 4)
     page.get_by_text("Combinations", exact=True).click()
     rules = page.locator('[data-level="rules"]')
@@ -193,7 +193,7 @@ def test_a_runs_toml_is_read_and_edited(
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("TOML")
     text.fill(toml.replace("network_dim = 16", "network_dim = 24"))
     page.get_by_role("button", name="For this run alone").click()
-    expect(page.get_by_text("network_dim: 16 → 24")).to_be_visible()
+    expect(page.get_by_text("Rank: 16 → 24")).to_be_visible()
     saved(version, "overrides", "learning_rate=0.0003 -> network_dim=24")
     assert [run.arguments["network_dim"] for run in make_plan(version, {}).runs] == [16, 24]
     complaints.found[:] = [said for said in complaints.found if "400" not in said]
@@ -205,7 +205,7 @@ def test_presets_and_one_of_ones_own(page: Page, served: Served, version: Versio
     page.get_by_role("dialog").get_by_role("checkbox", name=re.compile("^style")).check()
     page.get_by_role("button", name="Take", exact=True).click()
     expect(page.get_by_label("Preset", exact=True)).to_have_value("style")
-    expect(page.get_by_label("Rank (dim)", exact=True)).to_have_attribute("placeholder", "96")
+    expect(page.get_by_label("Rank", exact=True)).to_have_attribute("placeholder", "96")
     page.get_by_label("Epochs", exact=True).fill("3")
     saved(version, "max_train_epochs", "3")
     page.get_by_role("button", name="Presets", exact=True).click()
@@ -266,7 +266,7 @@ def test_settings_are_taken_over_from_text_and_files(
     page.get_by_role("button", name="Read").click()
     expect(page.get_by_role("dialog")).to_contain_text("output_name")
     page.get_by_role("button", name="Take these 2").click()
-    expect(page.get_by_label("Rank (dim)", exact=True)).to_have_value("8")
+    expect(page.get_by_label("Rank", exact=True)).to_have_value("8")
     saved(version, "optimizer_args", "a=1 b=2")
     lora = tmp_path / "mochi.safetensors"
     head = json.dumps(
@@ -359,14 +359,14 @@ def test_what_is_typed_while_images_are_processed_is_saved_after(
 def test_thousands_of_runs_stay_usable(page: Page, served: Served, version: Version) -> None:
     opened(page, served)
     page.get_by_label("Epochs", exact=True).fill("1")
-    page.get_by_label("Rank (dim)", exact=True).fill("1-50")
+    page.get_by_label("Rank", exact=True).fill("1-50")
     page.get_by_label("Learning rate", exact=True).fill("1e-5..1e-3 [50]")
     expect(page.locator(".big strong").first).to_have_text("2,500", timeout=40_000)
     assert page.get_by_role("listitem").count() < 40
     page.get_by_role("button", name="Show all 2,500").click()
     page.locator("#panel").evaluate("node => node.scrollTop = node.scrollHeight")
     expect(page.locator(".run-row .number").filter(has_text="2,500")).to_be_visible()
-    page.get_by_label("Rank (dim)", exact=True).fill("4")
+    page.get_by_label("Rank", exact=True).fill("4")
     runs(page, 50)
 
 
@@ -375,5 +375,5 @@ def test_chinese_says_as_much(page: Page, served: Served, version: Version) -> N
     page.get_by_role("button", name="切换到中文").click()
     expect(page.get_by_label("学习率", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="开始训练 · 1")).to_be_visible()
-    page.get_by_role("button", name="学习率 是什么?").click()
+    page.get_by_role("button", name="学习率 是什么？").click()
     expect(page.locator('[data-name="learning_rate"] .help')).to_contain_text("优化器")
