@@ -100,6 +100,12 @@ class ProgramSettings:
         zh="多少块 GPU 共同进行一个训练（仅 sd-scripts；packed 引擎只用其中第一块）。"
         "每块各取一个批次，因此每步看到更多图片，每轮步数更少。",
     )
+    channels_last: bool = setting(
+        False,
+        help="the packed engine keeps what its convolutions compute with the channels last in memory: quicker on some "
+        "GPUs, slower on others; the result is the same",
+        zh="packed 引擎以 channels last 内存格式计算卷积：在部分显卡上更快，在另一些上更慢；结果相同",
+    )
 
     def __post_init__(self) -> None:
         validate(self)
