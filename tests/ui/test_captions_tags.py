@@ -1,4 +1,4 @@
-"""Captions as the page helps with them: several at once, tags while one types, what a tag does, a server that writes."""
+"""Captions as the page helps with them: several at once, tags as one types, what a tag does, a server that writes."""
 
 from __future__ import annotations
 
