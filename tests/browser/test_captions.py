@@ -292,7 +292,9 @@ def test_lines_that_are_captions_of_their_own(page: Page, served: Served, versio
     expect(page.get_by_text("have several lines")).to_have_count(0)
 
 
-def test_several_are_chosen_and_edited_together(page: Page, served: Served, version: Version) -> None:
+def test_several_are_chosen_and_edited_together(
+    page: Page, served: Served, version: Version, complaints: Complaints
+) -> None:
     """By mouse and by keyboard, with tags that are offered; then a filter that finds nothing, and a bad expression."""
     lists = served.root / "train_tools" / "tags"
     lists.mkdir(parents=True)
@@ -337,6 +339,8 @@ def test_several_are_chosen_and_edited_together(page: Page, served: Served, vers
     expect(page.get_by_text("No caption matches the filter")).to_be_visible()
     page.get_by_role("button", name="Clear the filter").click()
     expect(page.get_by_text("4 of 4 images")).to_be_visible()
+    assert [text for text in complaints.found if "400" not in text] == []  # of the bad expression
+    complaints.found.clear()
 
 
 def test_what_a_tag_does_and_what_the_trigger_word_could_carry(

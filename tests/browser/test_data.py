@@ -404,7 +404,7 @@ def test_thousands_stay_usable(page: Page, served: Served, version: Version, com
 def test_a_picture_is_cropped_and_masked_by_hand(page: Page, served: Served, version: Version) -> None:
     """Also look-alikes side by side, concepts as folders, and the trigger word where images come in."""
     fill(version)
-    (version.origin / "red again.png").write_bytes(png("red", (160, 100)))
+    Image.open(io.BytesIO(png("red"))).resize((160, 100)).save(version.origin / "red again.png")
     (version.origin / "hat").mkdir()
     (version.origin / "hat" / "hat.png").write_bytes(png("purple"))
     add_looks(version)

@@ -4,7 +4,7 @@ import { confirm } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { t } from "../../kit/texts.js";
-import { Selection } from "../data/selection.js";
+import { Selection } from "../../kit/selection.js";
 import { ABLE, act } from "./actions.js";
 
 // In the order of the buttons; `where` is for "move". What goes first keeps its order by going last one first.
