@@ -29,6 +29,7 @@ from train_tools.ui.routes import (
     data,
     demo,
     files,
+    messages,
     models,
     plan,
     plan_pictures,
@@ -47,7 +48,7 @@ from train_tools.ui.tasks import Tasks
 
 PANELS = (
     session, workspace, transfer, data, captions, captions_server, tags, models, plan, plan_pictures,
-    plan_sources, queue, compare, runs, previews, publish, tools, demo, files,
+    plan_sources, queue, compare, runs, previews, publish, messages, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 
