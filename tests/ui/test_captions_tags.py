@@ -15,6 +15,7 @@ from train_tools.execution import lane
 from train_tools.execution.queue import Queue
 from train_tools.ui.access import Access
 from train_tools.ui.server import application
+from train_tools.workspace.settings import read
 from train_tools.workspace.workspace import Version
 
 VERSION = "/api/v/猫 cat/v1"
@@ -139,12 +140,14 @@ def test_a_servers_models_its_key_and_a_try(page: TestClient, captioned: Version
 
 
 def test_a_job_of_the_server_is_queued_with_its_settings(page: TestClient, captioned: Version) -> None:
-    given = {"captioner": "openai", "server": "localhost:1234", "server_model": "m"}
+    given = {"captioner": "openai", "server": "localhost:1234", "server_model": "m", "only": "3_zorb/c.png"}
     answer = page.post(f"{BASE}/job", json={"settings": given})
     assert answer.status_code == 200, answer.text
     (entry,) = Queue(captioned.root).entries()
     ticket = entry.ticket
-    assert (ticket.settings["server"], ticket.settings["captioner"]) == ("localhost:1234", "openai")
+    wanted = {"server": "localhost:1234", "captioner": "openai", "only": "3_zorb/c.png"}
+    assert {name: ticket.settings[name] for name in wanted} == wanted
+    assert "only" not in read(captioned)["captioning"]  # the next time all are meant
     wrong = page.post(f"{BASE}/job", json={"settings": {**given, "server": "ftp://x"}})
     assert "is no address of a server" in wrong.json()["error"]
 
