@@ -153,6 +153,8 @@ class RunConfig:
     gradient_accumulation_steps: int = shared(1, lambda value: int(value or 1))
     gradient_checkpointing: bool = shared(False, bool)
     mixed_precision: str = shared("no", lambda value: str(value or "no"), only=(None, "no", "bf16", "fp16"))
+    torch_compile: bool = shared(False, bool)
+    dynamo_backend: str = shared("inductor", lambda value: str(value or "inductor"))
     full_bf16: bool = shared(False, bool)
     full_fp16: bool = shared(False, bool)
     fp8_base: bool = shared(False, bool)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS
+from train_tools.engines.packed.base.quicker import why_not as not_compiled
 from train_tools.engines.packed.config import LAST_STATE, PACK, ROWS
 from train_tools.engines.packed.network import words as network
 from train_tools.engines.packed.step.optimizers import why_not as no_optimizer
@@ -25,7 +26,7 @@ WITHOUT_EFFECT = frozenset({
     # Its newest state is always kept until a run has finished.
     "save_last_n_epochs_state", "save_last_n_steps_state",
     # What tunes something that this engine refuses or never does.
-    "dynamo_backend", "wandb_run_name", "log_tracker_name",
+    "wandb_run_name", "log_tracker_name",
 })  # fmt: skip
 # What a person wants to stand in a file's metadata.
 SAID = frozenset({
@@ -51,7 +52,8 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
                 reasons.append(_not_among(name, value, only))
         elif name not in ROWS.keys() | WITHOUT_EFFECT | SAID and _is_on(name, value):
             reasons.append(f"{name} is not known to the packed engine")
-    reasons += network.why_not(arguments) + no_optimizer(arguments) + no_schedule(arguments)
+    for why_not in (network.why_not, no_optimizer, no_schedule, not_compiled):
+        reasons += why_not(arguments)
     if (folder := arguments.get("resume")) and not (Path(str(folder)) / LAST_STATE).is_file():
         reasons.append(f"resume {folder} holds no state of the packed engine ({LAST_STATE})")
     return reasons

@@ -21,6 +21,9 @@ export class Several {
     this.selection = new Selection(() => this.#rows().map((node) => Number(node.dataset.id)), () => this.show());
     this.node = h("div", { class: "several card row tight", role: "toolbar", "aria-label": t("queue.several"), hidden: true });
     root.addEventListener("click", (event) => this.#click(event));
+    root.addEventListener("mousedown", (event) => {
+      if ((event.shiftKey || event.ctrlKey || event.metaKey) && event.target.closest(".entry[data-id]")) event.preventDefault(); // marks no text
+    });
     root.addEventListener("keydown", (event) => this.#key(event));
   }
 
