@@ -297,7 +297,7 @@ def test_in_chinese(browser: Browser, served: Served) -> None:
 
 CHINESE = {
     "data": ("项目与版本", "版本与项目操作"),
-    "captions": ("批量编辑",),
+    "captions": ("批量编辑", "自动打标"),
     "plan": ("预设",),
     "queue": ("的操作",),
     "compare": ("生成预览图",),
