@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "base_model": LOW | {"environment", "families", "family models"},
     "small_models": LOW | {"base_model", "family models"},
     "workspace": LOW | {"environment"},
+    "messages": LOW | {"environment", "hosts", "workspace"},
     "dataset": TOOLS | {"workspace"},
     "tags": TOOLS | {"workspace", "dataset"},
     "captioning": TOOLS | {"workspace", "dataset", "tags"},
@@ -41,7 +42,7 @@ MAY_IMPORT = {
     "engines": TOOLS | {"workspace", "dataset", "arguments", "known errors"},
     "planning": TOOLS | {"workspace", "dataset", "tags", "arguments", "engines"},
     "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
-    "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
+    "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning", "messages"},
     "doctor": TOOLS | {"workspace", "arguments", "planning", "execution", "known errors"},
     "compare": TOOLS
     | {"workspace", "dataset", "captioning", "arguments", "planning", "preview", "execution"},

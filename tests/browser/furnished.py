@@ -1,4 +1,7 @@
-"""A data folder in which every panel has something to show: pictures, captions, a queue in all its states, a board."""
+"""A data folder in which every panel has something to show: pictures, captions, a queue in all its states, a board.
+
+What a person wrote is Chinese, so that whatever is English on the Chinese page is ours.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,13 @@ from train_tools.workspace import settings
 from train_tools.workspace.run_folder import process_start, read_record
 from train_tools.workspace.workspace import Version, Workspace
 
-PROJECT, VERSION = "猫 cat", "v1"
+PROJECT, VERSION = "橘猫", "v1"
+OTHER_PROJECT = "灯笼"
 IMAGES = 26
 CAPTIONS = (
-    "猫 cat, sitting, on a red sofa, looking at viewer, whiskers",
-    "猫 cat, running, grass, outdoors, blue sky, day",
-    "猫 cat, " + ", ".join(f"a detail of number {n}" for n in range(40)),  # too long
+    "橘猫, 坐着, 红色沙发, 看着镜头, 胡须",
+    "橘猫, 奔跑, 草地, 室外, 蓝天, 白天",
+    "橘猫, " + ", ".join(f"第 {n} 个细节" for n in range(40)),  # too long
     "",
 )
 
@@ -35,9 +39,9 @@ def furnish(root: Path) -> Version:
     workspace = Workspace(root)
     workspace.create_project(PROJECT)
     version = workspace.create_version(PROJECT, VERSION)
-    workspace.create_version(PROJECT, "v2 with a name that is long enough to be cut")
-    workspace.create_project("lantern")
-    workspace.create_version("lantern", "first")
+    workspace.create_version(PROJECT, "第二版，名字长得要被截断才放得下")
+    workspace.create_project(OTHER_PROJECT)
+    workspace.create_version(OTHER_PROJECT, "第一版")
     add_images(version)
     write_base(root / "base.safetensors")
     add_queue(root, version)
@@ -46,16 +50,16 @@ def furnish(root: Path) -> Version:
 
 
 def add_images(version: Version) -> None:
-    folder = version.processed / "3_猫 cat"
+    folder = version.processed / f"3_{PROJECT}"
     folder.mkdir(parents=True)
     for number in range(IMAGES):
         image = Image.new("RGB", (64, 48 + 16 * (number % 3)), (9 * number, 120, 200 - 5 * number))
         ImageDraw.Draw(image).ellipse((8, 8, 30 + number, 40), fill=(240, 9 * number, 60))
-        image.save(version.origin / f"photo of a cat {number:02d}.png")
-        image.save(folder / f"{number:05d}-0-photo of a cat {number:02d}.png")
+        image.save(version.origin / f"照片 {number:02d}.png")
+        image.save(folder / f"{number:05d}-0-照片 {number:02d}.png")
         if number % 9 != 8:
             text = CAPTIONS[number % len(CAPTIONS)]
-            (folder / f"{number:05d}-0-photo of a cat {number:02d}.txt").write_text(text, encoding="utf-8")
+            (folder / f"{number:05d}-0-照片 {number:02d}.txt").write_text(text, encoding="utf-8")
 
 
 def add_queue(root: Path, version: Version) -> None:
@@ -99,13 +103,13 @@ def write_events(folder: Path, steps: int, share: float) -> None:
 def add_board(version: Version) -> None:
     cells = []
     for run in range(3):
-        files = add_run(version, f"run {run}", 3, learning_rate=(run + 1) * 1e-4, optimizer_type="AdamW")
-        write_events(version.trains / f"run {run}", 40, 1.0)
+        files = add_run(version, f"第 {run} 组", 3, learning_rate=(run + 1) * 1e-4, optimizer_type="AdamW")
+        write_events(version.trains / f"第 {run} 组", 40, 1.0)
         for epoch, path in enumerate(files, start=1):
             for number, (prompt, weight) in enumerate(
-                (p, w) for p in ("猫 cat in a garden", "猫 cat, night") for w in (0.5, 1.0)
+                (p, w) for p in ("橘猫在花园里", "橘猫，夜晚") for w in (0.5, 1.0)
             ):
                 key = f"{run}{epoch}{number}-0123456789"
-                cells.append(cell(f"run {run}", path.name, epoch, prompt, weight, key))
+                cells.append(cell(f"第 {run} 组", path.name, epoch, prompt, weight, key))
     colours = [picture((20 * n % 250, 90, 200 - 5 * n)) for n in range(len(cells))]
     add_pictures(version, dict(zip(cells, colours, strict=True)))

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from train_tools.engines.sd_scripts.installed import ask_now
 from train_tools.execution.queue import Queue
 from train_tools.planning.plan import make_plan
+from train_tools.small_models import base_model_file
 from train_tools.ui.routes import plan as routes
 from train_tools.workspace import settings
 from train_tools.workspace.lock import writing
@@ -130,8 +131,8 @@ def test_any_setting_is_found_by_searching(page: Page, served: Served, version: 
     page.get_by_label("flip_aug", exact=True).select_option(label="both: compare")
     runs(page, 4)
     saved(version, "flip_aug", "true,false")
-    page.get_by_role("button", name="Changed: 2").click()
-    expect(page.locator(".plan-fields .field:visible")).to_have_count(2)
+    page.get_by_role("button", name="Changed: 3").click()
+    expect(page.locator(".plan-fields .field:visible")).to_have_count(3)  # and the base model
 
 
 def test_findings_are_mended_at_a_click_and_back(page: Page, served: Served, version: Version) -> None:
@@ -284,15 +285,21 @@ def test_settings_are_taken_over_from_text_and_files(
 def test_base_models_are_chosen_from_a_list_or_by_path(page: Page, served: Served, version: Version) -> None:
     folder = served.root / "models" / "Stable-diffusion"
     folder.mkdir(parents=True)
-    (folder / "底模.safetensors").write_bytes(b"nothing of a model")
+    (folder / "底模.safetensors").write_bytes(base_model_file().read_bytes())
+    (folder / "broken.safetensors").write_bytes(b"nothing of a model")
     opened(page, served)
     page.get_by_role("button", name="Choose: Base model").click()
+    expect(page.get_by_role("dialog").get_by_label("broken.safetensors")).to_be_disabled()
+    page.get_by_role("dialog").get_by_label("The toy that ships").uncheck()
     page.get_by_role("dialog").get_by_label("底模.safetensors").check()
     page.get_by_role("button", name="Take", exact=True).click()
     expect(page.get_by_label("Base model", exact=True)).to_have_value(re.compile("底模"))
-    runs(page, 2)
+    runs(page, 1)
     page.get_by_label("Base model", exact=True).fill("/nowhere/x.safetensors")
-    expect(page.locator(".plan-aside").get_by_role("alert")).to_contain_text("is missing")
+    lacking = page.locator(".plan-aside").get_by_role("alert")
+    expect(lacking).to_contain_text("/nowhere/x.safetensors isn't on this machine")
+    lacking.get_by_role("button", name="Choose a base model").click()
+    expect(page.get_by_role("dialog").get_by_label("底模.safetensors")).to_be_enabled()
 
 
 def test_a_vae_is_offered_from_the_webuis_files(page: Page, served: Served, version: Version) -> None:

@@ -206,6 +206,29 @@ def test_runs_are_called_by_what_tells_them_apart() -> None:
     assert make_board([Run("alone", {})], [], []).run_labels == {"alone": "alone"}
 
 
+def test_runs_without_pictures_are_called_alike() -> None:
+    """Those that are being trained, by as few arguments more as tell them from the others."""
+    board = board_of()
+    more = {
+        "same": {"learning_rate": 2e-4, "network_dim": 16, "flip_aug": True},
+        "other": {"learning_rate": 7e-4},
+    }
+    runs = [*board.runs, *(Run(name, arguments) for name, arguments in more.items()), Run("theirs", {})]
+    labels = make_board(runs, board.checkpoints, board.cells).run_labels
+    assert labels["run-001"] == "lr 0.0002 · net 16"
+    assert labels["same"].startswith("lr 0.0002 · net 16 · flip")
+    assert labels["other"] == "lr 0.0007 · net none"
+    assert labels["theirs"] == "theirs"
+
+
+def test_pictures_without_lora_are_told() -> None:
+    """A star is their checkpoint's, whose picture they aren't."""
+    board = board_of()
+    bare = board_document(board, {})["cells"]["bare"]
+    assert len(bare) == len(board.cells) // 2
+    assert {board.cells[number].weight_unet for number in bare} == {0.0}
+
+
 def test_runs_stand_in_the_order_of_what_they_were_trained_with() -> None:
     rates = {"a": 1e-3, "b": 1e-5, "c": 1e-4}
     runs = [Run(name, {"learning_rate": rate}) for name, rate in rates.items()]

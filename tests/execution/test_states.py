@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from execution.conftest import Bench
+from execution.fake_engine import settings
 
 from train_tools.execution import lane, queue_actions, run_record
 from train_tools.execution.lane import lane_lock
@@ -33,6 +34,7 @@ from train_tools.execution.states import (
     Around,
     standing,
 )
+from train_tools.planning.plan import make_plan
 from train_tools.ui.texts import texts
 from train_tools.workspace.run_folder import STATES, RunRecord, process_start, read_record
 
@@ -124,6 +126,30 @@ def test_a_finished_a_failed_and_a_cancelled_run_go_their_ways(bench: Bench, way
         ("queued", "cancelled"), ("failed", "queued"), ("cancelled", "queued"), ("queued", "paused"),
         ("paused", "queued"), ("paused", "cancelled"),
     }  # fmt: skip
+
+
+def test_what_is_given_back_and_what_is_trained_once_more(bench: Bench, ways: Ways) -> None:
+    bench.add(seed="1-3", training_comment="two fit")
+    bench.work()
+    assert ("running", "queued") in ways  # the third, as no more fit
+    assert [stands(bench, number) for number in (1, 2, 3)] == ["finished"] * 3
+    plan = make_plan(bench.version, settings(bench.root, seed="1", training_comment="two fit"), again=True)
+    queue_actions.add_training(bench.queue, bench.version, plan, queue_actions.Conditions())
+    assert ("finished", "queued") in ways
+
+
+def test_a_run_that_was_whole_when_its_worker_fell_is_finished(bench: Bench, ways: Ways) -> None:
+    bench.add(seed="1")
+    bench.work()
+    record = bench.entry(1).record
+    assert record is not None
+    run_record.write_record(bench.entry(1).folder, dataclasses.replace(record, state="interrupted"))
+    with bench.queue.locked() as connection:
+        bench.queue.mark(connection, [1], done=0)
+    ways.discard(("finished", "interrupted"))  # that was the fall
+    bench.work()
+    assert stands(bench) == "finished"
+    assert ("interrupted", "finished") in ways
 
 
 def while_it_trains(bench: Bench, do: Callable[[], None], until: Callable[[], bool]) -> Iterator[str]:

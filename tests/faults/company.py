@@ -41,7 +41,7 @@ from train_tools.planning.plan import make_plan
 from train_tools.workspace.run_folder import read_record
 from train_tools.workspace.workspace import Workspace
 
-EPOCHS = (1, 3, 5)  # two runs of each, at most three at once
+EPOCHS = (1, 3, 6)  # two runs of each, at most three at once
 AN_EPOCH = 6  # steps
 ACTS = 10
 ALWAYS = queue_actions.Conditions()

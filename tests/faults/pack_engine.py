@@ -18,7 +18,7 @@ from typing import Any
 from train_tools.engines.lifeline import end_with_supervisor
 from train_tools.workspace import toml
 
-STEP_S = 0.03
+STEP_S = 0.05
 CURRENT, NEXT = "current.json", "next.json"
 
 

@@ -147,8 +147,8 @@ def test_what_a_text_means(page: TestClient, files: Files, tmp_path: Path) -> No
     assert [(o["source"], o["bytes"]) for o in look(page, "o/n")["offers"]] == [
         ("o/n:a.safetensors", len(DATA))
     ]
-    nothing = page.post("/api/models/look", json={"text": r"D:\models\x.safetensors"})
-    assert (nothing.status_code, "on this machine" in nothing.json()["error"]) == (400, True)
+    nothing = look(page, r"D:\models\x.safetensors")
+    assert (nothing["model"], "on this machine" in nothing["problem"]) == (None, True)
     missing = page.post("/api/models/look", json={"text": "o/missing"})
     assert "404" in missing.json()["error"]
 

@@ -58,7 +58,7 @@ def test_an_unchanged_queue_costs_nothing(bench: Bench, asked: TestClient) -> No
     assert [(one["state"], one["together"]["runs"] if one["together"] else 1) for one in later["items"]] == [
         ("queued", 2), ("paused", 1), ("queued", 2),
     ]  # fmt: skip
-    told = {"running": 0, "waiting": 3, "failed": 0, "kinds": {}}
+    told = {"running": 0, "waiting": 3, "failed": 0, "kinds": {}, "ended": []}
     assert asked.get("/api/queue/summary").json() == told
 
 

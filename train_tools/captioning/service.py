@@ -115,6 +115,17 @@ def caption_held(
     return CaptionReport(what, tuple(written), kept, tuple(failed), saved)
 
 
+def one_caption(version: Version, image: TrainingImage, settings: CaptioningSettings) -> str:
+    """What `caption` would write for one image, which isn't written. Raises TrainToolsError where it can't be made."""
+    try:
+        task = Task(image, image.caption() or "")
+    except UnreadableCaptionError:
+        task = Task(image, "")
+    picture = Picture(to_rgb(open_image(image.path)), image.path.stem, image.concept)
+    with make_captioner(settings, version.root) as captioner:
+        return compose(captioner.caption([picture])[0], task, settings)
+
+
 def place_of(version: Version, image: TrainingImage) -> str:
     """Its path in dataset/processed."""
     return image.path.relative_to(version.processed).as_posix()

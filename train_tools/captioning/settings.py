@@ -143,7 +143,7 @@ class CaptioningSettings:
     server_prompt: str = setting(
         SENTENCE,
         help="What the server's model is asked for: tags, a sentence, a detailed description, or your own words.",
-        zh="让服务器上的模型写什么：tags 标签，sentence 一句话，detailed 详细描述，own 使用自己的提示词。",
+        zh="让服务器上的模型写什么：tags 标签，sentence 一句话，detailed 详细标注，own 使用自己的提示词。",
         choices=KINDS,
     )
     server_own_prompt: str = setting(

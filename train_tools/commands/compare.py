@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from train_tools.commands import compare_words as words
@@ -14,13 +15,16 @@ from train_tools.compare import service, tensorboard
 from train_tools.compare.board import read_board
 from train_tools.compare.checkpoints import checkpoint_named, find_checkpoints
 from train_tools.compare.curves import USUAL_SMOOTHING, read_curves
+from train_tools.compare.export.document import SIZES, SMALL, pieces
 from train_tools.compare.marks import CELL, CHECKPOINT, NONE, REJECT, STAR, Target, mark_history, set_mark
 from train_tools.compare.scores.document import read_scores
 from train_tools.compare.scores.service import score
 from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError
+from train_tools.ui.texts import export_words
 from train_tools.workspace import settings
+from train_tools.workspace.files import write_pieces
 from train_tools.workspace.halfwidth import half_commas
 from train_tools.workspace.workspace import Version
 
@@ -61,6 +65,10 @@ def add_board(leaf: argparse.ArgumentParser) -> None:
     )
     leaf.add_argument("--starred", action="store_true", help="only checkpoints with a star")
     leaf.add_argument("--no-rejected", action="store_true", help="without those that are rejected")
+    leaf.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the board as one page with its pictures inside"
+    )
+    leaf.add_argument("--pictures", choices=SIZES, default=SMALL, help="those of --html; default %(default)s")
 
 
 def add_mark(leaf: argparse.ArgumentParser) -> None:
@@ -121,6 +129,11 @@ def board(version: Version, arguments: argparse.Namespace, _out: Output) -> Answ
         no_rejected=arguments.no_rejected,
     )
     found = service.view_board(version, view)
+    if arguments.html:
+        page = pieces(version, found, export_words(), arguments.pictures, "en")
+        write_pieces(arguments.html, (piece.encode() for piece in page))
+        size = arguments.html.stat().st_size
+        return {"file": str(arguments.html), "bytes": size}, f"{arguments.html}: {size / 1e6:.1f} MB"
     return service.document(version, found), words.board(found)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import bisect
 import csv
 import io
+import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,37 +78,43 @@ def read_curves(
 def _read(
     version: Version, runs: Sequence[str], smoothing: float
 ) -> Iterator[tuple[str, list[Point], list[tuple[int, float]]]]:
+    """Of each run when it is asked for; what is wrong with the question is told at once."""
     if not 0 <= smoothing < 1:
         raise UsageError(f"smoothing is {smoothing}; allowed: from 0, which is none, to below 1")
     folders = {folder.name: folder for folder in folders_in(version.trains)}
     if unknown := [run for run in runs if run not in folders]:
         raise UsageError(f"there is no run {unknown[0]!r}; there are: {', '.join(folders) or 'none yet'}")
-    for name in runs or folders:
-        yield name, read_points(folders[name]), read_validation(folders[name])
+    return ((name, read_points(folders[name]), read_validation(folders[name])) for name in runs or folders)
 
 
-def csv_lines(
+def csv_table(
     version: Version, runs: Sequence[str], smoothing: float, called: Mapping[str, str]
 ) -> Iterator[str]:
-    """All steps of these runs as a table, the first line says the columns; `called` are the runs' short names."""
-    # Else spreadsheet programs take UTF-8 for something else.
-    yield "\ufeff" + _csv_line(COLUMNS)
-    for name, points, validation in _read(version, runs, smoothing):
-        measured = dict(validation)
-        smooth = smoothed([point.loss for point in points], smoothing)
-        named = [_as_text(name), _as_text(called.get(name, name))]
-        for point, average in zip(points, smooth, strict=True):
-            numbers = (point.step, point.epoch, point.loss, average, point.learning_rate)
-            yield _csv_line([*named, *numbers, measured.pop(point.step, None)])
-        # Measured before the first step, or after one that an attempt cut off.
-        for step, loss in measured.items():
-            yield _csv_line([*named, step, None, None, None, None, loss])
+    """All steps for a spreadsheet, run by run; `called` are the runs' short names. Raises as `read_curves`."""
+    read = _read(version, runs, smoothing)
+    # Without the mark spreadsheet programs take UTF-8 for something else.
+    head = "\ufeff" + _csv([COLUMNS])
+    return itertools.chain([head], (_csv(_rows(called.get(run[0], run[0]), *run, smoothing)) for run in read))
 
 
-def _csv_line(values: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(["" if value is None else value for value in values])
-    return line.getvalue()
+def _rows(
+    label: str, name: str, points: Sequence[Point], validation: Sequence[tuple[int, float]], smoothing: float
+) -> Iterator[Sequence[object]]:
+    measured = dict(validation)
+    smooth = smoothed([point.loss for point in points], smoothing)
+    named = [_as_text(name), _as_text(label)]
+    for point, average in zip(points, smooth, strict=True):
+        numbers = (point.step, point.epoch, point.loss, average, point.learning_rate)
+        yield [*named, *numbers, measured.pop(point.step, None)]
+    # Measured before the first step, or after one that an attempt cut off.
+    for step, loss in measured.items():
+        yield [*named, step, None, None, None, None, loss]
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
 
 
 def _as_text(name: str) -> str:

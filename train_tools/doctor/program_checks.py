@@ -24,20 +24,28 @@ NEEDS_TORCH = re.compile(r"^Requires-Dist:\s*torch\s*\(?==\s*(?P<version>[\d.]+)
 
 
 def environment(status: EnvironmentStatus) -> Finding:
-    text = f"{status.state}: {status.folder}"
     if status.state == READY:
         versions = ", ".join(f"{name} {version}" for name, version in status.versions.items())
-        return Finding("environment", OK, f"{text}; {versions}" if versions else text)
+        return Finding("environment", OK, f"{status.folder}; {versions}" if versions else str(status.folder))
     if status.state == ABSENT:
         return Finding(
-            "environment", WARN, text, "`env create` makes it; other commands do so when they start"
+            "environment",
+            WARN,
+            f"not made yet: {status.folder}",
+            "`env create` makes it; other commands do so when they start",
         )
     if status.state == MAKING:
         return Finding(
-            "environment", WARN, text, f"wait until it is made; it says what it does in {status.log}"
+            "environment",
+            WARN,
+            f"being made: {status.folder}",
+            f"wait until it is made; it says what it does in {status.log}",
         )
     return Finding(
-        "environment", FAIL, f"{text}; {status.error}", f"`env create` goes on; the full log is {status.log}"
+        "environment",
+        FAIL,
+        f"not whole: {status.folder}; {status.error}",
+        f"`env create` goes on; the full log is {status.log}",
     )
 
 

@@ -49,8 +49,8 @@ def look_up(hub_id: str, revision: str, network: Network) -> Repository:
             return Repository(hub_id, str(found.get("sha") or ""), files)
     except urllib.error.HTTPError as error:
         raise UsageError(
-            f"{hub_id} can't be looked up ({error.code} {error.reason}); check the name, and set HF_TOKEN for one that "
-            "wants a login"
+            f"{hub_id} can't be looked up ({error.code} {error.reason}); check the name; one that wants a login needs "
+            "your token in the program's settings (hugging_face_token)"
         ) from error
     except (OSError, http.client.HTTPException) as error:
         raise TrainToolsError(

@@ -6,6 +6,7 @@ or pip's own setting, that stays.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -21,6 +22,9 @@ from train_tools.workspace.fields import build, setting, validate
 
 FILE = "program.toml"
 ROOT_VARIABLE = "TRAIN_TOOLS_ROOT"
+# Secrets, by the variable that the programs read which we start.
+TOKENS = {"hugging_face_token": "HF_TOKEN", "civitai_token": "CIVITAI_API_TOKEN"}
+HIDDEN = "***"
 AUTO, OFF, SYSTEM = "auto", "off", "system"
 GPU = re.compile(r"\d{1,3}|(?:GPU|MIG)-[\w/-]+")  # a number or a UUID
 PLAIN_LINE = re.compile(r"([a-z_]+)\s*=\s*(.+)")
@@ -44,6 +48,17 @@ class ProgramSettings:
         help="The mirror of GitHub, from which sd-scripts comes: auto, off, or an address that GitHub's is "
         "put behind.",
         zh="获取 sd-scripts 所用的 GitHub 镜像：auto、off，或加在 GitHub 地址之前的镜像地址。",
+    )
+    hugging_face_token: str = setting(
+        "",
+        help="An access token of Hugging Face, for models whose licence was accepted there; empty takes HF_TOKEN, "
+        "or the login of Hugging Face's own tools.",
+        zh="Hugging Face 访问令牌，用于下载需先接受许可的模型；留空则用 HF_TOKEN 或 Hugging Face 工具的登录信息。",
+    )
+    civitai_token: str = setting(
+        "",
+        help="An API key of Civitai, for models that want a login; empty takes CIVITAI_API_TOKEN.",
+        zh="Civitai 的 API key，用于下载需要登录的模型；留空则用 CIVITAI_API_TOKEN。",
     )
     proxy: str = setting(
         SYSTEM,
@@ -97,11 +112,23 @@ class ProgramSettings:
         _check_gpus(self.gpus, self.gpus_per_run)
         for name in ("package_index", "hugging_face", "github"):
             _check_address(name, getattr(self, name), AUTO, ("http", "https"))
+        for name in TOKENS:
+            if not re.fullmatch(r"[\w.~+/=-]*", getattr(self, name)):
+                raise UsageError(f"setting {name} holds signs that no token has; copy it once more")
         _check_address("proxy", self.proxy, SYSTEM, ("http", "https", "socks5", "socks5h"))
         if not re.fullmatch(r"auto|cpu|cuda|xpu|cu\d{2,3}|rocm[\d.]+", self.torch):
             raise UsageError(
                 f"setting torch is {self.torch!r}; allowed: auto, cpu, cuda, cu126, cu130, rocm6.4, xpu"
             )
+
+
+def shown(settings: ProgramSettings) -> dict[str, Any]:
+    """By name, as it may be seen: without tokens and the passwords in addresses."""
+    found = {
+        name: without_secret(value) if isinstance(value, str) else value
+        for name, value in asdict(settings).items()
+    }
+    return {**found, **{name: HIDDEN for name in TOKENS if found[name]}}
 
 
 def gpu_names(text: str) -> list[str]:
@@ -192,6 +219,9 @@ def change(
     except FileNotFoundError:
         unknown = {}
     files.write_text(path, toml.dumps({**unknown, **told}))
+    if any(told.get(name) for name in TOKENS):
+        with contextlib.suppress(OSError):  # a drive that knows no rights
+            path.chmod(0o600)
     return result
 
 

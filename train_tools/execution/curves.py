@@ -12,13 +12,17 @@ from train_tools.execution.events import FILE
 
 Curve = tuple[list[int], list[float]]  # steps, counted from 1, and the values there
 # What an event calls it -> what sd-scripts calls it.
-TAGS = {"loss": "loss/current", "average_loss": "loss/average", "lr": "lr/unet"}
+TAGS = {
+    "loss": "loss/current", "average_loss": "loss/average", "lr": "lr/unet", "keys_scaled": "max_norm/keys_scaled",
+    "average_norm": "norm/avg_key_norm", "max_norm": "max_norm/max_key_norm",
+}  # fmt: skip
 
 
 def scalars(run_folder: Path) -> dict[str, Curve]:
     """Tag -> its steps, rising, and values; NaN is a value. Empty where nothing was trained.
 
-    Both engines give `loss/current`, `loss/average` and `lr/unet`; sd-scripts gives more. Of steps that were trained
+    Both engines give `loss/current`, `loss/average` and `lr/unet`, with scale_weight_norms what became of the norms;
+    sd-scripts gives more. Of steps that were trained
     again after an interruption, the last counts.
     """
     found = _curves(ScalarReader(run_folder).read())

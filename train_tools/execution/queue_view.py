@@ -15,12 +15,13 @@ from train_tools.execution.events import FILE as EVENTS
 from train_tools.execution.lane import ensure_worker, gpus_of, slot_has_worker, slots
 from train_tools.execution.packs import foreseen, key_of
 from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue, Row
-from train_tools.execution.states import FAILED, HELD, RUNNING, WAITING, Around
-from train_tools.execution.ticket import DEFAULT_LANE
+from train_tools.execution.states import ENDED, FAILED, HELD, RUNNING, WAITING, Around
+from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.ticket import FILE as TICKET
 from train_tools.execution.varying import differing
 from train_tools.workspace.run_folder import RECORD
 
+MOST_BATCHES = 5  # that are told when they have ended
 SWEEP_S = 15.0  # between two looks at the folders of what has ended, which somebody may have deleted
 LOOK_AT_WORKERS_S = 1.0  # between two looks whether a lane's lock is held
 
@@ -61,6 +62,25 @@ class Look:
     def kinds(self, state: str) -> dict[str, int]:
         """How many entries of each kind are in the state."""
         return Counter(found["kind"] for found in self.entries.values() if found["state"] == state)
+
+    def ended_batches(self) -> list[Document]:
+        """Of runs that were queued together and have all ended, the newest; what became of how many."""
+        found: dict[str, list[Document]] = {}
+        for document in self.entries.values():
+            if document["batch"] and document["kind"] == TRAIN:
+                found.setdefault(document["batch"], []).append(document)
+        told = [
+            {
+                "batch": name,
+                "project": members[0]["project"],
+                "version": members[0]["version"],
+                "ended": max(member["ended"] or 0.0 for member in members),
+                **Counter(member["state"] for member in members),
+            }
+            for name, members in found.items()
+            if all(member["state"] in ENDED for member in members)
+        ]
+        return sorted(told, key=lambda one: -one["ended"])[:MOST_BATCHES]
 
 
 @dataclasses.dataclass

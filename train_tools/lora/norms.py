@@ -9,13 +9,24 @@ from .stack import Delta, LoraStack
 
 
 @torch.no_grad()
-def limit_norms(stack: LoraStack, limits: Tensor) -> None:
-    """`limits` (K, 1, 1) are those of the LoRAs, 0: none. Both factors of a layer that is longer get shorter alike."""
+def limit_norms(stack: LoraStack, limits: Tensor) -> Tensor:
+    """`limits` (K, 1, 1) are those of the LoRAs, 0: none. Both factors of a layer that is longer get shorter alike.
+
+    Returns (3, K): how many layers got shorter, how long a LoRA's layers are then on average, and the longest of them.
+    """
+    after, shorter = [], []
     for delta in stack.deltas:
-        norm = torch.maximum(norms(delta), limits / 2)
-        ratio = torch.where(limits > 0, torch.minimum(norm, limits) / norm, 1.0).sqrt()
-        delta.down.mul_(ratio)
-        delta.up.mul_(ratio)
+        found = norms(delta)
+        norm = torch.maximum(found, limits / 2)
+        ratio = torch.where(limits > 0, torch.minimum(norm, limits) / norm, 1.0)
+        delta.down.mul_(ratio.sqrt())
+        delta.up.mul_(ratio.sqrt())
+        after.append(found * ratio)
+        shorter.append(ratio < 1)
+    lengths, counts = torch.stack(after).flatten(1), torch.stack(shorter).flatten(1).sum(0)
+    layers = torch.tensor([[rank > 0 for rank in delta.ranks] for delta in stack.deltas]).sum(0)
+    average = lengths.sum(0) / layers.to(lengths)
+    return torch.stack([counts.to(lengths), average, lengths.amax(0)])
 
 
 def norms(delta: Delta) -> Tensor:

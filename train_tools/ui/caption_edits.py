@@ -18,6 +18,7 @@ from train_tools.workspace.workspace import Version
 LISTS = ("all_of", "any_of", "none_of", "images", "names", "concepts")
 NUMBERS = ("longer", "shorter")
 TEXTS = ("text", "pattern")
+TRIGGER = "trigger word"  # in the history, of what stands for each concept's own
 SWITCHES = ("is_missing", "is_empty")
 
 
@@ -51,7 +52,7 @@ def edit_of(version: Version, given: Any) -> tuple[str, Edit]:
     what = " ".join(
         [kind, *(_said(name, value) for name, value in values.items() if value not in ("", False))]
     )
-    return what, MAKERS[kind](version, values)
+    return what.replace(edits.CONCEPT, TRIGGER), MAKERS[kind](version, values)
 
 
 def _said(name: str, value: Any) -> str:

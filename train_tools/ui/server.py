@@ -24,10 +24,12 @@ from train_tools.ui.kept import Kept
 from train_tools.ui.later import Later
 from train_tools.ui.routes import (
     captions,
+    captions_server,
     compare,
     data,
     demo,
     files,
+    messages,
     models,
     plan,
     plan_pictures,
@@ -45,8 +47,8 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, tags, models, plan, plan_pictures, plan_sources, queue, compare, runs,
-    previews, publish, tools, demo, files,
+    session, workspace, transfer, data, captions, captions_server, tags, models, plan, plan_pictures,
+    plan_sources, queue, compare, runs, previews, publish, messages, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 

@@ -18,3 +18,8 @@ def texts() -> dict[str, list[str]]:
     for path in sorted(FOLDER.glob("*.json")):
         found |= {f"{path.stem}.{name}": text for name, text in json.loads(path.read_text("utf-8")).items()}
     return found
+
+
+def export_words() -> dict[str, list[str]]:
+    """What a board as a file says: its own words, and what the axes are called."""
+    return {name: both for name, both in texts().items() if name.startswith(("export.", "compare.axis_"))}

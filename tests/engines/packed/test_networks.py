@@ -207,6 +207,8 @@ def test_weights_are_kept_as_short_as_each_run_wants(base: BaseModel) -> None:
     pack = Pack(runs, base, STEPS)
     train(free, 0, 1)
     train(pack, 0, 1)
+    after: list[list[float]] = [[], [], []]
+    shorter = [0, 0, 0]
     for delta, other in zip(pack.stack.deltas, free.stack.deltas, strict=True):
         for index, limit in enumerate(limits):
             product = other.up[index] @ other.down[index] * other.scale[index]
@@ -215,6 +217,16 @@ def test_weights_are_kept_as_short_as_each_run_wants(base: BaseModel) -> None:
             found = pack.stack.deltas[pack.stack.deltas.index(delta)]
             torch.testing.assert_close(found.up[index], other.up[index] * kept**0.5, rtol=1e-4, atol=1e-7)
             assert float(norms(delta)[index]) == pytest.approx(length * kept, rel=1e-3, abs=1e-6)
+            after[index].append(length * kept)
+            shorter[index] += kept < 1
+    assert pack.lengths(0) is None
+    for index in (1, 2):
+        late = pack.lengths(index)
+        assert late is not None
+        count, average, longest = late.values()
+        assert count == shorter[index]
+        assert average == pytest.approx(sum(after[index]) / len(after[index]), rel=1e-3)
+        assert longest == pytest.approx(max(after[index]), rel=1e-3)
 
 
 def test_a_rate_of_a_block_is_its_own(base: BaseModel) -> None:

@@ -44,6 +44,7 @@ pytestmark = [
 ]  # fmt: skip
 STEPS = 50
 LIMIT = 1e-5
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # several wait for each other longer than such models compute
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "LierLa": {"network_module": "networks.lora"},
     "C3Lier": {"network_module": "networks.lora", "network_args": ["conv_dim=2", "conv_alpha=1"]},
@@ -129,7 +130,7 @@ def record(place: Place, family: str, arguments: Mapping[str, Any], folder: Path
         str(sd_scripts_python(Path(REAL).absolute())), recorder.__file__, str(script), str(out),
         "--config_file", str(folder / "config.toml"),
     ]  # fmt: skip
-    environ = variables(os.environ, is_local=True)
+    environ = {**variables(os.environ, is_local=True), **ONE_THREAD}
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     with safe_open(out, "pt") as file:
@@ -139,7 +140,7 @@ def record(place: Place, family: str, arguments: Mapping[str, Any], folder: Path
 
 
 def replayed(arguments: Mapping[str, Any], steps: Steps) -> list[float]:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     first = arguments["output_dir"] + "/first.safetensors"
     start = "first."
     save_file({n.removeprefix(start): t for n, t in steps.tensors.items() if n.startswith(start)}, first)

@@ -35,7 +35,7 @@ LIMITS = ("max_tokens", "max_completion_tokens")
 
 @dataclass
 class Client:
-    """`base` is the address up to `/v1`; `wait` is asked to wait between tries and is true where it should end."""
+    """`base` is the address up to `/v1`; whoever sets `stopped` ends the waiting between tries."""
 
     base: str
     key: str = field(default="", repr=False)
@@ -92,16 +92,17 @@ class Client:
 
     def _again_and_again(self, path: str, body: dict[str, Any]) -> Any:
         """Waits twice as long after each failure that may pass, or as long as the server says."""
-        for attempt in range(self.retries + 1):
+        tries = 0
+        while True:
             try:
                 return self._once(path, body, self.timeout_s)
             except PassingError as error:
-                if attempt == self.retries:
+                if tries == self.retries:
                     raise error.final() from error
-                usual = self.first_wait_s * 2**attempt * random.uniform(0.75, 1.25)
+                usual = self.first_wait_s * 2**tries * random.uniform(0.75, 1.25)
                 if self.stopped.wait(min(error.wait_s or usual, LONGEST_WAIT_S)):
                     raise
-        raise AssertionError("the last attempt raises")
+                tries += 1
 
     def _once(self, path: str, body: dict[str, Any] | None, timeout_s: float) -> Any:
         address = f"{self.base}/{path}"

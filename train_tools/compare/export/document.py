@@ -91,6 +91,8 @@ def _own(kind: str) -> str:
 def _script(name: str, content: Mapping[str, Any]) -> str:
     # Nothing in it may end the element.
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    # Names of files may hold bytes that are no text.
+    text = text.encode("utf-8", "replace").decode()
     return f'<script type="application/json" id="{name}">{text}</script>\n'
 
 

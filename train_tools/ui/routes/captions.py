@@ -26,7 +26,7 @@ from train_tools.planning.caption_checks import reading_of
 from train_tools.planning.exposure import refuse_exposed_settings
 from train_tools.planning.shapes import shapes_of
 from train_tools.tags import journal
-from train_tools.tags.checks import check_captions
+from train_tools.tags.checks import called, check_captions
 from train_tools.tags.files import read_text
 from train_tools.tags.filters import chosen
 from train_tools.tags.journal import Change
@@ -178,7 +178,12 @@ def check(call: Call) -> dict[str, Any]:
             for limit in reversed(limits)
             for finding in check_captions(version, tag, limit, reading)
         }
-        return {"findings": list(found.values()), "activation": tag, "limit": min(limits, default=LIMITS[0])}
+        return {
+            "findings": list(found.values()),
+            "activation": tag,
+            "called": ", ".join(called(version, tag)),
+            "limit": min(limits, default=LIMITS[0]),
+        }
 
     return call.tasks.start(work, only_newest_of=f"captions check {version.folder}")
 

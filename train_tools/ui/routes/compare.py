@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 
 from train_tools.compare import place, service, tensorboard
 from train_tools.compare.board import cell_with, read_board
-from train_tools.compare.curves import USUAL_SMOOTHING, csv_lines, curve_runs, read_curves
+from train_tools.compare.curves import USUAL_SMOOTHING, csv_table, curve_runs, read_curves
 from train_tools.compare.export.document import SMALL, pieces, sized
 from train_tools.compare.marks import CELL, Target, mark_history, set_mark
 from train_tools.compare.scores.measures import MEASURES
@@ -31,7 +31,7 @@ from train_tools.preview.model_names import shown_models
 from train_tools.ui.downloads import downloaded
 from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, json_text, post
-from train_tools.ui.texts import texts
+from train_tools.ui.texts import export_words
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import entries_of
 from train_tools.workspace.files import time_stamp
@@ -177,11 +177,8 @@ def curves_table(call: Call) -> Response:
     """All steps of the runs as a file for a spreadsheet."""
     version, smoothing = call.version, _decimal(call, "smoothing", USUAL_SMOOTHING)
     chosen = call.request.query_params.getlist("run")
-    lines = csv_lines(version, chosen, smoothing, read_board(version).run_labels)
-    head = next(lines)  # what is wrong with the question is said before anything is sent
-    return downloaded(
-        itertools.chain([head], lines), f"{version.project}-{version.name}-curves.csv", "text/csv"
-    )
+    table = csv_table(version, chosen, smoothing, read_board(version).run_labels)
+    return downloaded(table, f"{version.project}-{version.name}-curves.csv", "text/csv; charset=utf-8")
 
 
 def _decimal(call: Call, name: str, default: float) -> float:
@@ -222,15 +219,10 @@ def exported(call: Call) -> Response:
     """The board as it is shown, as one HTML file."""
     version = call.version
     viewed = service.view_board(version, _view(call))
-    found = pieces(version, viewed, _export_words(), call.query("size") or SMALL, call.language)
+    found = pieces(version, viewed, export_words(), call.query("size") or SMALL, call.language)
     head = next(found)
     name = f"{version.project}-{version.name}-{time_stamp()}.html"
     return downloaded(itertools.chain([head], found), name, "text/html; charset=utf-8")
-
-
-def _export_words() -> dict[str, Any]:
-    """What the file says in both languages: its own words, and what the axes are called."""
-    return {name: both for name, both in texts().items() if name.startswith(("export.", "compare.axis_"))}
 
 
 ROUTES = [

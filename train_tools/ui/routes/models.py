@@ -175,16 +175,26 @@ def look(call: Call) -> dict[str, Any]:
         if text and path.is_absolute() and path.exists():
             if exposed and not browsing.is_allowed(path, _allowed(root, host_of(root))):
                 raise UsageError(f"{text} lies outside of the folders for models")
-            return {"model": _shown(look_at(path, path.name, Place("path", path.parent), role)), "offers": []}
+            return {
+                "model": _shown(look_at(path, path.name, Place("path", path.parent), role)),
+                "offers": [],
+                "problem": "",
+            }
         if text.startswith(("http://", "https://")) or HUB_ID.fullmatch(text):
             if exposed:
                 raise UsageError("nothing is downloaded while the page is open to others")
             mirror_choice.find_out(root, program.read(root), ("hugging_face",))
-            return {"model": None, "offers": [asdict(one) for one in offers(text, network_of(root))]}
-        raise UsageError(
-            f"there is no {text or 'such file'} on this machine; give a path, a Hugging Face id like owner/name, or "
-            "an address"
-        )
+            return {
+                "model": None,
+                "offers": [asdict(one) for one in offers(text, network_of(root))],
+                "problem": "",
+            }
+        return {
+            "model": None,
+            "offers": [],
+            "problem": f"there is no {text or 'such file'} on this machine; give a path, a Hugging Face id like "
+            "owner/name, or an address",
+        }
 
     return call.tasks.start(work)
 

@@ -46,9 +46,9 @@ def whole(call: Call) -> dict[str, Any]:
 
 
 def summary(call: Call) -> dict[str, Any]:
-    """For the bar: how many entries there are in each state, and what kinds of work are being done."""
+    """For the bar: how many entries there are in each state, what kinds of work are done, and which batches ended."""
     look = view_of(call).look()
-    return {**look.counts(), "kinds": look.kinds(RUNNING)}
+    return {**look.counts(), "kinds": look.kinds(RUNNING), "ended": look.ended_batches()}
 
 
 def act(call: Call) -> dict[str, Any]:

@@ -112,8 +112,7 @@ ACTIONS: dict[str, Any] = {
 
 
 def program_settings(call: Call) -> dict[str, Any]:
-    saved = asdict(program.read(call.root))
-    shown = {n: program.without_secret(v) if isinstance(v, str) else v for n, v in saved.items()}
+    shown = program.shown(program.read(call.root))
     return {
         "fields": [field_of(entry, call.language) for entry in entries_of("program", ProgramSettings)],
         "values": {name: as_text(value) for name, value in shown.items()},

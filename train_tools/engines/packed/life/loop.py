@@ -154,10 +154,11 @@ class Loop:
         self._times.append(time.monotonic())
         rate = (len(self._times) - 1) / (self._times[-1] - self._times[0]) if len(self._times) > 1 else 0.0
         assert self._unheard is not None
-        for member, optimizer in zip(self._members, self._pack.optimizers, strict=True):
+        for index, (member, optimizer) in enumerate(zip(self._members, self._pack.optimizers, strict=True)):
             if not member.outcome:
                 member.step += 1
-                self._unheard.ended.append(Ended(member, batches, optimizer.learning_rate, rate))
+                lengths = self._pack.lengths(index)
+                self._unheard.ended.append(Ended(member, batches, optimizer.learning_rate, rate, lengths))
         if any(self._is_due(member, ends_epoch=ends_epoch) for member in self._members):
             self._hear()
         for index, member in enumerate(self._members):

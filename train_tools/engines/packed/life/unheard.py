@@ -16,6 +16,7 @@ class Ended:
     batches: int
     learning_rate: float
     rate: float
+    lengths: Late | None
 
     def tell(self) -> None:
         """Once its losses are heard, before those of the next one are."""
@@ -25,9 +26,15 @@ class Ended:
         member.log.write(
             "step", step=member.step, steps=config.max_train_steps, epoch=member.epoch, epochs=config.epochs,
             loss=sum(member.losses) / len(member.losses), average_loss=member.total / self.batches,
-            lr=self.learning_rate, **pace,
+            lr=self.learning_rate, **pace, **self._of_lengths(),
         )  # fmt: skip
         member.losses.clear()
+
+    def _of_lengths(self) -> dict[str, float]:
+        if self.lengths is None:
+            return {}
+        count, average, longest = self.lengths.values()
+        return {"keys_scaled": int(count), "average_norm": average, "max_norm": longest}
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ class Pack:
         norms = [config.scale_weight_norms for config in configs]
         self._norms = torch.tensor(norms, device=self.device, dtype=self.stack.flat.dtype).view(-1, 1, 1)
         self._limits_norms = any(norms)
+        self._lengths = torch.zeros(3, len(configs))
         self.alive = [True] * len(configs)
         self._generators = [torch.Generator().manual_seed(c.seed) for c in configs]
         betas = {name: value for name, value in base.noise.items() if name.startswith(("num", "beta"))}
@@ -165,9 +166,15 @@ class Pack:
             self._scales[index].heard(whole[index])
         self._stepping.step([index for index in living if whole[index]])
         if self._limits_norms:
-            limit_norms(self.stack, self._norms)
+            self._lengths = limit_norms(self.stack, self._norms)
             for optimizer in self.optimizers:
                 optimizer.take_over()
+
+    def lengths(self, index: int) -> Late | None:
+        """What `scale_weight_norms` did to a run in the last step, where it has one: how many layers got shorter, and
+        the mean and greatest length of all.
+        """
+        return Late(self._lengths[:, index]) if self.configs[index].scale_weight_norms else None
 
     def _put(self, tensor: Tensor) -> Tensor:
         """On the device, without waiting for what it is at."""

@@ -3,6 +3,7 @@
 import * as api from "../kit/api.js";
 import { fill, h } from "../kit/dom.js";
 import * as place from "../kit/place.js";
+import { isOn, tell } from "../kit/notify.js";
 import { poll } from "../kit/poll.js";
 import { t } from "../kit/texts.js";
 
@@ -22,7 +23,8 @@ export function queueChip() {
   };
   poll(async () => {
     known = await api.get("api/queue/summary");
+    tell(known.ended, place.go);
     draw();
-  }, EVERY_MS);
+  }, EVERY_MS, { hidden: isOn });
   return { node, draw };
 }

@@ -2,6 +2,7 @@
 
 import { fill, h, icon } from "../kit/dom.js";
 import { number } from "../kit/format.js";
+import { open } from "../kit/layers.js";
 import * as place from "../kit/place.js";
 import { t } from "../kit/texts.js";
 
@@ -42,7 +43,6 @@ export function startTour(bar) {
     clearInterval(following);
     turn++;
     localStorage.setItem(KEY, "done");
-    node.remove();
     if (hasVersion) place.go({ project: from.project, version: from.version, panel: from.panel || "data" });
     if (focused?.isConnected) focused.focus();
   }
@@ -88,8 +88,7 @@ export function startTour(bar) {
     Object.assign(card.style, { left: `${Math.max(ROOM, Math.min(left, innerWidth - wide - ROOM))}px`, top: `${y}px` });
   }
 
-  document.body.append(node);
-  node.showModal();
+  open(node);
   const following = setInterval(follow, FOLLOW_MS);
   show(0);
 }

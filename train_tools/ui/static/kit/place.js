@@ -32,10 +32,13 @@ export function go(change, { replace = false, silent = false } = {}) {
   const text = textOf(place);
   localStorage.setItem(KEY, text.slice(1));
   if (location.hash === text) return;
-  if (replace || isStep()) {
-    replaceStep(text);
-    if (!silent) dispatchEvent(new HashChangeEvent("hashchange"));
-  } else location.hash = text;
+  if (!replace && !isStep()) {
+    location.hash = text;
+    return;
+  }
+  if (replace) history.replaceState(history.state, "", text);
+  else replaceStep(text);
+  if (!silent) dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
 /** Keeps a panel's own words in the address without leaving the panel. */

@@ -4,7 +4,7 @@ import * as api from "../kit/api.js";
 import { dialog } from "../kit/dialog.js";
 import { fill, h, icon } from "../kit/dom.js";
 import { bytes } from "../kit/format.js";
-import { t } from "../kit/texts.js";
+import { sentence, t } from "../kit/texts.js";
 
 /** Resolves to a path, null where none was taken. `pick` is "file" (of a model, or its folder), "folder" or "any". */
 export async function browse({ title, pick, start = "" }) {
@@ -41,7 +41,7 @@ class Browser {
       fill(this.problem);
       if (listing) this.#show(listing);
     } catch (error) {
-      fill(this.problem, error.message);
+      fill(this.problem, sentence(error.message));
       if (folder && !this.parent) await this.go("");
     }
     return undefined;

@@ -70,13 +70,9 @@ class Chooser {
   async #nameOthers() {
     const files = new Set(this.found.models.map((model) => model.file));
     for (const file of [...this.chosen].filter((one) => !files.has(one) && !this.named.has(one))) {
-      try {
-        const { model } = await finished(await api.post("api/models/look", { text: file, role: this.role }));
-        if (model?.file === file) this.named.set(file, model);
-        else throw new Error();
-      } catch {
-        this.chosen.delete(file); // it isn't there; the field's text is looked at by itself
-      }
+      const { model } = await finished(await api.post("api/models/look", { text: file, role: this.role }));
+      if (model?.file === file) this.named.set(file, model);
+      else this.chosen.delete(file); // it isn't there; the field's text is looked at by itself
     }
   }
 

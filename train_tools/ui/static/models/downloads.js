@@ -5,7 +5,7 @@ import { fill, h, icon } from "../kit/dom.js";
 import { bytes, number } from "../kit/format.js";
 import { poll } from "../kit/poll.js";
 import { rowsIn } from "../kit/rows.js";
-import { t } from "../kit/texts.js";
+import { sentence, t } from "../kit/texts.js";
 import { attempt } from "../kit/toast.js";
 
 const EVERY_MS = 800;
@@ -68,7 +68,7 @@ export class Downloads {
       fill(words, one.of ? t("models.progress", { done: bytes(one.done), of: bytes(one.of), share: number(100 * share) }) : isOpen ? t("models.starts") : t("models.stopped"));
       bar.style.width = `${100 * share}%`;
       progress.setAttribute("aria-valuenow", String(Math.round(100 * share)));
-      fill(problem, one.error || "");
+      fill(problem, one.error ? sentence(one.error) : "");
       cancel.hidden = !isOpen;
       again.hidden = close.hidden = isOpen;
     };

@@ -4,7 +4,7 @@ import * as api from "../kit/api.js";
 import { fill, h, icon } from "../kit/dom.js";
 import { bytes } from "../kit/format.js";
 import { finished } from "../kit/task.js";
-import { language, t } from "../kit/texts.js";
+import { language, sentence, t } from "../kit/texts.js";
 
 /** A field for what isn't in the list. `named(model)` hears of a file that is there, `fetch(offer)` what to download. */
 export class Ask {
@@ -21,8 +21,8 @@ export class Ask {
     this.result);
   }
 
-  say(sentence) {
-    fill(this.result, h("p", { class: "problem" }, sentence));
+  say(text) {
+    fill(this.result, h("p", { class: "problem" }, sentence(text)));
   }
 
   async look(text) {
@@ -30,8 +30,9 @@ export class Ask {
     if (!asked) return;
     fill(this.result, h("p", { class: "muted small" }, t("plan.looking")));
     try {
-      const { model, offers } = await finished(await api.post("api/models/look", { text: asked, role: this.role }));
-      if (model?.problem) this.say(t("models.cant", { what: model.problem }));
+      const { model, offers, problem } = await finished(await api.post("api/models/look", { text: asked, role: this.role }));
+      if (problem) this.say(problem);
+      else if (model?.problem) this.say(t("models.cant", { what: model.problem }));
       else fill(this.result, offers.map((offer) => offerRow(offer, this.fetch)));
       if (model) this.named(model);
       this.input.value = model && !model.problem ? "" : asked;

@@ -11,6 +11,7 @@ import { said } from "./change.js";
 import { tagsOf } from "./chips.js";
 import { plain } from "./store.js";
 import { suggesting } from "./suggest.js";
+import { triggerWords } from "./trigger.js";
 
 // Kind of edit -> its fields: [name, kind of field]; "tags", "lines" and "pattern" must be filled in.
 const NEEDED = new Set(["tags", "lines", "pattern"]);
@@ -93,9 +94,10 @@ class Bulk {
         h("textarea", { value: value ?? "", spellcheck: "false", oninput: (event) => change(name, event.target.value) }));
     }
     const isNumber = kind === "number";
-    const input = h("input", { type: isNumber ? "number" : "text", min: isNumber ? "0" : undefined, value: value ?? (isNumber ? "1" : ""),
-      autocomplete: "off", spellcheck: "false",
-      oninput: (event) => change(name, isNumber ? Number(event.target.value) : event.target.value) });
+    const words = triggerWords(Object.keys(this.panel.found.concepts));
+    const input = h("input", { type: isNumber ? "number" : "text", min: isNumber ? "0" : undefined,
+      value: isNumber ? value ?? "1" : words.shown(value ?? ""), autocomplete: "off", spellcheck: "false",
+      oninput: (event) => change(name, isNumber ? Number(event.target.value) : words.meant(event.target.value)) });
     if (kind === "tags" || name === "tag") suggesting(input, this.panel);
     return h("label", { class: "field" }, label, input);
   }

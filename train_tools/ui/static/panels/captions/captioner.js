@@ -10,6 +10,8 @@ import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { settle } from "../../kit/wait.js";
 import { Downloads } from "../../models/downloads.js";
+import { IN_SERVER, Server } from "./server.js";
+import { triggerWords } from "./trigger.js";
 
 // Settings that only one captioner knows; all others are everybody's.
 const MODEL_OF = { blip: "model", wd: "wd_model" };
@@ -19,8 +21,10 @@ const OWN = {
     "always_first_tags",
     "use_rating_tags", "remove_underscore", "undesired_tags", "tag_replacement"],
   shapes: [],
+  openai: ["server_side", "server_parallel", "server_max_tokens", "server_timeout", "server_retries"],
   text: ["text"],
 };
+const WITH_TRIGGER = new Set(["prefix", "suffix", "text", "server_own_prompt"]);
 const USUAL = new Set(["model", "wd_model", "existing", "prefix", "suffix", "general_threshold", "character_threshold", "text"]);
 
 export async function captioner(panel) {
@@ -43,13 +47,15 @@ const asked = async (panel, models) => finished(await api.get(`${panel.store.bas
 class Form {
   constructor(panel, { captioners, fields, chosen, known }) {
     Object.assign(this, { panel, captioners, chosen, changes: {} });
+    this.words = triggerWords(Object.keys(panel.found.concepts));
     this.downloads = new Downloads(panel.context.base, () => this.#renew());
     this.fields = new Map(fields.map((one) => [one.name, this.#field(one, known[one.name])]));
     this.list = h("div", { class: "captioners", role: "group", "aria-label": t("captions.captioner_which") });
     this.order = h("p", { class: "small muted" });
+    this.server = new Server(panel, this.fields, () => this.changes);
     this.usual = h("div", { class: "fields" });
     this.more = h("div", { class: "fields" });
-    this.node = h("div", null, this.list, this.downloads.node, this.order, this.usual,
+    this.node = h("div", null, this.list, this.downloads.node, this.order, this.server.node, this.usual,
       h("details", { class: "more-settings" }, h("summary", null, t("captions.more_settings")), this.more));
     this.#drawList();
     this.#draw();
@@ -57,11 +63,14 @@ class Form {
 
   /** A model may be any folder or hub id; the usual ones are proposed. */
   #field(one, models) {
-    const entry = { ...one, label: labelOf(one.name), ...(models ? { choices: models, several: true } : {}) };
+    const options = one.choices.length && !one.several ? one.choices.map((choice) => [choice, t(`captions.choice_${choice}`)]) : undefined;
+    const entry = { ...one, label: labelOf(one.name), options, ...(models ? { choices: models, several: true } : {}) };
     const renew = settle(() => this.#renew(), 600);
-    return field(entry, one.value, (text) => {
-      this.changes[one.name] = text;
+    const words = WITH_TRIGGER.has(one.name) ? this.words : { shown: (text) => text, meant: (text) => text };
+    return field(entry, words.shown(one.value), (text) => {
+      this.changes[one.name] = words.meant(text);
       if (models) renew();
+      if (IN_SERVER.has(one.name)) this.server.changed(one.name);
     });
   }
 
@@ -120,7 +129,8 @@ class Form {
   }
 
   #draw() {
-    const hidden = new Set(["captioner", ...Object.entries(OWN).flatMap(([name, own]) => (this.chosen.includes(name) ? [] : own))]);
+    this.server.show(this.chosen.includes("openai"));
+    const hidden = new Set(["captioner", ...IN_SERVER, ...Object.entries(OWN).flatMap(([name, own]) => (this.chosen.includes(name) ? [] : own))]);
     const shown = [...this.fields].filter(([name]) => !hidden.has(name));
     fill(this.usual, shown.filter(([name]) => USUAL.has(name)).map(([, one]) => one.node));
     fill(this.more, shown.filter(([name]) => !USUAL.has(name)).map(([, one]) => one.node));

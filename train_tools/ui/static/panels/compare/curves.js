@@ -2,6 +2,7 @@
 
 import * as api from "../../kit/api.js";
 import { fill, h, icon } from "../../kit/dom.js";
+import { titled } from "../../kit/names.js";
 import { language, t } from "../../kit/texts.js";
 import { poll } from "../../kit/poll.js";
 import { attempt, toast } from "../../kit/toast.js";

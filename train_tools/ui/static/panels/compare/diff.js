@@ -4,6 +4,7 @@ import * as api from "../../kit/api.js";
 import { dialog } from "../../kit/dialog.js";
 import { fill, h } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
+import { titled } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { axisName } from "./model.js";
 
@@ -24,7 +25,7 @@ export async function showDifference(shared, names) {
     body: [
       h("p", { class: "muted small" }, differing.length ? t("compare.diff_count", { n: number(differing.length), of: number(rows.length) }) : t("compare.diff_none")),
       h("label", { class: "row tight" }, all, h("span", null, t("compare.diff_all"))),
-      h("div", { class: "compare-diff" }, h("table", null, h("thead", null, h("tr", null, h("th", null), found.runs.map((run) => h("th", { scope: "col", title: run.name }, run.label)))), body)),
+      h("div", { class: "compare-diff" }, h("table", null, h("thead", null, h("tr", null, h("th", null), found.runs.map((run) => h("th", { scope: "col", title: run.name }, titled(run.label))))), body)),
     ],
     buttons: [[t("kit.close"), null, "primary"]],
   });

@@ -3,6 +3,7 @@
 import * as api from "../../kit/api.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { bytes, number, short, when } from "../../kit/format.js";
+import { titled } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { poll } from "../../kit/poll.js";
 import { attempt } from "../../kit/toast.js";
@@ -29,7 +30,7 @@ export function mount(root, shared) {
     const found = await api.get(`${shared.at}runs`);
     if (JSON.stringify(found) === text) return;
     text = JSON.stringify(found);
-    runs = found;
+    runs = found.map((run) => ({ ...run, label: titled(run.label) }));
     for (const name of chosen) if (!runs.some((run) => run.name === name)) chosen.delete(name);
     draw();
   }

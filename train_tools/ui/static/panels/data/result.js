@@ -44,6 +44,7 @@ export function result(store, context, settings) {
     const other = settings.names().filter((name) => name in made && settings.effective(name) !== (made[name] || settings.effective(name)));
     const parts = [
       fresh ? t("data.n_new", { n: number(fresh) }) : "",
+      list.retouched.length ? t("picture.n_retouched", { n: number(list.retouched.length) }) : "",
       list.gone.length ? t("data.n_gone", { n: number(list.gone.length) }) : "",
       other.length ? t("data.n_settings", { names: other.map((name) => t(`data.label_${name}`)).join(", ") }) : "",
     ].filter(Boolean);

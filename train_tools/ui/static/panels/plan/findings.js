@@ -38,11 +38,14 @@ function note(store, plan, finding) {
 
 /** What the fix sets, field by field: what stands there now, and what will. */
 function inWords(store, change) {
-  return Object.entries(change).map(([name, text]) => {
-    const of = (value) => value || t("plan.default");
+  return Object.entries(change).filter(([name, text]) => text !== store.text(name)).map(([name, text]) => {
+    const of = (value) => inLabels(value) || t("plan.default");
     return t("plan.fix_sets", { name: labelOf(name), from: of(store.text(name)), to: of(text) });
   });
 }
+
+/** `optimizer_type=Lion -> learning_rate=1e-4` is `Optimizer=Lion → Learning rate=1e-4`. */
+const inLabels = (text) => text.replaceAll(/\b[a-z][a-z0-9_]+(?=\s*[=<>!])/g, labelOf).replaceAll(" -> ", " → ");
 
 /** Asked first where runs would be gone: two that differ in what is mended may become one. */
 async function mend(button, { store, plan, finding, title, does }) {

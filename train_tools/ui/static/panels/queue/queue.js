@@ -1,7 +1,7 @@
 // The queue of all projects: what runs, waits and has ended. It only shows what the server says; closing it stops nothing.
 
 import * as api from "../../kit/api.js";
-import { fill, h } from "../../kit/dom.js";
+import { fill, h, icon } from "../../kit/dom.js";
 import { confirm } from "../../kit/dialog.js";
 import * as place from "../../kit/place.js";
 import { poll } from "../../kit/poll.js";
@@ -11,6 +11,7 @@ import { detail } from "./detail.js";
 import { Ended } from "./ended.js";
 import { KeyedList } from "./keyed.js";
 import { laneHead, laneName } from "./lane.js";
+import { openMessages } from "./messages.js";
 import { Now } from "./now.js";
 import { Several } from "./several.js";
 import { Store } from "./store.js";
@@ -35,7 +36,8 @@ class QueuePanel {
     this.counts = h("div", { class: "row tight" });
     this.heads = new KeyedList(this.lanes, (lane) => this.#lane(lane), (lane) => lane.name);
     this.waits = new KeyedList(this.waiting, (lane) => this.#waiting(lane), (lane) => lane.name);
-    fill(root, h("div", { class: "row queue-head" }, h("h1", null, t("page.queue")), this.counts), this.lanes, this.empty, this.now.node,
+    fill(root, h("div", { class: "row queue-head" }, h("h1", null, t("page.queue")), this.counts, h("span", { class: "space" }),
+      h("button", { id: "queue-tell", onclick: openMessages }, icon("info"), t("queue.tell_me"))), this.lanes, this.empty, this.now.node,
       this.waiting, this.ended.node, this.several.node);
     this.polling = poll(() => this.turn(), EVERY);
     this.ready = this.refresh().then(() => {

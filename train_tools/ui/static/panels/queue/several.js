@@ -4,7 +4,7 @@ import { confirm } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { t } from "../../kit/texts.js";
-import { Selection } from "../data/selection.js";
+import { Selection } from "../../kit/selection.js";
 import { ABLE, act } from "./actions.js";
 
 // In the order of the buttons; `where` is for "move". What goes first keeps its order by going last one first.
@@ -21,6 +21,9 @@ export class Several {
     this.selection = new Selection(() => this.#rows().map((node) => Number(node.dataset.id)), () => this.show());
     this.node = h("div", { class: "several card row tight", role: "toolbar", "aria-label": t("queue.several"), hidden: true });
     root.addEventListener("click", (event) => this.#click(event));
+    root.addEventListener("mousedown", (event) => {
+      if ((event.shiftKey || event.ctrlKey || event.metaKey) && event.target.closest(".entry[data-id]")) event.preventDefault(); // marks no text
+    });
     root.addEventListener("keydown", (event) => this.#key(event));
   }
 

@@ -42,7 +42,7 @@ function drawn(column, points, entry) {
   return h("figure", null, column.map((sample) => {
     const at = (kind) => api.versionPath(entry.project, entry.version, `trains/${entry.name}/${sample.file}`, kind);
     return h("a", { href: at("files"), target: "_blank", rel: "noreferrer", title: t("queue.sample_of", { when, n: number(sample.prompt + 1) }) },
-      h("img", { src: `${at("thumbs")}?side=${SIDE}`, alt: t("queue.sample_of", { when, n: number(sample.prompt + 1) }), loading: "lazy", width: 96, height: 96 }));
+      h("img", { src: `${at("thumbs")}?side=${SIDE}`, alt: t("queue.sample_of", { when, n: number(sample.prompt + 1) }), loading: "lazy", width: 80, height: 80 }));
   }), h("figcaption", { class: "small" }, when, loss === null ? null : h("div", { class: "muted" }, t("queue.loss", { n: short(loss) }))));
 }
 

@@ -5,7 +5,7 @@ import { confirm } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { bytes } from "../../kit/format.js";
 import { finished } from "../../kit/task.js";
-import { t } from "../../kit/texts.js";
+import { sentence, t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { download } from "../../bar/transfer.js";
 
@@ -80,7 +80,7 @@ function buttonsFor(found, act) {
 
 function outcome({ id, state, text, fix }) {
   const [sign, kind] = OUTCOME[state];
-  return h("div", { class: `note ${kind}` }, icon(sign), h("span", null, h("strong", null, nameOf(id)), t("tools.colon"), text, fix ? h("div", { class: "small" }, `→ ${fix}`) : null));
+  return h("div", { class: `note ${kind}` }, icon(sign), h("span", null, h("strong", null, nameOf(id)), t("tools.colon"), text, fix ? h("div", { class: "small" }, `→ ${sentence(fix)}`) : null));
 }
 
 /** What was looked at, in words; ids that hold a name keep it. */
