@@ -366,6 +366,7 @@ def several_are_cancelled_moved_and_tried_again(page: Page, bench: Bench) -> Non
     page.keyboard.press("Escape")
     expect(page.locator(".batch summary")).to_contain_text("3 cancelled")
     page.locator(".batch summary").click()
+    expect(page.locator(".batch .entry")).to_have_count(3)
     page.keyboard.press("Control+a")
     expect(page.get_by_text("Chosen: 6")).to_be_visible()
     page.get_by_role("button", name="Try again (3)").click()
@@ -410,7 +411,7 @@ def test_a_run_shows_its_pictures_and_tells_a_service_of_its_end(
     expect(page.locator(".now .strip")).to_contain_text("epoch 2")
     (bench.root / "go-1").touch()
     expect(row(page, 1)).to_contain_text("finished", timeout=30_000)
-    page.wait_for_function("window.noted.length === 1", timeout=20_000)
+    wait_for(lambda: bool(page.evaluate("window.noted.length")))
     assert page.evaluate("window.noted") == [["Training has ended: p / v1", "1 finished"]]
     wait_for(lambda: service.got[-1][2]["event"] == "ended")
     assert service.got[-1][2]["finished"] == 1
