@@ -117,11 +117,11 @@ def test_a_failure_says_what_helps(page: Page, served: Served, bench: Bench) -> 
     expect(row(page, 1)).to_contain_text("CUDA out of memory", timeout=30_000)
     row(page, 1).get_by_role("button", name="What helps?").click()
     expect(page.get_by_role("dialog")).to_contain_text("lower train_batch_size")
-    page.get_by_role("dialog").get_by_role("button", name="Set gradient_checkpointing=true").click()
-    expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Set Gradient checkpointing = on").click()
+    expect(page.get_by_text("Gradient checkpointing = on is set for this version")).to_be_visible()
     assert settings.read(bench.version)["training"]["gradient_checkpointing"] == "true"
     page.get_by_role("dialog").get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_hidden()
+    expect(page.get_by_text("Gradient checkpointing = on is set for this version")).to_be_hidden()
     assert "gradient_checkpointing" not in settings.read(bench.version)["training"]
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="切换到中文").click()
