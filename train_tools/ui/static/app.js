@@ -4,6 +4,7 @@ import * as place from "./kit/place.js";
 import { isLost, onBack, whenBack } from "./kit/reach.js";
 import * as texts from "./kit/texts.js";
 import { t } from "./kit/texts.js";
+import { toast } from "./kit/toast.js";
 import * as theme from "./kit/theme.js";
 import * as bar from "./bar.js";
 
@@ -13,6 +14,7 @@ const WITHOUT_VERSION = new Set(["queue", "tools"]); // what can be seen before 
 const WELCOME = "data"; // where the first project is made
 
 const shown = { key: "", panel: null, turn: 0, begun: 0 };
+const ASK_AGAIN_MS = 3000;
 const JUST_BEFORE_MS = 3000; // a panel that was opened so shortly before the server was missed has read nothing
 
 async function start() {
@@ -32,6 +34,7 @@ async function start() {
     show();
   });
   addEventListener("hashchange", show);
+  addEventListener("refused", ({ detail }) => context.base && detail.startsWith(context.base) && isStillThere());
   onBack((since) => {
     if (shown.panel && shown.begun > since - JUST_BEFORE_MS) {
       shown.key = "";
@@ -42,6 +45,20 @@ async function start() {
 }
 
 const context = { session: null, project: "", version: "", base: "", go: place.go };
+
+let asking = false;
+
+/** Another window may have deleted or renamed what this one shows. */
+async function isStillThere() {
+  if (asking) return;
+  asking = true;
+  const { project, version } = context;
+  await bar.load().catch(() => {});
+  setTimeout(() => (asking = false), ASK_AGAIN_MS);
+  if (!context.base || bar.find(project, version) || isLost()) return;
+  toast(t("page.gone", { name: `${project} / ${version}` }), { kind: "error" });
+  show();
+}
 
 /** Brings the page to where the address says. */
 export async function show() {
@@ -80,7 +97,8 @@ async function loaded(panel, root, isWanted) {
     await api.get("api/session").catch(() => {});
     if (!isLost()) throw error;
   }
-  fill(root, h("div", { class: "empty" }, h("h2", null, t("page.not_loaded")), h("p", { class: "muted" }, t("page.not_loaded_text"))));
+  fill(root, h("div", { class: "empty" }, h("h2", null, t("page.not_loaded")), h("p", { class: "muted" }, t("page.not_loaded_text")),
+    h("button", { onclick: () => api.get("api/session").catch(() => {}) }, icon("again"), t("page.load_again"))));
   await new Promise(whenBack);
   fill(root);
   if (!isWanted()) return null;

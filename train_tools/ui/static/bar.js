@@ -59,7 +59,7 @@ export function draw() {
     state.gauges?.node,
     state.chip?.node,
     h("button", { class: "quiet", id: "bar-theme", title: t("page.theme"), "aria-label": t("page.theme"), onclick: () => (theme.toggle(), draw()) }, icon(theme.current() === "dark" ? "sun" : "moon")),
-    h("button", { class: "quiet language", id: "bar-language", "aria-label": t("page.language"), onclick: () => texts.setLanguage(texts.language === "zh" ? "en" : "zh") }, texts.language === "zh" ? "English" : "中文"));
+    h("button", { class: "quiet language", id: "bar-language", lang: texts.language === "zh" ? "en" : "zh-CN", "aria-label": t("page.language"), onclick: () => texts.setLanguage(texts.language === "zh" ? "en" : "zh") }, texts.language === "zh" ? "English" : "中文"));
   state.chip?.draw();
   state.gauges?.draw();
   if (focused) document.getElementById(focused)?.focus();

@@ -45,6 +45,7 @@ async function ask(method, path, body, { signal } = {}) {
     if (error.name === "AbortError") throw error;
     return null;
   });
+  if (response.status === 400) dispatchEvent(new CustomEvent("refused", { detail: path })); // the place itself may be gone
   if (!response.ok) throw new ApiError(answer?.error || `${offlineText} (${response.status})`, response.status);
   return answer;
 }

@@ -2,6 +2,7 @@
 
 import * as api from "../../kit/api.js";
 import { fill, h, icon } from "../../kit/dom.js";
+import { open } from "../../kit/layers.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { Brush, SIZES } from "./brush.js";
@@ -43,13 +44,9 @@ class ByHand {
   }
 
   show() {
-    document.body.append(this.node);
-    this.node.showModal();
+    open(this.node);
     this.#go(this.mode);
-    return new Promise((resolve) => this.node.addEventListener("close", () => {
-      this.node.remove();
-      resolve(Boolean(this.saved));
-    }));
+    return new Promise((resolve) => this.node.addEventListener("close", () => resolve(Boolean(this.saved))));
   }
 
   #go(mode) {
@@ -97,8 +94,7 @@ class ByHand {
   }
 
   #key(event) {
-    if (event.key === "Enter" && !event.target.closest("button, select")) this.#save();
-    else if (this.mode !== "mask") return;
+    if (this.mode !== "mask") return;
     else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") event.shiftKey ? this.brush.redo() : this.brush.undo();
     else if (event.key === "[" || event.key === "]") {
       const size = Math.min(SIZES.most, Math.max(SIZES.least, this.brush.radius * 2 * (event.key === "]" ? GROWS : 1 / GROWS)));
