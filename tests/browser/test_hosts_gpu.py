@@ -74,7 +74,7 @@ def test_pause_the_training_and_draw(start: Start, page: Page, theme: str, langu
         with keeper.training(lambda: REPORT):
             page.get_by_role("button", name="Generate").click()
             look(page)
-            expect(notice).to_contain_text("第 3 个任务，共 8 个，40%" if is_chinese else "run 3 of 8, 40 %")
+            expect(notice).to_contain_text("第 3 个训练，共 8 个，40%" if is_chinese else "run 3 of 8, 40 %")
             keep_picture(page, f"notice-{theme}", webui.says["gradio"])
             notice.get_by_role("button").first.click()
             expect(notice).to_contain_text("保存训练状态" if is_chinese else "saves the training's state")

@@ -236,6 +236,15 @@ def test_a_version_is_captioned_and_a_failure_costs_its_image_alone(tmp_path: Pa
     assert report.kept == 1
 
 
+def test_the_chosen_images_alone(tmp_path: Path) -> None:
+    version = make_version(tmp_path, {"a, b": None, "c": None})
+    with chat_server() as server:
+        report = caption(version, settings(server, only="3_zorb/a, b.png|3_zorb/gone.png"))
+        assert [one.name for one in report.written] == ["a, b.png"]
+        with pytest.raises(UsageError, match="choose again"):
+            caption(version, settings(server, only="3_zorb/gone.png"))
+
+
 def test_a_job_that_was_cut_off_pays_for_no_image_twice(tmp_path: Path) -> None:
     version = make_version(tmp_path, {"a": "old", "b": "old", "c": "old"})
     log = tmp_path / "captioned.txt"

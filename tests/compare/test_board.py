@@ -215,9 +215,9 @@ def test_runs_without_pictures_are_called_alike() -> None:
     }
     runs = [*board.runs, *(Run(name, arguments) for name, arguments in more.items()), Run("theirs", {})]
     labels = make_board(runs, board.checkpoints, board.cells).run_labels
-    assert labels["run-001"] == "lr 0.0002 · net 16"
-    assert labels["same"].startswith("lr 0.0002 · net 16 · flip")
-    assert labels["other"] == "lr 0.0007 · net none"
+    assert labels["run-001"] == "learning_rate 0.0002 · network_dim 16"
+    assert labels["same"] == "learning_rate 0.0002 · network_dim 16 · flip_aug true"
+    assert labels["other"] == "learning_rate 0.0007 · network_dim none"
     assert labels["theirs"] == "theirs"
 
 

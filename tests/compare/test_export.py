@@ -62,7 +62,7 @@ def test_stars_notes_and_the_views_filters_come_along(compared: Version) -> None
     text = exported(compared, starred=True)
     data = json.loads(re.search(r'id="data">(.*?)</script>', text)[1])  # type: ignore[index]
     assert [(c["run"], c["mark"], c["note"]) for c in data["checkpoints"]] == [
-        ("lr 0.0001", "star", "好 <b>")
+        ("learning_rate 0.0001", "star", "好 <b>")
     ]
     assert [c["bare"] for c in data["cells"]].count(True) == 1
     assert str(compared.root) not in text

@@ -244,7 +244,7 @@ def test_what_waits_says_for_what(bench: Bench) -> None:
     queue_actions.not_before(bench.queue, 1, time.time() + 1000)
     assert [stands(bench, number) for number in (1, 2)] == ["later", "waiting"]
     flag(bench, PAUSED)
-    assert [stands(bench, number) for number in (1, 2)] == ["waiting_paused", "waiting_paused"]
+    assert [stands(bench, number) for number in (1, 2)] == ["later_paused", "waiting_paused"]
     flag(bench, PAUSED, on=False)
     flag(bench, DRAWS)
     assert stands(bench, 2) == "waiting_draws"

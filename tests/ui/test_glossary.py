@@ -34,10 +34,10 @@ SETTINGS = (
 )  # fmt: skip
 # What is typed or shown as it is: code, addresses, names with underscores, placeholders, examples of a syntax.
 TYPED = re.compile(
-    r"`[^`]*`|https?://\S+|\{[^{}]*\}|<[^<>]*>|\((?:词|[+\d.]+)[^()]*\)|\[[^\[\]]*\]|--\w[\w-]*(?: '\*')?"
+    r"`[^`]*`|\\[()]|https?://\S+|\{[^{}]*\}|<[^<>]*>|\((?:词|[+\d.]+)[^()]*\)|\[[^\[\]]*\]|--\w[\w-]*(?: '\*')?"
     r"|[\w*]+(?:[.:=][\w*]+)+|\w+=\w+|(?:[\w.=:]+,)+[\w.=:]+|[|;]{2,}|[!=<>]=?"
 )
-NAMES = ("sd-scripts", "xformers", "wandb", "torch", "pip", "gamma", "tagger", "deepbooru", "txt")
+NAMES = ("sd-scripts", "xformers", "wandb", "torch", "pip", "gamma", "tagger", "deepbooru", "txt", "ntfy")
 HALF = re.compile(
     rf"(?<=[{HAN}”）]) ?[,;:?!](?!//)|[,;:?!] ?(?=[{HAN}“（])|\((?=[^()]*[{HAN}])|(?<=[{HAN}])[()]"
 )

@@ -185,6 +185,18 @@ def test_without_a_base_model_there_is_no_plan_but_an_offer(
     assert (gone["lacks"], gone["field"]) == ("base", "pretrained_model_name_or_path")
 
 
+def test_what_needs_sd_scripts_says_that_it_can_be_installed(
+    page: TestClient, dataset: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAIN_TOOLS_ENV", str(tmp_path / "env"))
+    file = tmp_path / "xl.safetensors"
+    write_safetensors(file, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    base = {"pretrained_model_name_or_path": str(file)}
+    assert planned(page, **base, network_module="networks.oft")["lacks_sd_scripts"] is True
+    assert planned(page, network_module="networks.lora")["lacks_sd_scripts"] is False
+    assert page.get("/api/tools/environment").json()["sd_scripts_bytes"] > 1e9
+
+
 def test_a_base_model_that_cant_be_read_is_an_error(
     page: TestClient, dataset: Version, tmp_path: Path
 ) -> None:

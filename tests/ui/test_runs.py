@@ -56,7 +56,8 @@ def test_the_list_calls_all_runs_alike(page: TestClient, trained: Version) -> No
     set_mark(trained, Target(CHECKPOINT, find_checkpoints(trained)[0].id), "star")
     found = {run["name"]: run for run in ask(page, "runs")}
     assert {name: run["label"] for name, run in found.items()} == {
-        "一 a": "lr 0.0001", "b": "lr 0.0002", "c": "lr 0.0001 · net 8", "theirs": "theirs",
+        "一 a": "learning_rate 0.0001", "b": "learning_rate 0.0002",
+        "c": "learning_rate 0.0001 · network_dim 8", "theirs": "theirs",
     }  # fmt: skip
     assert (found["c"]["checkpoints"], found["c"]["pictures"], found["b"]["pictures"]) == (1, 0, 2)
     assert [found[name]["stars"] for name in ("b", "c")].count(1) <= 1
@@ -65,7 +66,10 @@ def test_the_list_calls_all_runs_alike(page: TestClient, trained: Version) -> No
 
 def test_what_differs_comes_first(page: TestClient, trained: Version) -> None:
     found = ask(page, "runs/diff", run=["一 a", "c"])
-    assert [run["label"] for run in found["runs"]] == ["lr 0.0001", "lr 0.0001 · net 8"]
+    assert [run["label"] for run in found["runs"]] == [
+        "learning_rate 0.0001",
+        "learning_rate 0.0001 · network_dim 8",
+    ]
     first, *others = found["arguments"]
     assert first == {"name": "network_dim", "values": ["4", "8"], "differs": True}
     assert not any(row["differs"] for row in others)
@@ -126,7 +130,11 @@ def test_others_cant_plan_with_models_from_elsewhere(trained: Version, tmp_path:
 
 def test_curves_are_finer_where_one_looks_closely(page: TestClient, trained: Version) -> None:
     whole = ask(page, "curves", run=["一 a"])
-    assert whole["labels"] == ["lr 0.0002", "lr 0.0001 · net 8", "lr 0.0001"]
+    assert whole["labels"] == [
+        "learning_rate 0.0002",
+        "learning_rate 0.0001 · network_dim 8",
+        "learning_rate 0.0001",
+    ]
     steps = whole["runs"][0]["steps"]
     assert len(steps) == 1000
     (part,) = ask(page, "curves", **{"run": ["一 a"], "from": 100.5, "to": 200})["runs"]
@@ -141,7 +149,7 @@ def test_curves_as_a_table(page: TestClient, trained: Version) -> None:
     rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert len(rows) == 2 * 2999
     assert rows[1] == {
-        "run": "一 a", "name": "lr 0.0001", "step": "2", "epoch": "1", "loss": "0.5", "smoothed loss": "0.5",
+        "run": "一 a", "name": "learning_rate 0.0001", "step": "2", "epoch": "1", "loss": "0.5", "smoothed loss": "0.5",
         "learning rate": "0.0001", "validation loss": "",
     }  # fmt: skip
     assert page.get(f"{AT}/curves.csv", params={"run": "x"}).status_code == 400
@@ -155,6 +163,8 @@ def test_the_board_as_a_file(page: TestClient, trained: Version) -> None:
     assert "attachment" in answer.headers["content-disposition"]
     assert '"language":"zh"' in answer.text
     assert '"compare.axis_epoch":["Epoch","' in answer.text
+    assert '"argument.learning_rate":["Learning rate","' in answer.text
+    assert "argument.flip_aug" not in answer.text
     assert page.get(f"{AT}/export", params={"size": "huge"}).status_code == 400
 
 

@@ -47,8 +47,11 @@ REAL = ("wd", "blip", "webui-deepbooru", "webui-blip")
 
 
 def proposed(found: Sequence[Availability], saved: Sequence[str]) -> list[str]:
-    """What a person used before, as far as it can be started; else the first real one whose model is here, or none."""
-    ready = [one.name for one in found if one.state == READY]
+    """What a person used before, as far as it can be started; else the first real one whose model is here, or none.
+
+    Never the toy.
+    """
+    ready = [one.name for one in found if one.state == READY and one.name != SHAPES]
     kept = [name for name in saved if name in ready or name == "text"]
     return kept or [name for name in REAL if name in ready][:1]
 

@@ -85,6 +85,12 @@ def caption_held(
             f"{version.project} {version.name} has no processed images; "
             f"run `dataset process {version.project} {version.name}` first"
         )
+    if settings.only:
+        images = [image for image in images if place_of(version, image) in settings.only]
+        if not images:
+            raise UsageError(
+                "none of the images that were chosen to be captioned is there any more; choose again"
+            )
     journal.settle_held(version)
     done = set(log.read_text(encoding="utf-8").splitlines()) if log and log.is_file() else set()
     tasks, failed = open_tasks([image for image in images if place_of(version, image) not in done], settings)

@@ -14,12 +14,18 @@ from train_tools.errors import UsageError
 from train_tools.workspace.halfwidth import half_commas
 from train_tools.workspace.settings import build, setting, validate
 
+BETWEEN = "|"  # of names of images
 EXISTING = ("keep", "ignore", "prepend", "append")
 
 
 def names(text: str) -> tuple[str, ...]:
     """`a, b` -> a and b."""
     return tuple(name for piece in half_commas(text).split(",") if (name := piece.strip()))
+
+
+def images(text: str) -> tuple[str, ...]:
+    """Names may hold commas."""
+    return tuple(name for piece in text.split(BETWEEN) if (name := piece.strip()))
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,13 @@ class CaptioningSettings:
         "prepend and append put them before or behind the new ones.",
         zh="如何处理已有标注：keep 只填补空缺，ignore 替换，prepend 加在新标注之前，append 加在新标注之后。",
         choices=EXISTING,
+    )
+    only: tuple[str, ...] = setting(
+        (),
+        help="The images that are captioned, as in dataset/processed: 10_zorb/a.png|10_zorb/b.png. Empty takes all.",
+        zh="要打标的图片，写作 dataset/processed 中的名称：10_zorb/a.png|10_zorb/b.png。留空则为全部。",
+        parse=images,
+        separator=BETWEEN,
     )
     prefix: str = setting(
         CONCEPT,

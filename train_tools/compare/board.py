@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.titles import title_of
+from train_tools.arguments.titles import BETWEEN, title_of
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
 from train_tools.errors import UsageError
 from train_tools.planning.names import FILES
@@ -83,7 +83,7 @@ class Board:
 
     @functools.cached_property
     def run_labels(self) -> Mapping[str, str]:
-        """What tells the runs apart, by their names: `Lion · lr 0.0001`; the name itself where nothing does.
+        """What tells the runs apart, by their names: a title of settings; the name itself where nothing does.
 
         Runs without pictures are called alike, by as few arguments more as they need.
         """
@@ -104,8 +104,18 @@ class Board:
     def _label(self, run: Run, names: Iterable[str]) -> str:
         if not run.arguments:
             return ""
-        values = {name: _plain(run.arguments.get(name)) for name in names}
-        return " · ".join(_said(n, self._models.get(v, v) if n in FILES else v) for n, v in values.items())
+        return BETWEEN.join(_said(name, self._told(run, name)) for name in names)
+
+    def _told(self, run: Run, name: str) -> Any:
+        """The run's value of a training axis."""
+        if name == DATA:
+            return self._data.get(run.name)
+        value = _plain(run.arguments.get(name))
+        return self._models.get(value, value) if name in FILES else value
+
+    @functools.cached_property
+    def _data(self) -> Mapping[str, str]:
+        return data_of(self.runs)
 
     @functools.cached_property
     def _models(self) -> Mapping[Any, str]:
@@ -116,10 +126,10 @@ class Board:
 
     @functools.cached_property
     def _differing(self) -> list[str]:
-        """The arguments in which any of the runs differ."""
+        """In what any of the runs differ."""
         known = [run for run in self.runs if run.arguments]
         names = sorted({name for run in known for name in run.arguments} - NOT_AN_AXIS - set(AXES))
-        return [n for n in names if len({repr(run.arguments.get(n)) for run in known}) > 1]
+        return [n for n in (*names, DATA) if len({repr(self._told(run, n)) for run in known}) > 1]
 
 
 def read_board(version: Version) -> Board:
@@ -204,7 +214,7 @@ def _training_axes(
         if len(set(map(repr, of_run.values()))) > 1 and name not in AXES:
             values = {number: of_run[checkpoints[number].run] for number in set(owner)}
             axes.append(_of_checkpoints(name, TRAINING, values, owner))
-    data = data_of([run for run in runs if run.name in shown])
+    data = data_of(runs)
     values = {number: data.get(checkpoints[number].run) for number in set(owner)}
     return [*axes, _of_checkpoints(DATA, TRAINING, values, owner)]
 

@@ -44,6 +44,7 @@ STANDINGS: Mapping[str, str] = {
     "waiting_draws": QUEUED,  # the webui has the GPU for its pictures
     "waiting_stops": QUEUED,  # its queue stops after what is done now
     "later": QUEUED,  # not before a time
+    "later_paused": QUEUED,
     "joins": QUEUED,
     "begins": RUNNING,
     "running": RUNNING,
@@ -106,7 +107,7 @@ def standing(
 
 def _waits(word: str, is_later: bool, around: Around) -> str:
     if around.is_paused:
-        return f"{word}_paused"
+        return "later_paused" if is_later else f"{word}_paused"
     if around.draws:
         return f"{word}_draws"
     if is_later:

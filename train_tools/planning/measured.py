@@ -18,7 +18,7 @@ KEPT = 15  # newest samples of one kind; older ones may be of another driver
 # What else a step's memory depends on, and its time.
 SHAPING = (
     "gradient_checkpointing", "network_train_unet_only", "network_train_text_encoder_only", "full_bf16", "full_fp16",
-    "fp8_base", "fp8_base_unet", "max_token_length",
+    "fp8_base", "fp8_base_unet", "max_token_length", "torch_compile",
 )  # fmt: skip
 
 Measured = dict[str, Any]  # of one kind: pack size -> seconds per step, `start`, and what memory.py keeps

@@ -17,7 +17,7 @@ from train_tools.arguments.network_args import (
 )
 from train_tools.arguments.values import times_of_a_face
 from train_tools.errors import UsageError
-from train_tools.lora.presets import PRESETS as PRESETS_BY_NAME
+from train_tools.lora.presets import PRESETS as BLOCKS
 from train_tools.planning.facts import SD_SCRIPTS, Facts, Said, check
 
 LISTS = ("network_args", "optimizer_args", "lr_scheduler_args")
@@ -128,14 +128,15 @@ def lycoris_preset(run: Facts) -> str | None:
 @check("lycoris-finds-nothing", "", "lycoris-lora 3.2", "error")
 def lycoris_finds_nothing(run: Facts) -> Said | None:
     """sd-scripts would say that the optimizer got an empty list, after it has loaded and cached all."""
-    family, preset = run.base.family, PRESETS_BY_NAME.get(_network_words(run).get("preset", "full"))
-    if run["network_module"] != LYCORIS or family is None or preset is None:
+    family = run.base.family
+    if run["network_module"] != LYCORIS or family is None or not family.network.classes:
         return None
-    classes, trains_texts = family.network.classes, family.network.trains_texts
-    if not classes or preset.finds(classes, texts=trains_texts and not run["network_train_unet_only"]):
+    classes, name = family.network.classes, _network_words(run).get("preset", "full")
+    trains_texts = family.network.trains_texts and not run["network_train_unet_only"]
+    if name not in BLOCKS or BLOCKS[name].finds(classes, texts=trains_texts):
         return None
     return Said(
-        f"LyCORIS' preset {_network_words(run).get('preset', 'full')} finds no layer of {family.title} to train",
+        f"LyCORIS' preset {name} finds no layer of {family.title} to train",
         f"set network_module {family.training.network_modules[0]}, or preset to a TOML file that holds "
         f'unet_target_module = ["{classes[0]}"]',
     )

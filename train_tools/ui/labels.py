@@ -20,6 +20,7 @@ REFUSED = r"(?=(?: can't be | is empty| is missing| takes |: | = | \u4e0d\u80fd\
 HAN = "\u4e00-\u9fff"
 
 
+@functools.lru_cache(maxsize=4096)
 def with_labels(sentence: str, language: str) -> str:
     """A setting's name gets its label: beside it where it is first said, in its place afterwards."""
     seen: set[str] = set()

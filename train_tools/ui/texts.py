@@ -21,5 +21,6 @@ def texts() -> dict[str, list[str]]:
 
 
 def export_words() -> dict[str, list[str]]:
-    """What a board as a file says: its own words, and what the axes are called."""
-    return {name: both for name, both in texts().items() if name.startswith(("export.", "compare.axis_"))}
+    """What a board as a file says: its own words, and what axes and settings are called."""
+    starts = ("export.", "compare.axis_", "argument.")
+    return {name: both for name, both in texts().items() if name.startswith(starts)}

@@ -51,7 +51,7 @@ def trained(part: str, backend: str) -> tuple[list[float], torch.Tensor]:
     """The losses of some steps of two runs, and the last gradients; `part` of the UNet is compiled, "" nothing."""
     base = load(base_model_file())
     if part:
-        assert compile_blocks(base.unet.get_submodule(part) if part != "all" else base.unet, backend) > 2
+        assert compile_blocks(base.unet.get_submodule(part) if part != "all" else base.unet, backend) > 0
     torch.manual_seed(0)
     batches = [batch_of(1, 8)] * 2
     pack = Pack([config(seed, "AdamW", network_dim=4 + seed) for seed in range(2)], base, 4)
@@ -63,7 +63,7 @@ def trained(part: str, backend: str) -> tuple[list[float], torch.Tensor]:
 @pytest.mark.parametrize(
     ("part", "backend"),
     [
-        ("mid_block", "eager"),
+        ("mid_block.attentions", "eager"),
         *(pytest.param("all", name, marks=pytest.mark.thorough) for name in ("aot_eager", "inductor")),
     ],
 )

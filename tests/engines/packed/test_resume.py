@@ -232,7 +232,8 @@ def test_runs_of_different_epochs_go_on_together(
         crash(folders[:2], 4)
         assert engine(folders) == 0
     assert [len(events(folder, "resumed")) for folder in folders] == [1, 1, 0]
-    assert [len(events(folder, "step")) for folder in folders] == [3 + 4, 3 + 4, 6]
+    # A step is told while the next one is done: of three that were done before the crash, two were told.
+    assert [len(events(folder, "step")) for folder in folders] == [2 + 4, 2 + 4, 6]
     assert_equal(folders, whole_exact, ROUNDING)
 
 

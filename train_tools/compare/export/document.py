@@ -9,7 +9,7 @@ import base64
 import html
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ SMALL, WHOLE = SIZES = ("small", "whole")
 SIDE = 384  # pixels of a small picture
 SAMPLES = 12  # small pictures that are made to tell how large all will be
 HERE = Path(__file__).parent
+ARGUMENT = "argument."
 Words = Mapping[str, Sequence[str]]  # by their ids, in English and Chinese
 FACTS = ("text", "negative_prompt", "seed", "sampler", "scheduler", "steps", "cfg_scale", "size")
 
@@ -115,7 +116,7 @@ def _document(
         "title": title,
         "made": time.time(),
         "language": language,
-        "words": words,
+        "words": _needed(words, {axis.name for axis in board.axes}),
         "axes": [{"name": axis.name, "texts": _axis_texts(board, axis.name)} for axis in board.axes],
         "rows": {"axes": table.rows, "keys": table.row_keys},
         "columns": {"axes": table.columns, "keys": table.column_keys},
@@ -131,6 +132,15 @@ def _document(
             }
             for number in shown
         ],
+    }
+
+
+def _needed(words: Words, axes: Collection[str]) -> dict[str, Sequence[str]]:
+    """Without what settings are called that the board doesn't show."""
+    return {
+        name: both
+        for name, both in words.items()
+        if not name.startswith(ARGUMENT) or name.removeprefix(ARGUMENT) in axes
     }
 
 

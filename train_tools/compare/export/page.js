@@ -8,7 +8,11 @@ const state = { language: board.language === "zh" ? 1 : 0, side: 160, starred: f
 const urls = new Map();
 
 const t = (id, values = {}) => (board.words[id] ?? [id, id])[state.language].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-const axisName = (name) => (`compare.axis_${name}` in board.words ? t(`compare.axis_${name}`) : name);
+const settingName = (name) => (`argument.${name}` in board.words ? t(`argument.${name}`) : name);
+const axisName = (name) => (`compare.axis_${name}` in board.words ? t(`compare.axis_${name}`) : settingName(name));
+
+/** A run's title, with the settings by their labels: `learning_rate 0.0001 · Lion`. */
+const titled = (title) => title.split(" · ").map((piece) => piece.replace(/^\w+(?= )/, settingName)).join(" · ");
 
 function h(tag, props, ...children) {
   const node = document.createElement(tag);
@@ -48,7 +52,8 @@ function isShown(cell) {
   return board.axes.every((axis, place) => !hidden.get(axis.name).has(cell.at[place]));
 }
 
-const labels = (names, key) => names.map((name, place) => [name, axes.get(name).texts[key[place]]]);
+const textOf = (name, text) => (name === "run" ? titled(text) : text);
+const labels = (names, key) => names.map((name, place) => [name, textOf(name, axes.get(name).texts[key[place]])]);
 const heading = (pairs) => pairs.map(([name, text]) => (name === "run" || name === "prompt" ? h("span", null, text) : h("span", null, h("small", null, axisName(name), " "), text)));
 const inWords = (pairs) => pairs.map(([name, text]) => (name === "run" || name === "prompt" ? text : `${axisName(name)} ${text}`)).join(" · ");
 
@@ -90,7 +95,7 @@ function tools() {
       else out.add(number);
       summary.className = out.size ? "some" : "";
     };
-    const boxes = axis.texts.map((text, number) => tick(text || "–", !out.has(number), (on) => set(number, on)));
+    const boxes = axis.texts.map((text, number) => tick(textOf(axis.name, text) || "–", !out.has(number), (on) => set(number, on)));
     const all = (on) => {
       axis.texts.forEach((_, number) => set(number, on));
       boxes.forEach((box) => (box.firstChild.checked = on));
@@ -127,7 +132,7 @@ function view(place) {
   const image = url ? h("img", { src: url, alt: inWords(told), draggable: "false" }) : t("export.no_picture");
   viewer.replaceChildren(h("figure", null, image), h("aside", null,
     h("nav", null, h("button", { onclick: () => step(-1), "aria-label": t("export.before") }, "←"), h("button", { onclick: () => step(1), "aria-label": t("export.after") }, "→"), h("button", { onclick: () => viewer.close() }, t("export.close"))),
-    cell.bare ? h("h2", null, t("export.bare")) : [h("h2", null, checkpoint.run), h("p", null, h("small", null, checkpoint.file)),
+    cell.bare ? h("h2", null, t("export.bare")) : [h("h2", null, titled(checkpoint.run)), h("p", null, h("small", null, checkpoint.file)),
       checkpoint.mark ? h("p", { class: "mark" }, checkpoint.mark === "star" ? "★ " : "✕ ", t(`export.mark_${checkpoint.mark}`)) : null, checkpoint.note ? h("p", { class: "note" }, checkpoint.note) : null],
     h("dl", null, told.map(([name, text]) => [h("dt", null, axisName(name)), h("dd", null, text)]), Object.entries(cell.facts).map(([name, text]) => [h("dt", null, name === "text" ? axisName("prompt") : axisName(name)), h("dd", null, text)]))));
   if (!viewer.open) viewer.showModal();

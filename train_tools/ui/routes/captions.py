@@ -270,7 +270,10 @@ def start_job(call: Call) -> dict[str, int]:
             "the captioner that ships is a toy that sees coloured shapes in every picture; choose another, or say that "
             "you want it"
         )
-    now = settings.change(version, SECTION, CaptioningSettings, changes)
+    kept = {
+        name: text for name, text in changes.items() if name != "only"
+    }  # the next time all are meant again
+    now = replace(settings.change(version, SECTION, CaptioningSettings, kept), only=wanted.only)
     # Whole, so that what is set later doesn't change a job that waits.
     given = {
         e.name: as_text(getattr(now, e.name), e.separator) for e in entries_of(SECTION, CaptioningSettings)

@@ -15,7 +15,7 @@ from train_tools.ui.tasks import Task
 TEXTS = ("kind", "address", "secret", "target", "language")
 TEST = {
     "en": Message("for trying", "This is how you will be told when a training has ended.", {"event": "test"}),
-    "zh": Message("测试", "训练结束时会这样通知您。", {"event": "test"}),
+    "zh": Message("测试", "训练结束时会这样通知你。", {"event": "test"}),
 }
 
 

@@ -8,11 +8,14 @@ from dataclasses import asdict, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from train_tools.captioning.activation import activation_tag
 from train_tools.captioning.availability import WD_FILES
 from train_tools.captioning.model_files import downloaded
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.errors import UsageError
+from train_tools.tags.checks import called
 from train_tools.tags.files import CaptionFile
+from train_tools.tags.insight import NEARLY_ALL, carried, insight
 from train_tools.tags.lists import SUFFIXES, found_lists, is_kaomoji, keep_list
 from train_tools.tags.service import tag_counts
 from train_tools.tags.suggestions import EMPTY, TagLists, suggest
@@ -62,6 +65,21 @@ def offer(call: Call) -> dict[str, Any]:
 def _lists(call: Call) -> TagLists:
     folder = call.workspace.tag_lists
     return call.kept(("tag lists", folder), lambda: TagLists(folder))
+
+
+def look(call: Call) -> dict[str, Any]:
+    """One tag in all captions of the version."""
+    version = call.version
+    found = insight([one.file for one in read(call, version)], call.field("tag"), activation_tag(version))
+    return {**asdict(found), "called": called(version, activation_tag(version))}
+
+
+def prunable(call: Call) -> dict[str, Any]:
+    version = call.version
+    return {
+        "concepts": carried([one.file for one in read(call, version)], activation_tag(version)),
+        "share": NEARLY_ALL,
+    }
 
 
 def lists(call: Call) -> dict[str, Any]:
@@ -124,6 +142,8 @@ def _folder(call: Call) -> Path:
 BASE = "/api/tags/lists"
 ROUTES = [
     get("/api/v/{project}/{version}/tags/offer", offer),
+    post("/api/v/{project}/{version}/tags/look", look),
+    get("/api/v/{project}/{version}/tags/prunable", prunable),
     get(BASE, lists),
     upload(BASE, _folder, receive),
     post(f"{BASE}/take", take),

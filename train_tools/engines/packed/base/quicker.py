@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from train_tools.engines.packed.config import RunConfig
     from train_tools.families.stable_diffusion.base import BaseModel
 
-GRAPHS = "cudagraphs"
+BACKEND, GRAPHS = "dynamo_backend", "cudagraphs"
 # Of sd-scripts' choices; the last two compile nothing and are for looking for faults.
 BACKENDS = ("inductor", GRAPHS, "aot_eager", "eager")
 # Each block is compiled for itself, for each shape of a batch, and anew when the pack becomes smaller.
@@ -26,11 +26,11 @@ MOST_COMPILED = 4096
 
 
 def why_not(arguments: Mapping[str, Any]) -> list[str]:
-    backend = arguments.get("dynamo_backend") or BACKENDS[0]
+    backend = arguments.get(BACKEND) or BACKENDS[0]
     if not arguments.get("torch_compile") or backend in BACKENDS:
         return []
     known = ", ".join(BACKENDS)
-    return [f"dynamo_backend = {backend!r} is not known to the packed engine; it knows {known}"]
+    return [f"{BACKEND} = {backend!r} is not known to the packed engine; it knows {known}"]
 
 
 def quickened(base: BaseModel, config: RunConfig, warn: Callable[[str], None]) -> BaseModel:
@@ -67,7 +67,7 @@ def _fault(backend: str, device: Any) -> str:
     import torch
 
     if backend == GRAPHS and device.type != "cuda":
-        return f"dynamo_backend {GRAPHS} needs a GPU, and there is none"
+        return f"{BACKEND} {GRAPHS} needs a GPU, and there is none"
     try:
         torch.compile(lambda numbers: numbers * 2 + 1, backend=backend)(torch.ones(8, device=device))
     except Exception as error:  # compilers fail in many ways

@@ -42,8 +42,8 @@ class Chooser {
     this.node = h("div", { class: "model-chooser", ondragover: (event) => event.preventDefault(), ondrop: (event) => this.#drop(event) },
       h("div", { class: "row model-tools" }, h("span", { class: "grow" }, this.search),
         h("button", { type: "button", onclick: () => this.#browse() }, icon("folder"), t("models.browse")),
-        h("button", { type: "button", onclick: () => this.#addFolder() }, icon("plus"), t("models.add_folder"))),
-      this.list, this.folders, this.ask.node, this.known, this.downloads.node);
+        role === "base" ? h("button", { type: "button", onclick: () => this.#addFolder() }, icon("plus"), t("models.add_folder")) : null),
+      this.list, this.folders, this.ask.node, this.downloads.node, this.known);
   }
 
   begin(text) {
@@ -85,8 +85,9 @@ class Chooser {
     const listed = new Set(this.found.models.map((model) => model.file));
     const named = [...this.named.values()].filter((model) => !listed.has(model.file)).map((model) => pathRow(model, inputs(model)));
     fill(this.list, this.found.problem ? h("p", { class: "problem" }, this.found.problem) : null, named, groups(this.found, this.search.value, inputs));
-    fill(this.folders, this.found.folders.length ? h("span", { class: "muted" }, t("models.added_folders")) : null,
-      this.found.folders.map((folder) => h("span", { class: "chip" }, folder,
+    const folders = this.role === "base" ? this.found.folders : []; // others are no folders of one kind
+    fill(this.folders, folders.length ? h("span", { class: "muted" }, t("models.added_folders")) : null,
+      folders.map((folder) => h("span", { class: "chip" }, folder,
         h("button", { type: "button", class: "quiet", "aria-label": t("models.remove_folder", { folder }), onclick: () => this.#folder(folder, true) }, icon("close")))));
     this.known.hidden = !this.found.known.length;
     fill(this.known, h("summary", null, t("models.known")), knownList(this.found.known, this.fetch));

@@ -94,7 +94,7 @@ class Bulk {
         h("textarea", { value: value ?? "", spellcheck: "false", oninput: (event) => change(name, event.target.value) }));
     }
     const isNumber = kind === "number";
-    const words = triggerWords(Object.keys(this.panel.found.concepts));
+    const words = name === "tag" ? triggerWords(Object.keys(this.panel.found.concepts)) : { shown: String, meant: String };
     const input = h("input", { type: isNumber ? "number" : "text", min: isNumber ? "0" : undefined,
       value: isNumber ? value ?? "1" : words.shown(value ?? ""), autocomplete: "off", spellcheck: "false",
       oninput: (event) => change(name, isNumber ? Number(event.target.value) : words.meant(event.target.value)) });

@@ -4,7 +4,7 @@ import * as api from "../../kit/api.js";
 import { confirm, dialog } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { field } from "../../kit/field.js";
-import { bytes } from "../../kit/format.js";
+import { bytes, number } from "../../kit/format.js";
 import { finished } from "../../kit/task.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
@@ -53,9 +53,10 @@ class Form {
     this.list = h("div", { class: "captioners", role: "group", "aria-label": t("captions.captioner_which") });
     this.order = h("p", { class: "small muted" });
     this.server = new Server(panel, this.fields, () => this.changes);
+    this.scope = scopeOf(panel);
     this.usual = h("div", { class: "fields" });
     this.more = h("div", { class: "fields" });
-    this.node = h("div", null, this.list, this.downloads.node, this.order, this.server.node, this.usual,
+    this.node = h("div", null, this.list, this.downloads.node, this.order, this.server.node, this.scope.node, this.usual,
       h("details", { class: "more-settings" }, h("summary", null, t("captions.more_settings")), this.more));
     this.#drawList();
     this.#draw();
@@ -130,7 +131,7 @@ class Form {
 
   #draw() {
     this.server.show(this.chosen.includes("openai"));
-    const hidden = new Set(["captioner", ...IN_SERVER, ...Object.entries(OWN).flatMap(([name, own]) => (this.chosen.includes(name) ? [] : own))]);
+    const hidden = new Set(["captioner", "only", ...IN_SERVER, ...Object.entries(OWN).flatMap(([name, own]) => (this.chosen.includes(name) ? [] : own))]);
     const shown = [...this.fields].filter(([name]) => !hidden.has(name));
     fill(this.usual, shown.filter(([name]) => USUAL.has(name)).map(([, one]) => one.node));
     fill(this.more, shown.filter(([name]) => !USUAL.has(name)).map(([, one]) => one.node));
@@ -147,7 +148,7 @@ class Form {
     if (toy && !(await confirm(t("captions.toy_title"), t("captions.toy_text"), t("captions.toy_yes")))) return t("captions.toy_left");
     const models = Object.fromEntries(this.captioners.filter((one) => one.model && this.chosen.includes(one.name)).map((one) => [MODEL_OF[one.name], one.model]));
     try {
-      await api.post(`${base}/job`, { toy, settings: { ...models, ...this.changes, captioner: this.chosen.join(",") } });
+      await api.post(`${base}/job`, { toy, settings: { ...models, ...this.changes, only: this.scope.value(), captioner: this.chosen.join(",") } });
       return "";
     } catch (error) {
       return error.message;
@@ -159,3 +160,18 @@ class Form {
 const needsFetching = (one) => one.state === "downloads" && one.name in MODEL_OF;
 
 const labelOf = (name) => t(`captions.setting_${name}`);
+
+/** Where several captions are selected: these alone, or all. `value()` is as the server takes it. */
+function scopeOf(panel) {
+  const { several } = panel.grid;
+  if (!several.length || several.length === panel.store.names.length) return { node: null, value: () => "" };
+  const places = several.map((name) => panel.store.items.get(name).image.replace("dataset/processed/", ""));
+  const only = h("input", { type: "radio", name: "captioned", checked: true });
+  const all = h("input", { type: "radio", name: "captioned" });
+  return {
+    node: h("fieldset", { class: "bulk-scope row" }, h("legend", null, t("together.captioned")),
+      h("label", { class: "row tight" }, only, t("together.scope_chosen", { n: number(several.length) })),
+      h("label", { class: "row tight" }, all, t("together.scope_all", { n: number(panel.store.names.length) }))),
+    value: () => (only.checked ? places.join("|") : ""),
+  };
+}

@@ -14,6 +14,7 @@ import { Editor } from "./editor.js";
 import { FilterBar } from "./filter.js";
 import { Grid } from "./grid.js";
 import { Job } from "./job.js";
+import { readLists } from "./lists.js";
 import { Store } from "./store.js";
 import { Tags } from "./tags.js";
 import { Together } from "./together.js";
@@ -31,6 +32,7 @@ class CaptionsPanel {
       job: new Job(this) });
     this.#layout(root);
     this.polling = poll(() => this.refresh(), EVERY);
+    readLists();
     this.checking = attempt(() => check(this.store)).then((found) => found && this.checked(found));
     this.leaving = (event) => this.store.drafts.size && event.preventDefault();
     addEventListener("beforeunload", this.leaving);

@@ -60,6 +60,12 @@ export class FilterBar {
     this.#set([...without(this.has, tag), tag], without(this.lacks, tag));
   }
 
+  /** All captions with it, and nothing else asked. */
+  onlyTag(tag) {
+    this.clear();
+    this.#set([tag], []);
+  }
+
   clear() {
     this.showOnly({});
     if (!this.concept.value) return;

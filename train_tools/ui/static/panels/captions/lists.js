@@ -10,6 +10,9 @@ import { attempt } from "../../kit/toast.js";
 const ADDRESS = "api/tags/lists";
 const AGAIN_MS = 600; // they are still being read
 
+/** Has the server read them, which takes seconds, before somebody types. */
+export const readLists = () => api.get(ADDRESS, null, { quiet: true }).catch(() => null);
+
 export async function tagLists() {
   const rows = h("div", { class: "tag-lists" });
   const found = h("div", { class: "tag-lists" });
@@ -19,7 +22,8 @@ export async function tagLists() {
   const draw = async () => {
     const answer = await attempt(() => api.get(ADDRESS));
     if (!answer || !isOpen) return;
-    fill(rows, answer.files.length ? answer.files.map(row) : h("p", { class: "muted" }, t("suggest.no_lists")));
+    fill(rows, answer.files.length ? answer.files.map(row) : null,
+      answer.waiting ? h("p", { class: "muted" }, t("suggest.reading")) : answer.files.length ? null : h("p", { class: "muted" }, t("suggest.no_lists")));
     fill(found, answer.found.length ? h("h3", null, t("suggest.found")) : null, answer.found.map(foundRow));
     where.textContent = t("suggest.folder", { folder: answer.folder });
     if (answer.waiting) setTimeout(draw, AGAIN_MS);

@@ -4,9 +4,8 @@ import * as api from "../../kit/api.js";
 import { dialog } from "../../kit/dialog.js";
 import { fill, h } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
-import { titled } from "../../kit/names.js";
+import { named, titled, valueOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
-import { axisName } from "./model.js";
 
 const FACTS = new Set(["data", "engine", "steps"]);
 
@@ -17,7 +16,7 @@ export async function showDifference(shared, names) {
   const body = h("tbody");
   const all = h("input", { type: "checkbox", onchange: () => draw() });
   const draw = () => fill(body, (all.checked ? rows : differing).map((row) => h("tr", { class: row.differs ? "compare-differs" : "" },
-    h("th", { scope: "row", title: row.name }, FACTS.has(row.name) ? t(`compare.diff_${row.name}`) : axisName(row.name)), row.values.map((value) => h("td", { class: "mono small compare-wrap" }, value || "–")))));
+    h("th", { scope: "row", title: row.name }, FACTS.has(row.name) ? t(`compare.diff_${row.name}`) : named(row.name)), row.values.map((value) => h("td", { class: "mono small compare-wrap" }, valueOf(value) || "–")))));
   draw();
   await dialog({
     title: t("compare.diff"),
