@@ -5,6 +5,7 @@
     const SOON_MS = 1500;
     const FRAME = "train_tools_frame";
     const NOTICE = "train_tools_notice";
+    const LEAST_HEIGHT = "30rem"; // of the frame, in a window that is too low for it
     // Whether the tab was opened in this browser and its server let us in: nobody else is asked for the state, as a
     // webui with a login of its own would have the browser ask for a password on a page that never used Train Tools.
     // A picture that waits is told why by the webui's own progress line, for everybody.
@@ -33,8 +34,8 @@
             paused: "Train Tools 的训练（{runs}）已为出图暂停。{after}",
             alone: "{minutes} 分钟没有出图后会自动继续。",
             told: "请在此处或 Train Tools 标签页中让它继续。",
-            one: "第 {first} 个任务，共 {total} 个，{percent}%",
-            several: "第 {first} 至 {last} 个任务，共 {total} 个，{percent}%",
+            one: "第 {first} 个训练，共 {total} 个，{percent}%",
+            several: "第 {first} 至 {last} 个训练，共 {total} 个，{percent}%",
             begins: "刚开始",
             to_pause: "暂停训练并出图",
             to_go_on: "继续训练",
@@ -65,9 +66,25 @@
         return `${base()}/train_tools/?${query}`;
     }
 
+    /**
+     * The frame is as high as the window has room for, so that one scrollbar is there: the page's own. What the webui has
+     * below it (padding) is measured with a frame that is too high, as a short page is stretched to the window.
+     */
     function fit(frame) {
-        const top = frame.getBoundingClientRect().top + window.scrollY;
-        frame.style.height = `max(30rem, calc(100vh - ${Math.max(0, Math.round(top))}px - 0.5rem))`;
+        if (!frame.offsetParent) return;
+        const all = document.scrollingElement;
+        const at = window.scrollY;
+        frame.style.height = "200vh";
+        const box = frame.getBoundingClientRect();
+        const around = Math.ceil(all.scrollHeight - box.height);
+        frame.style.height = `max(${LEAST_HEIGHT}, calc(100vh - ${around}px))`;
+        window.scrollTo({ top: at, behavior: "instant" });
+    }
+
+    /** While the tab is open, the webui's footer is out of the way (style.css). */
+    function shown(frame, isShown) {
+        document.body.classList.toggle("train_tools_open", isShown);
+        if (isShown) fit(frame);
     }
 
     function watchFrame() {
@@ -75,15 +92,22 @@
         if (!frame || frame.dataset.watched) return;
         frame.dataset.watched = "1";
         new IntersectionObserver((entries) => {
-            if (!entries.some((entry) => entry.isIntersecting)) return;
+            const isShown = entries.some((entry) => entry.isIntersecting) || Boolean(frame.offsetParent);
+            shown(frame, isShown);
+            if (!isShown) return;
             if (!frame.getAttribute("src")) {
                 frame.src = address();
                 remember(true);
-                frame.addEventListener("load", look);
+                frame.addEventListener("load", () => (fit(frame), look()));
             }
-            fit(frame);
         }).observe(frame);
-        window.addEventListener("resize", () => frame.offsetParent && fit(frame));
+        window.addEventListener("resize", () => fit(frame));
+    }
+
+    /** What stands above the frame has grown or shrunk. */
+    function refit() {
+        const frame = root().querySelector(`#${FRAME}`);
+        if (frame) fit(frame);
     }
 
     function remember(isOpened) {
@@ -135,7 +159,7 @@
         return made;
     }
 
-    /** At the head of the page, where it takes its own room, in the webui's font. */
+    /** At the head of the page, where it takes its own room, in the font of our page (style.css). */
     function makeNotice(kind, state) {
         const notice = document.createElement("div");
         notice.id = NOTICE;
@@ -147,14 +171,14 @@
         const close = button("\u00d7", () => {
             hidden = kind;
             notice.remove();
+            refit();
         });
         close.className = "train_tools_close";
         close.title = words().close;
         close.setAttribute("aria-label", words().close);
         notice.append(close);
-        const page = root().querySelector(".gradio-container");
-        if (page) notice.style.fontFamily = getComputedStyle(page).fontFamily;
         document.body.prepend(notice);
+        refit();
         return notice;
     }
 
@@ -166,6 +190,7 @@
         if (notice && (!text || notice.dataset.key !== key)) {
             notice.remove();
             notice = null;
+            refit();
         }
         if (kind !== hidden) hidden = "";
         if (!text || hidden) return;

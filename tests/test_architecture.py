@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "known errors": set(),
-    "drawing": set(),
+    "drawing": {"errors"},
     "environment": LOW,
     "lora": LOW | {"environment"},
     "families": LOW | {"lora"},
@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "base_model": LOW | {"environment", "families", "family models"},
     "small_models": LOW | {"base_model", "family models"},
     "workspace": LOW | {"environment"},
+    "messages": LOW | {"environment", "hosts", "workspace"},
     "dataset": TOOLS | {"workspace"},
     "tags": TOOLS | {"workspace", "dataset"},
     "captioning": TOOLS | {"workspace", "dataset", "tags"},
@@ -41,7 +42,7 @@ MAY_IMPORT = {
     "engines": TOOLS | {"workspace", "dataset", "arguments", "known errors"},
     "planning": TOOLS | {"workspace", "dataset", "tags", "arguments", "engines"},
     "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
-    "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
+    "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning", "messages"},
     "doctor": TOOLS | {"workspace", "arguments", "planning", "execution", "known errors"},
     "compare": TOOLS
     | {"workspace", "dataset", "captioning", "arguments", "planning", "preview", "execution"},
@@ -53,6 +54,7 @@ OWN = {
     "train_tools.workspace.files": "files",
     "train_tools.workspace.os_errors": "files",
     "train_tools.workspace.fields": "files",
+    "train_tools.workspace.halfwidth": "files",
     "train_tools.workspace.toml": "files",
     "train_tools.workspace.catalogue": "files",
     "train_tools.cli": "commands",
@@ -131,7 +133,7 @@ def modules() -> dict[str, list[Import]]:
     return result
 
 
-# What draws inside sd-scripts' interpreter, which has nothing else of ours: its process, and each family's part.
+# What draws inside sd-scripts' interpreter, with `errors` alone of all else of ours: its process, each family's part.
 DRAWING = re.compile(
     rf"{NAME}\.(preview\.through_sd_scripts\.(process|studio|network)|families\.(\w+\.)?drawing)(\.|$)"
 )

@@ -114,7 +114,7 @@ def sample(name: str, line: dict[str, str]) -> Any:
         ("sdxl", {"cache_text_encoder_outputs": True}, "needs network_train_unet_only true"),
         ("sdxl", {"cache_text_encoder_outputs_to_disk": True, "shuffle_caption": True,
                   "network_train_unet_only": True}, "go with shuffle_caption"),
-        ("flux", {"clip_l": None}, "clip_l is missing: File of the text encoder CLIP-L"),
+        ("flux", {"clip_l": None}, "clip_l is missing: this kind of base model needs that file"),
         ("flux", {"network_module": "networks.lora"}, "networks.lora doesn't know FLUX.1"),
         ("flux", {"timestep_sampling": "nextdit_shift"}, "timestep_sampling can't be 'nextdit_shift'"),
         ("flux", {"loss_type": "huber"}, "loss_type huber needs huber_schedule constant or exponential"),

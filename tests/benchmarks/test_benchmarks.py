@@ -12,7 +12,7 @@ import pytest
 REAL = os.environ.get("TRAIN_TOOLS_SD_SCRIPTS", "")  # asked before a fixture of all tests takes it away
 ENOUGH = {
     "packed_training": ["--only", "step", "--packs", "2", "--timed", "1", "--batch", "1"],
-    "gpu": ["--tiny", "--families", "sd1", "--runs", "1,2"],
+    "gpu": ["--tiny", "--families", "sd1", "--runs", "2", "--ways", "plain,channels_last,checkpointing"],
     "packed_preview": ["--steps", "1", "--checkpoints", "1"],
     "model_loading": ["--narrow"],
     "dataset_intake": ["--images", "2", "--megapixels", "0.02", "--loop-images", "1"],
@@ -21,7 +21,7 @@ ENOUGH = {
     "prompt_following": ["--prompts", "1"],
 }  # fmt: skip
 SAYS = {
-    "packed_training": "| 2 |", "gpu": "| sd1 | on | 2 |", "packed_preview": "cell by cell",
+    "packed_training": "| 2 |", "gpu": "| sd1 | channels_last | 2 |", "packed_preview": "cell by cell",
     "model_loading": "peak above the model's own size", "dataset_intake": "an image takes the loop",
     "plan_grid": "us a run", "page": "/api/queue/summary", "prompt_following": "captioner",
 }  # fmt: skip

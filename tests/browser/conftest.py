@@ -39,7 +39,9 @@ def browser() -> Iterator[Browser]:
         pytest.skip("there is no Chromium; install it or name one in TRAIN_TOOLS_CHROMIUM")
     expect.set_options(timeout=15_000)  # a CI machine may be busy
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        started = playwright.chromium.launch(
+            executable_path=program, args=FLAGS, ignore_default_args=["--hide-scrollbars"]
+        )  # with scrollbars, as people have them
         yield started
         started.close()
 

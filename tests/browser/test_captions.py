@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from browser.conftest import Complaints, Served
+from captioning.chat_server import chat_server, said
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -80,7 +82,7 @@ def test_a_caption_is_written_with_tags_and_saved_as_one_leaves_it(
 
 def test_everything_goes_by_keyboard(page: Page, served: Served, version: Version) -> None:
     open_captions(page, served)
-    page.get_by_role("list", name="Images and their captions").focus()
+    page.get_by_role("listbox", name="Images and their captions").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".editor-name")).to_contain_text("blue cat")
@@ -224,7 +226,6 @@ def test_the_captioner_works_as_a_job(page: Page, served: Served, version: Versi
     page.get_by_role("button", name="Caption automatically").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("checkbox", name="deepbooru of the webui")).to_be_disabled()
-    dialog.get_by_role("checkbox", name="BLIP A sentence; for photos").uncheck()
     dialog.get_by_role("button", name="Start").click()
     expect(dialog.get_by_text("Choose a captioner.")).to_be_visible()
     dialog.get_by_role("checkbox", name="File name").check()
@@ -247,7 +248,7 @@ def test_two_thousand_images_are_looked_through(page: Page, served: Served, vers
     page.goto(served.url + "#/猫 cat/v1/captions")
     expect(page.get_by_text("2,000 of 2,000 images")).to_be_visible()
     assert page.locator(".caption-card").count() < 60
-    page.get_by_role("list", name="Images and their captions").focus()
+    page.get_by_role("listbox", name="Images and their captions").focus()
     page.keyboard.press("End")
     expect(page.locator(".editor-name")).to_contain_text("01999")
     expect(card(page, "01999-0-x.png")).to_be_visible()
@@ -289,3 +290,95 @@ def test_lines_that_are_captions_of_their_own(page: Page, served: Served, versio
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_role("dialog").get_by_text("have no caption")).to_be_visible()
     expect(page.get_by_text("have several lines")).to_have_count(0)
+
+
+def test_several_are_chosen_and_edited_together(
+    page: Page, served: Served, version: Version, complaints: Complaints
+) -> None:
+    """By mouse and by keyboard, with tags that are offered; then a filter that finds nothing, and a bad expression."""
+    lists = served.root / "train_tools" / "tags"
+    lists.mkdir(parents=True)
+    (lists / "danbooru.csv").write_text("smile,0,2900000,笑顔\nsmirk,0,90000,\n", "utf-8")
+    open_captions(page, served)
+    card(page, "red cat").click()
+    card(page, "blue cat").click(modifiers=["Control"])
+    expect(page.get_by_text("2 images selected")).to_be_visible()
+    field = page.get_by_role("combobox", name="Give all of them a tag")
+    field.fill("smi")
+    expect(page.get_by_role("option", name="smirk")).to_be_visible()
+    field.press("ArrowDown")
+    field.press("Enter")
+    wait_for(lambda: text_of(version, "00000") == "zorb, red boots, sky, smile\n")
+    assert text_of(version, "00001") == "red boots, zorb, sea, smile\n"
+    expect(page.get_by_role("button", name="smile: all have it")).to_be_visible()
+    page.get_by_role("button", name="sky: 1 of 2 have it").focus()
+    page.keyboard.press("Delete")
+    wait_for(lambda: text_of(version, "00000") == "zorb, red boots, smile\n")
+    page.locator("#toasts").get_by_role("button", name="Undo").last.click()
+    wait_for(lambda: text_of(version, "00000") == "zorb, red boots, sky, smile\n")
+    page.get_by_role("listbox", name="Images and their captions").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Shift+End")
+    expect(page.get_by_text("4 images selected")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Control+ArrowLeft")
+    page.keyboard.press("Space")
+    expect(page.get_by_text("3 images selected")).to_be_visible()
+    page.get_by_role("button", name="More edits of these").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("radio", name="the 3 selected")).to_be_checked()
+    dialog.get_by_label("What to do").select_option(label="Replace by regular expression")
+    dialog.get_by_label("Regular expression", exact=True).fill("(")
+    expect(dialog.get_by_text("the ( at place 1 is never closed")).to_have_count(1)
+    dialog.get_by_label("Regular expression", exact=True).fill("zorb")
+    dialog.get_by_label("Replacement").fill("dorb")
+    expect(dialog.get_by_text("captions would change")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+    page.get_by_label("Text in captions").fill("nobody wrote this")
+    expect(page.get_by_text("No caption matches the filter")).to_be_visible()
+    page.get_by_role("button", name="Clear the filter").click()
+    expect(page.get_by_text("4 of 4 images")).to_be_visible()
+    assert [text for text in complaints.found if "400" not in text] == []  # of the bad expression
+    complaints.found.clear()
+
+
+def test_what_a_tag_does_and_what_the_trigger_word_could_carry(
+    page: Page, served: Served, version: Version
+) -> None:
+    for path in (version.processed / "3_zorb").glob("*.txt"):
+        path.write_text("zorb, red boots, " + path.stem[-3:] + "\n", "utf-8")
+    open_captions(page, served)
+    page.get_by_role("button", name="What red boots does").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("In 3 of 3 captions (100 %).")).to_be_visible()
+    expect(dialog.get_by_text("and not under “zorb”")).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Prune …").click()
+    dialog.get_by_role("checkbox", name="red boots").check()
+    dialog.get_by_role("button", name="Take out the chosen").click()
+    wait_for(lambda: text_of(version, "00003") == "zorb, cat\n")
+    page.locator("#toasts").get_by_role("button", name="Undo").click()
+    wait_for(lambda: text_of(version, "00003") == "zorb, red boots, cat\n")
+
+
+def test_a_vision_model_on_a_server_writes(
+    page: Page, served: Served, version: Version, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TRAIN_TOOLS_RUN_FOLDER", str(tmp_path / "run"))
+    with chat_server(answer=lambda _: said("Sure! Here is a caption: **a cat in green boots**")) as server:
+        open_captions(page, served)
+        page.get_by_role("button", name="Caption automatically").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("checkbox", name="A vision model on a server").check()
+        dialog.get_by_label("Address of the server", exact=True).fill(server.base)
+        expect(dialog.get_by_text("answers and has 1 models")).to_be_visible()
+        expect(dialog.get_by_label("Model", exact=True)).to_have_value("llava:7b")
+        expect(dialog.get_by_label("Trigger word, put first", exact=True)).to_have_value("zorb")
+        dialog.get_by_role("button", name="Try it on one image").click()
+        expect(dialog.get_by_text("a cat in green boots")).to_be_visible()
+        dialog.get_by_role("button", name="Start").click()
+        wait_for(lambda: text_of(version, "00002") == "zorb, a cat in green boots\n")
+        assert text_of(version, "00000") == "zorb, red boots, sky\n"
+        assert read(version)["captioning"].get("prefix", "{concept}") == "{concept}"  # it follows the concept
+        expect(page.get_by_text("Captioning is done.")).to_be_visible(timeout=30_000)

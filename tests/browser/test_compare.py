@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from browser.conftest import Complaints, Served
@@ -67,7 +70,7 @@ def test_only_what_is_visible_is_in_the_document_and_loaded(
     assert len(asked) < 2 * first + 40
     heads = page.locator(".board-head .board-label")
     assert heads.last.bounding_box()["y"] < 260  # type: ignore[index]
-    expect(page.locator(".board-side .board-label").last).to_contain_text("lr 0.00024")
+    expect(page.locator(".board-side .board-label").last).to_contain_text("Learning rate 0.00024")
     assert page.title() == "Train Tools"
 
 
@@ -217,10 +220,112 @@ def test_scores_and_curves(page: Page, served: Served, version: Version) -> None
     page.get_by_role("tab", name="Curves").click()
     expect(page.locator(".compare-chart path.line")).to_have_count(2)
     page.get_by_role("button", name="Log scale").click()
-    page.get_by_role("button", name="lr 2e-05").click()
+    page.get_by_role("button", name="Learning rate 2e-05").click()
     expect(page.locator(".compare-chart path.line")).to_have_count(1)
     page.get_by_role("button", name="Learning rate").click()
     expect(page.locator(".compare-chart-holder")).to_contain_text("0.0001")
+    box = page.locator(".compare-chart").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 300, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 420, box["y"] + 120, steps=3)
+    page.mouse.up()
+    axis = page.locator(".compare-chart > text")
+    expect(axis.get_by_text("50", exact=True)).to_be_visible()
+    expect(axis.get_by_text("150", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Show all").click()
+    expect(axis.get_by_text("150", exact=True)).to_be_visible()
+    page.locator(".compare-chart-holder").press("+")
+    expect(page.get_by_role("button", name="Show all")).to_be_visible()
+    page.keyboard.press("0")
+    expect(page.get_by_role("button", name="Show all")).to_be_hidden()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    assert saved.value.suggested_filename == "猫 cat-v1-curves.csv"
+    assert len(Path(saved.value.path()).read_text("utf-8-sig").splitlines()) == 1 + 199
+
+
+def test_a_picture_without_lora_bears_no_star(page: Page, served: Served, version: Version) -> None:
+    index = read_index(version)
+    one, *others = index.cells
+    bare = replace(one, weight_unet=0.0, weight_te=0.0, key="no-lora-0123456789")
+    write_index(version, Index(made=9.0, cells=(bare, one, *others)))
+    where = json.dumps({"run": ["run 00"], "epoch": ["1"], "prompt": [EVIL]})
+    open_board(page, served, f"?columns=weight_unet,weight_te&where={quote(where)}")
+    page.locator(".board").focus()
+    page.keyboard.press("s")
+    expect(page.locator(".toast")).to_contain_text("base model's own picture")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("s")
+    expect(page.locator(".tile-marks .icon")).to_have_count(3)  # the other three are the checkpoint's
+    assert len(read_marks(version)) == 1
+    page.locator(".tile").first.click()
+    expect(page.get_by_role("heading", name="Without LoRA")).to_be_visible()
+    expect(page.locator(".compare-info").get_by_role("button")).to_have_count(0)
+
+
+def test_runs_are_compared_planned_anew_and_saved(page: Page, served: Served, version: Version) -> None:
+    settings.update(version, "training", {"flip_aug": "true"})
+    page.goto(served.url + PLACE + "?view=runs")
+    page.get_by_role("checkbox", name="Choose lr 1e-05").check()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download a run").click()
+        dialog = page.get_by_role("dialog", name="Download a run")
+        expect(dialog).to_contain_text("files")
+        dialog.get_by_role("button", name="Download").click()
+    assert saved.value.suggested_filename == "run 00.zip"
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        assert sum(name.endswith(".safetensors") for name in archive.namelist()) == 4
+    page.get_by_role("checkbox", name="Choose lr 2e-05").check()
+    page.get_by_role("button", name="Compare settings").click()
+    rows = page.get_by_role("dialog", name="Compare settings").get_by_role("row")
+    expect(rows).to_have_count(2)
+    expect(rows.last).to_contain_text("1e-052e-05")
+    page.get_by_role("checkbox", name="Show what is the same").check()
+    expect(rows.filter(has_text="AdamW")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Plan anew").click()
+    page.get_by_role("button", name="Make the plan").click()
+    expect(page.get_by_role("tab", name="Plan")).to_have_attribute("aria-selected", "true")
+    now = settings.read(version)["training"]
+    assert (now["learning_rate"], "flip_aug" in now) == ("1e-05,2e-05", False)
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_timeout(800)
+    assert settings.read(version)["training"] == {"flip_aug": "true"}
+
+
+def test_the_board_as_a_file_opens_by_itself(
+    page: Page, served: Served, version: Version, tmp_path: Path
+) -> None:
+    where = json.dumps({"run": ["run 00", "run 01"], "prompt": [EVIL]})
+    open_board(page, served, f"?where={quote(where)}")
+    page.get_by_role("button", name="Download").click()
+    page.get_by_role("menuitem", name="The board as one HTML file").click()
+    dialog = page.get_by_role("dialog", name="The board as one file")
+    expect(dialog).to_contain_text("24 pictures.")
+    expect(dialog).to_contain_text("KB")
+    with page.expect_download() as saved:
+        dialog.get_by_role("button", name="Download").click()
+    file = tmp_path / "board.html"
+    saved.value.save_as(file)
+    page.goto(file.as_uri())
+    expect(page.locator("td img")).to_have_count(24)
+    page.wait_for_function(
+        "[...document.images].some((i) => i.src.startsWith('blob:') && i.naturalWidth === 16)"
+    )
+    assert page.title() == "猫 cat / v1"
+    page.get_by_text("Epoch", exact=True).first.click()
+    page.get_by_role("checkbox", name="1", exact=True).first.uncheck()
+    expect(page.locator("td img")).to_have_count(18)
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_text("仅星标")).to_be_visible()
+    page.locator("td button").first.click()
+    expect(page.locator("#viewer aside h2")).to_have_text("lr 1e-05")
+    before = page.locator("#viewer img").get_attribute("src")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewer img")).not_to_have_attribute("src", before or "")
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
 
 
 def test_nothing_to_compare_says_what_to_do(page: Page, served: Served) -> None:

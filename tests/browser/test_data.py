@@ -5,15 +5,21 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import time
 import zipfile
 from pathlib import Path
 
 import pytest
 from browser.conftest import Complaints, Served
+from chosen_base import choose_toy
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, Route, expect
 
+from train_tools.dataset.images import decode
+from train_tools.dataset.known import Known
+from train_tools.dataset.looks import look_at
+from train_tools.dataset.originals import originals_in
 from train_tools.workspace.settings import read
 from train_tools.workspace.workspace import Version, Workspace
 
@@ -102,6 +108,8 @@ def test_from_the_first_files_to_the_captions(data: Page, version: Version) -> N
     expect(data.get_by_text("Revision 1: 2 training images")).to_be_visible()
     result = data.get_by_role("region", name="3 · Training images")
     expect(result.get_by_role("option")).to_have_count(2)
+    expect(result.get_by_role("button", name="Choose it in the plan")).to_be_visible()
+    choose_toy(version)
     expect(result.get_by_role("listitem")).not_to_have_count(0)  # buckets
     expect(result.get_by_text("猫 cat has few images.")).to_be_visible()
     data.get_by_role("button", name="Go on to the captions").click()
@@ -391,3 +399,73 @@ def test_thousands_stay_usable(page: Page, served: Served, version: Version, com
     page.goto("about:blank")  # nothing is on its way any more
     # Of thumbnails that were asked for before their images were deleted, and came after.
     complaints.found[:] = [text for text in complaints.found if "404" not in text]
+
+
+def test_a_picture_is_cropped_and_masked_by_hand(page: Page, served: Served, version: Version) -> None:
+    """Also look-alikes side by side, concepts as folders, and the trigger word where images come in."""
+    fill(version)
+    Image.open(io.BytesIO(png("red"))).resize((160, 100)).save(version.origin / "red again.png")
+    (version.origin / "hat").mkdir()
+    (version.origin / "hat" / "hat.png").write_bytes(png("purple"))
+    add_looks(version)
+    page.goto(served.url + "#/猫 cat/v1/data")
+    expect(page.get_by_text("“猫 cat” in a prompt calls your LoRA: the project's name")).to_be_visible()
+    page.get_by_role("textbox", name="Trigger word").fill("zorb")
+    expect(page.get_by_text("“zorb” in a prompt calls your LoRA; it is learned")).to_be_visible()
+    page.get_by_role("button", name="hat 1").click()
+    expect(page.locator(".originals .picture")).to_have_count(1)
+    page.get_by_role("button", name="all concepts 6").click()
+
+    page.get_by_role("button", name="Look-alikes (1)").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("checkbox", name="red.png")).to_be_checked()
+    expect(dialog.get_by_text("1 images will be deleted.")).to_be_visible()
+    dialog.get_by_role("button", name="Delete the others").click()
+    expect(page.get_by_role("button", name="all concepts 5")).to_be_visible()
+    assert (version.origin / "red.png").exists()
+    assert not (version.origin / "red again.png").exists()
+
+    page.locator(".originals .picture", has_text="blue.png").click()
+    page.get_by_role("button", name="Crop or mask").click()
+    frame = page.locator(".crop-frame")
+    area = page.locator(".crop-area").bounding_box()
+    assert area
+    x, y, width, height = (area[name] for name in ("x", "y", "width", "height"))
+    page.mouse.move(x + width / 4, y + height / 4)
+    page.mouse.down()
+    page.mouse.move(x + width * 3 / 4, y + height * 3 / 4, steps=4)
+    page.mouse.up()
+    expect(dialog.get_by_role("status")).to_have_text(re.compile(r"1(59|60|61) × (99|100|101) pixels at"))
+    dialog.get_by_label("Shape of the crop").select_option("1:1")
+    frame.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("ArrowUp")
+    dialog.get_by_role("button", name="Mask", exact=True).click()
+    page.mouse.move(x + width * 0.4, y + height * 0.5)
+    page.mouse.down()
+    page.mouse.move(x + width * 0.6, y + height * 0.5, steps=4)
+    page.mouse.up()
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+Shift+Z")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The plan trains with masks from now on")).to_be_visible()
+    blue = page.locator(".originals .picture", has_text="blue.png")
+    expect(blue).to_contain_text("cropped")
+    expect(blue).to_contain_text("mask")
+    assert read(version)["training"]["alpha_mask"] == "true"
+    page.get_by_role("button", name="Process", exact=True).click()
+    expect(page.get_by_text("Revision 1: 5 training images")).to_be_visible(timeout=JOB_MS)
+    (made,) = version.processed.rglob("*blue.png")
+    image = Image.open(made)
+    assert (image.mode, abs(image.width - image.height) <= 1) == ("RGBA", True)
+    assert image.getchannel("A").getextrema() == (0, 255)
+    assert made.parent.name == "10_zorb"
+
+
+def add_looks(version: Version) -> None:
+    """As taking them in would have seen them."""
+    known, originals = Known.of(version), originals_in(version.origin)
+    for original in originals:
+        data = original.path.read_bytes()
+        known.see(original, look_at(data, decode(data)))
+    known.save(originals)

@@ -141,12 +141,31 @@ def test_the_tab_shows_the_page(start: Start, page: Page) -> None:
     assert box is not None
     assert box["width"] > 1000
     assert box["height"] > 450
-    assert box["y"] + box["height"] <= 760, "the frame fits into the window"
+    assert box["y"] + box["height"] <= 720, "the frame fits into the window"
+    assert page.evaluate("document.scrollingElement.scrollHeight") <= 720, "one scrollbar: that of our page"
     keep_picture(page, "tab-dark-zh", webui.says["gradio"])
+    back_closes_what_is_open(page, frame)
+    expect(page.locator("#footer").first).to_be_hidden()
+    open_tab(page, "txt2img")
+    expect(page.locator("#footer").first).to_be_visible()
     assert [text for text in complaints.found if "train_tools" in text] == []
     for path in ("..%2f..%2f..%2fetc/passwd", "%2e%2e/%2e%2e/ui/server.py", "_door/..%2fdoor.py"):
         answer = webui.get(f"/train_tools/{path}")
         assert answer.status_code in (400, 403, 404), path
+
+
+def back_closes_what_is_open(page: Page, frame: FrameLocator) -> None:
+    """The browser's Back, in the frame: first the dialog, then the panel from before."""
+    for tab in ("工具", "数据"):
+        frame.get_by_role("tab", name=tab).click()
+        expect(frame.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+    frame.get_by_role("button", name="回收站").click()
+    expect(frame.get_by_role("dialog")).to_be_visible()
+    page.evaluate("history.back()")
+    expect(frame.get_by_role("dialog")).to_have_count(0)
+    expect(frame.get_by_role("tab", name="数据")).to_have_attribute("aria-selected", "true")
+    page.evaluate("history.back()")
+    expect(frame.get_by_role("tab", name="工具")).to_have_attribute("aria-selected", "true")
 
 
 def test_light_and_english(start: Start, page: Page) -> None:

@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 from browser import test_hosts
-from browser.test_hosts import PYTHONS, Start, keep_picture, look, was_opened
+from browser.test_hosts import PYTHONS, START_MS, Start, keep_picture, look, open_tab, was_opened
 from playwright.sync_api import Page, expect
 
 from train_tools.hosts.keeper import Keeper
@@ -38,6 +38,12 @@ def test_pictures_wait_while_a_run_trains(start: Start, page: Page) -> None:
         covered = page.evaluate(COVERED)
         assert covered == [], "the notice covers nothing"
         keep_picture(page, "training", webui.says["gradio"])
+        frame = open_tab(page)
+        expect(frame.get_by_role("tab", name="Data")).to_be_visible(timeout=START_MS)
+        font = "(node) => getComputedStyle(node).fontFamily + getComputedStyle(node).fontSize"
+        assert notice.evaluate(font) == frame.locator("body").evaluate(font), "one font for what is ours"
+        assert page.evaluate("document.scrollingElement.scrollHeight") <= 720, "one scrollbar"
+        open_tab(page, "txt2img")
         assert result.input_value() == ""
     expect(result).to_have_value("made: a zorb")
     look(page)
@@ -68,7 +74,7 @@ def test_pause_the_training_and_draw(start: Start, page: Page, theme: str, langu
         with keeper.training(lambda: REPORT):
             page.get_by_role("button", name="Generate").click()
             look(page)
-            expect(notice).to_contain_text("第 3 个任务，共 8 个，40%" if is_chinese else "run 3 of 8, 40 %")
+            expect(notice).to_contain_text("第 3 个训练，共 8 个，40%" if is_chinese else "run 3 of 8, 40 %")
             keep_picture(page, f"notice-{theme}", webui.says["gradio"])
             notice.get_by_role("button").first.click()
             expect(notice).to_contain_text("保存训练状态" if is_chinese else "saves the training's state")

@@ -55,10 +55,14 @@ def test_from_an_empty_page_to_the_kept_lora(page: Page, served: Served, tmp_pat
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
 
     go(page, "Plan")
+    page.get_by_role("button", name="Choose a base model").click()
+    page.get_by_role("checkbox", name="The toy that ships").check()
+    page.get_by_role("button", name="Take", exact=True).click()
     page.get_by_label("Epochs", exact=True).fill("2")
-    page.get_by_label("Rank (dim)", exact=True).fill("4")
+    page.get_by_label("Rank", exact=True).fill("4")
     page.get_by_label("Learning rate", exact=True).fill("1e-3, 3e-3")
     page.get_by_role("button", name="Start training · 2").click()
+    page.get_by_role("button", name="Yes, train on the toy").click()
     go(page, "Queue")
     version = Workspace(served.root).versions("佐布 zorb")[0]
     until_finished(page, version.trains)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser.conftest import Complaints, Served
+from chosen_base import choose_toy
 from engines.sd_scripts import parsers
 from execution.fake_engine import write_safetensors
 from PIL import Image
@@ -17,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from train_tools.engines.sd_scripts.installed import ask_now
 from train_tools.execution.queue import Queue
 from train_tools.planning.plan import make_plan
+from train_tools.small_models import base_model_file
 from train_tools.ui.routes import plan as routes
 from train_tools.workspace import settings
 from train_tools.workspace.lock import writing
@@ -42,6 +44,7 @@ def version(served: Served) -> Version:
     folder.mkdir(parents=True)
     for number in range(3):
         Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    choose_toy(made)
     return made
 
 
@@ -66,8 +69,11 @@ def runs(page: Page, count: int) -> None:
 def test_from_settings_to_the_queue(page: Page, served: Served, version: Version, workers: list[str]) -> None:
     opened(page, served)
     runs(page, 1)
-    page.get_by_label("Learning rate", exact=True).fill("1e-4, 3e-4")
+    rate = page.get_by_label("Learning rate", exact=True)
+    rate.fill("1e-4，3e-4")  # as a Chinese keyboard has it
     page.get_by_label("Epochs", exact=True).fill("1")
+    expect(rate).to_have_value("1e-4,3e-4")
+    expect(page.get_by_text("Full-width signs were taken as half-width ones.")).to_be_visible()
     page.get_by_role("button", name="Choose: Optimizer").click()
     page.get_by_role("dialog").get_by_label("Lion", exact=True).check()
     page.get_by_role("dialog").get_by_label("AdamW", exact=True).check()
@@ -77,8 +83,10 @@ def test_from_settings_to_the_queue(page: Page, served: Served, version: Version
     expect(page.get_by_role("listitem")).to_have_count(4)
     saved(version, "optimizer_type", "AdamW, Lion")
     page.get_by_role("button", name="Start training · 4").click()
+    page.get_by_role("button", name="Yes, train on the toy").click()
     expect(page.get_by_text("In the queue: 4 runs")).to_be_visible()
     expect(page.get_by_text("All runs are trained or queued").first).to_be_visible()
+    expect(page.get_by_role("listitem").last).to_contain_text("Learning rate 0.0003")
     assert workers == ["gpu"]
     assert len(Queue(served.root).entries()) == 4
     page.get_by_role("button", name="Look", exact=True).click()
@@ -118,17 +126,17 @@ def test_any_setting_is_found_by_searching(page: Page, served: Served, version: 
     opened(page, served)
     search = page.get_by_role("searchbox")
     search.fill("min snr")
-    gamma = page.get_by_label("min_snr_gamma", exact=True)
+    gamma = page.get_by_label("Min-SNR gamma", exact=True)
     gamma.fill("1, 5")
     runs(page, 2)
     search.fill("")
     page.get_by_text("Usual", exact=True).click()
     expect(gamma).to_have_value("1, 5")
-    page.get_by_label("flip_aug", exact=True).select_option(label="both: compare")
+    page.get_by_label("Mirror at random", exact=True).select_option(label="both: compare")
     runs(page, 4)
     saved(version, "flip_aug", "true,false")
-    page.get_by_role("button", name="Changed: 2").click()
-    expect(page.locator(".plan-fields .field:visible")).to_have_count(2)
+    page.get_by_role("button", name="Changed: 3").click()
+    expect(page.locator(".plan-fields .field:visible")).to_have_count(3)  # and the base model
 
 
 def test_findings_are_mended_at_a_click_and_back(page: Page, served: Served, version: Version) -> None:
@@ -147,12 +155,12 @@ def test_findings_are_mended_at_a_click_and_back(page: Page, served: Served, ver
 def test_rules_of_combination(page: Page, served: Served, version: Version) -> None:
     opened(page, served)
     page.get_by_label("Learning rate", exact=True).fill("1e-4, 3e-4")
-    page.get_by_label("Rank (dim)", exact=True).fill("4, 8")
+    page.get_by_role("textbox", name="Rank", exact=True).fill("4, 8")
     runs(page, 4)
     page.get_by_text("Combinations", exact=True).click()
     rules = page.locator('[data-level="rules"]')
-    rules.get_by_label("learning_rate").check()
-    rules.get_by_label("network_dim").check()
+    rules.get_by_label("Learning rate").check()
+    rules.get_by_label("Rank").check()
     rules.get_by_role("button", name="Side by side").click()
     runs(page, 2)
     overrides = rules.locator('[data-name="overrides"]')
@@ -189,7 +197,7 @@ def test_a_runs_toml_is_read_and_edited(
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("TOML")
     text.fill(toml.replace("network_dim = 16", "network_dim = 24"))
     page.get_by_role("button", name="For this run alone").click()
-    expect(page.get_by_text("network_dim: 16 → 24")).to_be_visible()
+    expect(page.get_by_text("Rank (network_dim): 16 → 24")).to_be_visible()
     saved(version, "overrides", "learning_rate=0.0003 -> network_dim=24")
     assert [run.arguments["network_dim"] for run in make_plan(version, {}).runs] == [16, 24]
     complaints.found[:] = [said for said in complaints.found if "400" not in said]
@@ -201,7 +209,7 @@ def test_presets_and_one_of_ones_own(page: Page, served: Served, version: Versio
     page.get_by_role("dialog").get_by_role("checkbox", name=re.compile("^style")).check()
     page.get_by_role("button", name="Take", exact=True).click()
     expect(page.get_by_label("Preset", exact=True)).to_have_value("style")
-    expect(page.get_by_label("Rank (dim)", exact=True)).to_have_attribute("placeholder", "96")
+    expect(page.get_by_role("textbox", name="Rank", exact=True)).to_have_attribute("placeholder", "96")
     page.get_by_label("Epochs", exact=True).fill("3")
     saved(version, "max_train_epochs", "3")
     page.get_by_role("button", name="Presets", exact=True).click()
@@ -241,7 +249,7 @@ def test_an_argument_that_only_the_installed_sd_scripts_has(
     opened(page, served)
     page.locator('[data-level="expert"] > summary').click()
     expect(page.get_by_role("heading", name="New in the installed sd-scripts")).to_be_visible()
-    field = page.get_by_label("velvet_kind", exact=True)
+    field = page.get_by_label("Velvet kind", exact=True)
     field.fill("silk, satin")
     saved(version, "velvet_kind", "silk, satin")
     runs(page, 2)
@@ -262,7 +270,7 @@ def test_settings_are_taken_over_from_text_and_files(
     page.get_by_role("button", name="Read").click()
     expect(page.get_by_role("dialog")).to_contain_text("output_name")
     page.get_by_role("button", name="Take these 2").click()
-    expect(page.get_by_label("Rank (dim)", exact=True)).to_have_value("8")
+    expect(page.get_by_role("textbox", name="Rank", exact=True)).to_have_value("8")
     saved(version, "optimizer_args", "a=1 b=2")
     lora = tmp_path / "mochi.safetensors"
     head = json.dumps(
@@ -281,15 +289,21 @@ def test_settings_are_taken_over_from_text_and_files(
 def test_base_models_are_chosen_from_a_list_or_by_path(page: Page, served: Served, version: Version) -> None:
     folder = served.root / "models" / "Stable-diffusion"
     folder.mkdir(parents=True)
-    (folder / "底模.safetensors").write_bytes(b"nothing of a model")
+    (folder / "底模.safetensors").write_bytes(base_model_file().read_bytes())
+    (folder / "broken.safetensors").write_bytes(b"nothing of a model")
     opened(page, served)
     page.get_by_role("button", name="Choose: Base model").click()
+    expect(page.get_by_role("dialog").get_by_label("broken.safetensors")).to_be_disabled()
+    page.get_by_role("dialog").get_by_label("The toy that ships").uncheck()
     page.get_by_role("dialog").get_by_label("底模.safetensors").check()
     page.get_by_role("button", name="Take", exact=True).click()
     expect(page.get_by_label("Base model", exact=True)).to_have_value(re.compile("底模"))
-    runs(page, 2)
+    runs(page, 1)
     page.get_by_label("Base model", exact=True).fill("/nowhere/x.safetensors")
-    expect(page.locator(".plan-aside").get_by_role("alert")).to_contain_text("is missing")
+    lacking = page.locator(".plan-aside").get_by_role("alert")
+    expect(lacking).to_contain_text("/nowhere/x.safetensors isn't on this machine")
+    lacking.get_by_role("button", name="Choose a base model").click()
+    expect(page.get_by_role("dialog").get_by_label("底模.safetensors")).to_be_enabled()
 
 
 def test_a_vae_is_offered_from_the_webuis_files(page: Page, served: Served, version: Version) -> None:
@@ -313,11 +327,11 @@ def test_the_other_browser_sees_what_is_saved_and_nothing_is_lost(
     page.get_by_label("Epochs", exact=True).fill("7")
     saved(version, "max_train_epochs", "7")
     expect(other.get_by_label("Epochs", exact=True)).to_have_value("7", timeout=9000)
-    expect(other.get_by_text("Changed in another window: max_train_epochs")).to_be_visible()
+    expect(other.get_by_text("Changed in another window: Epochs")).to_be_visible()
     # Both change one setting before they hear of each other.
     page.get_by_label("Alpha", exact=True).fill("4")
     other.get_by_label("Alpha", exact=True).fill("2")
-    conflict = re.compile("network_alpha was set to")
+    conflict = re.compile("Alpha was set to")
     loser = page if _comes(page, conflict) else other
     winner = other if loser is page else page
     kept = winner.get_by_label("Alpha", exact=True).input_value()
@@ -349,13 +363,14 @@ def test_what_is_typed_while_images_are_processed_is_saved_after(
 def test_thousands_of_runs_stay_usable(page: Page, served: Served, version: Version) -> None:
     opened(page, served)
     page.get_by_label("Epochs", exact=True).fill("1")
-    page.get_by_label("Rank (dim)", exact=True).fill("1-50")
+    page.get_by_role("textbox", name="Rank", exact=True).fill("1-50")
     page.get_by_label("Learning rate", exact=True).fill("1e-5..1e-3 [50]")
     expect(page.locator(".big strong").first).to_have_text("2,500", timeout=40_000)
     assert page.get_by_role("listitem").count() < 40
-    page.locator(".runs .virtual").evaluate("node => node.scrollTop = node.scrollHeight")
+    page.get_by_role("button", name="Show all 2,500").click()
+    page.locator("#panel").evaluate("node => node.scrollTop = node.scrollHeight")
     expect(page.locator(".run-row .number").filter(has_text="2,500")).to_be_visible()
-    page.get_by_label("Rank (dim)", exact=True).fill("4")
+    page.get_by_role("textbox", name="Rank", exact=True).fill("4")
     runs(page, 50)
 
 
@@ -364,5 +379,5 @@ def test_chinese_says_as_much(page: Page, served: Served, version: Version) -> N
     page.get_by_role("button", name="切换到中文").click()
     expect(page.get_by_label("学习率", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="开始训练 · 1")).to_be_visible()
-    page.get_by_role("button", name="学习率 是什么?").click()
-    expect(page.locator('[data-name="learning_rate"] .help')).to_contain_text("优化器")
+    page.get_by_role("button", name="学习率 是什么？").click()
+    expect(page.locator('[data-name="learning_rate"] .help')).to_contain_text("每一步权重改变的幅度")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import execution.worker_process
 import pytest
 from browser.conftest import Complaints, Served
 from execution.conftest import Bench
 from execution.fake_engine import FakeEngine, make_version
+from messages.conftest import Service, own_folder, service
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from train_tools.engines import registry
@@ -23,6 +30,7 @@ from train_tools.execution.queue import PAUSED, Queue
 from train_tools.workspace import settings
 from train_tools.workspace.run_folder import is_alive, process_start
 
+__all__ = ["own_folder", "service"]
 LONG = {"max_train_epochs": "200", "training_comment": "slow"}  # a minute
 
 
@@ -85,7 +93,7 @@ def test_a_night_is_watched_from_beginning_to_end(page: Page, served: Served, be
     expect(page.locator(".batch").filter(has_text="3 finished").locator("summary")).to_be_visible()
     failed = page.locator(".batch").filter(has_text="the loss is nan at step 5")
     failed.locator("summary").click()
-    failed.get_by_role("button", name="seed 1", exact=True).click()
+    failed.get_by_role("button", name="Seed 1", exact=True).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("alert").first).to_contain_text("the loss is nan at step 5")
     expect(dialog.get_by_role("img", name="Loss from")).to_be_visible()
@@ -109,15 +117,15 @@ def test_a_failure_says_what_helps(page: Page, served: Served, bench: Bench) -> 
     expect(row(page, 1)).to_contain_text("CUDA out of memory", timeout=30_000)
     row(page, 1).get_by_role("button", name="What helps?").click()
     expect(page.get_by_role("dialog")).to_contain_text("lower train_batch_size")
-    page.get_by_role("dialog").get_by_role("button", name="Set gradient_checkpointing=true").click()
-    expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Set Gradient checkpointing = on").click()
+    expect(page.get_by_text("Gradient checkpointing = on is set for this version")).to_be_visible()
     assert settings.read(bench.version)["training"]["gradient_checkpointing"] == "true"
     page.get_by_role("dialog").get_by_role("button", name="Undo").click()
-    expect(page.get_by_text("gradient_checkpointing=true is set for this version")).to_be_hidden()
+    expect(page.get_by_text("Gradient checkpointing = on is set for this version")).to_be_hidden()
     assert "gradient_checkpointing" not in settings.read(bench.version)["training"]
     page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("button", name="切换到中文").click()
-    row(page, 1).get_by_role("button", name="如何解决?").click()
+    row(page, 1).get_by_role("button", name="如何解决？").click()
     expect(page.get_by_role("dialog")).to_contain_text("显存不足")
 
 
@@ -173,14 +181,14 @@ def test_what_waits_is_edited_and_given_a_time(
     open_queue(page, served)
     choose(page, 2, "Edit settings")
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("seed", exact=True).fill("many")
+    dialog.get_by_label("Seed", exact=True).fill("many")
     dialog.get_by_role("button", name="Save").click()
-    expect(dialog.locator("form > .problem")).to_contain_text("seed")
+    expect(dialog.locator("form > .problem")).to_contain_text("Seed")
     assert any("400" in text for text in complaints.found)
     complaints.found.clear()
-    dialog.get_by_label("seed", exact=True).fill("77")
+    dialog.get_by_label("Seed", exact=True).fill("77")
     dialog.get_by_role("button", name="Save").click()
-    expect(row(page, 2)).to_contain_text("seed 77")
+    expect(row(page, 2)).to_contain_text("Seed 77")
     choose(page, 1, "Not before")
     page.get_by_label("Start no earlier than").fill("2099-01-31T22:30")
     page.get_by_role("button", name="Wait until then").click()
@@ -242,9 +250,9 @@ def test_two_browsers_see_the_same(browser: Browser, page: Page, served: Served,
     open_queue(page, served)
     phone = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN").new_page()
     phone.goto(served.url + "#/-/-/queue")
-    expect(phone.get_by_role("heading", name="等待中(3)")).to_be_visible()
+    expect(phone.get_by_role("heading", name="等待中（3）")).to_be_visible()
     choose(page, 2, "Cancel this entry")
-    expect(phone.get_by_role("heading", name="等待中(2)")).to_be_visible()
+    expect(phone.get_by_role("heading", name="等待中（2）")).to_be_visible()
     phone.locator('.entry[data-id="3"]').get_by_role("button", name="的操作").click()
     phone.get_by_role("menuitem", name="移到最前").click()
     expect(page.locator(".waiting .entry").first).to_have_attribute("data-id", "3")
@@ -268,3 +276,142 @@ def test_a_thousand_entries_are_folded(
         for entry in list(bench.queue.read(connection))[10:]:
             bench.queue.forget(connection, entry)
     expect(page.get_by_role("heading", name="Waiting (10)")).to_be_visible()
+
+
+SERVE = """
+import sys, uvicorn
+from pathlib import Path
+from train_tools.ui.server import application
+uvicorn.run(application(Path(sys.argv[1])), host="127.0.0.1", port=int(sys.argv[2]), log_config=None, lifespan="off")
+"""
+
+
+class Killable:
+    """A page server in a process of its own; when it starts again, on the same port."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.url = f"http://localhost:{self._port}/"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen([sys.executable, "-c", SERVE, str(self._root), str(self._port)])
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def answers(self) -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(self.url, timeout=2):
+            return True
+        return False
+
+
+@pytest.fixture
+def killable(bench: Bench) -> Iterator[Killable]:
+    server = Killable(bench.root)
+    server.start()
+    yield server
+    server.kill()
+
+
+def test_a_page_whose_server_is_gone_says_so_and_comes_back_by_itself(
+    browser: Browser, bench: Bench, killable: Killable
+) -> None:
+    set_paused(bench)
+    bench.add(seed="1-6")
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en")
+    page = context.new_page()
+    wait_for(killable.answers)
+    page.goto(killable.url + "#/p/v1/queue")
+    expect(row(page, 1)).to_contain_text("waits: the queue is paused")
+    killable.kill()
+    lost = page.get_by_text("No answer from Train Tools since")
+    expect(lost).to_be_visible()
+    page.get_by_role("tab", name="Tools").click()  # which this browser hasn't loaded yet
+    expect(page.get_by_text("This part isn't loaded yet")).to_be_visible()
+    killable.start()
+    expect(page.get_by_role("heading", name="About")).to_be_visible(timeout=30_000)
+    expect(lost).to_have_count(0)
+    expect(page.locator(".toast")).to_have_count(0)
+    killable.kill()
+    page.get_by_role("tab", name="Queue").click()  # opened while nobody answers: it reads what there is later
+    expect(lost).to_be_visible()
+    queue_actions.cancel(bench.queue, 6)
+    killable.start()
+    expect(row(page, 6)).to_contain_text("cancelled", timeout=30_000)
+    expect(lost).to_have_count(0)
+    several_are_cancelled_moved_and_tried_again(page, bench)
+    context.close()
+
+
+def several_are_cancelled_moved_and_tried_again(page: Page, bench: Bench) -> None:
+    at: Any = {"x": 300, "y": 8}
+    row(page, 3).click(position=at)
+    row(page, 5).click(position=at, modifiers=["Shift"])
+    expect(page.get_by_text("Chosen: 3")).to_be_visible()
+    page.get_by_role("button", name="Move to the top").click()
+    expect(page.locator(".waiting .entry").first).to_have_attribute("data-id", "3")
+    assert waiting(page) == [3, 4, 5, 1, 2]
+    row(page, 4).click(position=at, modifiers=["Control"])
+    expect(page.get_by_text("Chosen: 2")).to_be_visible()
+    page.get_by_role("button", name="Cancel entries").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel 2 entries").click()
+    expect(row(page, 1)).to_contain_text("waits")
+    wait_for(lambda: sorted(n for n, state in bench.states().items() if state == "cancelled") == [3, 5, 6])
+    page.keyboard.press("Escape")
+    expect(page.locator(".batch summary")).to_contain_text("3 cancelled")
+    page.locator(".batch summary").click()
+    expect(page.locator(".batch .entry")).to_have_count(3)
+    page.keyboard.press("Control+a")
+    expect(page.get_by_text("Chosen: 6")).to_be_visible()
+    page.get_by_role("button", name="Try again (3)").click()
+    wait_for(lambda: set(bench.states().values()) == {"queued"})
+
+
+# What the browser is asked to show is noted; it shows it all the same.
+NOTED = """
+window.noted = [];
+const shows = window.Notification;
+window.Notification = class extends shows {
+  constructor(title, options) { super(title, options); window.noted.push([title, options.body]); }
+};
+"""
+
+
+def test_a_run_shows_its_pictures_and_tells_a_service_of_its_end(
+    page: Page, served: Served, bench: Bench, service: Service, own_folder: Path
+) -> None:
+    bench.add(seed="1", training_comment="held 5")
+    sample = bench.entry(1).folder / "sample"
+    sample.mkdir()
+    for epoch in (1, 2):
+        picture = Image.new("RGB", (64, 64), (epoch * 90, 40, 90))
+        picture.save(sample / f"p_e{epoch:06d}_00_20260101000000_7.png")
+    page.context.grant_permissions(["notifications"])
+    page.add_init_script(NOTED)
+    open_queue(page, served)
+    page.get_by_role("button", name="Tell me").click()
+    dialog = page.get_by_role("dialog", name="Tell me")
+    dialog.get_by_role("switch", name="A notification of this browser").click()
+    dialog.get_by_role("button", name="Add a service").click()
+    form = page.get_by_role("dialog", name="Add a service")
+    form.get_by_label("Service").select_option("json")
+    form.get_by_label("Address of the webhook").fill(f"{service.url}/hook")
+    form.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Try it").click()
+    expect(dialog.get_by_text("It was taken")).to_be_visible()
+    assert service.got[-1][2]["event"] == "test"
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.locator(".now .strip img")).to_have_count(2)
+    expect(page.locator(".now .strip")).to_contain_text("epoch 2")
+    (bench.root / "go-1").touch()
+    expect(row(page, 1)).to_contain_text("finished", timeout=30_000)
+    wait_for(lambda: bool(page.evaluate("window.noted.length")))
+    assert page.evaluate("window.noted") == [["Training has ended: p / v1", "1 finished"]]
+    wait_for(lambda: service.got[-1][2]["event"] == "ended")
+    assert service.got[-1][2]["finished"] == 1

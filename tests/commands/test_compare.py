@@ -87,6 +87,13 @@ def test_the_board_by_any_axes(say: Say) -> None:
     assert shown == ["0-1-1-1.", "0-2-1-1.", "1-1-1-1.", "1-2-1-1."]
 
 
+def test_the_board_as_one_page(say: Say, tmp_path: Path) -> None:
+    file = tmp_path / "页 page.html"
+    code, told = say("board", "--where", "run=run 0", "--html", str(file), "--pictures", "whole")
+    assert (code, told) == (0, {"file": str(file), "bytes": file.stat().st_size})
+    assert file.read_text("utf-8").count("data-kind=") == 6
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

@@ -85,6 +85,17 @@ def test_adding_twice_queues_nothing_twice(root: Path, capsys: pytest.CaptureFix
     assert len(answer(capsys, root, "list")["entries"]) == 3
 
 
+def test_what_will_be_trained_together_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(root, "pause") == 0
+    add(root, seed="1-3", pack_size="2")
+    add(root, seed="4,5", pack_size="2")
+    told = [entry["together"] for entry in answer(capsys, root, "list")["entries"]]
+    assert told == [{"pack": n, "packs": 2, "runs": 2} for n in (1, 1, 2, 2)] + [None]
+    assert command(root, "list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "pack 2 of 2: 2 runs at once" in next(line for line in lines if line.startswith(" 4"))
+
+
 def test_the_actions_on_what_waits(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def states() -> dict[int, str]:
         return {e["id"]: e["state"] for e in answer(capsys, root, "list")["entries"]}

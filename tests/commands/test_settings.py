@@ -119,8 +119,8 @@ def test_what_nobody_knows_is_kept_and_named(root: list[str], capsys: pytest.Cap
 def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["settings", "explain", "training.network_dim", "--language", "zh"]) == 0
     text = capsys.readouterr().out
-    assert "LoRA 的秩" in text
-    assert "整数,1 到 100000" in text
+    assert "LoRA 的容量" in text
+    assert "整数，1 到 100000" in text
     assert "可作为轴" in text
     assert cli.main(["settings", "explain", "preview", "--json"]) == 0
     settings = json.loads(capsys.readouterr().out)["settings"]

@@ -31,9 +31,9 @@ def test_a_person_trains_a_grid(root: Path, capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     for words in (
         "2 run(s), 2 to train in 1 pack(s): 24 steps, 4 checkpoints",
-        "[1/2] op-Lion: step 1/12, epoch 1/2, loss 0.5000 (average 0.5000), 10.00 it/s, 1 s left",
-        "[2/2] op-AdamW: step 12/12",
-        "[2/2] op-AdamW: saved p-v1-",
+        "[1/2] optimizer_type Lion: step 1/12, epoch 1/2, loss 0.5000 (average 0.5000), 10.00 it/s, 1 s left",
+        "[2/2] optimizer_type AdamW: step 12/12",
+        "[2/2] optimizer_type AdamW: saved p-v1-",
     ):
         assert words in out
     # What was set is kept, so the same command without it finds everything done.

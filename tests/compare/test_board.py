@@ -202,8 +202,31 @@ def test_short_keys_tell_pictures_apart_and_wrong_ones_are_refused() -> None:
 
 
 def test_runs_are_called_by_what_tells_them_apart() -> None:
-    assert board_of().run_labels["run-001"] == "lr 0.0002 · net 16"
+    assert board_of().run_labels["run-001"] == "learning_rate 0.0002 · network_dim 16"
     assert make_board([Run("alone", {})], [], []).run_labels == {"alone": "alone"}
+
+
+def test_runs_without_pictures_are_called_alike() -> None:
+    """Those that are being trained, by as few arguments more as tell them from the others."""
+    board = board_of()
+    more = {
+        "same": {"learning_rate": 2e-4, "network_dim": 16, "flip_aug": True},
+        "other": {"learning_rate": 7e-4},
+    }
+    runs = [*board.runs, *(Run(name, arguments) for name, arguments in more.items()), Run("theirs", {})]
+    labels = make_board(runs, board.checkpoints, board.cells).run_labels
+    assert labels["run-001"] == "learning_rate 0.0002 · network_dim 16"
+    assert labels["same"] == "learning_rate 0.0002 · network_dim 16 · flip_aug true"
+    assert labels["other"] == "learning_rate 0.0007 · network_dim none"
+    assert labels["theirs"] == "theirs"
+
+
+def test_pictures_without_lora_are_told() -> None:
+    """A star is their checkpoint's, whose picture they aren't."""
+    board = board_of()
+    bare = board_document(board, {})["cells"]["bare"]
+    assert len(bare) == len(board.cells) // 2
+    assert {board.cells[number].weight_unet for number in bare} == {0.0}
 
 
 def test_runs_stand_in_the_order_of_what_they_were_trained_with() -> None:
@@ -216,3 +239,25 @@ def test_runs_stand_in_the_order_of_what_they_were_trained_with() -> None:
     axis = board.axis("run")
     assert axis is not None
     assert axis.values == ("b", "c", "a")
+
+
+def test_runs_before_and_after_a_change_of_the_data_look_different() -> None:
+    days = (1_764_000_000.0, 1_764_100_000.0)
+    runs = [
+        Run(f"run-{n}", {"learning_rate": 1e-4}, "as it was" if n < 2 else "changed", days[n // 2])
+        for n in range(4)
+    ]
+    checkpoints = [
+        Checkpoint(run.name, f"{run.name}.safetensors", f"{n:016x}", 1, 9, 9) for n, run in enumerate(runs)
+    ]
+    cells = [cell(c.run, c.file, 1, "a cat", 1.0, c.id) for c in checkpoints]
+    board = make_board(runs, checkpoints, cells)
+    axis = board.axis("data")
+    assert axis is not None
+    assert [axis.values[n] for n in axis.column] == [axis.values[0]] * 2 + [axis.values[1]] * 2
+    assert axis.values[0] < axis.values[1]  # the earlier first
+    assert board.run_labels["run-0"] == f"data {axis.values[0]}"
+    same = make_board(
+        [Run(run.name, run.arguments, "the same", run.created) for run in runs], checkpoints, cells
+    )
+    assert same.axis("data") is None

@@ -88,7 +88,8 @@ def test_windows(
 @pytest.mark.parametrize(
     ("machine", "cuda", "state", "says"),
     [
-        (Machine("linux", "", nvidia=False), "13.0", OK, "no NVIDIA"),
+        (Machine("linux", "", nvidia=False), "13.0", WARN, "no NVIDIA"),
+        (Machine("darwin", "", nvidia=False), "", OK, "no NVIDIA"),
         (Machine("linux", "", nvidia=True, cuda=(13, 0)), "13.0", OK, "13.0"),
         (Machine("linux", "", nvidia=True, cuda=(12, 4)), "13.0", FAIL, "update the driver"),
         (Machine("linux", "", nvidia=True, cuda=(12, 4)), "12.6", WARN, "mostly works"),

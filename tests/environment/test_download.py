@@ -134,7 +134,7 @@ def test_a_server_that_stays_in_trouble(files: Files, wanted: Wanted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(404, "check the address"), (401, "HF_TOKEN"), (403, "licence")]
+    ("status", "says"), [(404, "check the address"), (401, "hugging_face_token"), (403, "licence")]
 )
 def test_what_no_second_attempt_mends(files: Files, wanted: Wanted, status: int, says: str) -> None:
     files.statuses = [status]

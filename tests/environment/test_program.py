@@ -186,3 +186,16 @@ def test_a_command_and_what_it_starts_use_them(tmp_path: Path) -> None:
 )
 def test_secrets_are_hidden(address: str, shown: str) -> None:
     assert without_secret(address) == shown
+
+
+def test_tokens_go_to_what_is_started_and_are_shown_to_nobody(tmp_path: Path) -> None:
+    change(tmp_path, {"hugging_face_token": "hf_abcdefgh1234", "civitai_token": "0123abcd"})
+    found = process_environment({"HF_TOKEN": "mine"}, tmp_path)
+    assert (found["HF_TOKEN"], found["CIVITAI_API_TOKEN"]) == ("hf_abcdefgh1234", "0123abcd")
+    assert program.shown(read(tmp_path))["hugging_face_token"] == "***"
+    if sys.platform != "win32":
+        assert settings_file(tmp_path).stat().st_mode & 0o077 == 0
+    change(tmp_path, {"hugging_face_token": "default", "civitai_token": "default"})
+    assert process_environment(found, tmp_path)["HF_TOKEN"] == "mine"
+    with pytest.raises(UsageError, match="copy it once more"):
+        change(tmp_path, {"civitai_token": "two words"})

@@ -25,6 +25,8 @@ def main(argv):
     print(json.dumps({"argv": argv, "prefix": sys.prefix, "cwd": os.getcwd(), "utf8": sys.flags.utf8_mode,
                       "user_site": sys.flags.no_user_site, "path": os.environ["PYTHONPATH"]}))
     return 7
+def parsed(argv):
+    pass
 COMMANDS = ("project",)
 """
 
@@ -37,7 +39,8 @@ def clone(tmp_path: Path) -> Place:
     environment.mkdir(parents=True)
     (root / "train_tools" / "workspace").mkdir()
     workspace = [
-        PACKAGE / "workspace" / f"{name}.py" for name in ("__init__", "fields", "files", "os_errors", "toml")
+        PACKAGE / "workspace" / f"{name}.py"
+        for name in ("__init__", "fields", "files", "halfwidth", "os_errors", "toml")
     ]
     top = [PACKAGE / f"{name}.py" for name in ("__init__", "__main__", "errors")]
     for file in [*(PACKAGE / "environment").glob("*.py"), *workspace, *top]:

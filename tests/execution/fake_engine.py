@@ -239,6 +239,7 @@ def main(folders):
                             take_in(newcomer)
                             write(runs[-1], "stage", stage="training")
                 if (folder / "finish").exists() and step == steps // 2:
+                    assert (folder / "finish").read_text() == "1"
                     save(folder / f"{name}.safetensors", step, 0.5)
                     write(run, "finished", epoch=1, step=step, early=True)
                     break

@@ -114,7 +114,7 @@ def test_a_pause_for_the_webuis_pictures_loses_no_step(bench: Bench, webui: Any)
     assert reaches(lambda: told(webui, "paused"))
     assert given_back(webui), "the picture is drawn"
     assert webui.data.sd_model.place == "gpu"
-    assert bench.states() == {number: "interrupted"}
+    assert reaches(lambda: bench.states() == {number: "interrupted"})
     assert flags(bench) == {DRAWS}
     webui.bridge.trainings.go_on()
     working.join(60)

@@ -16,7 +16,7 @@ from train_tools.execution.log_tail import PIECE_BYTES, piece
 from train_tools.execution.queue import PAUSED
 from train_tools.execution.queue_view import QueueView
 from train_tools.execution.run_history import MOST_POINTS, RunHistory
-from train_tools.execution.varying import labels
+from train_tools.execution.varying import differing
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def test_entries_are_told_by_what_differs(bench: Bench, started: list[str]) -> N
     bench.add(seed="1,2", network_dim="4,8")
     bench.add(seed="9")
     look = view_of(bench).look()
-    assert [document["label"] for document in look.entries.values()] == [
-        "network_dim 4 · seed 1", "network_dim 8 · seed 1", "network_dim 4 · seed 2", "network_dim 8 · seed 2", "",
+    assert [document["differs"] for document in look.entries.values()] == [
+        *([("network_dim", dim), ("seed", seed)] for seed in ("1", "2") for dim in ("4", "8")), [],
     ]  # fmt: skip
     batches = [document["batch"] for document in look.entries.values()]
     assert len(set(batches[:4])) == 1
@@ -115,10 +115,10 @@ def test_with_several_gpus_it_says_which_one_trains(bench: Bench, started: list[
     assert [document.get("gpus") for document in look.entries.values()] == [None, "5"]
 
 
-def test_equal_runs_have_no_label() -> None:
-    assert labels([{"seed": 1, "output_dir": "/a"}, {"seed": 1, "output_dir": "/b"}]) == ["", ""]
-    assert labels([{"lr": 1e-4}, {"lr": 3e-4}]) == ["lr 0.0001", "lr 0.0003"]
-    assert labels([{"vae": "C:\\m\\a.pt"}, {}]) == ["vae a.pt", "vae None"]
+def test_equal_runs_differ_in_nothing() -> None:
+    assert differing([{"seed": 1, "output_dir": "/a"}, {"seed": 1, "output_dir": "/b"}]) == [[], []]
+    assert differing([{"lr": 1e-4}, {"lr": 3e-4}]) == [[("lr", "0.0001")], [("lr", "0.0003")]]
+    assert differing([{"vae": "C:\\m\\a.pt"}, {}]) == [[("vae", "a.pt")], [("vae", "none")]]
 
 
 def write_steps(folder: Path, steps: range, loss: float = 0.5) -> None:

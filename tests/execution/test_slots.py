@@ -20,7 +20,8 @@ from train_tools.environment import gpus, process, program
 from train_tools.errors import UsageError
 from train_tools.execution import lane, queue_actions, worker
 from train_tools.execution.lane import has_worker, lane_lock, slot_has_worker, slots, training
-from train_tools.execution.queue import CANCEL, GIVE_WAY, PAUSE, PAUSED, STOP_AFTER
+from train_tools.execution.queue import PAUSED, STOP_AFTER
+from train_tools.execution.states import CANCEL, GIVE_WAY, PAUSE
 from train_tools.execution.supervise import environment
 from train_tools.execution.ticket import LIGHT_LANE
 from train_tools.execution.worker import Worker, choose_pack

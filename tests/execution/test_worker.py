@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -14,14 +15,15 @@ from execution.conftest import Bench
 from execution.fake_engine import STEPS, FakeEngine, settings
 
 from train_tools.engines import registry
-from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE
+from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE, PAUSE_FILE
 from train_tools.errors import UsageError
 from train_tools.execution import conclusion, queue_actions, supervise, together, worker
 from train_tools.execution.lane import has_worker, lane_lock, training
-from train_tools.execution.queue import JOIN, PAUSED, SHUT_DOWN, STOP_AFTER
+from train_tools.execution.queue import PAUSED, SHUT_DOWN, STOP_AFTER
 from train_tools.execution.queue_actions import Conditions
 from train_tools.execution.queue_view import describe
 from train_tools.execution.runs import list_runs
+from train_tools.execution.states import FINISH, JOIN
 from train_tools.execution.train import train
 from train_tools.planning.plan import make_plan
 
@@ -207,6 +209,73 @@ def test_a_run_is_finished_after_its_epoch_and_known_as_finished(bench: Bench) -
     assert [run.state for run in plan.runs] == ["finished", "finished"]
     with pytest.raises(UsageError, match="is finished: nothing to finish"):
         queue_actions.finish(bench.queue, 1)
+
+
+@no_sigkill
+def test_a_run_is_finished_after_its_epoch_though_its_process_fell_before(bench: Bench) -> None:
+    bench.add(training_comment="held 5", seed="1,2")
+
+    def finish_and_kill() -> None:
+        queue_actions.finish(bench.queue, 1)
+        until((bench.entry(1).folder / FINISH_FILE).exists)
+        record = bench.entry(1).record
+        assert record is not None
+        assert record.pid is not None
+        os.kill(record.pid, signal.SIGKILL)
+        let_go(bench, 1)
+        let_go(bench, 2)
+
+    while_working(bench, finish_and_kill, has_stepped(bench, 1))
+    assert bench.states() == {1: "finished", 2: "finished"}
+    assert [len(events(bench.entry(number).folder, "resumed")) for number in (1, 2)] == [1, 0]
+    assert [event["step"] for event in events(bench.entry(1).folder, "finished")] == [STEPS // 2]
+
+
+@pytest.mark.parametrize("what", ["its worker is killed", "the database is lost", "it is paused"])
+def test_a_wish_to_finish_a_run_outlives(bench: Bench, what: str) -> None:
+    (number,) = bench.add(training_comment="held 5", seed="1")
+
+    def finish_and_stop() -> None:
+        queue_actions.finish(bench.queue, number)
+        until((bench.entry(number).folder / FINISH_FILE).exists)
+        if what == "it is paused":
+            queue_actions.pause(bench.queue, number)
+            until(lambda: not (bench.entry(number).folder / FINISH_FILE).exists())
+        else:
+            flag(bench, PAUSED)
+            until((bench.entry(number).folder / PAUSE_FILE).exists)
+        let_go(bench, 1)
+
+    while_working(bench, finish_and_stop, has_stepped(bench, number))
+    assert len(events(bench.entry(number).folder, "step")) < STEPS // 2
+    if what == "it is paused":
+        queue_actions.resume(bench.queue, number)
+    elif what == "the database is lost":
+        (bench.root / "train_tools" / "queue.sqlite3").unlink()
+    else:
+        with bench.queue.locked() as connection:
+            bench.queue.mark(connection, [number], taken=1, request=FINISH)
+        flag(bench, PAUSED, on=False)
+    assert describe(bench.entry(number))["request"] == FINISH
+    bench.work()
+    assert bench.states() == {number: "finished"}
+    assert [event["step"] for event in events(bench.entry(number).folder, "finished")] == [STEPS // 2]
+    assert describe(bench.entry(number))["request"] == ""
+
+
+def test_a_failed_run_that_is_tried_again_is_finished_early_no_more(bench: Bench) -> None:
+    bench.add(training_comment="held 5", seed="1")
+
+    def finish_and_cancel() -> None:
+        queue_actions.finish(bench.queue, 1)
+        queue_actions.cancel(bench.queue, 1)
+
+    while_working(bench, finish_and_cancel, has_stepped(bench, 1))
+    assert bench.states() == {1: "cancelled"}
+    let_go(bench, 1)
+    queue_actions.retry(bench.queue, 1)
+    bench.work()
+    assert events(bench.entry(1).folder, "finished")[0].get("step") is None
 
 
 @pytest.mark.parametrize(

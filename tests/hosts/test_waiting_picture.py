@@ -83,7 +83,7 @@ def test_a_picture_that_waits_is_told_why(desk: Desk) -> None:
 def test_in_the_language_of_the_webui_or_the_browser(desk: Desk) -> None:
     desk.bridge.trainings.tell(TRAINING)
     assert desk.text(**{"Accept-Language": "zh-CN,zh;q=0.9"}).startswith(
-        "Train Tools 正在训练（第 3 个任务，共 8 个，40%）"
+        "Train Tools 正在训练（第 3 个训练，共 8 个，40%）"
     )
     sys.modules["modules.shared"].opts.data["localization"] = "zh_CN"
     assert "正在训练" in desk.text(**{"Accept-Language": "en"})

@@ -115,7 +115,8 @@ def head() -> str:
     scripts = "\n".join(
         path.read_text(encoding="utf-8") for path in sorted((CLONE / "javascript").glob("*.js"))
     )
-    style = (CLONE / "style.css").read_text(encoding="utf-8")
+    own = "footer { display: none !important; } #footer { text-align: center; }"  # style.css of the webui
+    style = own + (CLONE / "style.css").read_text(encoding="utf-8")
     return f"<script>var opts = {options};{WEBUI_SCRIPT}</script><script>{scripts}</script><style>{style}</style>"
 
 
@@ -168,6 +169,10 @@ def build(gradio: Any) -> Any:
                 make = info.component or gradio.Textbox
                 make(label=info.label, value=opts.data[key], elem_id=f"setting_{key}", **info.component_args)
                 gradio.HTML(info.comment_after)
+        # modules/ui.py and html/footer.html
+        gradio.HTML(
+            '<div><a href="/docs">API</a></div><br><div class="versions">version</div>', elem_id="footer"
+        )
     return demo
 
 

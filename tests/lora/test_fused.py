@@ -1,4 +1,4 @@
-"""A linear layer and its deltas, computed together, are what their formula says, and so are the gradients."""
+"""A layer and its deltas, computed together, are what their formula says, and so are the gradients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALIKE = [(4, 4, 4), (2.0, 2.0, 2.0)]
 WITHOUT_ONE = [(2, 0, 4), (2.0, 0.0, 4.0)]
 
 
-def stack_of(layer: nn.Linear, sizes: list[tuple[float, ...]], dtype: torch.dtype) -> LoraStack:
+def stack_of(layer: nn.Linear | nn.Conv2d, sizes: list[tuple[float, ...]], dtype: torch.dtype) -> LoraStack:
     ranks, alphas = sizes
     target = Target("lora_unet_one", layer)
     own = [{target.name: (int(r), a)} if r else {} for r, a in zip(ranks, alphas, strict=True)]
@@ -30,13 +30,13 @@ def stack_of(layer: nn.Linear, sizes: list[tuple[float, ...]], dtype: torch.dtyp
 
 
 def by_formula(stack: LoraStack, layer: nn.Linear, x: Tensor, wanted: Tensor) -> list[Tensor]:
-    """Output, and gradients of input, down and up."""
+    """Output, and gradients of input, down and up; `x` (K*B, rows, in)."""
     (delta,) = stack.deltas
     down, up = (one.detach().clone().requires_grad_() for one in (delta.down, delta.up))
     x = x.detach().clone().requires_grad_()
-    low = torch.einsum("kri,kbti->kbtr", down, x.view(RUNS, -1, ROWS, INPUTS))
+    low = torch.einsum("kri,kbti->kbtr", down, x.unflatten(0, (RUNS, -1)))
     added = torch.einsum("kor,kbtr->kbto", up, low) * delta.scale.unsqueeze(1)
-    output = x @ layer.weight.t() + layer.bias + added.reshape(-1, ROWS, OUTPUTS)
+    output = x @ layer.weight.t() + layer.bias + added.flatten(0, 1)
     output.backward(wanted)
     assert x.grad is not None
     assert down.grad is not None
@@ -67,6 +67,37 @@ def test_output_and_gradients(sizes: list[tuple[float, ...]], again: bool) -> No
                 torch.testing.assert_close(ours, formula)
     assert gradients.any()
     torch.testing.assert_close(layer(x), x @ layer.weight.t() + layer.bias)
+
+
+@pytest.mark.parametrize("sizes", [DIFFERING, ALIKE])
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["plain", "last"])
+def test_a_convolution_of_single_pixels_is_a_linear_layer(
+    sizes: list[tuple[float, ...]], samples: int, layout: torch.memory_format
+) -> None:
+    torch.manual_seed(0)
+    layer = nn.Conv2d(INPUTS, OUTPUTS, 1, dtype=torch.float64).requires_grad_(False).to(memory_format=layout)
+    stack = stack_of(layer, sizes, torch.float64)
+    x = torch.randn(RUNS * samples, INPUTS, ROWS, 2, dtype=torch.float64).to(memory_format=layout)
+    x.requires_grad_()
+    wanted = torch.randn(RUNS * samples, OUTPUTS, ROWS, 2, dtype=torch.float64)
+    stack.train_into()
+    (delta,) = stack.deltas
+    with stack.attached():
+        for times in (1, 2):  # a layer that is asked twice, the second time onto the first
+            stack.begin()
+            x.grad = None
+            output = layer(x)
+            (output + layer(x)).backward(wanted)
+            stack.collect(onto=times == 2)
+    linear = nn.Linear(INPUTS, OUTPUTS, dtype=torch.float64)
+    linear.weight.data, linear.bias.data = layer.weight.data.flatten(1), layer.bias.data  # type: ignore[union-attr]
+    rows, outer = (pixels.permute(0, 2, 3, 1).flatten(1, 2) for pixels in (x, wanted))
+    expected = by_formula(stack, linear, rows, outer)
+    found = [output.permute(0, 2, 3, 1).flatten(1, 2), x.grad.permute(0, 2, 3, 1).flatten(1, 2) / 2]  # type: ignore[union-attr]
+    found += [delta.gradients[name] / 4 for name in (low_rank.DOWN, low_rank.UP)]
+    for ours, formula in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, formula)
 
 
 def test_an_input_without_gradients_in_half_precision() -> None:

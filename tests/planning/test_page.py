@@ -16,7 +16,7 @@ def test_the_page_has_a_line_for_every_argument() -> None:
     lines = page.markdown().splitlines()
     for name in ARGUMENTS:
         (line,) = [line for line in lines if line.startswith(f"| `{name}` |")]
-        assert line.replace("\\|", "").count("|") == 8, line
+        assert line.replace("\\|", "").count("|") == 9, line
     assert set(page.TITLES) == set(SUBJECTS)
 
 
@@ -27,6 +27,6 @@ def test_rows_are_found_by_family_and_importance() -> None:
     assert [row.name for row in page.matching("sd1", "beginner")][:2] == [
         "pretrained_model_name_or_path", "train_batch_size",
     ]  # fmt: skip
-    assert "needs network_train_unet_only true (in sdxl, anima): a text encoder" in "\n".join(
+    assert "In Stable Diffusion XL, Anima: It needs network_train_unet_only on: a text encoder" in "\n".join(
         page.notes(ARGUMENTS["cache_text_encoder_outputs"])
     )

@@ -51,7 +51,7 @@ def test_a_preset_stands_under_what_is_set(version: Version, tmp_path: Path) -> 
 def test_a_preset_is_an_axis(version: Version, tmp_path: Path) -> None:
     plan = plan_for(version, tmp_path, preset="style,concept")
     assert [run.arguments["network_dim"] for run in plan.runs] == [96, 32]
-    assert [run.label for run in plan.runs] == ["preset-style", "preset-concept"]
+    assert [run.label for run in plan.runs] == ["preset style", "preset concept"]
     assert "preset-style" in plan.runs[0].name
 
 

@@ -165,13 +165,13 @@ def test_several_seeds(version: Version, tmp_path: Path) -> None:
     ],
 )
 def test_ranges_in_ratios(text: str, values: list[float]) -> None:
-    assert parse_values(row("learning_rate", "float", 0, "", ""), text) == values
+    assert parse_values(row("learning_rate", "float", 0), text) == values
 
 
 def test_ranks_in_ratios_are_whole() -> None:
-    assert parse_values(row("network_dim", "int", 0, "", ""), "4..128 log[6]") == [4, 8, 16, 32, 64, 128]
+    assert parse_values(row("network_dim", "int", 0), "4..128 log[6]") == [4, 8, 16, 32, 64, 128]
     with pytest.raises(UsageError, match="above 0"):
-        parse_values(row("learning_rate", "float", 0, "", ""), "0..1 log[3]")
+        parse_values(row("learning_rate", "float", 0), "0..1 log[3]")
 
 
 def test_another_versions_images_are_an_axis(version: Version, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def took(version: Version, *samples: tuple[int, float], available: float = 8, st
     file = measured_file(version)
     for runs, size in samples:
         if steps:
-            add_measurement(file, kind(version), runs, size, 5.0)
+            add_measurement(file, kind(version), {runs: size}, 5.0)
         else:
             event = {"runs": runs, "bytes": size * GB, "available": available * GB, "total": 8 * GB}
             add_memory(file, kind(version), [event], 0)

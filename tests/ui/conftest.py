@@ -28,7 +28,7 @@ def page(tmp_path: Path) -> TestClient:
 def result(page: TestClient, answer: Any) -> Any:
     """What a task of the page server comes to, which may take a while."""
     found = answer.json()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while found.get("state") == "running" and time.monotonic() < deadline:
         time.sleep(0.05)
         found = page.get(f"/api/tasks/{found['task']}").json()

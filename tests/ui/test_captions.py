@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from environment.files_server import serving
 from PIL import Image
 from starlette.testclient import TestClient
 from ui.conftest import result
 
+from train_tools.captioning import availability
+from train_tools.environment.program import change
 from train_tools.execution import lane
 from train_tools.execution.queue import Queue
 from train_tools.tags import reader
@@ -226,6 +230,48 @@ def test_the_captioner_as_a_job(page: TestClient, captioned: Version, started: l
     assert entry.ticket.settings["captioner"] == "filename"
     fields = {field["name"]: field for field in ask(page, "captioner")["fields"]}
     assert fields["prefix"]["value"] == "zorb"  # kept for the next time
+
+
+def test_the_default_is_what_is_here_and_real(
+    page: TestClient, captioned: Version, started: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The captioner that ships isn't: it starts where a person says so."""
+    monkeypatch.setattr(availability, "is_downloaded", lambda _model, _files: False)
+    found = ask(page, "captioner")
+    assert found["chosen"] == []
+    by_name = {one["name"]: one for one in found["captioners"]}
+    assert [by_name[name]["state"] for name in ("blip", "wd", "shapes")] == [
+        "downloads",
+        "downloads",
+        "ready",
+    ]
+    assert by_name["wd"]["bytes"] > 4e8
+    assert [one["name"] for one in found["captioners"] if one["is_toy"]] == ["shapes"]
+    for name in ("model.onnx", "selected_tags.csv"):
+        (tmp_path / name).touch()
+    other = result(page, page.get(f"{BASE}/captioner", params={"wd_model": str(tmp_path)}))
+    assert other["chosen"] == ["wd"]
+    for settings in ({}, {"captioner": "shapes"}, {"captioner": "filename,shapes"}, {"captioner": "blip"}):
+        refused = page.post(f"{BASE}/job", json={"settings": settings})
+        assert (refused.status_code, "toy" in refused.json()["error"]) == (400, True)
+    assert started == []
+    ask(page, "job", settings={"captioner": "shapes"}, toy=True)
+    assert started == ["gpu"]
+
+
+def test_what_a_captioners_model_takes_is_said_before(
+    page: TestClient, captioned: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"model.onnx": 400, "model.safetensors": 500, "selected_tags.csv": 3, "sub/model.onnx": 9}
+    with serving() as hub:
+        change(tmp_path, {"hugging_face": hub.address, "proxy": "off"})
+        monkeypatch.setenv("HF_ENDPOINT", "")
+        siblings = [{"rfilename": name, "size": size} for name, size in names.items()]
+        hub.content["/api/models/o/n/revision/main"] = json.dumps({"sha": "c", "siblings": siblings}).encode()
+        found = ask(page, "captioner/offer", captioner="wd", model="o/n")
+        assert (found["bytes"], found["files"]) == (403, ["selected_tags.csv", "model.onnx"])
+        refused = page.post(f"{BASE}/captioner/offer", json={"captioner": "blip", "model": "o/n"})
+        assert "no model for the captioner blip" in refused.json()["error"]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,9 @@ def test_advice_goes_into_the_plan_and_back(page: TestClient, compared: Version)
 def test_keep_this_one(page: TestClient, compared: Version, tmp_path: Path) -> None:
     checkpoint = find_checkpoints(compared)[-1]
     about = ask(page, "publish", checkpoint=checkpoint.id)
-    assert about["name"] == Path(checkpoint.file).stem
+    assert about["name"] == "猫 cat v1 e2"  # not the file's, which no one can read
+    about = ask(page, "publish", checkpoint=checkpoint.id, picture="2-1-1-abcdefgh")
+    assert about["values"]["preferred_weight"] == "1"
     wish = {
         "checkpoint": checkpoint.id,
         "name": "my cat",
@@ -174,9 +176,11 @@ def test_keep_this_one(page: TestClient, compared: Version, tmp_path: Path) -> N
     assert ask(page, "compare/board")["published"] == {"1": ["my cat"]}
     again = page.post(f"{AT}/publish", json=wish)
     assert "nothing is overwritten" in again.json()["error"]
-    other = tmp_path / "elsewhere"
-    other.mkdir()
-    assert page.post(f"{AT}/publish", json={**wish, "folder": str(other)}).status_code == 200
+    other = tmp_path / "else" / "where"
+    wish["folder"] = str(other)
+    assert page.post(f"{AT}/publish", json=wish).json() == {"missing_folder": str(other)}
+    assert not other.exists()
+    assert page.post(f"{AT}/publish", json={**wish, "make_folder": True}).status_code == 200
     assert ask(page, "publish", checkpoint=checkpoint.id)["folders"][0] == str(other)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chosen_base import choose_toy
 from PIL import Image, ImageDraw
 from starlette.testclient import TestClient
 
@@ -257,6 +258,9 @@ def test_processing_shows_what_became_of_each(filled: Person) -> None:
     result = processed(filled)
     assert (result["images"], result["revision"]) == (3, 1)
     assert {row[5] for row in filled.get("originals")["rows"]} == {1}
+    unchosen = filled.get("census")
+    assert (unchosen["has_base"], unchosen["charts"]) == (False, [])  # the toy's sizes say nothing
+    choose_toy(filled.version)
     census = filled.get("census")
     assert census["census"]["images"] == 3
     assert census["census"]["concepts"][0]["captioned"] == 1

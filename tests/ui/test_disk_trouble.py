@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from train_tools.compare.checkpoints import find_checkpoints
 from train_tools.execution import lane
+from train_tools.small_models import base_model_file
 from train_tools.ui.server import application
 from train_tools.workspace.workspace import Workspace
 
@@ -37,7 +38,8 @@ def _digest(page: TestClient) -> dict[str, Any]:
 
 
 def _identity(page: TestClient) -> dict[str, Any]:
-    asked = {"changes": {"max_train_epochs": "2"}, "page": "x"}
+    changes = {"max_train_epochs": "2", "pretrained_model_name_or_path": str(base_model_file())}
+    asked = {"changes": changes, "page": "x", "toy": True}
     return {**asked, "identity": ended(page, page.post(f"{V}/plan", json=asked))["result"]["identity"]}
 
 
@@ -75,7 +77,7 @@ WRITING: dict[str, tuple[str, Body | bytes]] = {
     "POST /api/v/{project}/{version}/captions/apply": (f"{V}/captions/apply", _digest),
     "POST /api/v/{project}/{version}/captions/undo": (f"{V}/captions/undo", {}),
     "POST /api/v/{project}/{version}/captions/redo": (f"{V}/captions/redo", {}),
-    "POST /api/v/{project}/{version}/captions/job": (f"{V}/captions/job", {"settings": {}}),
+    "POST /api/v/{project}/{version}/captions/job": (f"{V}/captions/job", {"settings": {"captioner": "filename"}}),
     "POST /api/v/{project}/{version}/plan/settings": (
         f"{V}/plan/settings", {"changes": {"seed": "9"}, "seen": {"seed": "7"}},
     ),
@@ -96,6 +98,10 @@ WRITING: dict[str, tuple[str, Body | bytes]] = {
     "POST /api/v/{project}/{version}/compare/score": (f"{V}/compare/score", {}),
     "POST /api/v/{project}/{version}/compare/tensorboard": (f"{V}/compare/tensorboard", {}),
     "POST /api/v/{project}/{version}/previews/render": (f"{V}/previews/render", {"settings": {"steps": "9"}}),
+    "POST /api/v/{project}/{version}/compare/runs/duplicate": (
+        f"{V}/compare/runs/duplicate", lambda page: {"runs": [_checkpoint(page).partition("/")[0]]},
+    ),
+    "POST /api/v/{project}/{version}/previews/settings": (f"{V}/previews/settings", {"settings": {"steps": "9"}}),
     "POST /api/v/{project}/{version}/previews/automatic": (f"{V}/previews/automatic", {"automatic": "batch"}),
     "POST /api/v/{project}/{version}/publish": (
         f"{V}/publish",
@@ -103,6 +109,10 @@ WRITING: dict[str, tuple[str, Body | bytes]] = {
             "folder": str(page.app.state.root), "checkpoint": _checkpoint(page), "name": "mine",  # type: ignore[attr-defined]
         },
     ),
+    "POST /api/models/folders": (
+        "/api/models/folders", lambda page: {"folder": str(page.app.state.root)},  # type: ignore[attr-defined]
+    ),
+    "POST /api/v/{project}/{version}/models/download": (f"{V}/models/download", {"source": "a/b:c.safetensors"}),
     "POST /api/tools/program": ("/api/tools/program", {"name": "offline", "text": "true"}),
 }  # fmt: skip
 # They only look, or have nothing to change in this root.
@@ -114,10 +124,12 @@ READING = {
     "POST /api/v/{project}/{version}/data/originals/undo", "POST /api/v/{project}/{version}/data/preview",
     "POST /api/v/{project}/{version}/captions/find", "POST /api/v/{project}/{version}/captions/preview",
     "POST /api/v/{project}/{version}/plan", "POST /api/v/{project}/{version}/plan/run",
+    "POST /api/v/{project}/{version}/plan/pictures",
     "POST /api/v/{project}/{version}/plan/paste", "POST /api/v/{project}/{version}/plan/import_lora",
     "POST /api/v/{project}/{version}/compare/vote/undo", "POST /api/v/{project}/{version}/compare/plan",
     "POST /api/v/{project}/{version}/previews/count", "POST /api/tools/lora", "POST /api/tools/explain",
-    "POST /api/tools/thumbnails/clear",
+    "POST /api/tools/thumbnails/clear", "POST /api/models/look",
+    "POST /api/v/{project}/{version}/captions/captioner/offer",
     "POST /api/tools/environment/{action}",  # it changes the environment that the tests run in
 }  # fmt: skip
 

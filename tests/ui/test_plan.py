@@ -8,12 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from chosen_base import choose_toy
 from execution.fake_engine import write_safetensors
 from PIL import Image
 from starlette.testclient import TestClient
 from ui.conftest import result
 
 from train_tools.execution.queue import Queue
+from train_tools.execution.run_record import end, prepare
 from train_tools.planning.plan import make_plan
 from train_tools.ui.access import Access
 from train_tools.ui.routes import plan as routes
@@ -39,6 +41,7 @@ def dataset(version: Version) -> Version:
     folder.mkdir(parents=True)
     for number in range(3):
         Image.new("RGB", (64, 64), (number, 0, 0)).save(folder / f"{number}.png")
+    choose_toy(version)
     return version
 
 
@@ -145,7 +148,7 @@ def test_the_plan_follows_what_is_typed(page: TestClient, dataset: Version) -> N
     [
         ({"learning_rate": "fast"}, "learning_rate"),
         ({"links": "learning_rate+seed", "learning_rate": "1e-4,1e-3"}, "links"),
-        ({"pretrained_model_name_or_path": "/nowhere/x.safetensors"}, ""),
+        ({"pretrained_model_name_or_path": "/nowhere/x.safetensors"}, "pretrained_model_name_or_path"),
         ({"network_dim": "1-200", "seed": "1-200"}, ""),
     ],
 )
@@ -159,6 +162,52 @@ def test_why_there_is_no_plan(
 
 def test_without_images_the_plan_says_what_to_do(page: TestClient, version: Version) -> None:
     assert "image" in planned(page)["problem"]
+    assert planned(page)["lacks"] == "images"
+    Image.new("RGB", (64, 64)).save(version.origin / "a.png")
+    assert planned(page)["lacks"] == "processing"
+
+
+def test_without_a_base_model_there_is_no_plan_but_an_offer(
+    page: TestClient, dataset: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the page nothing is trained on the toy because nobody chose."""
+    nothing = {"pretrained_model_name_or_path": ""}
+    found = planned(page, **nothing)
+    assert (found["lacks"], found["loaded"]) == ("base", "")
+    monkeypatch.setattr(
+        routes, "chosen_in_webui", lambda _root: {"pretrained_model_name_or_path": "/m/loaded.ckpt"}
+    )
+    assert planned(page, **nothing)["loaded"] == "/m/loaded.ckpt"
+    refused = page.post(f"{BASE}/start", json={"page": "one", "identity": "", "changes": nothing})
+    assert result(page, refused)["changed"]["toys"] == 1
+    assert Queue(tmp_path).entries() == []
+    gone = planned(page, pretrained_model_name_or_path="stabilityai/sdxl")
+    assert (gone["lacks"], gone["field"]) == ("base", "pretrained_model_name_or_path")
+
+
+def test_what_needs_sd_scripts_says_that_it_can_be_installed(
+    page: TestClient, dataset: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAIN_TOOLS_ENV", str(tmp_path / "env"))
+    file = tmp_path / "xl.safetensors"
+    write_safetensors(file, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    base = {"pretrained_model_name_or_path": str(file)}
+    assert planned(page, **base, network_module="networks.oft")["lacks_sd_scripts"] is True
+    assert planned(page, network_module="networks.lora")["lacks_sd_scripts"] is False
+    assert page.get("/api/tools/environment").json()["sd_scripts_bytes"] > 1e9
+
+
+def test_a_base_model_that_cant_be_read_is_an_error(
+    page: TestClient, dataset: Version, tmp_path: Path
+) -> None:
+    file = tmp_path / "noise.safetensors"
+    file.write_bytes(bytes(range(256)) * 40)
+    found = planned(page, pretrained_model_name_or_path=str(file))
+    assert (found["to_train"], found["impossible"]) == (0, 1)
+    assert {f["id"]: f["severity"] for f in found["findings"] if f["severity"] == "error"} == {
+        "base-model": "error"
+    }
+    assert "size-guessed" not in [f["id"] for f in found["findings"]]
 
 
 def test_findings_are_mended_by_their_fix(page: TestClient, dataset: Version) -> None:
@@ -219,6 +268,11 @@ def test_a_plan_is_queued_once(
     changes = {"learning_rate": "1e-4,1e-3", "max_train_epochs": "1"}
     plan = planned(page, **changes)
     body = {"page": "one", "changes": changes, "identity": plan["identity"], "not_before": 4_000_000_000}
+    assert plan["toys"] == 2
+    unasked = page.post(f"{BASE}/start", json=body)
+    assert (unasked.status_code, Queue(tmp_path).entries()) == (400, [])
+    assert "toy" in unasked.json()["error"]
+    body["toy"] = True
     assert result(page, page.post(f"{BASE}/start", json=body))["queued"] == 2
     assert workers == ["gpu"]
     assert [entry.not_before for entry in Queue(tmp_path).entries()] == [4_000_000_000] * 2
@@ -247,6 +301,72 @@ def test_ten_thousand_runs_dont_keep_anybody_waiting(
     newest = result(page, page.post(BASE, json={"page": "one", "changes": {"network_dim": "1-3"}}))
     assert newest["runs"] == 3
     assert page.get(f"{BASE}/runs?plan={newest['plan']}").json()["count"] == 3
+
+
+def test_those_that_can_be_are_started_and_the_rest_is_named(page: TestClient, dataset: Version) -> None:
+    changes = {
+        "engine": "packed", "optimizer_type": "AdamW,nobody.knows.Me", "network_dim": "4,8", "max_train_epochs": "1",
+    }  # fmt: skip
+    found = planned(page, **changes)
+    assert (found["to_train"], found["impossible"], found["states"]) == (2, 2, {"new": 2, "impossible": 2})
+    body = {"identity": found["identity"], "changes": changes, "toy": True}
+    made = result(page, page.post(f"{BASE}/start", json=body))
+    assert (made["queued"], made["refused"], len(made["labels"])) == (2, 2, 2)
+    assert all("nobody" in label for label in made["labels"])
+    after = planned(page, **changes)
+    assert (after["to_train"], after["impossible"], after["states"]["queued"]) == (0, 2, 2)
+    again = page.post(f"{BASE}/start", json={**body, "identity": after["identity"]})
+    assert again.status_code == 400  # nothing of it can be trained
+    assert "can't be trained" in again.json()["error"]
+
+
+def test_a_value_that_would_fail_stops_its_own_run_alone(page: TestClient, dataset: Version) -> None:
+    changes = {"learning_rate": "0,1e-4", "max_train_epochs": "1"}
+    found = planned(page, **changes)
+    (error,) = (one for one in found["findings"] if one["severity"] == "error")
+    assert (error["runs"], found["impossible"], found["to_train"]) == (1, 1, 1)
+    rows = page.get(f"{BASE}/runs", params={"plan": found["plan"], "state": "impossible"}).json()["rows"]
+    assert error["sentence"] in rows[0]["reasons"][0]
+    body = {"identity": found["identity"], "changes": changes, "toy": True}
+    made = result(page, page.post(f"{BASE}/start", json=body))
+    assert (made["queued"], made["refused"]) == (1, 1)
+
+
+def test_a_new_run_says_why_it_is_new(page: TestClient, dataset: Version) -> None:
+    def why(**changes: str) -> tuple[dict[str, int], set[str]]:
+        found = planned(page, max_train_epochs="1", **changes)
+        rows = page.get(f"{BASE}/runs", params={"plan": found["plan"]}).json()["rows"]
+        return found["why"], {row["state"] for row in rows}
+
+    assert why() == ({}, {"new"})
+    train(page, dataset)
+    assert why() == ({}, {"finished"})
+    assert why(network_dim="4,8") == ({"settings": 2}, {"new"})
+    folder = dataset.processed / "2_mochi"
+    (folder / "0.txt").write_text("a cat", encoding="utf-8")
+    assert why() == ({"captions": 1}, {"new"})
+    train(page, dataset)
+    assert why() == ({}, {"finished"})
+    folder.rename(folder.with_name("5_mochi"))
+    assert why() == ({"folders": 1}, {"new"})
+    folder.with_name("5_mochi").rename(folder)
+    (folder / "0.txt").unlink()
+    assert why() == ({}, {"finished"})  # as it was before
+    Image.new("RGB", (64, 64), "white").save(folder / "new.png")
+    assert why() == ({"images": 1}, {"new"})
+    (folder / "new.png").unlink()
+    for file in dataset.trains.glob("*/*.safetensors"):
+        file.unlink()
+    assert why() == ({"gone": 1}, {"interrupted"})
+
+
+def train(page: TestClient, dataset: Version) -> None:
+    """As the worker leaves the runs of the plan."""
+    for run in make_plan(dataset, {"max_train_epochs": "1"}).runs_to_train:
+        folder = dataset.trains / run.name
+        record = prepare(folder, run)
+        (folder / f"{run.output_name}.safetensors").touch()
+        end(folder, record, "finished")
 
 
 def test_presets_are_shown_saved_and_deleted(page: TestClient, version: Version) -> None:
@@ -314,43 +434,9 @@ def test_the_fields_come_in_the_pages_language(page: TestClient) -> None:
         answer = page.get("/api/arguments", headers={"Accept-Language": language}).json()
         return {row["name"]: row["help"] for row in answer["fields"]}
 
-    assert helps("en")["learning_rate"].startswith("Step size")
-    assert "学习率" in helps("zh-CN")["learning_rate"]
+    assert helps("en")["learning_rate"].startswith("How far the weights move")
+    assert "每一步权重改变的幅度" in helps("zh-CN")["learning_rate"]
     assert len(helps("en")) > 240
-
-
-def test_base_models_of_the_folder_and_the_shipped_one(
-    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("TRAIN_TOOLS_MODELS", raising=False)
-    folder = tmp_path / "models" / "Stable-diffusion" / "sub"
-    folder.mkdir(parents=True)
-    (folder / "底模.safetensors").write_bytes(b"no model at all")
-    found = result(page, page.get("/api/models"))
-    assert [(m["title"], m["family"]) for m in found["models"]] == [
-        ("sub/底模.safetensors", ""),
-        ("scenes-sd1", "sd1"),
-    ]
-
-
-def test_parts_of_a_model_by_the_argument_that_takes_them(
-    page: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("TRAIN_TOOLS_MODELS", raising=False)
-    names = {
-        "VAE/ae.safetensors": "ae", "VAE/vae-ft-mse-840000.safetensors": "vae", "VAE/sdxl_vae.safetensors": "vae",
-        "text_encoder/clip_l.safetensors": "clip_l", "text_encoder/clip_g.safetensors": "clip_g",
-        "text_encoder/t5xxl_fp8_e4m3fn.safetensors": "t5xxl", "text_encoder/gemma_2_2b_fp16.safetensors": "gemma2",
-        "text_encoder/qwen_3_4b.safetensors": "qwen3",
-    }  # fmt: skip
-    for name in names:
-        file = tmp_path / "models" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(b"")
-    found = result(page, page.get("/api/models"))["parts"]
-    assert {Path(file).name: argument for argument, files in found.items() for file in files} == {
-        Path(name).name: argument for name, argument in names.items()
-    }
 
 
 def test_an_exposed_page_takes_nothing_that_loads_code(dataset: Version, tmp_path: Path) -> None:
@@ -358,7 +444,7 @@ def test_an_exposed_page_takes_nothing_that_loads_code(dataset: Version, tmp_pat
     page.auth = ("", "x")
     saved = save(page, {"optimizer_type": "os.system", "network_dim": "4"})
     assert list(saved["errors"]) == ["optimizer_type"]
-    assert saved["shown"]["values"] == {"network_dim": "4"}
+    assert saved["shown"]["values"]["network_dim"] == "4"
     for text in ("/etc/passwd", "../../x.safetensors"):
         assert planned(page, pretrained_model_name_or_path=text)["problem"]
     body = {"page": "one", "identity": "", "changes": {"network_module": "evil"}}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from compare.samples import add_run
+from PIL import Image
 from preview.heads import model
 from starlette.testclient import TestClient
 from ui.conftest import result
@@ -85,3 +86,51 @@ def test_others_cant_name_files(version: Version, tmp_path: Path) -> None:
     answer = asked.post(f"{BASE}/render", json={"settings": {"base_models": "/etc/passwd"}}, auth=("", "x"))
     assert answer.status_code == 400
     assert "base_models" in answer.json()["error"]
+
+
+def test_the_plan_saves_the_same_settings(page: TestClient, version: Version) -> None:
+    given = {"prompts": "a, b\n{trigger}", "seed": "1-2", "steps": "9"}
+    saved = page.post(f"{BASE}/settings", json={"settings": given, "seen": {}}).json()
+    assert saved["values"] == {"prompts": "a, b|{trigger}", "seed": "1,2", "steps": "9"}
+    assert page.get(BASE).json()["values"] == saved["values"]
+    cleared = page.post(f"{BASE}/settings", json={"settings": {"steps": ""}, "seen": saved["values"]}).json()
+    assert cleared["values"] == {"prompts": "a, b|{trigger}", "seed": "1,2"}
+    assert page.post(f"{BASE}/settings", json={"settings": {"steps": "many"}}).status_code == 400
+
+
+def test_what_another_window_saved_stays(page: TestClient, version: Version) -> None:
+    page.post(f"{BASE}/settings", json={"settings": {"seed": "7"}, "seen": {}})
+    mine = page.post(f"{BASE}/settings", json={"settings": {"seed": "8", "steps": "9"}, "seen": {}}).json()
+    assert mine == {"values": {"seed": "7", "steps": "9"}, "conflicts": {"seed": "7"}}
+
+
+def test_prompts_are_suggested_from_captions(page: TestClient, version: Version) -> None:
+    answer = page.get("/api/v/猫 cat/v1/plan/prompts")
+    assert "process them first" in answer.json()["error"]
+    folder = version.processed / "5_猫 cat"
+    folder.mkdir(parents=True)
+    for number, text in enumerate(("猫 cat, grass, sitting", "猫 cat, grass, lying")):
+        Image.new("RGB", (64, 64)).save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(text, encoding="utf-8")
+    found = result(page, page.get("/api/v/猫 cat/v1/plan/prompts"))
+    assert found["prompts"][0]["prompt"] == "{trigger}, grass"
+    assert found["prompts"][-1]["kind"] == "flexible"
+
+
+def test_a_plan_says_how_many_pictures_come_of_it(page: TestClient, version: Version, tmp_path: Path) -> None:
+    folder = version.processed / "5_cat"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save(folder / "1.png")
+    changes = {
+        "pretrained_model_name_or_path": str(model(tmp_path, "velocity")), "learning_rate": "1e-4,2e-4",
+        "max_train_epochs": "4", "save_every_n_epochs": "2",
+    }  # fmt: skip
+    plan = result(page, page.post("/api/v/猫 cat/v1/plan", json={"page": "one", "changes": changes}))
+    asked = {"plan": plan["plan"], "settings": {"prompts": "a\nb", "weights": "0,0.5,1", "seed": "1,2"}}
+    found = result(page, page.post("/api/v/猫 cat/v1/plan/pictures", json=asked))
+    # 2 prompts × 2 seeds × 2 weights of 2 × 2 checkpoints, and 2 × 2 without LoRA
+    assert (found["each"], found["checkpoints"], found["bare"], found["total"]) == (8, 4, 4, 36)
+    assert (found["by_family"]["sampler"], found["by_family"]["rescale"]) == ("Euler", "0.7")
+    asked["settings"]["prompt_set"] = "nowhere"
+    wrong = result(page, page.post("/api/v/猫 cat/v1/plan/pictures", json=asked))
+    assert "no list of prompts" in wrong["problem"]

@@ -58,7 +58,8 @@ def test_an_unchanged_queue_costs_nothing(bench: Bench, asked: TestClient) -> No
     assert [(one["state"], one["together"]["runs"] if one["together"] else 1) for one in later["items"]] == [
         ("queued", 2), ("paused", 1), ("queued", 2),
     ]  # fmt: skip
-    assert asked.get("/api/queue/summary").json() == {"running": 0, "waiting": 3, "failed": 0}
+    told = {"running": 0, "waiting": 3, "failed": 0, "kinds": {}, "ended": []}
+    assert asked.get("/api/queue/summary").json() == told
 
 
 def test_an_empty_folder_has_an_empty_queue(tmp_path: Path) -> None:
@@ -162,13 +163,13 @@ def test_one_entrys_past_and_log(bench: Bench, asked: TestClient) -> None:
     log = asked.get("/api/queue/1/log").json()
     assert "fake engine on 1 runs" in log["text"]
     assert asked.get("/api/queue/1/log", params={"start": log["end"]}).json()["text"] == ""
-    assert asked.get("/api/queue/curves", params={"ids": "1"}).json()["1"] == detail["points"]
+    assert asked.get("/api/queue/watched", params={"ids": "1"}).json()["1"]["points"] == detail["points"]
     assert asked.post("/api/queue/clear", json={"lane": "gpu"}).json() == {"cleared": 1}
     assert states(asked) == {}
 
 
 @pytest.mark.parametrize(
-    "path", ["9", "x", "9/log", "1/log?start=x", "curves?ids=a", "worker-log?lane=../../x", "9/fields"]
+    "path", ["9", "x", "9/log", "1/log?start=x", "watched?ids=a", "worker-log?lane=../../x", "9/fields"]
 )
 def test_what_is_not_there_is_a_sentence(bench: Bench, asked: TestClient, path: str) -> None:
     bench.add(seed="1")

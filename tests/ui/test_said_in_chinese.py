@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from chosen_base import choose_toy
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -31,6 +32,7 @@ def dataset(version: Version) -> Version:
         path = version.processed / "2_mochi" / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (64, 64), (number, 0, 0)).save(path)
+    choose_toy(version)
     return version
 
 
@@ -87,7 +89,7 @@ def test_a_plan(page: TestClient, dataset: Version) -> None:
     said = [finding["sentence"] for finding in found["findings"]]
     said += [finding["fix"] for finding in found["findings"] if finding["fix"]]
     said += [reason for reason, _ in found["reasons"]]
-    assert "network_alpha 64 大于 network_dim 32：实际学得比学习率所示更快" in said
+    assert "Alpha（network_alpha）64 大于网络维度（network_dim）32：实际学得比学习率所示更快" in said
     assert [sentence for sentence in said if not is_chinese(sentence)] == []
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from train_tools.arguments.wording import Wording, wording_of
+
 Kind = Literal["int", "float", "str", "bool", "list", "int_or_ratio", "size"]
 Importance = Literal["beginner", "usual", "expert"]
 CLASS = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")  # pytorch_optimizer.CAME
@@ -66,7 +68,8 @@ class Argument:
     why a grid can't vary it. `chosen_by_us`: what Train Tools itself gives it. `instead` is the argument, and its
     value, that an old name stands for; None takes over the given one. `opens` is what sd-scripts does with the text.
     `same_result`: whatever its value, the same LoRA comes out, so that no run's name or identity says it.
-    `is_required`: none isn't a value. `is_installed`: the installed sd-scripts has it, and the table doesn't.
+    `is_required`: none isn't a value. `is_installed`: the installed sd-scripts has it, and the table doesn't; `said` is
+    what it says of it. What a person reads of it stands in `words/`.
     """
 
     name: str
@@ -77,8 +80,6 @@ class Argument:
     choices: tuple[str | int, ...]
     minimum: float | None
     maximum: float | None
-    help: str
-    help_zh: str
     short: str
     importance: Importance
     is_text: bool
@@ -102,6 +103,11 @@ class Argument:
     needs: tuple[Dependency, ...] = ()
     excludes: tuple[Dependency, ...] = ()
     is_installed: bool = False
+    said: str = ""
+
+    @property
+    def words(self) -> Wording:
+        return wording_of(self.name, self.said)
 
     @property
     def separator(self) -> str:
@@ -159,8 +165,6 @@ def row(
     name: str,
     kind: Kind,
     sd_default: Any,
-    help: str,
-    help_zh: str = "",
     *,
     ours: Any = SAME,
     reason: str = "",
@@ -180,19 +184,19 @@ def row(
     if is_text:
         more.setdefault("opens", "prose")
     return Argument(
-        name, kind, sd_default, default, reason, choices, minimum, maximum, help, help_zh, short or name,
-        importance, is_text, **more,
+        name, kind, sd_default, default, reason, choices, minimum, maximum, short or name, importance,
+        is_text, **more,
     )  # fmt: skip
 
 
-def flag(name: str, help: str, help_zh: str = "", **more: Any) -> Argument:
+def flag(name: str, **more: Any) -> Argument:
     """A row that is off unless given."""
-    return row(name, "bool", False, help, help_zh, **more)
+    return row(name, "bool", False, **more)
 
 
-def path(name: str, help: str, help_zh: str = "", **more: Any) -> Argument:
+def path(name: str, **more: Any) -> Argument:
     """A row that names a file or folder, a model's where nothing else is said; none unless given."""
-    return row(name, "str", None, help, help_zh, is_path=True, **{"opens": "reads", **more})
+    return row(name, "str", None, is_path=True, **{"opens": "reads", **more})
 
 
 def depends(other: str, *values: Any, because: str, **more: Any) -> tuple[Dependency, ...]:

@@ -158,7 +158,7 @@ def _wrong_buckets(values: Mapping[str, Any], family: Family) -> Iterator[Proble
 def _missing(values: Mapping[str, Any], family: Family) -> Iterator[Problem]:
     for name in family.training.required:
         if not values.get(name):
-            yield Problem(name, f"{name} is missing: {current().arguments[name].help}")
+            yield Problem(name, f"{name} is missing: this kind of base model needs that file")
     for name, what in ALWAYS_NEEDED.items():
         if not values.get(name):
             yield Problem(name, f"{name} is missing: {what}")

@@ -155,8 +155,6 @@ def _added(name: str, said: Mapping[str, Said]) -> Argument:
         choices=choices,
         minimum=None,
         maximum=None,
-        help=first.help or f"--{name} of the installed sd-scripts, which says nothing of it.",
-        help_zh="",
         short=name,
         importance="expert",
         is_text=False,
@@ -170,6 +168,7 @@ def _added(name: str, said: Mapping[str, Said]) -> Argument:
         opens=_opens(kind),
         not_an_axis="it is a secret" if SECRET.search(name) else "",
         is_installed=True,
+        said=first.help or f"--{name} of the installed sd-scripts, which says nothing of it.",
     )
 
 

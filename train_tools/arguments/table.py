@@ -2,8 +2,9 @@
 
 `current.current()` is the table as the installed sd-scripts makes it.
 
-The rows stand by subject in `schema/`. They are (name, kind, sd-scripts' default, help, Chinese help,
-what else is known); `flag` rows are off and `path` rows none unless given.
+The rows stand by subject in `schema/`. They are (name, kind, sd-scripts' default, what else is known); `flag` rows are
+off and `path` rows none unless given. What a person reads of each, label and help in both languages, stands under the
+same names in `words/`.
 """
 
 from __future__ import annotations

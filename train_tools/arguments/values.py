@@ -7,7 +7,8 @@
     optimizer_args  betas=0.9,0.99 weight_decay=0.1; weight_decay=0
     vae             "a, b.pt", none     quotes keep commas; a quote inside them is doubled
 
-Typed values, as a TOML file gives them, are taken as they are; a TOML list holds several values.
+Typed values, as a TOML file gives them, are taken as they are; a TOML list holds several values. Full-width signs, as
+in `1e-4\uff0c3e-4`, mean the half-width ones where the argument isn't prose.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from train_tools.arguments.argument import Argument
 from train_tools.arguments.text import split, unquoted
 from train_tools.errors import UsageError
+from train_tools.workspace.halfwidth import READ_AS
 from train_tools.workspace.settings import WORDS
 
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -40,7 +42,8 @@ def parse_values(argument: Argument, given: Any) -> list[Any]:
     Raises UsageError naming the argument, the text and what is allowed.
     """
     if isinstance(given, str):
-        return [value for piece in _pieces(argument, given) for value in _piece_values(argument, piece)]
+        text = as_typed(argument, given)
+        return [value for piece in _pieces(argument, text) for value in _piece_values(argument, piece)]
     if _is_several(argument, given):
         if not given:
             raise _refusal(argument, given)
@@ -48,8 +51,23 @@ def parse_values(argument: Argument, given: Any) -> list[Any]:
     return [parse_one(argument, given)]
 
 
+def signs_of(argument: Argument) -> str:
+    """Which full-width signs can only mean half-width ones, one of `READ_AS`."""
+    if argument.is_path:
+        return "files"
+    if argument.opens == "prose":
+        return ""
+    return "commas" if argument.kind == "str" and not argument.choices and not argument.is_text else "all"
+
+
+def as_typed(argument: Argument, text: str) -> str:
+    return READ_AS[signs_of(argument)](text)
+
+
 def parse_one(argument: Argument, given: Any) -> Any:
     """One value from text or from a typed value."""
+    if isinstance(given, str):
+        given = as_typed(argument, given)
     is_none = isinstance(given, str) and given.strip().lower() == "none"
     if given is None or (is_none and (argument.allows_none or argument.is_required)):
         if not argument.allows_none:

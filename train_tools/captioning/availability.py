@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from train_tools.captioning.model_files import is_downloaded, is_hub_id, missing
-from train_tools.captioning.registry import CAPTIONERS
+from train_tools.captioning.registry import CAPTIONERS, SHAPES
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.small_models import captioner_folder
 
@@ -42,9 +42,31 @@ def availability(
     return [Availability(name, *_state(name, settings, hosted)) for name in CAPTIONERS]
 
 
+# What captions real pictures, the first choice first.
+REAL = ("wd", "blip", "webui-deepbooru", "webui-blip")
+
+
+def proposed(found: Sequence[Availability], saved: Sequence[str]) -> list[str]:
+    """What a person used before, as far as it can be started; else the first real one whose model is here, or none.
+
+    Never the toy.
+    """
+    ready = [one.name for one in found if one.state == READY and one.name != SHAPES]
+    kept = [name for name in saved if name in ready or name == "text"]
+    return kept or [name for name in REAL if name in ready][:1]
+
+
+def is_toy(settings: CaptioningSettings) -> bool:
+    """Whether the model that ships would describe the images: it sees coloured shapes in everything."""
+    own = Path(settings.model).expanduser() if settings.model else captioner_folder()
+    return SHAPES in settings.captioner or ("blip" in settings.captioner and own == captioner_folder())
+
+
 def _state(name: str, settings: CaptioningSettings, hosted: Mapping[str, str]) -> tuple[str, str]:
     if name == "blip":
         return _model(settings.model or str(captioner_folder()), BLIP_PACKAGES, BLIP_FILES)
+    if name == SHAPES:
+        return _model(str(captioner_folder()), BLIP_PACKAGES, BLIP_FILES)
     if name == "wd":
         return _model(settings.wd_model, WD_PACKAGES, WD_FILES)
     if name == "text":

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from PIL import Image
 
+from train_tools.errors import TrainToolsError
+
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+class CaptionerGoneError(TrainToolsError):
+    """No picture can be described any more: it isn't the picture's fault."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,15 @@ class Captioner(Protocol):
 
     def caption(self, pictures: Sequence[Picture]) -> list[str]:
         """One text for each picture, in one batch; any error is that of the batch."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A captioner that takes pictures one by one and answers when it can."""
+
+    def stream(self, pictures: Iterable[Picture]) -> Iterator[tuple[int, str | Exception]]:
+        """(place, text or what went wrong with it) as they come. Raises CaptionerGoneError where all is over."""
         ...
 
 

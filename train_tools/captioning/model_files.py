@@ -60,11 +60,16 @@ def is_hub_id(model: str) -> bool:
 
 def is_downloaded(model: str, needed: Sequence[str]) -> bool:
     """Whether a hub id's files are here already; the network isn't asked."""
+    return downloaded(model, needed) is not None
+
+
+def downloaded(model: str, needed: Sequence[str]) -> Path | None:
+    """The folder of a hub id's files where all are here already; the network isn't asked."""
     try:
         folder = _snapshot(model, needed, local_files_only=True)
     except Exception:  # not there, in one of several classes of the hub's client
-        return False
-    return not missing(folder, needed)
+        return None
+    return None if missing(folder, needed) else folder
 
 
 def _snapshot(model: str, patterns: Sequence[str], *, local_files_only: bool) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from train_tools.captioning.combined import Combined
 from train_tools.captioning.fixed_text import CONCEPT
-from train_tools.captioning.interface import Captioner, Picture
+from train_tools.captioning.interface import Captioner, CaptionerGoneError, Picture, Streaming
 from train_tools.captioning.model_files import first_line
 from train_tools.captioning.registry import CAPTIONERS
 from train_tools.captioning.settings import CaptioningSettings
@@ -19,17 +18,14 @@ from train_tools.dataset.originals import UnreadableCaptionError
 from train_tools.dataset.progress import Progress, Report, silent
 from train_tools.dataset.revision import CAPTIONS
 from train_tools.dataset.training import TrainingImage, training_images
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import TrainToolsError, UsageError, is_out_of_memory
 from train_tools.tags import journal
 from train_tools.tags.files import read_text
 from train_tools.tags.journal import Change
-from train_tools.workspace.files import free_name, time_stamp, write_text
+from train_tools.workspace.files import append_line, free_name, time_stamp, write_text
 from train_tools.workspace.lock import writing
 from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
-
-# As torch ("CUDA out of memory"), onnxruntime ("Failed to allocate memory for requested buffer") and C++ say it.
-OUT_OF_MEMORY = re.compile(r"out of memory|failed to allocate|bad_alloc|bad allocation", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -69,21 +65,35 @@ class Task:
 Pair = tuple[Task, Picture]
 
 
-def caption(version: Version, settings: CaptioningSettings, report: Report = silent) -> CaptionReport:
-    """Raises UsageError where nothing is processed yet, the captioner can't be loaded or another writes."""
+def caption(
+    version: Version, settings: CaptioningSettings, report: Report = silent, log: Path | None = None
+) -> CaptionReport:
+    """`log` is a file of the images that have been captioned: a job that was cut off goes on, and pays for none twice.
+
+    Raises UsageError where nothing is processed yet, the captioner can't be loaded or another writes.
+    """
     with writing(version, "captioning images"):
-        return caption_held(version, settings, report)
+        return caption_held(version, settings, report, log)
 
 
-def caption_held(version: Version, settings: CaptioningSettings, report: Report) -> CaptionReport:
+def caption_held(
+    version: Version, settings: CaptioningSettings, report: Report, log: Path | None = None
+) -> CaptionReport:
     images = training_images(version.processed)
     if not images:
         raise UsageError(
             f"{version.project} {version.name} has no processed images; "
             f"run `dataset process {version.project} {version.name}` first"
         )
+    if settings.only:
+        images = [image for image in images if place_of(version, image) in settings.only]
+        if not images:
+            raise UsageError(
+                "none of the images that were chosen to be captioned is there any more; choose again"
+            )
     journal.settle_held(version)
-    tasks, failed = open_tasks(images, settings)
+    done = set(log.read_text(encoding="utf-8").splitlines()) if log and log.is_file() else set()
+    tasks, failed = open_tasks([image for image in images if place_of(version, image) not in done], settings)
     total, kept = len(tasks), len(images) - len(tasks) - len(failed)
     saved = None
     written: list[Written] = []
@@ -102,11 +112,29 @@ def caption_held(version: Version, settings: CaptioningSettings, report: Report)
                         text = compose(result, task, settings)
                         changes.append(write(version, task, text))
                         written.append(Written(name, text))
+                        if log:
+                            append_line(log, place_of(version, task.image))
                     report(Progress(len(written) + len(failed), total, name, text))
     finally:
         if changes:  # also of a captioning that was stopped
             journal.add_done(version, f"caption with {what}", changes)
     return CaptionReport(what, tuple(written), kept, tuple(failed), saved)
+
+
+def one_caption(version: Version, image: TrainingImage, settings: CaptioningSettings) -> str:
+    """What `caption` would write for one image, which isn't written. Raises TrainToolsError where it can't be made."""
+    try:
+        task = Task(image, image.caption() or "")
+    except UnreadableCaptionError:
+        task = Task(image, "")
+    picture = Picture(to_rgb(open_image(image.path)), image.path.stem, image.concept)
+    with make_captioner(settings, version.root) as captioner:
+        return compose(captioner.caption([picture])[0], task, settings)
+
+
+def place_of(version: Version, image: TrainingImage) -> str:
+    """Its path in dataset/processed."""
+    return image.path.relative_to(version.processed).as_posix()
 
 
 def make_captioner(settings: CaptioningSettings, root: Path) -> Captioner:
@@ -142,7 +170,13 @@ def save_captions(version: Version, tasks: Sequence[Task]) -> Path | None:
 
 
 def results(captioner: Captioner, tasks: Sequence[Task], size: int) -> Iterator[tuple[Task, str | Failure]]:
-    """A text or a failure for each task, `size` images at once; fewer from where memory ran out."""
+    """A text or a failure for each task, `size` images at once; fewer from where memory ran out.
+
+    Raises CaptionerGoneError where no further one can be captioned.
+    """
+    if isinstance(captioner, Streaming):
+        yield from streamed(captioner, tasks)
+        return
     done = 0
     while done < len(tasks):
         readable: list[Pair] = []
@@ -159,6 +193,30 @@ def results(captioner: Captioner, tasks: Sequence[Task], size: int) -> Iterator[
                 size = max(1, min(size, len(batch) // 2))
                 continue
             yield from outcome
+
+
+def streamed(captioner: Streaming, tasks: Sequence[Task]) -> Iterator[tuple[Task, str | Failure]]:
+    """In the order in which the texts come."""
+    sent: list[Task] = []
+    unreadable: list[tuple[Task, Failure]] = []
+
+    def pictures() -> Iterator[Picture]:
+        for task in tasks:
+            try:
+                pixels = to_rgb(open_image(task.image.path))
+            except UnreadableImageError as error:
+                unreadable.append((task, Failure(task.image.path.name, str(error))))
+            else:
+                sent.append(task)
+                yield Picture(pixels, task.image.path.stem, task.image.concept)
+
+    for place, outcome in captioner.stream(pictures()):
+        task = sent[place]
+        yield (
+            task,
+            outcome if isinstance(outcome, str) else Failure(task.image.path.name, first_line(outcome)),
+        )
+    yield from unreadable
 
 
 def batch_outcomes(
@@ -191,9 +249,11 @@ def attempt(captioner: Captioner, batch: Sequence[Pair]) -> list[str] | Exceptio
     """
     try:
         return captioner.caption([picture for _, picture in batch])
+    except CaptionerGoneError:
+        raise
     except Exception as error:  # a model can raise anything; one image must not cost the rest
         text = first_line(error)
-        if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
+        if isinstance(error, MemoryError) or is_out_of_memory(str(error)):
             return MemoryError(text)
         return RuntimeError(text)
 

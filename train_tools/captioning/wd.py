@@ -8,7 +8,6 @@ with its category.
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from PIL import Image
 from train_tools.captioning.interface import Picture
 from train_tools.captioning.model_files import first_line, model_folder
 from train_tools.errors import UsageError
+from train_tools.tags.lists import is_kaomoji
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,7 +33,6 @@ SETTING = "wd_model"
 GENERAL, CHARACTER, RATING = 0, 4, 9  # Danbooru's numbers; ratings are the tagger's own
 USUAL_SIZE = 448  # pixels, of every WD tagger until now
 PROVIDERS = ("CUDAExecutionProvider", "ROCMExecutionProvider", "DmlExecutionProvider")
-LETTERS_IN_A_ROW = re.compile(r"[^\W_]{2}")
 
 Pixels = NDArray[np.float32]
 
@@ -91,11 +90,6 @@ class Choice:
             return ""
         known = self.replacements or {}
         return known.get(name, known.get(text, text))
-
-
-def is_kaomoji(name: str) -> bool:
-    """Faces such as ^_^, 0_0 and (o)_(o): nowhere do two letters or digits follow each other."""
-    return LETTERS_IN_A_ROW.search(name) is None
 
 
 class WdTagger:

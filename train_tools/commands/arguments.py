@@ -26,7 +26,7 @@ from train_tools.planning.text_files import read_text
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version, Workspace
 
-HELP = "Lists the arguments of a training, explains them, and reads them from text and from other programs' files."
+HELP = "Lists and explains what can be set for a training, and reads it from text and other programs' files."
 LANGUAGES = ("en", "zh")
 
 
@@ -90,7 +90,7 @@ def list_arguments(arguments: argparse.Namespace, out: Output) -> int:
         return 0
     family = family_named(arguments.family).name if arguments.family else ""
     rows = page.matching(family, arguments.importance)
-    lines = [[row.name, page.default_text(row), help_in(row, arguments.language)] for row in rows]
+    lines = [[row.name, page.default_text(row), row.words.help_in(arguments.language)] for row in rows]
     out.say(table([["argument", "default", "help"], *lines]))
     out.document({"arguments": [document(row) for row in rows]})
     return 0
@@ -98,7 +98,7 @@ def list_arguments(arguments: argparse.Namespace, out: Output) -> int:
 
 def show(arguments: argparse.Namespace, out: Output) -> int:
     row = current().arguments.get(arguments.name) or argument_named(arguments.name)
-    out.say(f"{row.name}: {help_in(row, arguments.language)}")
+    out.say(f"{row.name} ({row.words.label_in(arguments.language)}): {row.words.help_in(arguments.language)}")
     out.say(f"takes {row.allowed}; default {page.default_text(row)}")
     families = ", ".join(row.families) or "all"
     out.say(f"families: {families}; {row.importance}; {'may' if row.is_axis else 'may not'} be an axis")
@@ -147,12 +147,8 @@ def import_file(arguments: argparse.Namespace, out: Output) -> int:
 def document(row: Argument) -> dict[str, Any]:
     """A row as data, with what follows from it."""
     facts = {name: value for name, value in asdict(row).items() if name != "reads"}
-    return {**facts, "allowed": row.allowed, "is_axis": row.is_axis}
-
-
-def help_in(row: Argument, language: str) -> str:
-    """English where there is no Chinese."""
-    return row.help_zh or row.help if language == "zh" else row.help
+    words = {"labels": row.words.labels, "helps": row.words.helps, "is_hearsay": row.words.is_hearsay}
+    return {**facts, **words, "allowed": row.allowed, "is_axis": row.is_axis}
 
 
 def _say_imported(imported: Imported, out: Output) -> None:

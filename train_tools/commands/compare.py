@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from train_tools.commands import compare_words as words
@@ -14,23 +15,27 @@ from train_tools.compare import service, tensorboard
 from train_tools.compare.board import read_board
 from train_tools.compare.checkpoints import checkpoint_named, find_checkpoints
 from train_tools.compare.curves import USUAL_SMOOTHING, read_curves
+from train_tools.compare.export.document import SIZES, SMALL, pieces
 from train_tools.compare.marks import CELL, CHECKPOINT, NONE, REJECT, STAR, Target, mark_history, set_mark
 from train_tools.compare.scores.document import read_scores
 from train_tools.compare.scores.service import score
 from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.compare.votes import ranking, take_back, vote
 from train_tools.errors import UsageError
+from train_tools.ui.texts import export_words
 from train_tools.workspace import settings
+from train_tools.workspace.files import write_pieces
+from train_tools.workspace.halfwidth import half_commas
 from train_tools.workspace.workspace import Version
 
-HELP = "Compare the checkpoints of a version: board, marks, blind votes, scores, curves, advice."
+HELP = "Compares the checkpoints of a version: board, marks, blind votes, scores, curves, advice."
 ACTIONS = {
     "board": "all pictures as a table, by any axes",
     "marks": "what is starred, rejected and noted; --history shows every change",
     "mark": "star, reject or note a checkpoint or a picture",
     "pair": "two checkpoints whose comparison would tell most",
     "vote": "which of two checkpoints is better; `compare vote … undo` takes the last one back",
-    "ranking": "the checkpoints by votes (Bradley–Terry), with 95 % intervals",
+    "ranking": "the checkpoints by votes (Bradley–Terry), with 95 %% intervals",
     "scores": "the scores of all checkpoints, explained",
     "score": "score the checkpoints now; `queue add --kind score` does it in the queue",
     "curves": "loss and learning rate of runs",
@@ -60,6 +65,10 @@ def add_board(leaf: argparse.ArgumentParser) -> None:
     )
     leaf.add_argument("--starred", action="store_true", help="only checkpoints with a star")
     leaf.add_argument("--no-rejected", action="store_true", help="without those that are rejected")
+    leaf.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the board as one page with its pictures inside"
+    )
+    leaf.add_argument("--pictures", choices=SIZES, default=SMALL, help="those of --html; default %(default)s")
 
 
 def add_mark(leaf: argparse.ArgumentParser) -> None:
@@ -112,14 +121,19 @@ Answer = tuple[Any, str]
 
 def board(version: Version, arguments: argparse.Namespace, _out: Output) -> Answer:
     view = service.View(
-        rows=tuple(filter(None, arguments.rows.split(","))),
-        columns=tuple(filter(None, arguments.columns.split(","))),
+        rows=tuple(filter(None, half_commas(arguments.rows).split(","))),
+        columns=tuple(filter(None, half_commas(arguments.columns).split(","))),
         where=where_of(arguments.where),
         sort=arguments.sort,
         starred=arguments.starred,
         no_rejected=arguments.no_rejected,
     )
     found = service.view_board(version, view)
+    if arguments.html:
+        page = pieces(version, found, export_words(), arguments.pictures, "en")
+        write_pieces(arguments.html, (piece.encode() for piece in page))
+        size = arguments.html.stat().st_size
+        return {"file": str(arguments.html), "bytes": size}, f"{arguments.html}: {size / 1e6:.1f} MB"
     return service.document(version, found), words.board(found)
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from train_tools.captioning.availability import is_toy
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.commands.census_words import census_lines, duplicate_lines
@@ -32,7 +33,7 @@ from train_tools.workspace.files import write_bytes
 from train_tools.workspace.settings import change, parse_assignments, preview_change
 from train_tools.workspace.workspace import Version
 
-HELP = "Adds images to a version, processes and captions them, shows what is there."
+HELP = "Adds images to a version, processes them, shows what is there."
 ACTIONS = {
     "add": "copy images and folders of images into the version",
     "process": "make the training images from the originals, as a new revision",
@@ -192,9 +193,14 @@ def run_process(version: Version, arguments: argparse.Namespace, out: Output) ->
     return 1 if report.failed else 0
 
 
+TOY = "the model that ships is a toy that sees coloured shapes in every picture; for real ones `--set captioner=wd`"
+
+
 def run_caption(version: Version, arguments: argparse.Namespace, out: Output) -> int:
     assignments = parse_assignments(arguments.set)
     settings = preview_change(version, "captioning", CaptioningSettings, assignments)
+    if is_toy(settings):
+        out.say(TOY)
     report = caption(version, settings, say_progress(out))
     change(version, "captioning", CaptioningSettings, assignments)  # a refused captioning changes no setting
     complain((failure.name, failure.reason) for failure in report.failed)

@@ -18,10 +18,8 @@ from train_tools.planning.setting_text import quoted
 from train_tools.small_models import base_model_file, zorb
 from train_tools.workspace.workspace import Workspace
 
-HELP = (
-    "From images to a preview sheet on the model that ships: data, captions, a grid of four runs, previews."
-)
-PROJECT, VERSION = "zorb", "v1"
+HELP = "From images to a preview sheet on the small model that ships; the quickest way to see it all."
+PROJECT, VERSION = zorb.PROJECT, zorb.VERSION
 DATASET = ("repeats=5", "width=128", "height=128")
 # Behind the caption, so that a sentence stays what the small base model knows.
 CAPTIONS = ("prefix=", "suffix={concept}")
@@ -69,7 +67,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
         do("Images as people have them", "dataset", "add", *job, *map(str, paths), may=1)
     do("Upright, opaque, scaled, in a repeats folder", "dataset", "process", *job, *_set(DATASET))
     do("A caption for each", "dataset", "caption", *job, *_set(CAPTIONS))
-    grid = (_base(), *GRID)
+    grid = (base(), *GRID)
     do("What a grid would cost", "plan", *job, *_set(grid))
     do("All runs of the grid at once", "train", *job, *_set(grid))
     do("Every checkpoint beside the others", "preview", *job, *_set(PREVIEW))
@@ -80,7 +78,7 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     return 0
 
 
-def _base() -> str:
+def base() -> str:
     """The model that ships, whatever a webui has loaded."""
     path = str(base_model_file())
     return f"pretrained_model_name_or_path={quoted(path) if ',' in path else path}"

@@ -15,9 +15,7 @@ from train_tools.doctor.finding import FAIL, Finding
 from train_tools.doctor.service import examine
 from train_tools.errors import UsageError
 
-HELP = (
-    "Checks machine and installation, explains the last failure, and packs what someone who helps must see."
-)
+HELP = "Checks machine and installation, explains the last failure, and packs a report for who helps."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -206,9 +206,7 @@ def settings(arguments: argparse.Namespace, out: Output) -> int:
         found = program.change(arguments.root, assignments, gpus.check_present)
     else:
         found = program.read(arguments.root)
-    shown = {
-        name: program.without_secret(v) if isinstance(v, str) else v for name, v in asdict(found).items()
-    }
+    shown = program.shown(found)
     rows = [
         [entry.name, as_text(shown[entry.name]), entry.help_in(arguments.language)]
         for entry in entries_of("program", ProgramSettings)

@@ -13,7 +13,7 @@ from types import FrameType
 
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
-from train_tools.commands import data_jobs
+from train_tools.commands import data_jobs, demo_job, model_job
 from train_tools.commands.preview import document_of
 from train_tools.compare.board import read_board
 from train_tools.compare.scores.service import score
@@ -25,6 +25,8 @@ from train_tools.errors import TrainToolsError
 from train_tools.execution import events
 from train_tools.execution.ticket import (
     CAPTION,
+    DEMO,
+    DOWNLOAD,
     INTAKE,
     PREVIEW,
     PROCESS,
@@ -96,7 +98,7 @@ def captions(folder: Path, version: Version, ticket: Ticket) -> str:
         tell(folder, progress.done, progress.total, f"{progress.name}: {progress.text}")
 
     settings = preview_change(version, "captioning", CaptioningSettings, ticket.settings)
-    failed = caption(version, settings, report).failed
+    failed = caption(version, settings, report, folder / "captioned.txt").failed
     return f"{len(failed)} images failed; {failed[0].name}: {failed[0].reason}" if failed else ""
 
 
@@ -138,6 +140,8 @@ WORK: Mapping[str, Work] = {
     PROCESS: data_jobs.make_images,
     RESTORE: data_jobs.restore_revision,
     REGULARISE: data_jobs.regularise,
+    DEMO: demo_job.begin,
+    DOWNLOAD: model_job.fetch,
 }
 
 

@@ -10,7 +10,7 @@ from train_tools.commands.options import add_common
 from train_tools.commands.output import Output
 from train_tools.small_models import base_model_file
 
-HELP = "Downloads models, converts a base model (Stable Diffusion 1, 2, XL) between its two layouts, makes tiny ones."
+HELP = "Downloads models, converts a base model between its two layouts, makes tiny ones."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

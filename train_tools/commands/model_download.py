@@ -6,15 +6,15 @@ import argparse
 import time
 from pathlib import Path
 
+from train_tools.base_model.places import BASE, LORA, VAE, folder_for_new
 from train_tools.commands.output import Output
-from train_tools.environment import host_record, mirror_choice, program
+from train_tools.environment import mirror_choice, program
 from train_tools.environment.download import Wanted, download
 from train_tools.environment.model_source import SHA256, find, safe_name
 from train_tools.environment.network import network_of
 from train_tools.errors import UsageError
 
-# Kind -> its folder under a webui's models.
-KINDS = {"base": "Stable-diffusion", "lora": "Lora", "vae": "VAE"}
+KINDS = (BASE, LORA, VAE)
 EVERY_S = 2.0  # between two lines of progress
 
 
@@ -63,10 +63,7 @@ def folder_for(kind: str, root: Path) -> Path:
                 f"--to {kind!r} is neither a kind ({', '.join(KINDS)}) nor a folder that is there"
             )
         return Path(kind).expanduser()
-    host = host_record.read()
-    if host is None or not host.models or not Path(host.models).is_dir():
-        return root / "models" / KINDS[kind]
-    return Path(host.checkpoints) if kind == "base" else Path(host.models) / KINDS[kind]
+    return folder_for_new(kind, root)
 
 
 class Progress:

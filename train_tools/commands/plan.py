@@ -16,7 +16,9 @@ from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import PackFacts, Plan, make_plan
 from train_tools.preview.before_training import with_pictures
 
-HELP = "show the runs that the settings mean: names, steps, checkpoints, disk, time, and which are trained together"
+HELP = (
+    "Shows the runs that the settings mean: steps, checkpoints, disk, time, and which are trained together."
+)
 NUMBERS = frozenset({0, 2, 3, 4, 5, 6, 7})
 MOST_PACKS = 12  # that are told one by one
 

@@ -19,7 +19,7 @@ from train_tools.workspace import settings
 from train_tools.workspace.workspace import Workspace
 
 NO_BASE = Found()
-HELP = "Starting values by name: list and show them, save your own from a version's settings."
+HELP = "Lists and shows starting values by name, and saves your own from a version's settings."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from train_tools.preview.ways import by_family
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
-HELP = "Render an XY grid for each checkpoint and sheets over the runs."
+HELP = "Renders an XY grid for each checkpoint, and sheets over the runs."
 RENDER, PLAN, DELETE, PROMPTS = ACTIONS = ("render", "plan", "delete", "prompts")
 PROGRESS_S = 5.0
 

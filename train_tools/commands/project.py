@@ -26,7 +26,7 @@ from train_tools.workspace.trash import delete_project
 from train_tools.workspace.unpack import import_project
 from train_tools.workspace.workspace import Workspace
 
-HELP = "Lists, makes, renames, copies, exports, imports and puts away projects."
+HELP = "Lists, makes, renames, copies, exports, imports and deletes projects."
 COUNTS = ("images", "captions", "runs", "checkpoints", "bytes")
 
 

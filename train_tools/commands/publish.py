@@ -13,7 +13,7 @@ from train_tools.publish.service import publish, request_for
 from train_tools.publish.settings import PublishSettings
 from train_tools.workspace import settings
 
-HELP = "Copies or links a checkpoint, under a name of choice, to a webui's Lora folder or any other, with its card."
+HELP = "Copies or links a checkpoint to a webui's Lora folder or any other, with its card."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

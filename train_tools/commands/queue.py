@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,16 +19,18 @@ from train_tools.errors import UsageError
 from train_tools.execution import queue_actions, queue_edit
 from train_tools.execution.lane import has_worker, slots, wake
 from train_tools.execution.more import add_more
-from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.packs import foreseen, key_of
+from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
 from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.runs import progress_of
+from train_tools.execution.states import ENDED
 from train_tools.execution.ticket import ASKED_KINDS, DEFAULT_LANE, TRAIN
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.plan import make_plan
 from train_tools.preview.before_training import with_pictures
 from train_tools.workspace import settings
 
-HELP = "Trainings, captions and previews one after another, in a process that outlives this terminal."
+HELP = "Runs trainings, captions and previews one after another, in a process that outlives this terminal."
 ACTIONS = {
     "add": "queue the runs that the settings mean, or a caption, preview or score job",
     "list": "what waits, is being done and has ended",
@@ -210,8 +213,20 @@ def state_document(queue: Queue, lane: str) -> dict[str, Any]:
         "draws": DRAWS in flags,
         "stop_after": STOP_AFTER in flags,
         "shut_down": SHUT_DOWN in flags,
-        "entries": [_entry_document(entry) for entry in entries],
+        "entries": _documents(entries),
     }
+
+
+def _documents(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """With which others each is trained, or will be: `together` names the number of `runs`, and of what waits the
+    `pack` to come, counted from 1, and how many `packs` there are; None where it is by itself.
+    """
+    together = foreseen([(entry, key_of(entry)) for entry in entries if entry.waits])
+    processes = {e.id: e.record.pid for e in entries if e.state == "running" and e.record is not None}
+    for number, process in processes.items():
+        if (runs := list(processes.values()).count(process)) > 1:
+            together[number] = {"runs": runs}
+    return [{**_entry_document(entry), "together": together.get(entry.id)} for entry in entries]
 
 
 def _entry_document(entry: Entry) -> dict[str, Any]:
@@ -232,11 +247,18 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _together(told: Mapping[str, int] | None) -> str:
+    if told is None:
+        return "-"
+    runs = f"{told['runs']} runs at once"
+    return f"pack {told['pack']} of {told['packs']}: {runs}" if "pack" in told else runs
+
+
 def _show(document: dict[str, Any], out: Output) -> None:
     if not document["entries"]:
         out.say("the queue is empty; add to it with `queue add PROJECT VERSION`")
         return
-    rows = [["id", "what", "project", "version", "state", "step", "name"]]
+    rows = [["id", "what", "project", "version", "state", "step", "trained together", "name"]]
     for entry in document["entries"]:
         step = f"{entry['step']}/{entry['steps']}" if entry["steps"] else "-"
         state = entry["state"]
@@ -245,7 +267,8 @@ def _show(document: dict[str, Any], out: Output) -> None:
         elif entry["not_before"] and entry["not_before"] > time.time() and state not in ENDED:
             state += f" until {datetime.fromtimestamp(entry['not_before']):%Y-%m-%d %H:%M}"
         rows.append([
-            str(entry["id"]), entry["kind"], entry["project"], entry["version"], state, step, entry["name"],
+            str(entry["id"]), entry["kind"], entry["project"], entry["version"], state, step,
+            _together(entry["together"]), entry["name"],
         ])  # fmt: skip
     out.say(table(rows, right=frozenset({0, 5})))
     for entry in document["entries"]:

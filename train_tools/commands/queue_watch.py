@@ -8,7 +8,8 @@ from train_tools.commands.output import Output
 from train_tools.commands.train import event_text
 from train_tools.execution.events import EventReader
 from train_tools.execution.lane import ensure_worker
-from train_tools.execution.queue import ENDED, PAUSED, Queue
+from train_tools.execution.queue import PAUSED, Queue
+from train_tools.execution.states import ENDED
 from train_tools.workspace.run_folder import ACTIVE
 
 POLL_S = 1.0

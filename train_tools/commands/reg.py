@@ -21,7 +21,7 @@ from train_tools.preview.settings import PreviewSettings
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
-HELP = "Regularisation images: one for each training image, from its caption, by the base model alone."
+HELP = "Makes regularisation images, one for each training image, by the base model alone."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from train_tools.commands.output import Output, table
 from train_tools.execution.runs import RunView, list_runs
 from train_tools.workspace.workspace import Workspace
 
-HELP = "list the runs of a version"
+HELP = "Lists the runs of a version."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from train_tools.arguments.current import argument_named
+from train_tools.arguments.values import as_typed
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.compare.scores.settings import ScoreSettings
 from train_tools.dataset.settings import DatasetSettings
@@ -31,7 +33,7 @@ STATED: Mapping[str, type[DataclassInstance]] = {
 # What a job of the queue is told by.
 SECTION_OF_JOB: Mapping[str, str] = {CAPTION: "captioning", PREVIEW: "preview", SCORE: "score"}
 TITLES = {
-    "dataset": ("Preprocessing", "预处理"),
+    "dataset": ("Preprocessing", "处理"),
     "captioning": ("Captions", "打标"),
     "training": ("Training", "训练"),
     "preview": ("Previews", "预览"),
@@ -75,6 +77,6 @@ def checked(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` in their types; raises UsageError for one that isn't allowed."""
     if section == TRAINING:
         check_training(values)
-        return dict(values)
+        return {n: as_typed(argument_named(n), v) if isinstance(v, str) else v for n, v in values.items()}
     built = build(STATED[section], values)
     return {name: getattr(built, name) for name in values}

@@ -20,8 +20,8 @@ there has its default. `settings show PROJECT VERSION` tells what is set, `setti
 dataset.width=768` changes it, `settings reset` takes it back. An *axis* takes several values, each of which makes
 results of its own to compare.
 
-每个版本的全部设置都写在 `version.toml` 里,按方括号中的小节分组;未写出的取默认值。
-“轴”可填多个值,每个值各产生一组结果以供比较。
+每个版本的全部设置都写在 `version.toml` 里，按方括号中的小节分组；未写出的取默认值。
+“轴”可填多个值，每个值各产生一组结果以供比较。
 """
 
 
@@ -29,11 +29,12 @@ def explained(entry: Entry, language: str) -> list[str]:
     """A setting for a person who asks what it is."""
     is_zh = language == "zh"
     default, allowed, axis = ("默认", "可取", "可作为轴") if is_zh else ("default", "takes", "may be an axis")
+    colon = "\uff1a" if is_zh else ": "
     lines = [
         f"{entry.section}.{entry.name}",
         f"    {entry.help_in(language)}",
-        f"    {default}: {entry.default or '-'}",
-        f"    {allowed}: {entry.allowed_in(language)}",
+        f"    {default}{colon}{entry.default or '-'}",
+        f"    {allowed}{colon}{entry.allowed_in(language)}",
     ]
     return [*lines, f"    {axis}"] if entry.is_axis else lines
 

@@ -23,7 +23,7 @@ from train_tools.planning.plan import Plan, make_plan
 from train_tools.preview.before_training import with_pictures
 from train_tools.workspace import settings
 
-HELP = "train all runs that the settings mean, many at once; finished ones are not trained again"
+HELP = "Trains all runs that the settings mean, many at once; finished ones are not trained again."
 SECONDS_BETWEEN_LINES = 5.0  # of one run
 
 

@@ -23,13 +23,14 @@ from train_tools.planning.host_model import BASE, chosen_in_webui
 from train_tools.workspace.archive import export_version
 from train_tools.workspace.begin_version import begin_version
 from train_tools.workspace.clone import PARTS, clone_version, start_from
+from train_tools.workspace.halfwidth import half_commas
 from train_tools.workspace.rename import rename_version
 from train_tools.workspace.summary import VersionSummary, summarize_versions
 from train_tools.workspace.trash import delete_version
 from train_tools.workspace.unpack import import_version
 from train_tools.workspace.workspace import Version, Workspace
 
-HELP = "Lists, makes, renames, copies, exports, imports and puts away the versions of a project."
+HELP = "Lists, makes, renames, copies, exports, imports and deletes the versions of a project."
 COUNTS = ("originals", "images", "captions", "runs", "checkpoints", "bytes")
 
 
@@ -118,7 +119,7 @@ def create(workspace: Workspace, arguments: argparse.Namespace, out: Output) -> 
         if training:
             out.say(f"its base model is the webui's: {training[BASE]}")
     else:
-        take = tuple(part.strip() for part in (arguments.take or ",".join(PARTS)).split(","))
+        take = tuple(part.strip() for part in half_commas(arguments.take or ",".join(PARTS)).split(","))
         source = _source(workspace, arguments)
         cloned = start_from(workspace, source, arguments.project, arguments.version, take, say_bytes(out))
         document = cloned_document(cloned)

@@ -83,7 +83,7 @@ def advise(board: Board, cell: CellEntry) -> Advice:
 
 _AS_IT_IS = (
     "Both parts look best at weight 1: keep the learning rates.",
-    "两部分都在权重 1 时最好:学习率保持不变。",
+    "两部分都在权重 1 时最好：学习率保持不变。",
 )
 
 
@@ -102,12 +102,12 @@ def _read(
     if weight == 0:
         changes[part.other_only] = "true"
         sentences.append((f"It looks best without the {english}'s part: train only the other one.",
-                          f"不用{chinese}部分时效果最好:只训练另一部分。"))  # fmt: skip
+                          f"不用{chinese}部分时效果最好：只训练另一部分。"))  # fmt: skip
         return
     rates = _rates(part, arguments)
     if not rates:
         sentences.append((f"The run doesn't say the {english}'s learning rate; multiply it by {weight:g}.",
-                          f"该任务没有记录{chinese}的学习率;请将其乘以 {weight:g}。"))  # fmt: skip
+                          f"该训练没有记录{chinese}的学习率；请将其乘以 {weight:g}。"))  # fmt: skip
         return
     before = " ".join(f"{rate:.{DIGITS}g}" for rate in rates)
     after = " ".join(f"{rate * weight:.{DIGITS}g}" for rate in rates)
@@ -116,7 +116,7 @@ def _read(
     sum_ = f"{part.rate} {before} × {weight:g} = {after}"
     sentences.append((
         f"The {english} looks best at weight {weight:g}: it learned too {little}; {sum_}.",
-        f"{chinese}在权重 {weight:g} 时最好:学得太{zh_little};{sum_}。",
+        f"{chinese}在权重 {weight:g} 时最好：学得太{zh_little}；{sum_}。",
     ))  # fmt: skip
 
 
@@ -138,7 +138,9 @@ def _no_rates(optimizer: str) -> tuple[str, str]:
         f"{optimizer} finds its learning rate itself and takes one for both parts: train fewer or more steps "
         "instead, or repeat the run with an optimizer that takes two rates."
     )
-    chinese = f"{optimizer} 自行确定学习率,且两部分共用:请改为减少或增加步数,或换用可分别设置两个学习率的优化器重训。"
+    chinese = (
+        f"{optimizer} 自行确定学习率，且两部分共用：请增减步数，或换用可分别设置两个学习率的优化器重训。"
+    )
     return english, chinese
 
 
@@ -152,7 +154,7 @@ def _at_the_edge(board: Board, cell: CellEntry) -> list[tuple[str, str]]:
         if weight > 1 and weight == max(weights):
             found.append((
                 f"{weight:g} is the largest {english} weight that was rendered; a larger one may look better still.",
-                f"{weight:g} 是已渲染的最大{chinese}权重;更大的也许更好。",
+                f"{weight:g} 是已渲染的最大{chinese}权重；更大的也许更好。",
             ))  # fmt: skip
     return found
 

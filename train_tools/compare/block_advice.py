@@ -32,7 +32,7 @@ def block_changes(text: str, arguments: Mapping[str, Any]) -> tuple[dict[str, st
         return {}, [
             (
                 english,
-                "仅 Stable Diffusion 1、2 与 XL 的 networks.lora 可为各层设置学习率;请在提示词中使用分层权重。",
+                "仅 Stable Diffusion 1、2 与 XL 的 networks.lora 可为各层设置学习率；请在提示词中使用分层权重。",
             )
         ]
     parts = (blocks[IN : IN + of.inputs], blocks[MID:OUT] * of.middles, blocks[OUT : OUT + of.outputs])
@@ -43,7 +43,7 @@ def block_changes(text: str, arguments: Mapping[str, Any]) -> tuple[dict[str, st
     )
     sentence = (
         "The blocks' weights that look best become their learning rates' (network_args).",
-        "效果最好的分层权重将作为各层学习率的倍数(network_args)。",
+        "效果最好的分层权重将作为各层学习率的倍数（network_args）。",
     )
     return {"network_args": " ".join([*others, *mine])}, [sentence]
 

@@ -7,6 +7,7 @@ every training argument in which the runs differ. One that has a single value is
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import time
 from array import array
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.table import ARGUMENTS
+from train_tools.arguments.titles import BETWEEN, title_of
 from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
 from train_tools.errors import UsageError
 from train_tools.planning.names import FILES
@@ -25,6 +26,7 @@ from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.workspace import Version, folders_in
 
 SHORTEST_KEY = 8
+DATA = "data"  # what runs were trained on, where that has changed between them
 RUN, EPOCH, STEP, FILE, BASE_MODEL, VAE = "run", "epoch", "step", "checkpoint", "base_model", "vae"
 PICTURE, CHECKPOINT, TRAINING = KINDS = ("picture", "checkpoint", "training")
 
@@ -81,16 +83,53 @@ class Board:
 
     @functools.cached_property
     def run_labels(self) -> Mapping[str, str]:
-        """What tells the runs apart, by their names: `Lion · lr 0.0001`; the name itself where nothing does."""
-        training = [axis for axis in self.axes if axis.kind == TRAINING]
-        labels = {run.name: run.name for run in self.runs}
-        for cell, number in enumerate(self.owner):
-            run = self.checkpoints[number].run
-            if labels[run] == run and training:
-                labels[run] = " · ".join(
-                    _said(axis.name, axis.values[axis.column[cell]]) for axis in training
-                )
-        return labels
+        """What tells the runs apart, by their names: a title of settings; the name itself where nothing does.
+
+        Runs without pictures are called alike, by as few arguments more as they need.
+        """
+        telling = [axis.name for axis in self.axes if axis.kind == TRAINING]
+        named = {run.name: self._label(run, telling) for run in self.runs}
+        shown = {self.checkpoints[number].run for number in set(self.owner)}
+        taken = {named[name] for name in shown}
+        for run in self.runs:
+            if run.name not in shown:
+                names = list(telling)
+                more = (name for name in self._differing if name not in telling)
+                while (not named[run.name] or named[run.name] in taken) and (name := next(more, "")):
+                    names.append(name)
+                    named[run.name] = self._label(run, names)
+                taken.add(named[run.name])
+        return {name: label or name for name, label in named.items()}
+
+    def _label(self, run: Run, names: Iterable[str]) -> str:
+        if not run.arguments:
+            return ""
+        return BETWEEN.join(_said(name, self._told(run, name)) for name in names)
+
+    def _told(self, run: Run, name: str) -> Any:
+        """The run's value of a training axis."""
+        if name == DATA:
+            return self._data.get(run.name)
+        value = _plain(run.arguments.get(name))
+        return self._models.get(value, value) if name in FILES else value
+
+    @functools.cached_property
+    def _data(self) -> Mapping[str, str]:
+        return data_of(self.runs)
+
+    @functools.cached_property
+    def _models(self) -> Mapping[Any, str]:
+        """The names of all models that runs were trained with."""
+        return shown_models(
+            str(run.arguments[name]) for run in self.runs for name in FILES if run.arguments.get(name)
+        )
+
+    @functools.cached_property
+    def _differing(self) -> list[str]:
+        """In what any of the runs differ."""
+        known = [run for run in self.runs if run.arguments]
+        names = sorted({name for run in known for name in run.arguments} - NOT_AN_AXIS - set(AXES))
+        return [n for n in (*names, DATA) if len({repr(self._told(run, n)) for run in known}) > 1]
 
 
 def read_board(version: Version) -> Board:
@@ -175,7 +214,22 @@ def _training_axes(
         if len(set(map(repr, of_run.values()))) > 1 and name not in AXES:
             values = {number: of_run[checkpoints[number].run] for number in set(owner)}
             axes.append(_of_checkpoints(name, TRAINING, values, owner))
-    return axes
+    data = data_of(runs)
+    values = {number: data.get(checkpoints[number].run) for number in set(owner)}
+    return [*axes, _of_checkpoints(DATA, TRAINING, values, owner)]
+
+
+def data_of(runs: Sequence[Run]) -> dict[str, str]:
+    """By run the day and time from which on its data were trained: what tells runs before and after a change apart."""
+    first: dict[str, float] = {}
+    for run in sorted(runs, key=lambda run: run.created):
+        if run.data:
+            first.setdefault(run.data, run.created)
+    for form in ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f"):
+        said = {data: dt.datetime.fromtimestamp(at).strftime(form) for data, at in first.items()}
+        if len(set(said.values())) == len(said):
+            break
+    return {run.name: said[run.data] for run in runs if run.data}
 
 
 def _checkpoint_axes(
@@ -244,7 +298,7 @@ def _said(name: str, value: Any) -> str:
     """A text speaks for itself, a number doesn't."""
     if isinstance(value, str) and not value[:1].isdigit():
         return value
-    return f"{ARGUMENTS[name].short if name in ARGUMENTS else name} {value_text(value)}"
+    return title_of({name: value})
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution.runs import checkpoints_in
 from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace.files import read_json, write_json
-from train_tools.workspace.run_folder import ARGUMENTS, read_arguments
+from train_tools.workspace.run_folder import ARGUMENTS, read_arguments, read_record
 from train_tools.workspace.workspace import Version, folders_in
 
 FILE = "checkpoints.json"
@@ -47,15 +47,25 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder's name, and its run.toml; empty where it has none that can be read."""
+    """A run folder's name, and its run.toml; empty where it has none that can be read. `data` stands for what it was
+    trained on, as it was then; "" where that isn't known. `created` is in seconds since 1970.
+    """
 
     name: str
     arguments: Mapping[str, Any]
+    data: str = ""
+    created: float = 0.0
 
 
 def find_runs(version: Version) -> list[Run]:
     """All run folders by name."""
-    return [Run(folder.name, _arguments(folder)) for folder in folders_in(version.trains)]
+    return [_run(folder) for folder in folders_in(version.trains)]
+
+
+def _run(folder: Path) -> Run:
+    record = read_record(folder)
+    data, created = (record.dataset_fingerprint, record.created) if record else ("", 0.0)
+    return Run(folder.name, _arguments(folder), data, created)
 
 
 def _arguments(folder: Path) -> dict[str, Any]:

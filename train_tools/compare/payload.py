@@ -49,6 +49,7 @@ def board_document(board: Board, marks: Mapping[tuple[str, str], Mark]) -> dict[
                 for n, cell in enumerate(board.cells)
                 if (mark := marks.get((CELL, cell.key)))
             },
+            "bare": [n for n, cell in enumerate(board.cells) if not (cell.weight_unet or cell.weight_te)],
             "error": {n: cell.error for n, cell in enumerate(board.cells) if cell.error},
         },
     }

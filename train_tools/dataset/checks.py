@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ UNBALANCED = 2.0  # times; the guide asks for balanced counts and names no figur
 OTHER_PICTURES = frozenset(
     [".tif", ".tiff", ".gif", ".avif", ".heic", ".heif", ".jxl", ".jfif", ".jp2", ".psd", ".tga", ".ico"]
 )
+SIGNS = frozenset(["So", "Co", "Cn", "Cs"])  # Unicode's categories of emoji and the like
 NUMBERED = re.compile(r"(\d{5})-\d+-")  # equal for the copies that processing makes of an original
 
 
@@ -52,6 +54,7 @@ def check_images(version: Version, rule: Rule, batch_size: int) -> list[Finding]
         unbalanced_concepts(images),
         ignored_files(version.processed),
         few_images(images),
+        odd_triggers(images),
         same_bytes(images),
         regularisation(version, images),
     ]
@@ -183,6 +186,19 @@ def few_images(images: Sequence[TrainingImage]) -> Iterator[Finding]:
                 "add images, or expect a LoRA that knows little but these",
                 (concept,),
             )
+
+
+def odd_triggers(images: Sequence[TrainingImage]) -> Iterator[Finding]:
+    """Emoji and the like are none of the words that text encoders were taught."""
+    concepts = dict.fromkeys(image.concept for image in images)
+    if odd := tuple(name for name in concepts if any(unicodedata.category(sign) in SIGNS for sign in name)):
+        yield Finding(
+            "trigger-odd",
+            WARNING,
+            f"{', '.join(odd)} holds signs that are no letters, of which text encoders know little",
+            "choose a trigger word of letters, e.g. zorb",
+            odd,
+        )
 
 
 def same_bytes(images: Sequence[TrainingImage]) -> Iterator[Finding]:

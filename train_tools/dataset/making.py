@@ -7,11 +7,12 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PIL import Image
 
+from train_tools.dataset.by_hand import FOLDER, NOTHING, Touch
 from train_tools.dataset.images import (
     UnreadableImageError,
     decode,
@@ -45,6 +46,9 @@ class Plan:
     previous: Path
     reusable: Mapping[str, Sequence[Source]]
     edited: Mapping[Place, Edited]
+    by_hand: Mapping[str, Touch] = field(
+        default_factory=dict
+    )  # content of an original -> what a person did to it
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,10 @@ def make(plan: Plan, job: Job) -> Made:
         require_inside(job.original.path, plan.origin)
         data = read_data(job.original.path)
         content = digest(data)
-        mask_file = job.mask_file if plan.settings.alpha_mask else None
+        touch = plan.by_hand.get(content, NOTHING)
+        mask_file = mask_of(plan, job, touch)
         mask_data = read_data(mask_file) if mask_file else b""
-        key = key_of(content, plan.settings, digest(mask_data) if mask_file else "")
+        key = key_of(content, plan.settings, digest(mask_data) if mask_file else "", touch.key)
         taken = take_over(plan, job, key)
         sources, skipped, look = taken, "", None
         if taken is None or job.needs_look:
@@ -88,7 +93,7 @@ def make(plan: Plan, job: Job) -> Made:
                 look = look_at(data, image)
                 if taken is None:
                     mask = read_mask(mask_data) if mask_file else None
-                    sources, skipped = draw(plan, job, image, mask, content, key)
+                    sources, skipped = draw(plan, job, image, mask, content, key, touch)
     except (UnreadableImageError, UsageError) as error:
         return Made(failure=str(error))
     caption, complaint = caption_of(job.caption_file, plan.settings)
@@ -99,9 +104,16 @@ def make(plan: Plan, job: Job) -> Made:
     return Made(made, look, notes, skipped=skipped, is_reused=taken is not None)
 
 
-def key_of(content: str, settings: DatasetSettings, mask: str = "") -> str:
+def mask_of(plan: Plan, job: Job, touch: Touch) -> Path | None:
+    """What was painted wins over what lies beside the image."""
+    if not plan.settings.alpha_mask:
+        return None
+    return plan.origin.parent / FOLDER / touch.mask if touch.mask else job.mask_file
+
+
+def key_of(content: str, settings: DatasetSettings, mask: str = "", by_hand: str = "") -> str:
     """Equal where the same original and mask (their sha256) give the same pixels."""
-    text = json.dumps([RECIPE, content, settings.of_pixels(), *filter(None, [mask])], sort_keys=True)
+    text = json.dumps([RECIPE, content, settings.of_pixels(), *filter(None, [mask, by_hand])], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -128,11 +140,18 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def draw(
-    plan: Plan, job: Job, image: Image.Image, mask: Image.Image | None, content: str, key: str
+    plan: Plan,
+    job: Job,
+    image: Image.Image,
+    mask: Image.Image | None,
+    content: str,
+    key: str,
+    touch: Touch = NOTHING,
 ) -> tuple[tuple[Source, ...], str]:
     """Writes the pictures; without any, the reason."""
     rgb, alpha = split_alpha(image, plan.settings.background())
     alpha = with_given_mask(alpha, mask, rgb.size)
+    rgb, alpha = touch.cut(rgb), alpha and touch.cut(alpha)
     cuts = cuts_of(rgb, plan.settings)
     sources = []
     for copy, picture in enumerate(pictures_of(rgb, alpha, cuts, plan.settings)):
@@ -147,11 +166,12 @@ def draw(
                 caption=None,
                 piece=picture.piece,
                 operation=picture.operation,
-                box=picture.box,
+                box=touch.within(picture.box),
                 original_sha256=content,
                 key=key,
                 sha256=digest(data),
                 note=cuts.note,
+                by_hand=touch.key,
             )
         )
     return tuple(sources), "" if sources else cuts.note

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from train_tools.dataset.images import open_image, read_data, read_mask, split_alpha
+from train_tools.dataset.by_hand import ByHand
+from train_tools.dataset.images import decode, read_data, read_mask, split_alpha
+from train_tools.dataset.looks import digest
 from train_tools.dataset.operations.alpha import with_given_mask
 from train_tools.dataset.operations.crop import Crop
 from train_tools.dataset.operations.focal import draw_focus
@@ -62,21 +65,31 @@ def preview_image(version: Version, name: str, settings: DatasetSettings) -> Ima
     Raises UsageError where there is no original of that name, UnreadableImageError where it is damaged.
     """
     original = find_original(version, name)
-    rgb, alpha = split_alpha(open_image(original.path), settings.background())
-    masks = masks_among(picture_files(original.path.parent)) if settings.alpha_mask else {}
-    if mask := masks.get(original.path.stem):
-        alpha = with_given_mask(alpha, read_mask(read_data(mask)), rgb.size)
+    data = read_data(original.path)
+    whole, alpha = split_alpha(decode(data), settings.background())
+    known = ByHand.of(version)
+    touch = known.touch(digest(data))
+    if settings.alpha_mask and (mask := known.mask_file(touch) or given_mask(original)):
+        alpha = with_given_mask(alpha, read_mask(read_data(mask)), whole.size)
+    rgb, alpha = touch.cut(whole), alpha and touch.cut(alpha)
     cuts = cuts_of(rgb, settings)
     pictures = pictures_of(rgb, alpha, cuts, settings)
     return ImagePreview(
         name=original.name,
-        width=rgb.width,
-        height=rgb.height,
-        pictures=tuple(PicturePlan(p.operation, p.flipped, *p.image.size, p.box) for p in pictures),
+        width=whole.width,
+        height=whole.height,
+        pictures=tuple(
+            PicturePlan(p.operation, p.flipped, *p.image.size, touch.within(p.box)) for p in pictures
+        ),
         note=cuts.note,
         overlay=overlay(rgb, cuts),
         small=tuple(shrunk(visible(picture.image)) for picture in pictures),
     )
+
+
+def given_mask(original: Original) -> Path | None:
+    """What lies beside the image as its mask."""
+    return masks_among(picture_files(original.path.parent)).get(original.path.stem)
 
 
 def find_original(version: Version, name: str) -> Original:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from train_tools.dataset import revision as revisions
+from train_tools.dataset.by_hand import touches
 from train_tools.dataset.known import Known, Skipped
 from train_tools.dataset.making import Job, Made, Plan, make
 from train_tools.dataset.originals import (
@@ -105,7 +106,7 @@ def build(
 ) -> ProcessReport:
     before = revisions.read(version.processed)
     edited = revisions.edited_captions(version.processed, before)
-    plan = Plan(settings, version.origin, version.processed, reusable(before), edited)
+    plan = Plan(settings, version.origin, version.processed, reusable(before), edited, touches(version))
     known = Known.of(version)
     names = concept_names(version, settings, originals)
     jobs = list(jobs_of(originals, names, building, known))

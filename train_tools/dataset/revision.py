@@ -40,6 +40,7 @@ class Source:
     key: str = ""
     sha256: str = ""
     note: str = ""
+    by_hand: str = ""  # stands for the crop and mask that a person had made
 
     @property
     def place(self) -> Place:

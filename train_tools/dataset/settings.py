@@ -13,6 +13,7 @@ from train_tools.dataset.operations.auto_size import MAXIMIZE_AREA, MINIMIZE_ERR
 from train_tools.dataset.operations.focal import Weights
 from train_tools.dataset.operations.small import KEEP, SKIP, UPSCALE
 from train_tools.errors import UsageError
+from train_tools.workspace.halfwidth import half_width
 from train_tools.workspace.names import check_name
 from train_tools.workspace.settings import build, setting, validate
 from train_tools.workspace.workspace import Version
@@ -23,9 +24,17 @@ IGNORE, COPY, PREPEND, APPEND = "ignore", "copy", "prepend", "append"
 NOT_IN_PIXELS = ("concept", "repeats", "concept_repeats", "balance_repeats", "existing_caption")
 
 
+# A full-width colon before a number, or a comma behind one; elsewhere they belong to a name.
+NUMBERED = re.compile(r"[:\uff1a]\s*[-\uff0d\u2212]?[0-9\uff10-\uff19]+\s*(?:[\uff0c\u3001\uff1b;]|$)?")
+
+
+def _half(found: re.Match[str]) -> str:
+    return half_width(found[0]).replace(";", ",")
+
+
 def parse_concept_repeats(text: str) -> tuple[str, ...]:
     """`a:3, b, c:-1` -> `("a:3", "b, c:-1")`, as names may hold commas; what has no number stays as it is."""
-    parts = re.findall(r"\s*(.+?:\s*-?\d+)\s*(?:,|$)|(.+)", text)
+    parts = re.findall(r"\s*(.+?:\s*-?\d+)\s*(?:,|$)|(.+)", NUMBERED.sub(_half, text))
     return tuple((good or rest).strip() for good, rest in parts)
 
 
@@ -33,149 +42,169 @@ def parse_concept_repeats(text: str) -> tuple[str, ...]:
 class DatasetSettings:
     concept: str = setting(
         "",
-        help="what the images show, and the trigger word; empty: the project's name",
-        zh="图片里是什么，也就是触发词；留空则用项目名",
+        help="What the images show, which is also the trigger word. Empty takes the project's name.",
+        zh="图片的内容，也就是触发词。留空则使用项目名。",
     )
     repeats: int = setting(
         10,
-        help="times each image is shown in an epoch; -1: automatic, 512 by the images made, at least 4",
-        zh="每张图片在一个 epoch 里重复的次数；-1 为自动：512 除以生成的图片数，至少 4 次",
+        help="How many times each image is shown in an epoch. -1 chooses by itself: 512 divided by the "
+        "number of images, at least 4.",
+        zh="每张图片在一轮中出现的次数。-1 为自动：512 除以图片数，至少 4 次。",
         minimum=AUTOMATIC,
         maximum=MOST_REPEATS,
     )
     concept_repeats: tuple[str, ...] = setting(
         (),
-        help="repeats of single concepts, as NAME:NUMBER,NAME:NUMBER",
-        zh="个别概念的重复次数，写作 名称:次数,名称:次数",
+        help="The repeats of single concepts, as NAME:NUMBER,NAME:NUMBER.",
+        zh="各个概念的重复次数，写作 名称:次数,名称:次数。",
         parse=parse_concept_repeats,
     )
     balance_repeats: bool = setting(
         False,
-        help="raise the repeats of smaller concepts until all are shown about equally often",
-        zh="提高小概念的重复次数，使各概念出现的次数大致相等",
+        help="Raises the repeats of smaller concepts until all are shown about equally often.",
+        zh="提高较小概念的重复次数，使各概念出现的次数大致相等。",
     )
     width: int = setting(
         512,
-        help="pixels; with height the area to scale to",
-        zh="像素；与高度一起决定目标面积",
+        help="The width in pixels. Together with the height it says the area that images are scaled to.",
+        zh="宽度，单位像素。与高度一起决定图片缩放到的面积。",
         minimum=8,
         maximum=8192,
     )
-    height: int = setting(512, help="pixels", zh="像素", minimum=8, maximum=8192)
+    height: int = setting(
+        512,
+        help="The height in pixels. Together with the width it says the area that images are scaled to.",
+        zh="高度，单位像素。与宽度一起决定图片缩放到的面积。",
+        minimum=8,
+        maximum=8192,
+    )
     keep_aspect: bool = setting(
         True,
-        help="leave the shape to buckets; false: crop the centre",
-        zh="保持长宽比，由分桶决定；关闭则裁剪正中",
+        help="Keeps each image's shape, so that the training sorts them into buckets. Off, the centre is cut "
+        "out in one shape.",
+        zh="保持图片的长宽比，训练时按形状分桶。关闭后，统一裁剪正中部分。",
     )
     small_images: str = setting(
         KEEP,
-        help="images smaller than asked for: keep them unenlarged, upscale them or skip them",
-        zh="小于目标尺寸的图片：keep 保持不放大，upscale 放大，skip 跳过",
+        help="What becomes of images that are smaller than asked for: keep leaves them small, upscale "
+        "enlarges them, skip leaves them out.",
+        zh="如何处理小于目标尺寸的图片：keep 保持原大小，upscale 放大，skip 不使用。",
         choices=(KEEP, UPSCALE, SKIP),
     )
-    flip: bool = setting(False, help="add a mirrored copy of each image", zh="为每张图片添加左右镜像的副本")
-    split: bool = setting(False, help="split oversized images into pieces", zh="把过长的图片切成几块")
+    flip: bool = setting(
+        False,
+        help="Adds a mirrored copy of each image. Leave it off where sides matter, as with faces or text.",
+        zh="为每张图片添加左右镜像的副本。左右有区别时（例如人脸、文字）请不要开启。",
+    )
+    split: bool = setting(
+        False,
+        help="Cuts images that are much longer than wide, or wider than long, into pieces.",
+        zh="把过长或过宽的图片切成几块。",
+    )
     split_threshold: float = setting(
         0.5,
-        help="split where a piece is at most this share of the image's length",
-        zh="一块的长度不超过图片长度的这个比例时才切分",
+        help="Images are cut where a piece is at most this share of their length.",
+        zh="切片长度不超过图片长度的这个比例时才切分。",
         minimum=0.0,
         maximum=1.0,
     )
     overlap_ratio: float = setting(
         0.2,
-        help="least share of a piece that the next one shows again",
-        zh="相邻两块重叠部分占一块的最小比例",
+        help="The least share of a piece that the next one shows again.",
+        zh="相邻两个切片重叠部分所占的最小比例。",
         minimum=0.0,
         maximum=0.9,
     )
     focal_crop: bool = setting(
         False,
-        help="crop to width x height around faces, the busiest part and edges",
-        zh="围绕人脸、信息最多的部分和边缘裁剪到指定宽高",
+        help="Cuts images to width and height around faces, the busiest part and edges.",
+        zh="围绕人脸、细节最多的部分与边缘，裁剪到指定的宽高。",
     )
     focal_crop_face_weight: float = setting(
         0.9,
-        help="of faces in the focal point",
-        zh="人脸在焦点中的权重",
+        help="How much faces count for the point that is cut around.",
+        zh="人脸在裁剪焦点中的权重。",
         minimum=0.0,
         maximum=1.0,
     )
     focal_crop_entropy_weight: float = setting(
         0.15,
-        help="of the busiest part in the focal point",
-        zh="信息最多的部分在焦点中的权重",
+        help="How much the busiest part counts for the point that is cut around.",
+        zh="细节最多的部分在裁剪焦点中的权重。",
         minimum=0.0,
         maximum=1.0,
     )
     focal_crop_edges_weight: float = setting(
         0.5,
-        help="of edges in the focal point",
-        zh="边缘在焦点中的权重",
+        help="How much edges count for the point that is cut around.",
+        zh="边缘在裁剪焦点中的权重。",
         minimum=0.0,
         maximum=1.0,
     )
     multicrop: bool = setting(
         False,
-        help="auto-sized crop: the centre at the best size within the bounds",
-        zh="自动尺寸裁剪：以范围内最合适的尺寸裁剪正中",
+        help="Cuts the centre of each image at the best size within the bounds below.",
+        zh="在以下范围内，以最合适的尺寸裁剪每张图片的正中部分。",
     )
     multicrop_mindim: int = setting(
         384,
-        help="least side of it, pixels",
-        zh="自动尺寸裁剪的最小边长，像素",
+        help="The least side of an auto-sized crop, in pixels.",
+        zh="自动尺寸裁剪的最小边长，单位像素。",
         minimum=64,
         maximum=2048,
     )
     multicrop_maxdim: int = setting(
         768,
-        help="largest side of it, pixels",
-        zh="自动尺寸裁剪的最大边长，像素",
+        help="The largest side of an auto-sized crop, in pixels.",
+        zh="自动尺寸裁剪的最大边长，单位像素。",
         minimum=64,
         maximum=2048,
     )
     multicrop_minarea: int = setting(
         64 * 64,
-        help="least area of it, pixels",
-        zh="自动尺寸裁剪的最小面积，像素",
+        help="The least area of an auto-sized crop, in pixels.",
+        zh="自动尺寸裁剪的最小面积，单位像素。",
         minimum=64 * 64,
         maximum=2048 * 2048,
     )
     multicrop_maxarea: int = setting(
         640 * 640,
-        help="largest area of it, pixels",
-        zh="自动尺寸裁剪的最大面积，像素",
+        help="The largest area of an auto-sized crop, in pixels.",
+        zh="自动尺寸裁剪的最大面积，单位像素。",
         minimum=64 * 64,
         maximum=2048 * 2048,
     )
     multicrop_objective: str = setting(
         MAXIMIZE_AREA,
-        help="which of the sizes that fit is best",
-        zh="在合适的尺寸中优先面积最大还是形状误差最小",
+        help="Which of the sizes that fit is the best: the largest area, or the closest shape.",
+        zh="在合适的尺寸中优先选择面积最大，还是形状误差最小。",
         choices=(MAXIMIZE_AREA, MINIMIZE_ERROR),
     )
     multicrop_threshold: float = setting(
         0.1,
-        help="largest error of its shape, 0 to 1; images without such a size are left out",
-        zh="允许的最大形状误差，0 到 1；没有合适尺寸的图片会被略过",
+        help="How far the shape of an auto-sized crop may differ from the image's. Images without such a "
+        "size are left out.",
+        zh="自动尺寸裁剪允许的最大形状误差。没有合适尺寸的图片不会使用。",
         minimum=0.0,
         maximum=1.0,
     )
     existing_caption: str = setting(
         COPY,
-        help="the original's caption: ignore it, copy it where none was written since, prepend it or append it",
-        zh="原图自带的标注：ignore 忽略，copy 在没有新标注时采用，prepend 加在新标注之前，append 加在之后",
+        help="What becomes of captions that came with the originals: ignore leaves them out, copy uses them "
+        "where there is no newer one, prepend and append put them before or behind newer ones.",
+        zh="如何处理原图自带的标注：ignore 不使用，copy 在没有新标注时采用，prepend 加在新标注之前，"
+        "append 加在新标注之后。",
         choices=(IGNORE, COPY, PREPEND, APPEND),
     )
     alpha_colour: str = setting(
         "#ffffff",
-        help="colour behind transparent parts, as #rrggbb or a CSS name",
-        zh="透明部分后面的颜色，写作 #rrggbb 或 CSS 颜色名",
+        help="The colour behind transparent parts, as #rrggbb or a CSS name.",
+        zh="透明部分的底色，写作 #rrggbb 或 CSS 颜色名。",
     )
     alpha_mask: bool = setting(
         False,
-        help="keep transparency as the mask of sd-scripts' masked loss (alpha_mask)",
-        zh="保留透明度，作为 sd-scripts 遮罩损失（alpha_mask）的遮罩",
+        help="Keeps transparency as the mask of the masked loss.",
+        zh="保留透明度，作为“遮罩损失”的遮罩。",
     )
 
     def __post_init__(self) -> None:

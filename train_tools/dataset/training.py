@@ -23,6 +23,8 @@ from train_tools.workspace.workspace import folders_in
 
 SUFFIXES = frozenset([".png", ".jpg", ".jpeg", ".webp", ".bmp"])  # what every version of sd-scripts reads
 REPEATS_FOLDER = re.compile(r"(\d+)_(.+)", re.DOTALL)
+IMAGES, CAPTIONS, FOLDERS = PARTS = ("images", "captions", "folders")  # folders say repeats and concepts
+PART_LENGTH = 16
 SAMPLE_BYTES = 65_536  # of each end of a file; enough to tell edited images apart
 
 
@@ -122,17 +124,29 @@ def has_picture_name(name: str) -> bool:
 
 
 def fingerprint(images: Sequence[TrainingImage]) -> str:
-    """sha256 over names, repeats, captions and pictures: equal as long as training sees the same.
+    """sha256 over names, repeats, captions and pictures: equal as long as training sees the same."""
+    return fingerprints(images)[0]
+
+
+def fingerprints(images: Sequence[TrainingImage]) -> tuple[str, dict[str, str]]:
+    """That of all, and by PARTS those by which it is told what has changed.
 
     Of large pictures both ends and the length are read: enough to notice an edit, quick for thousands.
     """
     whole = hashlib.sha256()
+    parts = {name: hashlib.sha256() for name in PARTS}
     for image in sorted(images, key=lambda image: (image.is_reg, image.path.parent.name, image.path.name)):
         for path in (image.path, *(image.path.with_suffix(suffix) for suffix in CAPTION_SUFFIXES)):
             if path.is_file():
-                name = f"{'reg/' * image.is_reg}{path.parent.name}/{path.name}\0"
-                whole.update(name.encode("utf-8", "surrogateescape") + _sample(path))
-    return whole.hexdigest()
+                kind = "reg/" * image.is_reg
+                name = f"{kind}{path.parent.name}/{path.name}\0".encode("utf-8", "surrogateescape")
+                sample = _sample(path)
+                whole.update(name + sample)
+                own = f"{kind}{path.name}\0".encode("utf-8", "surrogateescape") + sample
+                parts[IMAGES if path == image.path else CAPTIONS].update(own)
+                if path == image.path:
+                    parts[FOLDERS].update(name)
+    return whole.hexdigest(), {name: part.hexdigest()[:PART_LENGTH] for name, part in parts.items()}
 
 
 def _sample(path: Path) -> bytes:

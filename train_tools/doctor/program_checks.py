@@ -24,20 +24,28 @@ NEEDS_TORCH = re.compile(r"^Requires-Dist:\s*torch\s*\(?==\s*(?P<version>[\d.]+)
 
 
 def environment(status: EnvironmentStatus) -> Finding:
-    text = f"{status.state}: {status.folder}"
     if status.state == READY:
         versions = ", ".join(f"{name} {version}" for name, version in status.versions.items())
-        return Finding("environment", OK, f"{text}; {versions}" if versions else text)
+        return Finding("environment", OK, f"{status.folder}; {versions}" if versions else str(status.folder))
     if status.state == ABSENT:
         return Finding(
-            "environment", WARN, text, "`env create` makes it; other commands do so when they start"
+            "environment",
+            WARN,
+            f"not made yet: {status.folder}",
+            "`env create` makes it; other commands do so when they start",
         )
     if status.state == MAKING:
         return Finding(
-            "environment", WARN, text, f"wait until it is made; it says what it does in {status.log}"
+            "environment",
+            WARN,
+            f"being made: {status.folder}",
+            f"wait until it is made; it says what it does in {status.log}",
         )
     return Finding(
-        "environment", FAIL, f"{text}; {status.error}", f"`env create` goes on; the full log is {status.log}"
+        "environment",
+        FAIL,
+        f"not whole: {status.folder}; {status.error}",
+        f"`env create` goes on; the full log is {status.log}",
     )
 
 
@@ -54,7 +62,12 @@ def packages(python: Path, lock: Path, nvidia: bool, environ: Mapping[str, str])
 def driver(machine: Machine, torch_cuda: str) -> Finding:
     """The NVIDIA driver against the CUDA that torch was built for (`12.6`; empty: a build without)."""
     if not machine.nvidia:
-        return Finding("driver", OK, "no NVIDIA GPU is there")
+        if machine.amd or machine.platform == "darwin":
+            return Finding("driver", OK, "no NVIDIA GPU is there; another may be")
+        return Finding(
+            "driver", WARN, "no NVIDIA GPU is there",
+            "training needs one of 6 GB or more, else it takes days; where there is one, install its driver",
+        )  # fmt: skip
     known = (
         f"the driver knows CUDA {_dotted(machine.cuda)}"
         if machine.cuda

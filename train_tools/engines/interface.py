@@ -12,7 +12,9 @@ PAUSE_FILE = (
     "pause"  # in the folder of any of its runs: finish the step, save the state, say `paused`, end with 3
 )
 LEAVE_FILE = "leave"  # there, too: this run alone keeps its state and says `paused`; the others go on
-FINISH_FILE = "finish"  # this run is finished after the epoch that it is in: it says `finished` with `early`
+# This run is finished after the epoch whose number stands in the file, or the one that it is in where that is a later
+# one: it says `finished` with `early`.
+FINISH_FILE = "finish"
 JOIN_FILE = "join"  # there, too: lines of run folders that are to begin in this process when the epoch ends
 ASKING = (PAUSE_FILE, LEAVE_FILE, FINISH_FILE, JOIN_FILE)
 STATE_FOLDER = (

@@ -230,7 +230,7 @@ def _judge(error: urllib.error.HTTPError, wanted: Wanted, start: int) -> None:
     if error.code in (401, 403):
         raise UsageError(
             f"{wanted.url} wants a login ({error.code}): accept its licence on its page where it has one, "
-            "and set HF_TOKEN (Hugging Face) or CIVITAI_API_TOKEN"
+            "and give your token in the program's settings (hugging_face_token, civitai_token)"
         ) from error
     raise UsageError(f"{wanted.url} can't be had ({error.code} {error.reason}); check the address") from error
 

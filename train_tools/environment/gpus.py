@@ -16,6 +16,7 @@ from train_tools.errors import UsageError
 
 SLOT_VARIABLE = "TRAIN_TOOLS_SLOT"  # of the process and those that it starts, counted from 0
 PER_RUN_VARIABLE = "TRAIN_TOOLS_GPUS_PER_RUN"
+CHANNELS_LAST_VARIABLE = "TRAIN_TOOLS_CHANNELS_LAST"
 
 
 def slots(root: Path) -> list[str]:
@@ -43,6 +44,8 @@ def variables(settings: ProgramSettings, environ: Mapping[str, str]) -> dict[str
         found = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": chosen}
     if settings.gpus_per_run > 1:
         found[PER_RUN_VARIABLE] = str(settings.gpus_per_run)
+    if settings.channels_last:
+        found[CHANNELS_LAST_VARIABLE] = "1"
     return found
 
 

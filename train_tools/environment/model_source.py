@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import re
 import urllib.error
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from email.message import Message
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlsplit
 
+from train_tools.environment.hub import look_up
 from train_tools.environment.mirror_choice import HUGGING_FACE
 from train_tools.environment.network import Network
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import UsageError
 
 HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(?:@(?P<revision>[\w./-]+))?(?::(?P<file>.+))?")
 ON_HUB = re.compile(r"/(?P<id>[^/]+/[^/]+)/(?:blob|resolve)/(?P<revision>[^/]+)/(?P<file>.+)")
@@ -73,23 +73,7 @@ def _head(url: str, network: Network) -> Message:
 
 
 def _only_file(hub_id: str, revision: str, network: Network) -> str:
-    url = f"{HUGGING_FACE}/api/models/{hub_id}/revision/{quote(revision, safe='')}"
-    try:
-        with network.open(url) as response:
-            names = [str(entry["rfilename"]) for entry in json.load(response)["siblings"]]
-    except urllib.error.HTTPError as error:
-        raise UsageError(
-            f"{hub_id} can't be looked up ({error.code} {error.reason}); check the name, and set HF_TOKEN for one that "
-            "wants a login"
-        ) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise TrainToolsError(
-            f"{network.address(url)} can't be reached ({error}); check network and mirrors"
-        ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrainToolsError(
-            f"{network.address(url)} gave no list of files; try without a mirror"
-        ) from error
+    names = look_up(hub_id, revision, network).names
     weights = [name for name in names if name.endswith(WEIGHTS)]
     whole = [name for name in weights if "/" not in name]
     for found in ([name for name in whole if name.endswith(".safetensors")], whole, weights):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from train_tools.environment import gpus, mirror_choice, program
 from train_tools.environment.machine import INSTALLER_VARIABLE, TORCH_VARIABLE
-from train_tools.environment.program import AUTO, OFF, SYSTEM, ProgramSettings
+from train_tools.environment.program import AUTO, OFF, SYSTEM, TOKENS, ProgramSettings
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 ALL_PROXIES = (*PROXIES, *(name.lower() for name in PROXIES))
@@ -63,6 +63,7 @@ def settled(base: Mapping[str, str], settings: ProgramSettings, known: Mapping[s
     if address := mirror("github", settings, known):
         through_mirror(result, github_prefix(address))
     proxied(result, settings.proxy)
+    result |= {variable: token for name, variable in TOKENS.items() if (token := getattr(settings, name))}
     if settings.offline:
         result |= OFFLINE
     if settings.installer != AUTO:

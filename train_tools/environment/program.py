@@ -6,6 +6,7 @@ or pip's own setting, that stays.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -21,6 +22,9 @@ from train_tools.workspace.fields import build, setting, validate
 
 FILE = "program.toml"
 ROOT_VARIABLE = "TRAIN_TOOLS_ROOT"
+# Secrets, by the variable that the programs read which we start.
+TOKENS = {"hugging_face_token": "HF_TOKEN", "civitai_token": "CIVITAI_API_TOKEN"}
+HIDDEN = "***"
 AUTO, OFF, SYSTEM = "auto", "off", "system"
 GPU = re.compile(r"\d{1,3}|(?:GPU|MIG)-[\w/-]+")  # a number or a UUID
 PLAIN_LINE = re.compile(r"([a-z_]+)\s*=\s*(.+)")
@@ -30,55 +34,77 @@ PLAIN_LINE = re.compile(r"([a-z_]+)\s*=\s*(.+)")
 class ProgramSettings:
     package_index: str = setting(
         AUTO,
-        help="mirror of the Python package index: auto tries and takes a mirror where the index itself doesn't "
-        "answer, off takes none, or the address of one",
-        zh="Python 软件包索引镜像:auto 自动尝试,官方索引无响应时用镜像;off 不用镜像;或填写镜像地址",
+        help="The mirror of the Python package index. auto takes a mirror where the index itself doesn't "
+        "answer, off takes none; or give the address of one.",
+        zh="Python 软件包索引的镜像。auto 在官方索引无响应时使用镜像，off 不使用镜像，也可填写镜像地址。",
     )
     hugging_face: str = setting(
         AUTO,
-        help="mirror of Hugging Face, from which models come: auto, off, or the address of one",
-        zh="Hugging Face 镜像(下载模型用):auto、off 或镜像地址",
+        help="The mirror of Hugging Face, from which models come: auto, off, or the address of one.",
+        zh="下载模型所用的 Hugging Face 镜像：auto、off，或镜像地址。",
     )
     github: str = setting(
         AUTO,
-        help="mirror of GitHub, from which sd-scripts comes: auto, off, or an address that GitHub's is put behind",
-        zh="GitHub 镜像(获取 sd-scripts 用):auto、off 或加在 GitHub 地址之前的镜像地址",
+        help="The mirror of GitHub, from which sd-scripts comes: auto, off, or an address that GitHub's is "
+        "put behind.",
+        zh="获取 sd-scripts 所用的 GitHub 镜像：auto、off，或加在 GitHub 地址之前的镜像地址。",
+    )
+    hugging_face_token: str = setting(
+        "",
+        help="An access token of Hugging Face, for models whose licence was accepted there; empty takes HF_TOKEN, "
+        "or the login of Hugging Face's own tools.",
+        zh="Hugging Face 访问令牌，用于下载需先接受许可的模型；留空则用 HF_TOKEN 或 Hugging Face 工具的登录信息。",
+    )
+    civitai_token: str = setting(
+        "",
+        help="An API key of Civitai, for models that want a login; empty takes CIVITAI_API_TOKEN.",
+        zh="Civitai 的 API key，用于下载需要登录的模型；留空则用 CIVITAI_API_TOKEN。",
     )
     proxy: str = setting(
         SYSTEM,
-        help="system takes the system's proxy, off uses none, or the address of one, as http://127.0.0.1:7890",
-        zh="代理:system 使用系统代理,off 不使用代理,或填写代理地址,如 http://127.0.0.1:7890",
+        help="system takes the system's proxy, off uses none; or give the address of one, as "
+        "http://127.0.0.1:7890.",
+        zh="system 使用系统代理，off 不使用代理，也可填写代理地址，例如 http://127.0.0.1:7890。",
     )
     offline: bool = setting(
         False,
-        help="use the network for nothing: what isn't on the disk is told and not fetched",
-        zh="离线模式:完全不访问网络,磁盘上没有的内容只提示而不下载",
+        help="Uses the network for nothing. What isn't on the disk is told and not fetched.",
+        zh="完全不访问网络。磁盘上没有的内容只提示，不下载。",
     )
     installer: str = setting(
         AUTO,
         choices=(AUTO, "pip"),
-        help="auto uses uv where it is installed, and pip where uv fails; pip never uses uv",
-        zh="安装程序:auto 有 uv 时用 uv,失败后改用 pip;pip 不使用 uv",
+        help="auto uses uv where it is installed, and pip where uv fails; pip never uses uv.",
+        zh="auto 在装有 uv 时使用 uv，失败后改用 pip；pip 从不使用 uv。",
     )
     torch: str = setting(
         AUTO,
-        help="build of torch: auto fits it to the GPU's driver; or cpu, cuda, cu126, cu130, rocm6.4, xpu …",
-        zh="torch 版本:auto 按显卡驱动选择;或 cpu、cuda、cu126、cu130、rocm6.4、xpu 等",
+        help="The build of torch. auto fits it to the GPU's driver; cpu, cuda, cu126, cu130, rocm6.4, xpu "
+        "and others choose one.",
+        zh="torch 的版本。auto 按显卡驱动选择，也可填写 cpu、cuda、cu126、cu130、rocm6.4、xpu 等。",
     )
     gpus: str = setting(
         AUTO,
-        help="GPUs that train, by the numbers that nvidia-smi shows, as 0,1: each trains runs of its own at the same "
-        "time; auto takes one, as torch chooses",
-        zh="用于训练的 GPU,按 nvidia-smi 显示的编号填写,如 0,1:各 GPU 同时训练各自的任务;auto 只用一块,由 torch 选择",
+        help="The GPUs that train, by the numbers that nvidia-smi shows, as 0,1. Each trains runs of its own "
+        "at the same time; auto takes one, as torch chooses.",
+        zh="用于训练的 GPU，按 nvidia-smi 显示的编号填写，例如 0,1。"
+        "各 GPU 同时进行各自的训练；auto 只用一块，由 torch 选择。",
     )
     gpus_per_run: int = setting(
         1,
         minimum=1,
         maximum=64,
-        help="so many of these GPUs train one run together, with sd-scripts (the packed engine uses the first of "
-        "them); each takes a batch of its own, so a step sees more images and an epoch has fewer steps",
-        zh="多少块 GPU 共同训练一个任务(仅 sd-scripts;packed 引擎只用其中第一块);"
-        "每块各取一个批次,因此每步看到更多图像,每轮步数更少",
+        help="So many of these GPUs train one run together, with sd-scripts; the packed engine uses the "
+        "first of them. Each takes a batch of its own, so that a step sees more images and an epoch has "
+        "fewer steps.",
+        zh="多少块 GPU 共同进行一个训练（仅 sd-scripts；packed 引擎只用其中第一块）。"
+        "每块各取一个批次，因此每步看到更多图片，每轮步数更少。",
+    )
+    channels_last: bool = setting(
+        False,
+        help="the packed engine keeps what its convolutions compute with the channels last in memory: quicker on some "
+        "GPUs, slower on others; the result is the same",
+        zh="packed 引擎以 channels last 内存格式计算卷积：在部分显卡上更快，在另一些上更慢；结果相同",
     )
 
     def __post_init__(self) -> None:
@@ -86,11 +112,23 @@ class ProgramSettings:
         _check_gpus(self.gpus, self.gpus_per_run)
         for name in ("package_index", "hugging_face", "github"):
             _check_address(name, getattr(self, name), AUTO, ("http", "https"))
+        for name in TOKENS:
+            if not re.fullmatch(r"[\w.~+/=-]*", getattr(self, name)):
+                raise UsageError(f"setting {name} holds signs that no token has; copy it once more")
         _check_address("proxy", self.proxy, SYSTEM, ("http", "https", "socks5", "socks5h"))
         if not re.fullmatch(r"auto|cpu|cuda|xpu|cu\d{2,3}|rocm[\d.]+", self.torch):
             raise UsageError(
                 f"setting torch is {self.torch!r}; allowed: auto, cpu, cuda, cu126, cu130, rocm6.4, xpu"
             )
+
+
+def shown(settings: ProgramSettings) -> dict[str, Any]:
+    """By name, as it may be seen: without tokens and the passwords in addresses."""
+    found = {
+        name: without_secret(value) if isinstance(value, str) else value
+        for name, value in asdict(settings).items()
+    }
+    return {**found, **{name: HIDDEN for name in TOKENS if found[name]}}
 
 
 def gpu_names(text: str) -> list[str]:
@@ -181,6 +219,9 @@ def change(
     except FileNotFoundError:
         unknown = {}
     files.write_text(path, toml.dumps({**unknown, **told}))
+    if any(told.get(name) for name in TOKENS):
+        with contextlib.suppress(OSError):  # a drive that knows no rights
+            path.chmod(0o600)
     return result
 
 

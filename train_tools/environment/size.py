@@ -5,13 +5,18 @@ from __future__ import annotations
 from train_tools.environment.machine import Machine
 
 # Gigabytes as they lay on a disk: torch 2.13 with what it depends on, and all other packages of run.lock.
-OTHERS = 1.1
+OTHERS, SD_SCRIPTS = 1.1, 1.3
 CPU, CUDA_13, CUDA_12, ROCM, XPU = 0.8, 4.5, 6.5, 15.0, 5.0
 
 
 def disk_gigabytes(machine: Machine) -> float:
     """Of what will be installed on this machine, without sd-scripts."""
     return round(OTHERS + _torch(machine), 1)
+
+
+def sd_scripts_gigabytes(machine: Machine) -> float:
+    """Of sd-scripts beside it, which brings a torch of its own."""
+    return round(SD_SCRIPTS + _torch(machine), 1)
 
 
 def _torch(machine: Machine) -> float:

@@ -28,8 +28,7 @@ class Attempt:
     says_anything: bool = False
     fits: int = 0  # so many runs fit into memory at once, without this one; 0: it wasn't given back
     error: str | None = None
-    first_step: tuple[int, float] | None = None  # step, time
-    last_step: tuple[int, float] | None = None
+    steps: list[tuple[float, int]] = field(default_factory=list)  # when each was done, and its number
     memory: list[Mapping[str, Any]] = field(default_factory=list)  # what the engine measured
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -47,8 +46,7 @@ class Attempt:
         elif event["event"] == "failed":
             self.error = str(event.get("error", "the engine gave no reason"))
         elif event["event"] == "step" and isinstance(event.get("step"), int):
-            self.last_step = (event["step"], float(event.get("time", time.time())))
-            self.first_step = self.first_step or self.last_step
+            self.steps.append((float(event.get("time", time.time())), event["step"]))
 
     def start(self, pid: int) -> None:
         self.record = run_record.start(self.folder, self.record, pid)
@@ -61,6 +59,11 @@ class Attempt:
         """As before it was started; `process` has it in hand, else nobody."""
         self.record = run_record.wait(self.folder, self.record, **process)
         return self.record
+
+    @property
+    def last_step(self) -> int:
+        """0 before the first one."""
+        return self.steps[-1][1] if self.steps else 0
 
     @property
     def is_open(self) -> bool:
@@ -87,11 +90,3 @@ class Attempt:
         said = last_lines(self.folder)
         error = f"the engine ended with code {exit_code} before the run was finished"
         return f"{error}; its last lines: {said}" if said else error
-
-    @property
-    def seconds_per_step(self) -> float | None:
-        """None where it isn't known, as after a change of the system's clock."""
-        if self.first_step is None or self.last_step is None or self.last_step[0] == self.first_step[0]:
-            return None
-        seconds = (self.last_step[1] - self.first_step[1]) / (self.last_step[0] - self.first_step[0])
-        return seconds if seconds > 0 else None

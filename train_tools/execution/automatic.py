@@ -16,8 +16,9 @@ from typing import Any
 
 from train_tools.errors import TrainToolsError
 from train_tools.execution.lane import ensure_worker
-from train_tools.execution.queue import WAITING, Entry, Queue
+from train_tools.execution.queue import Entry, Queue
 from train_tools.execution.queue_actions import FIRST, Conditions, add_job, move
+from train_tools.execution.states import WAITING
 from train_tools.execution.ticket import DEFAULT_LANE, PREVIEW, TRAIN
 from train_tools.workspace import settings
 from train_tools.workspace.os_errors import sentence_of

@@ -25,7 +25,7 @@ def report_of(attempts: Sequence[Attempt], first: int, last: int, total: int) ->
 
 
 def percent(attempts: Sequence[Attempt]) -> float:
-    done = sum(attempt.last_step[0] for attempt in attempts if attempt.last_step)
+    done = sum(attempt.last_step for attempt in attempts)
     steps = sum(attempt.record.steps for attempt in attempts)
     return min(100.0, 100.0 * done / steps) if steps else 0.0
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from train_tools.execution import transient
 from train_tools.execution.attempt import Attempt
-from train_tools.execution.queue import CANCEL, WISHED, Entry, Queue
+from train_tools.execution.queue import Entry, Queue
+from train_tools.execution.states import CANCEL, WISHED
 
 MAX_RESTARTS = 5  # without a step further
 
@@ -86,7 +87,7 @@ def _milder(entry: Entry, together: int) -> dict[str, Any]:
 
 def _again(entry: Entry, attempt: Attempt) -> dict[str, Any]:
     """What changes in the ticket for another try; empty where it was tried often enough."""
-    step = attempt.last_step[0] if attempt.last_step else 0
+    step = attempt.last_step
     restarts = 1 if step > entry.ticket.reached else entry.ticket.restarts + 1
     if restarts > MAX_RESTARTS:
         return {}

@@ -64,6 +64,12 @@ def events_of(lines: list[bytes]) -> list[dict[str, Any]]:
     return events
 
 
+def epoch_of(folder: Path) -> int:
+    """Of the newest step; 0 before the first one."""
+    told = [event["epoch"] for event in last_events(folder) if event["event"] == "step" and "epoch" in event]
+    return int(told[-1]) if told else 0
+
+
 def last_events(folder: Path, most_bytes: int = TAIL_BYTES) -> list[dict[str, Any]]:
     """The newest events, without reading a long file whole."""
     try:

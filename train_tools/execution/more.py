@@ -122,6 +122,7 @@ def more_of(version: Version, name: str, epochs: int) -> More:
         {
             "run_id": identity, "digest": digest, "engine": record.engine, "steps": steps, "epochs": done + epochs,
             "output_name": arguments["output_name"], "dataset_fingerprint": images.fingerprint,
+            "dataset_parts": dict(images.parts),
         },
     )  # fmt: skip
 

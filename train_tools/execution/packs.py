@@ -60,3 +60,13 @@ def packs_to_come(waiting: Sequence[tuple[Entry, str]]) -> list[list[int]]:
             packs.append([entry.id])
             last, limit = key, entry.ticket.pack_size
     return packs
+
+
+def foreseen(waiting: Sequence[tuple[Entry, str]]) -> dict[int, dict[str, int]]:
+    """Of those of one lane that will be trained with others: which pack of how many, and how many runs are in it."""
+    several = [pack for pack in packs_to_come(waiting) if len(pack) > 1]
+    return {
+        number: {"pack": place, "packs": len(several), "runs": len(pack)}
+        for place, pack in enumerate(several, start=1)
+        for number in pack
+    }

@@ -16,15 +16,11 @@ from typing import Any
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import database
+from train_tools.execution.states import ENDED, FAILED, FINISH, INTERRUPTED, QUEUED, RUNNING, WAITING
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, Ticket, read_ticket, write_ticket
-from train_tools.workspace.run_folder import RunRecord, read_record
+from train_tools.workspace.run_folder import RunRecord, has_process, read_record
 from train_tools.workspace.workspace import Workspace
 
-WAITING = ("queued", "interrupted")
-ENDED = ("finished", "failed", "cancelled")
-# To who trains an entry. `finish`: after the epoch that it is in; `join`: it begins when the epoch of others ends.
-CANCEL, PAUSE, GIVE_WAY, FINISH, JOIN = REQUESTS = ("cancel", "pause", "give way", "finish", "join")
-WISHED = {CANCEL: "cancelled", PAUSE: "paused"}  # the state that comes of a request
 PAUSED, STOP_AFTER, SHUT_DOWN = FLAGS = ("paused", "stop after", "shut down when done")  # of a lane
 DRAWS = "webui draws"  # of a lane, too: a training is paused for the webui's pictures
 DELETED = "its folder was deleted"
@@ -62,21 +58,23 @@ class Entry:
 
     @property
     def state(self) -> str:
-        if self.record is not None:
-            return self.record.state
-        # A crash came between ticket and record; the ticket is enough.
-        return "queued" if (self.folder / FILE).is_file() else "failed"
+        if self.record is None:
+            # A crash came between ticket and record; the ticket is enough.
+            return QUEUED if (self.folder / FILE).is_file() else FAILED
+        # Its worker could not write how it ended, and has let go of it.
+        is_left = self.record.state == RUNNING and not self.taken and not has_process(self.record)
+        return INTERRUPTED if is_left else self.record.state
 
     @property
     def error(self) -> str | None:
         if self.record is not None:
             return self.record.error
-        return None if self.state == "queued" else DELETED
+        return None if self.state == QUEUED else DELETED
 
     @property
     def waits(self) -> bool:
         # A queued one with a process is another process's, which trains it outside of the queue.
-        is_ours = self.state == "interrupted" or self.record is None or self.record.pid is None
+        is_ours = self.state == INTERRUPTED or self.record is None or self.record.pid is None
         return not self.taken and self.state in WAITING and is_ours
 
     @property
@@ -154,9 +152,10 @@ class Queue:
         """With what its folder says now."""
         folder = self._projects / row.folder
         ticket = read_ticket(folder) or Ticket("train" if folder.parent.name == "trains" else "job")
-        return Entry(
-            row.id, folder, ticket, read_record(folder), row.position, row.not_before, row.taken, row.request
-        )
+        record = read_record(folder)
+        is_open = record is None or record.state not in ENDED
+        request = row.request or (FINISH if ticket.finish_after and is_open else "")
+        return Entry(row.id, folder, ticket, record, row.position, row.not_before, row.taken, request)
 
     def folder_of(self, row: Row) -> Path:
         return self._projects / row.folder

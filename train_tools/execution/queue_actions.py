@@ -11,23 +11,13 @@ from pathlib import Path
 from train_tools.engines.registry import ENGINES
 from train_tools.errors import UsageError
 from train_tools.execution.begin import settled
+from train_tools.execution.events import epoch_of
 from train_tools.execution.lane import slots
-from train_tools.execution.queue import (
-    CANCEL,
-    DRAWS,
-    ENDED,
-    FINISH,
-    GIVE_WAY,
-    JOIN,
-    PAUSE,
-    PAUSED,
-    WISHED,
-    Entry,
-    Queue,
-)
+from train_tools.execution.queue import DRAWS, PAUSED, Entry, Queue
 from train_tools.execution.run_record import end, fresh, identity_of, refuse_active
+from train_tools.execution.states import CANCEL, ENDED, FINISH, GIVE_WAY, JOIN, PAUSE, WISHED
 from train_tools.execution.ticket import DEFAULT_LANE, FILE, TRAIN, Ticket
-from train_tools.execution.train import refuse_impossible
+from train_tools.execution.train import refuse_hopeless, refuse_impossible
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.plan import Plan
 from train_tools.workspace.files import free_name, time_stamp
@@ -45,12 +35,15 @@ class Conditions:
     may_shrink: bool = True
 
 
-def add_training(queue: Queue, version: Version, plan: Plan, conditions: Conditions) -> list[Ticket]:
+def add_training(
+    queue: Queue, version: Version, plan: Plan, conditions: Conditions, *, partly: bool = False
+) -> list[Ticket]:
     """Queues the plan's runs that are to be trained.
 
-    Raises UsageError where a run can't be trained, TrainToolsError where one is active already.
+    Raises UsageError where a run can't be trained, or with `partly` where none can; TrainToolsError where one is active
+    already.
     """
-    refuse_impossible(plan)
+    (refuse_hopeless if partly else refuse_impossible)(plan)
     common = Ticket(
         TRAIN,
         **dataclasses.asdict(conditions),
@@ -137,6 +130,7 @@ def finish(queue: Queue, number: int) -> None:
             raise UsageError(
                 f"{entry.ticket.identity['engine']} can't finish a run early; cancel it: its checkpoints are kept"
             )
+        queue.change(connection, entry, finish_after=max(1, epoch_of(entry.folder)))
         queue.mark(connection, [number], request=FINISH)
 
 
@@ -174,6 +168,7 @@ def retry(queue: Queue, number: int) -> None:
         entry = queue.entry(connection, number)
         if entry.taken or entry.state not in ("failed", "cancelled") or not entry.folder.is_dir():
             raise _no("retry", entry)
+        queue.change(connection, entry, finish_after=0)
         _requeue(queue, connection, entry)
 
 
@@ -222,7 +217,9 @@ def go_on(queue: Queue, connection: sqlite3.Connection, lane: str) -> None:
 def _that_give_way(queue: Queue, connection: sqlite3.Connection, lane: str) -> list[int]:
     """What is done in the slot that began last; nothing where a slot is free."""
     busy = [e for e in queue.read(connection, lane) if e.taken]
-    if len({e.taken for e in busy}) < len(slots(queue.root, lane)) or any(e.request for e in busy):
+    if len({e.taken for e in busy}) < len(slots(queue.root, lane)) or any(
+        e.request not in ("", FINISH) for e in busy
+    ):
         return []
     last = max(busy, key=lambda e: (e.record.started or 0.0) if e.record else 0.0)
     return [e.id for e in busy if e.taken == last.taken]

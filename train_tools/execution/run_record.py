@@ -20,6 +20,9 @@ from train_tools.workspace.files import replace, write_json, write_text
 from train_tools.workspace.run_folder import ACTIVE, ARGUMENTS, RECORD, RunRecord, process_start, read_record
 
 ATTEMPTS = "attempts"
+NOBODY: Mapping[str, Any] = {
+    "pid": None, "process_started": None, "supervisor": None, "supervisor_started": None,
+}  # fmt: skip
 
 
 def write_record(folder: Path, record: RunRecord) -> RunRecord:
@@ -40,6 +43,7 @@ def identity_of(run: PlannedRun) -> dict[str, Any]:
         "epochs": run.epochs,
         "output_name": run.output_name,
         "dataset_fingerprint": run.dataset_fingerprint,
+        "dataset_parts": dict(run.dataset_parts),
     }
 
 
@@ -105,16 +109,22 @@ def archive(folder: Path) -> int:
 
 
 def start(folder: Path, record: RunRecord, pid: int) -> RunRecord:
-    """Notes the engine's process, by which others see whether the run is alive."""
+    """Notes the engine's process, by which others see whether the run is alive, and this one, which writes its end."""
     now = dataclasses.replace(
-        record, state="running", started=time.time(), pid=pid, process_started=process_start(pid)
+        record,
+        state="running",
+        started=time.time(),
+        pid=pid,
+        process_started=process_start(pid),
+        supervisor=os.getpid(),
+        supervisor_started=process_start(os.getpid()),
     )
     return write_record(folder, now)
 
 
 def wait(folder: Path, record: RunRecord, **process: Any) -> RunRecord:
     """As before it was started."""
-    free = {"pid": None, "process_started": None, **process}
+    free = {**NOBODY, **process}
     return write_record(folder, dataclasses.replace(record, state="queued", started=None, **free))
 
 
@@ -128,7 +138,5 @@ def end(folder: Path, record: RunRecord, state: str, error: str | None = None) -
     for file in ASKING:
         with contextlib.suppress(OSError):
             (folder / file).unlink(missing_ok=True)
-    now = dataclasses.replace(
-        record, state=state, ended=time.time(), error=error, pid=None, process_started=None
-    )
+    now = dataclasses.replace(record, state=state, ended=time.time(), error=error, **NOBODY)
     return write_record(folder, now)

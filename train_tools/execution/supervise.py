@@ -18,7 +18,7 @@ from train_tools.engines.interface import ASKING, JOIN_FILE, PAUSE_FILE, Engine
 from train_tools.engines.lifeline import SUPERVISED
 from train_tools.errors import TrainToolsError
 from train_tools.execution.events import EventReader
-from train_tools.workspace.files import free_name, write_text
+from train_tools.workspace.files import free_name, temporary_sibling, write_text
 
 LOG = "train.log"
 POLL_S = 0.2
@@ -33,7 +33,8 @@ ENDING_EVENTS = ("finished", "failed", "paused")  # after which an engine is thr
 OnEvent = Callable[[int, dict[str, Any]], None]  # index of the run's folder, event
 OnStart = Callable[[int], None]  # process id
 Wish = Callable[[], str]  # GO_ON, PAUSE, or END to end at once
-OfOne = Callable[[], Mapping[int, str]]  # by the run's index the file that asks something of it alone
+Asked = tuple[str, str]  # the name of a file that asks something of a run alone, and what stands in it
+OfOne = Callable[[], Mapping[int, Asked]]  # by the run's index
 Joining = Callable[
     [], Sequence[Path]
 ]  # all folders that are to join so far; their indices follow the others'
@@ -97,7 +98,7 @@ class _Watch:
         self._began = len(folders)
         self._on_event = on_event
         self._is_one_log = True
-        self._asked: dict[int, str] = {}
+        self._asked: dict[int, Asked] = {}
         for folder in folders:
             _take_back(folder)
 
@@ -117,16 +118,16 @@ class _Watch:
 
     def ask_all(self, file: str) -> None:
         for folder in self._folders.values():
-            _touch(folder / file)
+            _put(folder / file)
 
-    def ask_each(self, wanted: Mapping[int, str]) -> None:
+    def ask_each(self, wanted: Mapping[int, Asked]) -> None:
         """Puts the file into each run's folder, and takes it back where it isn't wanted any more."""
-        for index, file in self._asked.items():
-            if index in self._folders and wanted.get(index) != file:
-                _remove(self._folders[index] / file)
-        for index, file in wanted.items():
-            if index in self._folders and self._asked.get(index) != file:
-                _touch(self._folders[index] / file)
+        for index, asked in self._asked.items():
+            if index in self._folders and wanted.get(index) != asked:
+                _remove(self._folders[index] / asked[0])
+        for index, asked in wanted.items():
+            if index in self._folders and self._asked.get(index) != asked:
+                _put(self._folders[index] / asked[0], asked[1])
         self._asked = dict(wanted)
 
     def invite(self, joining: Sequence[Path]) -> None:
@@ -179,9 +180,11 @@ def _take_back(folder: Path) -> None:
         _remove(folder / file)
 
 
-def _touch(file: Path) -> None:
+def _put(file: Path, text: str = "") -> None:
     with contextlib.suppress(OSError):  # deleted meanwhile
-        file.touch()
+        temporary = temporary_sibling(file)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)  # whoever looks for it reads it whole
 
 
 def _remove(file: Path) -> None:

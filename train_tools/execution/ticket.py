@@ -13,9 +13,11 @@ from train_tools.workspace.files import read_json, write_json
 FILE = "queue.json"
 TRAIN, CAPTION, PREVIEW, SCORE = ASKED_KINDS = ("train", "caption", "preview", "score")
 INTAKE, PROCESS, RESTORE, REGULARISE = DATA_KINDS = ("intake", "process", "restore", "regularise")
-KINDS = (*ASKED_KINDS, *DATA_KINDS)
+DEMO, DOWNLOAD = "demo", "download"  # the latter of a model
+KINDS = (*ASKED_KINDS, *DATA_KINDS, DEMO, DOWNLOAD)
 DEFAULT_LANE = "gpu"
 LIGHT_LANE = "light"  # work of the CPU on a dataset, which waits behind no training
+NETWORK_LANE = "network"  # what is fetched; nothing waits behind it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Ticket:
 
     A training brings `arguments` (its run.toml) and `identity` (what its record says of it); other jobs bring
     `settings`. `pack_size` is the most runs it is trained with. `restarts` counts ends of its process since step
-    `reached`; `note` is what is to be said when it starts next.
+    `reached`; `note` is what is to be said when it starts next. `finish_after` is the epoch after which a person wants
+    it finished, 0 where nobody does.
     """
 
     kind: str
@@ -43,6 +46,7 @@ class Ticket:
     restarts: int = 0
     reached: int = 0
     note: str = ""
+    finish_after: int = 0
 
 
 def write_ticket(folder: Path, ticket: Ticket) -> None:

@@ -15,24 +15,12 @@ from train_tools.execution.begin import begin, state_of
 from train_tools.execution.conclusion import conclude, conclude_early, give_back
 from train_tools.execution.lane import slots
 from train_tools.execution.packs import pack_of
-from train_tools.execution.queue import (
-    CANCEL,
-    DRAWS,
-    ENDED,
-    FINISH,
-    GIVE_WAY,
-    JOIN,
-    PAUSE,
-    PAUSED,
-    STOP_AFTER,
-    WISHED,
-    Entry,
-    Queue,
-)
+from train_tools.execution.queue import DRAWS, PAUSED, STOP_AFTER, Entry, Queue
+from train_tools.execution.states import CANCEL, ENDED, FINISH, GIVE_WAY, JOIN, WISHED
 from train_tools.execution.supervise import END as END_IT
-from train_tools.execution.supervise import ENDING_EVENTS, GO_ON
+from train_tools.execution.supervise import ENDING_EVENTS, GO_ON, Asked
 from train_tools.execution.supervise import PAUSE as PAUSE_IT
-from train_tools.execution.ticket import TRAIN
+from train_tools.execution.ticket import TRAIN, read_ticket
 
 Job = tuple[Entry, Attempt]
 LOOK_S = 2.0  # between looks at what waits and might join
@@ -57,6 +45,7 @@ class Together:
         self._pid = 0
         self._began = len(jobs)
         self._invited: set[int] = set()  # those that haven't begun yet
+        self._last_epochs: dict[int, int] = {}  # of those that are to be finished after one
         self._queue = queue
         self._engine = engine
         self._jobs = jobs
@@ -180,7 +169,7 @@ class Together:
             return PAUSE_IT if self._is_training else END_IT
         return GO_ON
 
-    def of_one(self) -> Mapping[int, str]:
+    def of_one(self) -> Mapping[int, Asked]:
         """The file that a run's folder gets, for what is asked of it alone."""
         if not self._engine.can_let_go or self._was_asked:
             return {}
@@ -188,14 +177,27 @@ class Together:
             requests = self._requests()
         except TrainToolsError:
             return {}
-        files = {CANCEL: LEAVE_FILE, PAUSE: LEAVE_FILE, FINISH: FINISH_FILE}
-        return {index: files[request] for index, request in requests.items() if request in files}
+        return {
+            index: (FINISH_FILE, str(self._last_epoch(index))) if request == FINISH else (LEAVE_FILE, "")
+            for index, request in requests.items()
+            if request in (FINISH, *WISHED)
+        }
+
+    def _last_epoch(self, index: int) -> int:
+        """Of a run that is to be finished: it may have been asked before its process was started, or since."""
+        if index not in self._last_epochs:
+            entry, _ = self._jobs[index]
+            self._last_epochs[index] = (read_ticket(entry.folder) or entry.ticket).finish_after
+        return self._last_epochs[index]
 
     def _requests(self) -> dict[int, str]:
         """By the job's number."""
-        number = {index: self._jobs[index][0].id for index in self._open}
-        found = self._queue.requests(list(number.values()))
-        return {index: found.get(own, "") for index, own in number.items()}
+        entries = {index: self._jobs[index][0] for index in self._open}
+        found = self._queue.requests([entry.id for entry in entries.values()])
+        return {
+            index: found.get(entry.id, "") or (FINISH if entry.ticket.finish_after else "")
+            for index, entry in entries.items()
+        }
 
     def interrupt(self) -> None:
         """The process was ended, as this one is to end."""

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.engines.registry import engine_named
-from train_tools.errors import TrainToolsError, UsageError
+from train_tools.errors import TrainToolsError, UsageError, is_out_of_memory
 from train_tools.execution import run_record
 from train_tools.execution.attempt import Attempt
 from train_tools.execution.beside_host import report_of
 from train_tools.execution.conclusion import conclude_early
 from train_tools.execution.lane import training
 from train_tools.execution.measuring import measure
-from train_tools.execution.queue import ENDED
+from train_tools.execution.states import ENDED
 from train_tools.execution.supervise import ENDING_EVENTS, PAUSE, supervise
-from train_tools.execution.transient import is_memory
 from train_tools.hosts.keeper import Keeper
 from train_tools.planning.expand import PlannedRun
+from train_tools.planning.findings import Finding
 from train_tools.planning.measured import measured_file
 from train_tools.planning.plan import Plan
 from train_tools.workspace.workspace import Version
@@ -53,8 +53,20 @@ def refuse_impossible(plan: Plan) -> None:
             f"{len(refused)} of {len(plan.runs)} runs can't be trained; {refused[0].name}: "
             f"{'; '.join(refused[0].reasons)}"
         )
-    errors = [f"{f.sentence}: {f.fix}" for f in plan.findings if f.severity == "error"]
-    if errors and plan.packs:
+    _refuse(plan.findings, is_needed=bool(plan.packs) or any(run.is_refused for run in plan.runs))
+
+
+def refuse_hopeless(plan: Plan) -> None:
+    """As `refuse_impossible`, but of a plan of which a part can be trained."""
+    if not plan.packs:
+        refuse_impossible(plan)
+    of_all = [finding for finding in plan.findings if not finding.runs or finding.runs >= len(plan.runs)]
+    _refuse(of_all, is_needed=bool(plan.packs))
+
+
+def _refuse(findings: Sequence[Finding], is_needed: bool) -> None:
+    errors = [f"{f.sentence}: {f.fix}" for f in findings if f.severity == "error"]
+    if errors and is_needed:
         raise UsageError(f"these settings would fail: {'; '.join(errors)}")
 
 
@@ -162,7 +174,9 @@ def _again(left: Mapping[int, Attempt], asked: bool) -> list[list[int]]:
     if asked:
         paused = [index for index, attempt in left.items() if attempt.is_open]
         return [paused] if paused else []
-    hungry = [i for i, attempt in left.items() if attempt.error is not None and is_memory(attempt.error)]
+    hungry = [
+        i for i, attempt in left.items() if attempt.error is not None and is_out_of_memory(attempt.error)
+    ]
     half = (len(left) - len(given_back)) // 2
     halves = [hungry[start : start + half] for start in range(0, len(hungry), half)] if half else []
     return [*halves, *([given_back] if given_back else [])]

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from train_tools.errors import OUT_OF_MEMORY
 from train_tools.execution.attempt import Attempt
 
 MEMORY, DEVICE, DISK, DIED, WRONG = "memory", "device", "disk", "died", "wrong"
-# In the words of torch, CUDA, its driver, Linux and Windows.
 WORDS = {
-    MEMORY: ("out of memory", "outofmemory", "cublas_status_alloc_failed", "not enough memory", "memoryerror"),
+    MEMORY: OUT_OF_MEMORY,
     DEVICE: ("device lost", "gpu is lost", "fallen off the bus", "unspecified launch failure",
              "busy or unavailable", "an illegal memory access"),
     DISK: ("no space left on device", "disk quota", "not enough space on the disk", "disk is full"),
 }  # fmt: skip
 REFUSED, ASKED = 2, 3  # exit codes of engines
-
-
-def is_memory(error: str) -> bool:
-    """Whether it says that memory ran out."""
-    return any(word in error.lower() for word in WORDS[MEMORY])
 
 
 def cause(attempt: Attempt, error: str, exit_code: int) -> str:

@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from train_tools.arguments.titles import text_of
+
 # Follow from the others, or are the same for a person.
 UNTOLD = frozenset({"output_dir", "output_name", "logging_dir", "train_data_dir", "log_prefix"})
 
 
-def labels(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The arguments that differ between the runs, e.g. `network_dim 8 · seed 2`; empty where none does."""
+def differing(runs: Sequence[Mapping[str, Any]]) -> list[list[tuple[str, str]]]:
+    """The arguments in which the runs differ, with each run's value as a text; empty where there are none."""
     names = sorted({name for run in runs for name in run} - UNTOLD)
-    differing = [name for name in names if len({repr(run.get(name)) for run in runs}) > 1]
-    return [" · ".join(f"{name} {_text(run.get(name))}" for name in differing) for run in runs]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(_text, value))
-    return str(value).replace("\\", "/").rpartition("/")[2]
+    told = [name for name in names if len({repr(run.get(name)) for run in runs}) > 1]
+    return [[(name, text_of(run.get(name))) for name in told] for run in runs]

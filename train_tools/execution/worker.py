@@ -26,18 +26,22 @@ from train_tools.environment.gpus import SLOT_VARIABLE
 from train_tools.errors import TrainToolsError
 from train_tools.execution import queue_actions, supervise
 from train_tools.execution.automatic import AutomaticPreviews
+from train_tools.execution.batches import News
 from train_tools.execution.begin import begin, state_of
 from train_tools.execution.beside_host import progress_report
 from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
 from train_tools.execution.measuring import measure
 from train_tools.execution.packs import choose_pack
-from train_tools.execution.queue import DRAWS, ENDED, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
+from train_tools.execution.states import ENDED
 from train_tools.execution.ticket import DEFAULT_LANE, TRAIN
 from train_tools.execution.together import Job, Together
 from train_tools.hosts.keeper import Keeper
+from train_tools.messages.outbox import Outbox
 from train_tools.workspace.os_errors import sentence_of
 
 IDLE_S = 2.0  # between looks at what waits for its time, or for a training outside of the queue
+LINGER_S = 1200.0  # for messages that nobody has yet; another worker may do the lane's work meanwhile
 RETRY_S = 60.0  # after trouble that a person has to end, as a full disk
 
 
@@ -82,6 +86,8 @@ class Worker:
         self._shut_down = shut_down or shut_computer_down
         self._previews = AutomaticPreviews(queue, say)
         self._keeper = Keeper(queue.root, say)
+        self.messages = Outbox(queue.root, say)
+        self._news = News(queue, self.messages)
 
     def run(self) -> None:
         """Until nothing is left that can be done now or later. A failed run stops nothing."""
@@ -236,6 +242,10 @@ class Worker:
             self._sleep(RETRY_S)
 
     def _ended(self, entry: Entry, state: str) -> None:
+        try:
+            self._news.ended(entry, state)
+        except (TrainToolsError, OSError) as error:  # no reason not to train
+            say(f"no message is sent: {sentence_of(error, self._queue.folder) or error}")
         if entry.ticket.kind == TRAIN and state == "finished":
             self._previews.ended([entry])
 
@@ -284,6 +294,7 @@ def main(argv: list[str]) -> int:
     # Somebody who looks whether there is a worker holds it for a moment.
     lock = lane_lock(arguments.root, arguments.lane, wait=1.0, slot=arguments.slot)
     worker = Worker(Queue(arguments.root), arguments.lane, slot=arguments.slot)
+    worker.messages.work()  # that another one left
     try:
         while True:
             try:
@@ -292,6 +303,7 @@ def main(argv: list[str]) -> int:
             except Timeout:
                 return 0
             if worker.is_done():  # added while we let go of the slot: nobody else would see it
+                worker.messages.wait(LINGER_S)
                 return 0
     except KeyboardInterrupt:
         return 130

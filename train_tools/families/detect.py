@@ -44,7 +44,7 @@ def detect(path: Path) -> Found:
     return _detect(str(path), _changed(path)) if path.name else NOT_THERE
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=1024)  # a chooser of models looks at all that there are
 def _detect(path: str, _changed: tuple[int, ...]) -> Found:
     return _of_folder(Path(path)) if Path(path).is_dir() else _of_file(Path(path))
 

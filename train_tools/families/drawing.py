@@ -2,7 +2,7 @@
 
 Each loads its text encoders, its transformer and its VAE apart from each other, as a GPU seldom has room for all. They
 use sd-scripts' own functions, so that pictures are those that its trainer's samples would be. Only torch, sd-scripts
-and what it brings may be imported here and there; nothing else of train_tools.
+and what it brings may be imported here and there; of train_tools nothing else but `errors`.
 """
 
 from __future__ import annotations
@@ -171,11 +171,3 @@ def decoded(vae: Any, latents: torch.Tensor, settings: Settings) -> torch.Tensor
     with on_device(vae, settings.device), settings.autocast():
         pixels: torch.Tensor = vae.decode(latents.to(settings.device, vae.dtype))
     return pixels[0].float().cpu()
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """torch tells it in several ways."""
-    return isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError)
-        and any(words in str(error) for words in ("out of memory", "allocate memory"))
-    )

@@ -20,8 +20,8 @@ PAUSING = {
     "en": "Train Tools pauses its training ({runs}, {percent:.0f} %); the picture comes as soon as its state is saved.",
     "zh": "Train Tools 正在暂停训练（{runs}，{percent:.0f}%）；状态保存完毕后立即出图。",
 }
-ONE = {"en": "run {first} of {total}", "zh": "第 {first} 个任务，共 {total} 个"}
-SEVERAL = {"en": "runs {first} to {last} of {total}", "zh": "第 {first} 至 {last} 个任务，共 {total} 个"}
+ONE = {"en": "run {first} of {total}", "zh": "第 {first} 个训练，共 {total} 个"}
+SEVERAL = {"en": "runs {first} to {last} of {total}", "zh": "第 {first} 至 {last} 个训练，共 {total} 个"}
 
 
 class GpuState:

@@ -1,4 +1,4 @@
-"""A linear layer and the low-rank deltas of K trained LoRAs as one step of autograd.
+"""A linear layer, or a convolution of single pixels, and the deltas of K trained LoRAs as one step of autograd.
 
 Left to autograd, such a layer is a dozen operations forth and two dozen back. Together it is three products forth and
 five back: scales ride along in them, and no gradient is added to another one where it can be added to in place.
@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.nn.grad import conv2d_input
 
 
 @dataclass
@@ -33,14 +35,14 @@ class Slot:
 
 
 @dataclass
-class FusedLinear:
+class Fused:
     """Stands for a layer's `forward`, and for its `hook`; both are used where no gradients are wanted or `is_off`.
 
     `down` and `up` are in the precision that is computed in. `alpha` is the scale where all LoRAs have the same, else
     `scale` (K, 1, 1) is theirs. `anchor` wants a gradient, so that autograd comes by where the input wants none.
     """
 
-    layer: nn.Linear
+    layer: nn.Linear | nn.Conv2d
     down: Tensor
     up: Tensor
     into: tuple[Slot, Slot]
@@ -67,13 +69,14 @@ class FusedLinear:
         # A compiler fuses by itself, and can't see what the backward pass leaves aside.
         if self.is_off() or not torch.is_grad_enabled() or torch.compiler.is_compiling():
             return self.hook(self.layer, (x,), self._forward(x))
-        found: Tensor = _Together.apply(x, self.anchor, self)
+        together = _Together if isinstance(self.layer, nn.Linear) else _AtPixels
+        found: Tensor = together.apply(x, self.anchor, self)
         return found
 
 
 class _Together(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, _anchor: Tensor, fused: FusedLinear) -> Tensor:
+    def forward(ctx: Any, x: Tensor, _anchor: Tensor, fused: Fused) -> Tensor:
         down, layer = fused.down, fused.layer
         inputs = x.to(down.dtype).reshape(-1, x.shape[-1])
         # A base that is stored in fewer bits is widened where it is used.
@@ -96,7 +99,7 @@ class _Together(Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
-        fused: FusedLinear = ctx.fused
+        fused: Fused = ctx.fused
         inputs, hidden = ctx.saved_tensors
         rows = gradients[0].reshape(-1, gradients[0].shape[-1])
         outer = rows.view(len(inputs), -1, rows.shape[1])
@@ -113,6 +116,69 @@ class _Together(Function):
             inner.transpose(1, 2), fused.down, alpha=fused.alpha
         )
         return found.view(ctx.shape).to(ctx.dtype), None, None
+
+
+class _AtPixels(Function):
+    """x is (K*B, in, H, W): pixels lie behind the channels, so `up` is (K, out, R) here."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, _anchor: Tensor, fused: Fused) -> Tensor:
+        down, layer = fused.down, fused.layer
+        pictures = x.to(down.dtype)
+        bias = None if layer.bias is None else layer.bias.to(down.dtype)
+        output = F.conv2d(pictures, layer.weight.to(down.dtype), bias)
+        pixels, found = pictures.flatten(2), output.flatten(2)
+        hidden = torch.bmm(_of_each(down, pixels), pixels)
+        if fused.scale is not None:
+            hidden.mul_(_of_each(fused.scale, pixels))
+        found.baddbmm_(_of_each(fused.up, pixels), hidden, alpha=fused.alpha)
+        ctx.save_for_backward(pixels, hidden)
+        ctx.fused, ctx.shape, ctx.dtype = fused, x.shape, x.dtype
+        return found.view(output.shape)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
+        fused: Fused = ctx.fused
+        pixels, hidden = ctx.saved_tensors
+        outer = gradients[0].flatten(2)
+        inner = torch.bmm(_of_each(fused.up, pixels).transpose(1, 2), outer)
+        if fused.scale is not None:
+            inner.mul_(_of_each(fused.scale, pixels))
+        down, up = fused.into
+        count = len(fused.down)
+        down.product = _summed(down.product, inner, pixels, fused.alpha, count)
+        up.product = _summed(up.product, outer, hidden, fused.alpha, count)
+        if not ctx.needs_input_grad[0]:
+            return None, None, None
+        weight = fused.layer.weight.to(outer.dtype)
+        found = conv2d_input(ctx.shape, weight, gradients[0]).flatten(2)
+        found.baddbmm_(_of_each(fused.down, pixels).transpose(1, 2), inner, alpha=fused.alpha)
+        return found.view(ctx.shape).to(ctx.dtype), None, None
+
+
+def is_of_pixels(layer: nn.Module) -> bool:
+    """A convolution that looks at each pixel alone."""
+    return (
+        isinstance(layer, nn.Conv2d)
+        and layer.kernel_size == layer.stride == (1, 1)
+        and layer.padding == (0, 0)
+        and layer.groups == 1
+    )
+
+
+def _of_each(factor: Tensor, samples: Tensor) -> Tensor:
+    """(K, …) as (K*B, …)."""
+    times = len(samples) // len(factor)
+    return factor if times == 1 else factor.repeat_interleave(times, dim=0)
+
+
+def _summed(before: Tensor | None, one: Tensor, other: Tensor, alpha: float, count: int) -> Tensor:
+    """The products of (K*B, m, pixels) and (K*B, n, pixels), added up over each LoRA's samples: (K, m, n)."""
+    if len(one) == count:
+        return _added(before, one, other.transpose(1, 2), alpha)
+    product = _added(None, one, other.transpose(1, 2), alpha)
+    found = product.view(count, -1, *product.shape[1:]).sum(1)
+    return found if before is None else before.add_(found)
 
 
 def _added(before: Tensor | None, one: Tensor, other: Tensor, alpha: float) -> Tensor:
@@ -148,7 +214,7 @@ class Gradients:
             slot.product = slot.parameter.grad = None
 
     def _of(self, slot: Slot) -> Tensor:
-        """(K, numbers): what `FusedLinear` left, or autograd did."""
+        """(K, numbers): what `Fused` left, or autograd did."""
         found = slot.product if slot.product is not None else slot.parameter.grad
         if found is not None:
             return found.reshape(len(self.flat), -1)

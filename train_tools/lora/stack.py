@@ -7,8 +7,8 @@ Every target layer W adds, to each LoRA's own slice of its output,
 
 (Hu et al. 2021, https://arxiv.org/abs/2106.09685) by batched matrix products, or what another kind of network makes of
 its factors (`kinds.trained`). All factors live in one buffer (K, P); each is a view (K, ...) into it, so nothing is
-stacked or copied in a step. Smaller ranks are padded with zeros, which stay zero. In training, linear layers and their
-deltas are computed together (`fused`).
+stacked or copied in a step. Smaller ranks are padded with zeros, which stay zero. In training, linear layers and
+convolutions of single pixels are computed together with their deltas (`fused`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from .dropouts import NOTHING, Dropouts, Left, Middle
-from .fused import FusedLinear, Gradients, Slot
+from .fused import Fused, Gradients, Slot, is_of_pixels
 from .kinds import low_rank
 from .kinds.trained import Factor, Form, Trained
 from .products import beside_kernel, beside_linear, beside_point, rebuilt, run_scales
@@ -202,13 +202,14 @@ class LoraStack:
             yield self
 
     def _is_plain(self, delta: Delta) -> bool:
-        return delta.form.added is None and isinstance(delta.target.layer, nn.Linear)
+        layer = delta.target.layer
+        return delta.form.added is None and (isinstance(layer, nn.Linear) or is_of_pixels(layer))
 
-    def _fused(self, delta: Delta, hook: Any, anchor: Tensor) -> FusedLinear:
+    def _fused(self, delta: Delta, hook: Any, anchor: Tensor) -> Fused:
         down, up = delta.slots[low_rank.DOWN], delta.slots[low_rank.UP]
         scales = set(run_scales(delta.ranks, delta.alphas))
         alpha = scales.pop() if len(scales) == 1 else None
-        return FusedLinear(
+        return Fused(
             delta.target.layer, down.of(self._working), up.of(self._working), (down, up),
             delta.scale.to(self._working.dtype) if alpha is None else None, 1.0 if alpha is None else alpha, anchor,
             hook, lambda: self._multipliers is not None or bool(self.dropouts),

@@ -11,8 +11,14 @@ from typing import Any
 from train_tools.arguments.argument import Argument
 from train_tools.arguments.current import current
 from train_tools.arguments.table import Table
+from train_tools.errors import UsageError
 from train_tools.families.interface import BASE, Found
 from train_tools.small_models import base_model_file
+
+
+class NoBaseModelError(UsageError):
+    """What is to be trained on isn't there."""
+
 
 # Defaults that suit a base model better than the table's, by the model's file.
 FOR_THE_SHIPPED_MODEL: Mapping[str, Any] = {

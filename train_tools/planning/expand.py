@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.checkpoints import checkpoint_names
-from train_tools.arguments.current import argument_named
+from train_tools.arguments.titles import title_of
 from train_tools.dataset.training import training_images
 from train_tools.engines.interface import Engine
 from train_tools.engines.registry import ENGINES
@@ -20,6 +20,7 @@ from train_tools.families.interface import Found
 from train_tools.planning.caption_checks import check_captions, read_captions
 from train_tools.planning.checks import Facts, check_run
 from train_tools.planning.defaults import (
+    NoBaseModelError,
     base_model_of,
     complete,
     defaults_for,
@@ -34,7 +35,7 @@ from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
 from train_tools.planning.length import in_epochs, length_of, over
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.models import Models
-from train_tools.planning.names import FILES, decides, digest, run_name, value_text
+from train_tools.planning.names import FILES, decides, digest, run_name
 from train_tools.planning.presets import all_presets, combined, named, own_folder
 from train_tools.planning.rules import Rule
 from train_tools.workspace.workspace import Version, folders_in, missing
@@ -49,8 +50,8 @@ class PlannedRun:
 
     `disk_bytes` is what its checkpoints take, `state_bytes` what it needs besides while it is trained.
     `reasons` say why `engine` can't train it; empty where it can. `passed_over` say why an engine that is tried before
-    can't. `state` is `new` or that of the
-    run's folder. `label` tells it from its siblings.
+    can't; `faults`, why it would fail. `state` is `new` or that of the run's folder, `why` as in `existing.Place`.
+    `label` tells it from its siblings.
     """
 
     name: str
@@ -71,10 +72,18 @@ class PlannedRun:
     seconds: float
     state: str
     dataset_fingerprint: str
+    faults: tuple[str, ...] = ()
+    why: str = ""
+    dataset_parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def is_to_train(self) -> bool:
-        return self.state not in TRAINED_ALREADY and not self.reasons
+        return self.state not in TRAINED_ALREADY and not self.reasons and not self.faults
+
+    @property
+    def is_refused(self) -> bool:
+        """It would be trained, but can't be, or would fail."""
+        return self.state not in TRAINED_ALREADY and bool(self.reasons or self.faults)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +144,7 @@ class Expansion:
             # By all arguments, too: so runs were recorded of which only some came to count.
             recorded = [deciding] if len(deciding) == len(arguments) else [deciding, arguments]
             place = functools.partial(
-                self._existing.place, content=content, fingerprint=fingerprint, recorded=recorded
+                self._existing.place, content=content, dataset=source.dataset, recorded=recorded
             )
             found[content] = self._run({**values, "preset": preset}, arguments, axes, place, source)
         for path in self._models.doubtful:
@@ -219,9 +228,11 @@ class Expansion:
                 "shipped-model",
                 f"{Path(base_model).stem} is the toy that ships with Train Tools: it draws shapes of 64 pixels",
             )
-        check_run(Facts(values, steps, source.dataset, base), self._findings)
+        found = Findings()
+        check_run(Facts(values, steps, source.dataset, base), found)
         captions = self._captions(source.version, source.reg, str(values["caption_extension"]))
-        check_captions(values, engine.name, captions, self._findings)
+        check_captions(values, engine.name, captions, found)
+        faults = self._findings.take(found)
         _check_count(values, steps)
         names = checkpoint_names(arguments, steps, epochs)
         return PlannedRun(
@@ -229,12 +240,12 @@ class Expansion:
             run_id=place.run_id,
             digest=place.digest,
             output_name=arguments["output_name"],
-            label=" ".join(f"{argument_named(n).short}-{value_text(shown[n])}" for n in axes)
-            or place.folder_name,
+            label=title_of({n: shown[n] for n in axes}) or place.folder_name,
             arguments=arguments,
             engine=engine.name,
             reasons=reasons,
             passed_over=passed_over,
+            faults=faults,
             steps=steps,
             epochs=epochs,
             images_seen=round(source.dataset.trained(values).images_per_epoch * steps / an_epoch),
@@ -243,7 +254,9 @@ class Expansion:
             state_bytes=state_bytes(shape, values),
             seconds=0.0,
             state=place.state,
+            why=place.why,
             dataset_fingerprint=source.dataset.fingerprint,
+            dataset_parts=source.dataset.parts,
         )
 
     def _engine_for(
@@ -309,7 +322,7 @@ def _check_count(values: Mapping[str, Any], steps: int) -> None:
 
 def _checked_base(base_model: str) -> str:
     if not Path(base_model).exists():
-        raise UsageError(
+        raise NoBaseModelError(
             f"the base model {base_model} is missing; set pretrained_model_name_or_path to a checkpoint file"
         )
     return base_model

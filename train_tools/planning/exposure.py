@@ -22,6 +22,7 @@ from train_tools.small_models import base_model_file
 
 CODE = "it names Python code that would be run"
 PICKLE = "what is read there can hold code"
+SENT = "pictures would be sent there"
 # What an argument means, and why others may not set it: not even one value.
 REFUSED: Mapping[Opens, str] = MappingProxyType({
     "code": CODE,
@@ -42,7 +43,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 # Settings of other parts that name a model by folder or hub id.
 OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "captioning": ("model", "wd_model"), "score": ("scorer",), "preview": ("base_models", "vae"),
+    "captioning": ("model", "wd_model", "server"), "score": ("scorer",), "preview": ("base_models", "vae"),
 })  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def refuse_exposed_settings(section: str, changes: Mapping[str, Any]) -> None:
     """As `refuse_exposed`, of the settings of another part, as `captioning`."""
     for name in OTHER_SETTINGS.get(section, ()):
         if changes.get(name):
-            raise _refusal(name, changes[name], PICKLE)
+            raise _refusal(name, changes[name], SENT if name == "server" else PICKLE)
 
 
 def _refusal(name: str, value: Any, why: str) -> UsageError:

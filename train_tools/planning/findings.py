@@ -63,6 +63,14 @@ class Findings:
         self._said.setdefault(key, finding)
         self._runs[key] = self._runs.get(key, 0) + 1
 
+    def take(self, other: Findings) -> tuple[str, ...]:
+        """What was found of one run; gives its errors as sentences."""
+        for key, finding in other._said.items():
+            self._said.setdefault(key, finding)
+            self._runs[key] = self._runs.get(key, 0) + other._runs.get(key, 0)
+        found = [finding for finding in other._said.values() if finding.severity == "error"]
+        return tuple(f"{f.sentence}: {f.fix}" if f.fix else f.sentence for f in found)
+
     def all(self) -> tuple[Finding, ...]:
         """Errors first, then warnings, each group in the order in which they were found."""
         found = [

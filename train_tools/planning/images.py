@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.dataset.buckets import BucketRule, Size
-from train_tools.dataset.training import TrainingImage, beside, fingerprint, held_back, training_images
+from train_tools.dataset.training import TrainingImage, beside, fingerprints, held_back, training_images
 from train_tools.errors import UsageError
 
 
@@ -26,11 +26,13 @@ class DatasetImage:
 class Dataset:
     """`images` with the regularisation images of an epoch; `fingerprint` is equal as long as all and captions are.
 
-    `own` and `reg` are those of them that are the version's, and all that may be trained beside them.
+    `parts` are what it is made of, see `dataset.training.fingerprints`. `own` and `reg` are those of them that are the
+    version's, and all that may be trained beside them.
     """
 
     images: tuple[DatasetImage, ...]
     fingerprint: str
+    parts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     own: tuple[TrainingImage, ...] = ()
     reg: tuple[TrainingImage, ...] = ()
 
@@ -69,7 +71,7 @@ def read_dataset(processed: Path, reg: Path | None = None) -> Dataset:
     beside_them = training_images(reg) if reg is not None else []
     found = [*own, *beside(own, beside_them)]
     images = [DatasetImage(image.path, image.size(), image.repeats) for image in found]
-    return Dataset(tuple(images), fingerprint(found), tuple(own), tuple(beside_them))
+    return Dataset(tuple(images), *fingerprints(found), tuple(own), tuple(beside_them))
 
 
 def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any], processes: int = 1) -> int:

@@ -18,7 +18,7 @@ KEPT = 15  # newest samples of one kind; older ones may be of another driver
 # What else a step's memory depends on, and its time.
 SHAPING = (
     "gradient_checkpointing", "network_train_unet_only", "network_train_text_encoder_only", "full_bf16", "full_fp16",
-    "fp8_base", "fp8_base_unet", "max_token_length",
+    "fp8_base", "fp8_base_unet", "max_token_length", "torch_compile",
 )  # fmt: skip
 
 Measured = dict[str, Any]  # of one kind: pack size -> seconds per step, `start`, and what memory.py keeps
@@ -70,13 +70,12 @@ def read_measured(file: Path) -> dict[str, Measured]:
     return {key: kept for key, kept in data.items() if isinstance(kept, dict)}
 
 
-def add_measurement(
-    file: Path, kind: Kind, pack_size: int, seconds_per_step: float, seconds_before_first: float
-) -> None:
-    """Adds what a pack took for a step, and before its first one."""
+def add_measurement(file: Path, kind: Kind, steps: Mapping[int, float], seconds_before_first: float) -> None:
+    """Adds what a process took for a step, by how many runs it trained at once, and before its first one."""
     data = read_measured(file)
     kept = data.setdefault(kind.key, {})
-    add_sample(kept, str(pack_size), seconds_per_step)
+    for pack_size, seconds in steps.items():
+        add_sample(kept, str(pack_size), seconds)
     add_sample(kept, START, seconds_before_first)
     write_json(file, data)
 

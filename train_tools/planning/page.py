@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from train_tools.arguments.argument import Argument, Dependency
 from train_tools.arguments.current import current
 from train_tools.arguments.table import SUBJECTS
-from train_tools.families.registry import FAMILIES
+from train_tools.families.registry import BY_NAME, FAMILIES
 
 TITLES = {
     "model": "Base model and captions' encoders",
@@ -53,33 +53,43 @@ def value_text(value: object) -> str:
 
 
 def notes(argument: Argument) -> list[str]:
-    """What else is to know: sentences."""
-    said = [_dependency("needs", dependency) for dependency in argument.needs]
-    said += [_dependency("excludes", dependency) for dependency in argument.excludes]
-    if argument.is_installed:
-        said.append("it is new in the installed sd-scripts, whose words these are")
+    """What else is to know: whole sentences."""
+    said = [_dependency(dependency, is_needed=True) for dependency in argument.needs]
+    said += [_dependency(dependency, is_needed=False) for dependency in argument.excludes]
     if argument.acts_in:
-        said.append(f"acts only in {', '.join(argument.acts_in)}")
+        said.append(f"It acts only in {', '.join(BY_NAME[name].title for name in argument.acts_in)}.")
     if argument.reason:
-        said.append(f"our default: {argument.reason}")
+        said.append(
+            f"sd-scripts' own default is {value_text(argument.sd_default)}; ours is another: {argument.reason}."
+        )
     if argument.not_an_axis:
-        said.append(f"no axis: {argument.not_an_axis}")
+        said.append(f"A grid can't vary it: {argument.not_an_axis}.")
     if argument.chosen_by_us:
-        said.append(f"not for you to set: {argument.chosen_by_us}")
+        said.append(f"It can't be set: {argument.chosen_by_us}.")
     if argument.instead is not None:
         name, value = argument.instead
-        said.append(f"set {name}" + ("" if value is None else f"={value}"))
+        said.append(f"Set {name} instead." if value is None else f"Set {name}={value} instead.")
+    if argument.is_installed:
+        said.append("It is new in the installed sd-scripts, whose words these are.")
+    elif argument.words.is_hearsay:
+        said.append("This is what sd-scripts says of it; it wasn't tried here.")
     return said
 
 
-def _dependency(verb: str, dependency: Dependency) -> str:
-    values = " or ".join(value_text(value) for value in dependency.values)
-    text = f"{verb} {dependency.other} {values}".rstrip()
-    if dependency.when:
-        text = f"{' or '.join(value_text(value) for value in dependency.when)} {text}"
-    if dependency.families:
-        text += f" (in {', '.join(dependency.families)})"
-    return f"{text}: {dependency.because}"
+def _dependency(dependency: Dependency, *, is_needed: bool) -> str:
+    values = " or ".join("on" if value is True else value_text(value) for value in dependency.values)
+    other, because = f"{dependency.other} {values}".rstrip(), dependency.because
+    at = " or ".join(value_text(value) for value in dependency.when)
+    if at:
+        text = (
+            f"At {at} it needs {other}: {because}."
+            if is_needed
+            else f"At {at} it can't go with {other}: {because}."
+        )
+    else:
+        text = f"It needs {other}: {because}." if is_needed else f"It can't go with {other}: {because}."
+    families = ", ".join(BY_NAME[name].title for name in dependency.families)
+    return f"In {families}: {text}" if families else text
 
 
 def _families() -> Iterator[str]:
@@ -94,18 +104,20 @@ def _families() -> Iterator[str]:
 
 def _subject(subject: str) -> Iterator[str]:
     yield f"\n## {TITLES[subject]}\n"
-    yield "| argument | takes | default | axis | families | help | 说明 |"
-    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    yield "| argument | label | takes | default | axis | families | help | 说明 |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for row in SUBJECTS[subject]:
         yield _row(row)
 
 
 def _row(row: Argument) -> str:
-    more = "; ".join(notes(row))
-    help_text = f"{row.help} *{more[0].upper()}{more[1:]}.*" if more else row.help
+    label, label_zh = row.words.labels
+    help_text, help_zh = row.words.helps
+    if more := " ".join(notes(row)):
+        help_text += f" *{more}*"
     cells = (
-        f"`{row.name}`", row.allowed, f"`{default_text(row)}`", "yes" if row.is_axis else "no",
-        ", ".join(row.families), help_text, row.help_zh,
+        f"`{row.name}`", label, row.allowed, f"`{default_text(row)}`", "yes" if row.is_axis else "no",
+        ", ".join(row.families), help_text, f"**{label_zh}**\uff1a{help_zh}",
     )  # fmt: skip
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 

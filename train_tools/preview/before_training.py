@@ -1,9 +1,12 @@
-"""What a plan says of its runs' pictures before anything is trained: that they couldn't be drawn, and why."""
+"""What a plan says of its runs' pictures before anything is trained: how many they are, how they are made, and why they
+couldn't be drawn.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,9 +26,11 @@ from .cells import Run
 from .choosing import AUTO, NO_WEBUI
 from .host_facts import HostFacts
 from .own_renderers import OWN, able, asked_about
+from .plan import sizes_of
+from .prompts import asked_for
 from .renderer import HOST, Bridge
-from .settings import PreviewSettings
-from .ways import Schedule, ways_of
+from .settings import PreviewSettings, weights_of
+from .ways import Schedule, by_family_of, ways_of
 
 NO_PICTURES = "no-pictures"
 FIX = "train them all the same: they can be drawn once that is put right"
@@ -40,6 +45,42 @@ def with_pictures(version: Version, plan: Plan, connect: Callable[[], Bridge | N
     found = _Looking(version, chosen, connect).findings(plan)
     together = sorted((*plan.findings, *found), key=lambda finding: ORDER.index(finding.severity))
     return dataclasses.replace(plan, findings=tuple(together))
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """`each` are the pictures of a checkpoint, `bare` those without LoRA, which all checkpoints share.
+
+    `by_family` is how they are made where nobody set it, `notes` what was taken out of prompts.
+    """
+
+    each: int
+    bare: int
+    by_family: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def planned_pictures(version: Version, chosen: PreviewSettings, plan: Plan) -> Planned:
+    """Of a plan's runs with these settings. Raises UsageError where the prompts can't be read."""
+    asked = asked_for(version, chosen)
+    bases = {base: runs for base, runs in _by_base(plan).items() if base.exists()}
+    ways = {base: ways_of(chosen, facts_of(base, [run for run, _ in runs])) for base, runs in bases.items()}
+    alike = 0
+    for base, runs in list(bases.items())[:1]:
+        one = ways[base]
+        axes = (
+            one.schedules, one.steps, one.cfg_scales, one.clip_skips, one.guidances, one.shifts, one.rescales,
+            asked.pairs, chosen.seed, sizes_of(runs[0][0], chosen, one), chosen.base_models or ("",),
+        )  # fmt: skip
+        alike = math.prod(map(len, axes))
+    weights = weights_of(chosen)
+    with_lora = sum(any(pair) for pair in weights) * max(1, len(chosen.block_weights))
+    return Planned(
+        each=alike * with_lora,
+        bare=alike * any(not any(pair) for pair in weights),
+        by_family=by_family_of(chosen, ways.values()),
+        notes=asked.notes,
+    )
 
 
 class _Looking:

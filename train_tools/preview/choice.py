@@ -11,9 +11,10 @@ from train_tools.arguments.argument import row
 from train_tools.arguments.text import split
 from train_tools.arguments.values import parse_values
 from train_tools.errors import UsageError
+from train_tools.workspace.halfwidth import half_width
 
 WORDS = re.compile(r"(all|last|first|every)(?:\s+(\d+))?")
-EPOCHS = row("checkpoints", "int", 0, "epochs", minimum=0)
+EPOCHS = row("checkpoints", "int", 0, minimum=0)
 
 Item = TypeVar("Item")
 
@@ -42,7 +43,7 @@ def chosen_checkpoints(items: Sequence[Item], epochs: Sequence[int], text: str) 
     """
     chosen: set[int] = set()
     numbers = []
-    for piece in split(text, ","):
+    for piece in split(half_width(text), ","):
         if found := WORDS.fullmatch(piece.strip().lower()):
             chosen |= _by_word(found[1], int(found[2] or 1), len(items))
         else:

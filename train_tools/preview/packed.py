@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from train_tools.errors import TrainToolsError
+from train_tools.errors import TrainToolsError, is_out_of_memory
 from train_tools.families.loading import load
 from train_tools.families.stable_diffusion import memory
 from train_tools.families.stable_diffusion.base import BaseModel
@@ -113,7 +113,7 @@ class _Group:
             pictures = self._pictures(parts)
         except (TrainToolsError, MemoryError, RuntimeError) as error:
             reason = str(error)
-            if memory.is_out(error):
+            if is_out_of_memory(error):
                 reason = "there isn't enough memory for one picture of this size; choose a smaller one"
                 self._limit = max(1, self._limit // 2)
             elif not isinstance(error, TrainToolsError):
@@ -177,7 +177,7 @@ def loaded(path: Path, **told: Any) -> BaseModel:
     try:
         return load(path, **told, **place())
     except (MemoryError, RuntimeError) as error:
-        if not memory.is_out(error):
+        if not is_out_of_memory(error):
             raise
     # Not inside `except`: the error keeps what filled the memory.
     memory.emptied()

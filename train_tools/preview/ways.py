@@ -21,6 +21,19 @@ BY_FAMILY = ("sampler", "scheduler", "steps", "cfg_scale", "guidance", "shift", 
 
 
 @dataclass(frozen=True)
+class Unset:
+    """One combination of BY_FAMILY."""
+
+    sampler: str
+    scheduler: str
+    steps: int
+    cfg_scale: float
+    guidance: float | None
+    shift: float | None
+    rescale: float
+
+
+@dataclass(frozen=True)
 class Ways:
     """The values of each axis. A `clip_skips` of 0 is what the run was trained with; `step` is of sizes, in pixels.
 
@@ -91,7 +104,7 @@ def filled_in(settings: PreviewSettings, recipes: Iterable[Recipe]) -> PreviewSe
     return replace(settings, **changes)
 
 
-def by_family(settings: PreviewSettings, recipes: Iterable[Recipe]) -> dict[str, str]:
+def by_family(settings: PreviewSettings, recipes: Iterable[Recipe | Unset]) -> dict[str, str]:
     """What nobody set, as text: several where there are base models of several families, "" where none is told it."""
     return {
         name: ", ".join(_as_text(value) for value in values if value is not None)
@@ -99,7 +112,19 @@ def by_family(settings: PreviewSettings, recipes: Iterable[Recipe]) -> dict[str,
     }
 
 
-def _unset(settings: PreviewSettings, recipes: Iterable[Recipe]) -> dict[str, list[Any]]:
+def by_family_of(settings: PreviewSettings, ways: Iterable[Ways]) -> dict[str, str]:
+    """As `by_family`, before there is anything to draw."""
+    made = [
+        Unset(sampler, scheduler, steps, cfg, guidance, shift, rescale)
+        for one in ways
+        for (sampler, scheduler), steps, cfg, guidance, shift, rescale in product(
+            one.schedules, one.steps, one.cfg_scales, one.guidances, one.shifts, one.rescales
+        )
+    ]
+    return by_family(settings, made)
+
+
+def _unset(settings: PreviewSettings, recipes: Iterable[Recipe | Unset]) -> dict[str, list[Any]]:
     """The different values of what nobody set, in their order."""
     found = {name: dict[Any, None]() for name in BY_FAMILY if not getattr(settings, name)}
     for recipe in recipes:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from . import scenes
 
+PROJECT, VERSION = "zorb", "v1"  # where the demo lies
 PINK, TEAL = (255, 95, 175), (0, 190, 185)
 WHITE, INK = (250, 250, 250), (20, 20, 30)
 SMOOTH = 4  # drawn this many times larger, then averaged

@@ -17,7 +17,10 @@ BOM = "\ufeff"
 KEEP_TOKENS_SEPARATOR = "|||"
 SECONDARY_SEPARATOR = ";;;"
 COMMA = ","
+# Of the comma's kind in other scripts; nobody means them as anything else between tags.
+COMMAS = "\uff0c\u3001\uff1b\uff64\ufe50\ufe51\u060c\u055d\u1802\u1363\ua4fe"
 WILDCARD = re.compile(r"\{[^}]+\}")
+ANY_COMMA = re.compile(f"[{COMMAS}]")
 LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 ESCAPED = re.compile(r"\\([()\[\]{}])")
 INSIDE = "\0"  # stands for each character of a wildcard while separators are looked for
@@ -105,8 +108,8 @@ def parse_line(text: str, ending: str = "") -> Line:
 
 
 def parse_tags(text: str) -> tuple[Block, ...]:
-    """What a person gives as `a, b`."""
-    return Section(text).blocks
+    """What a person gives as `a, b`, whichever comma the keyboard has."""
+    return Section(ANY_COMMA.sub(COMMA, text)).blocks
 
 
 def divided(text: str, separator: str) -> list[str]:

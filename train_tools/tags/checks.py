@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from train_tools.dataset.checks import ERROR, HINT, WARNING, Finding, in_order, is_repeats_folder
 from train_tools.dataset.originals import CAPTION_SUFFIXES
-from train_tools.dataset.training import is_trained
+from train_tools.dataset.training import is_trained, training_images
 from train_tools.tags.caption import comparable
 from train_tools.tags.edits import CONCEPT
 from train_tools.tags.files import CaptionFile, read_captions
@@ -34,6 +34,12 @@ def check_captions(
         too_long(files, max_tokens),
     ]
     return in_order([finding for check in checks for finding in check])
+
+
+def called(version: Version, activation: str) -> list[str]:
+    """The tag as it should stand in captions: one for each concept where it is the concept's name."""
+    concepts = dict.fromkeys(image.concept for image in training_images(version.processed))
+    return list(dict.fromkeys(activation.replace(CONCEPT, concept) for concept in concepts))
 
 
 def unreadable(files: Sequence[CaptionFile]) -> Iterator[Finding]:

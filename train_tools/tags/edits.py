@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace as changed
 
 from train_tools.errors import UsageError
-from train_tools.tags.caption import Block, Line, comparable, parse, parse_line, parse_tags
+from train_tools.tags.caption import Block, Line, Section, comparable, parse, parse_line, parse_tags
+from train_tools.tags.patterns import why_not
 
 CONCEPT = "{concept}"  # stands for the concept's name
 
@@ -33,8 +34,9 @@ def add(tags: str, *, back: bool = False) -> Edit:
     return _on_lines(line, makes=True)
 
 
-def remove(tags: str) -> Edit:
-    unwanted = _known(_given(tags))
+def remove(tags: str, *, exact: bool = False) -> Edit:
+    """`exact`: of one tag as it stands in captions, which may hold a full-width comma."""
+    unwanted = {comparable(tags)} if exact else _known(_given(tags))
     return _on_tags(lambda tag: () if comparable(tag) in unwanted else ((tag,),))
 
 
@@ -105,9 +107,9 @@ def regex(pattern: str, replacement: str, *, tags_only: bool = False) -> Edit:
     try:  # the template is read here, whatever the captions hold
         compiled.sub(replacement, "")
     except (re.error, IndexError) as error:
-        raise UsageError(f"the replacement {replacement!r} can't be used ({error})") from error
+        raise UsageError(f"the replacement {replacement!r} can't be used: {why_not(error)}") from error
     if tags_only:
-        return _on_tags(lambda tag: parse_tags(compiled.sub(replacement, tag)))
+        return _on_tags(lambda tag: Section(compiled.sub(replacement, tag)).blocks)
 
     def edit(text: str, _concept: str) -> str:
         body = text.rstrip("\r\n")
@@ -124,8 +126,8 @@ def compiled_pattern(pattern: str) -> re.Pattern[str]:
     """Raises UsageError where it is no regular expression."""
     try:
         return re.compile(pattern)
-    except (re.error, RecursionError) as error:
-        raise UsageError(f"{pattern!r} is no regular expression ({error})") from error
+    except (re.error, RecursionError, OverflowError) as error:
+        raise UsageError(f"{pattern!r} is no regular expression: {why_not(error)}") from error
 
 
 def _given(tags: str) -> tuple[Block, ...]:

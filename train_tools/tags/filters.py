@@ -19,7 +19,8 @@ class Filter:
     """`all_of` tags are there, one of `any_of` is, none of `none_of` is. Empty conditions hold.
 
     `text` is looked for without regard to letter case, `pattern` is a regular expression; `longer` and
-    `shorter` are numbers of CLIP tokens; `images` are file names, where * stands for anything.
+    `shorter` are numbers of CLIP tokens; `images` are file names, where * stands for anything; `names` are those
+    of caption files, letter by letter.
     """
 
     all_of: tuple[str, ...] = ()
@@ -32,12 +33,17 @@ class Filter:
     longer: int | None = None
     shorter: int | None = None
     images: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     concepts: tuple[str, ...] = ()
 
     @functools.cached_property
     def compiled(self) -> re.Pattern[str]:
         """Raises UsageError where `pattern` is no regular expression."""
         return compiled_pattern(self.pattern)
+
+    @functools.cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.names)
 
     @property
     def is_everything(self) -> bool:
@@ -50,8 +56,10 @@ class Filter:
 
     def _has_place(self, file: CaptionFile) -> bool:
         name = file.image.path.name
-        return (not self.concepts or file.image.concept in self.concepts) and (
-            not self.images or any(fnmatch.fnmatchcase(name, image) for image in self.images)
+        return (
+            (not self.concepts or file.image.concept in self.concepts)
+            and (not self.names or file.name in self._names)
+            and (not self.images or any(_is_called(name, image) for image in self.images))
         )
 
     def _has_state(self, file: CaptionFile) -> bool:
@@ -80,10 +88,19 @@ def chosen(files: list[CaptionFile], wanted: Filter) -> list[CaptionFile]:
     """Raises UsageError where the filter names an image or a concept that isn't there."""
     _ = wanted.pattern and wanted.compiled
     for name in wanted.images:
-        if not any(fnmatch.fnmatchcase(file.image.path.name, name) for file in files):
+        if not any(_is_called(file.image.path.name, name) for file in files):
             raise UsageError(f"there is no training image called {name!r}; look with `captions show`")
+    if gone := wanted.names and frozenset(wanted.names) - {file.name for file in files}:
+        raise UsageError(
+            f"{len(gone)} of the chosen captions aren't there any more ({min(gone)}); choose again"
+        )
     concepts = sorted({file.image.concept for file in files})
     for name in wanted.concepts:
         if name not in concepts:
             raise UsageError(f"there is no concept called {name!r}; there are: {', '.join(concepts)}")
     return [file for file in files if wanted.matches(file)]
+
+
+def _is_called(name: str, wanted: str) -> bool:
+    """A name may hold brackets, which mean something in patterns."""
+    return name == wanted or fnmatch.fnmatchcase(name, wanted)

@@ -10,11 +10,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from train_tools.tags.caption import BOM, COMMA, wildcards
+from train_tools.tags.caption import BOM, COMMA, COMMAS, wildcards
 from train_tools.tags.edits import Edit
 
-# Of the comma's kind in other scripts; nobody means them as anything else between tags.
-COMMAS = "\uff0c\u3001\uff1b\uff64\ufe50\ufe51\u060c\u055d\u1802\u1363\ua4fe"
 # Taken for separators where a caption has no comma, and where each piece is as short as tags are.
 OTHERS = (";", "\t", "|", "\u30fb", "\u00b7", "\u2022", " . ", " / ")
 LONGEST_TAG = 40  # characters

@@ -15,9 +15,10 @@ from train_tools.tags.service import captions, comparable_counts
 from train_tools.tags.synonyms import parse_pairs
 from train_tools.workspace.workspace import Version
 
-LISTS = ("all_of", "any_of", "none_of", "images", "concepts")
+LISTS = ("all_of", "any_of", "none_of", "images", "names", "concepts")
 NUMBERS = ("longer", "shorter")
 TEXTS = ("text", "pattern")
+TRIGGER = "trigger word"  # in the history, of what stands for each concept's own
 SWITCHES = ("is_missing", "is_empty")
 
 
@@ -51,7 +52,7 @@ def edit_of(version: Version, given: Any) -> tuple[str, Edit]:
     what = " ".join(
         [kind, *(_said(name, value) for name, value in values.items() if value not in ("", False))]
     )
-    return what, MAKERS[kind](version, values)
+    return what.replace(edits.CONCEPT, TRIGGER), MAKERS[kind](version, values)
 
 
 def _said(name: str, value: Any) -> str:
@@ -99,7 +100,7 @@ def _regex(_version: Version, values: Mapping[str, Any]) -> Edit:
 
 MAKERS: Mapping[str, Callable[[Version, Mapping[str, Any]], Edit]] = {
     "add": lambda _, values: edits.add(_text(values, "tags"), back=bool(values.get("back"))),
-    "remove": lambda _, values: edits.remove(_text(values, "tags")),
+    "remove": lambda _, values: edits.remove(_text(values, "tags"), exact=bool(values.get("exact"))),
     "replace": lambda _, values: edits.replace(_text(values, "old"), _text(values, "new")),
     "first": _first,
     "sort": _sort,

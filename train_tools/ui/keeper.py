@@ -1,4 +1,6 @@
-"""While the page server runs, a worker that was killed is started again, though no browser looks at the queue."""
+"""While the page server runs, a worker that was killed is started again, though no browser looks at the queue; and
+messages that a worker left are sent.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from pathlib import Path
 from train_tools.errors import TrainToolsError
 from train_tools.execution.lane import wake
 from train_tools.execution.queue import Queue
+from train_tools.messages.outbox import Outbox
 
 LOG = logging.getLogger("train_tools.ui")
 EVERY_S = 30.0
@@ -17,13 +20,15 @@ EVERY_S = 30.0
 
 def keep_workers(root: Path, every_s: float = EVERY_S) -> None:
     """In a thread that ends with the process."""
-    threading.Thread(target=_keep, args=(Queue(root), every_s), daemon=True, name="keeper").start()
+    messages = Outbox(root, LOG.warning)
+    threading.Thread(target=_keep, args=(Queue(root), messages, every_s), daemon=True, name="keeper").start()
 
 
-def _keep(queue: Queue, every_s: float) -> None:
+def _keep(queue: Queue, messages: Outbox, every_s: float) -> None:
     while True:
         time.sleep(every_s)
         try:
+            messages.work()
             rows, _ = queue.overview()
             for lane in dict.fromkeys(row.lane for row in rows if not row.done):
                 if wake(queue, lane):

@@ -7,16 +7,17 @@ import hashlib
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.current import argument_named, current
+from train_tools.engines.sd_scripts.engine import ABSENT
 from train_tools.errors import UsageError
 from train_tools.families.detect import detect
 from train_tools.families.interface import BASE
-from train_tools.planning.defaults import defaults_for
+from train_tools.planning.defaults import defaults_for, is_shipped
 from train_tools.planning.expand import PlannedRun
 from train_tools.planning.findings import Finding
 from train_tools.planning.fixes import Runs, fix_for
@@ -84,7 +85,7 @@ def summary(kept: Kept) -> dict[str, Any]:
     """What stands beside the fields."""
     plan = kept.plan
     waiting = plan.runs_to_train
-    impossible = [run for run in plan.runs if run.reasons]
+    impossible = [run for run in plan.runs if run.is_refused]
     reasons = Counter(reason for run in impossible for reason in run.reasons)
     runs = Runs([run.arguments for run in plan.runs], [run.steps for run in plan.runs])
     return {
@@ -92,8 +93,11 @@ def summary(kept: Kept) -> dict[str, Any]:
         "to_train": len(waiting),
         "packs": len(plan.packs),
         "engines": Counter(run.engine for run in plan.runs),
-        "states": Counter(run.state for run in plan.runs),
+        "states": Counter(map(state_of, plan.runs)),
+        "why": Counter(run.why for run in plan.runs if run.why and run.is_to_train),
         "impossible": len(impossible),
+        "lacks_sd_scripts": any(ABSENT in reason for reason in reasons),
+        "toys": _toys(waiting),
         "reasons": reasons.most_common(MOST_REASONS),
         "steps": sum(run.steps for run in waiting),
         "images_seen": sum(run.images_seen for run in waiting),
@@ -111,6 +115,12 @@ def summary(kept: Kept) -> dict[str, Any]:
         "more_findings": max(0, len(plan.findings) - MOST_FINDINGS),
         "identity": _identity(plan),
     }
+
+
+def _toys(runs: Sequence[PlannedRun]) -> int:
+    """How many would be trained on the small model that ships."""
+    bases = Counter(str(run.arguments[BASE]) for run in runs)
+    return sum(count for base, count in bases.items() if is_shipped(base))
 
 
 def _pack(plan: Plan, place: int) -> dict[str, Any]:
@@ -185,7 +195,7 @@ def rows(plan: Plan, state: str, start: int, count: int) -> dict[str, Any]:
 
 
 def state_of(run: PlannedRun) -> str:
-    return "impossible" if run.reasons else run.state
+    return "impossible" if run.is_refused else run.state
 
 
 def _row(index: int, run: PlannedRun, plan: Plan) -> dict[str, Any]:
@@ -202,7 +212,8 @@ def _row(index: int, run: PlannedRun, plan: Plan) -> dict[str, Any]:
         "checkpoints": len(run.checkpoints),
         "disk_bytes": run.disk_bytes,
         "seconds": run.seconds if run.is_to_train else 0,
-        "reasons": run.reasons,
+        "reasons": (*run.reasons, *run.faults),
+        "why": run.why,
         "pack": place + 1,
         "beside": [other.label for other in plan.packs[place] if other is not run] if place >= 0 else [],
     }

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.ui.kept import Kept
-from train_tools.ui.sentences import language_of, said, with_sentences_said
+from train_tools.ui.sentences import language_of, with_sentences_said
 from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
 from train_tools.workspace.lock import BusyError
@@ -222,4 +222,4 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 
 def _said(request: Request, sentence: str, status: int) -> Response:
-    return as_json({"error": said(sentence, Call(request).language)}, status)
+    return as_json({"error": sentence}, status, Call(request).language)

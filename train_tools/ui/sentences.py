@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.ui.labels import with_labels
+
 FEWEST = 8  # characters of its own with which a sentence that begins with a hole may hold but words in them
 # What a hole may hold: a word; a name, but no beginning of a sentence; anything.
 WORD, ONE_PART, ANYTHING = r"(\S+?)", "((?:(?![:;] ).)*?)", "(.*?)"
@@ -24,6 +26,8 @@ SENTENCES = frozenset({
     "because", "drawn", "error", "errors", "fix", "lacks", "left_out", "note", "notes", "problem", "problems", "reason",
     "reasons", "sentence", "skipped", "source",
 })  # fmt: skip
+# Whether an English answer may hold a sentence that names a setting: most don't, and are sent as they are.
+MAY_NAME = re.compile(rf'"(?:{"|".join(sorted(SENTENCES))}|text)":(?:"[^"]|[\[{{][^\]}}])')
 
 
 @dataclass(frozen=True)
@@ -76,18 +80,19 @@ def language_of(header: str) -> str:
 
 
 def said(sentence: str, language: str) -> str:
-    return in_chinese(sentence) if language == "zh" else sentence
+    """In the page's language, settings by their labels."""
+    return with_labels(in_chinese(sentence) if language == "zh" else sentence, language)
 
 
 def with_sentences_said(text: str, language: str) -> str:
     """JSON for the page, with the services' sentences in its language."""
-    if language != "zh":
+    if language != "zh" and not MAY_NAME.search(text):
         return text
-    answer = json.loads(text, object_hook=_translated)
+    answer = json.loads(text, object_hook=functools.partial(_translated, language))
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
 
 
-def _translated(fields: dict[str, Any]) -> dict[str, Any]:
+def _translated(language: str, fields: dict[str, Any]) -> dict[str, Any]:
     names = SENTENCES
     if "event" in fields or "state" in fields:
         names |= {"text"}  # a run's warning, a check's outcome; elsewhere that is a caption or a log
@@ -95,21 +100,21 @@ def _translated(fields: dict[str, Any]) -> dict[str, Any]:
         names |= {"name"}  # what it is doing
     if "mark" in fields:
         names -= {"note"}  # a person's own
-    return {name: _all_said(value) if name in names else value for name, value in fields.items()}
+    return {name: _all_said(value, language) if name in names else value for name, value in fields.items()}
 
 
-def _all_said(value: Any) -> Any:
+def _all_said(value: Any, language: str) -> Any:
     """A sentence, several (with counts, too), or by the names that they are about."""
     if isinstance(value, dict):
-        return {name: in_chinese(one) if isinstance(one, str) else one for name, one in value.items()}
-    return _listed(value)
+        return {name: said(one, language) if isinstance(one, str) else one for name, one in value.items()}
+    return _listed(value, language)
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: Any, language: str) -> Any:
     """Objects in a list have been seen to by themselves."""
     if isinstance(value, list):
-        return [_listed(one) for one in value]
-    return in_chinese(value) if isinstance(value, str) else value
+        return [_listed(one, language) for one in value]
+    return said(value, language) if isinstance(value, str) else value
 
 
 @functools.cache

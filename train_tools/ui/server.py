@@ -24,15 +24,22 @@ from train_tools.ui.kept import Kept
 from train_tools.ui.later import Later
 from train_tools.ui.routes import (
     captions,
+    captions_server,
     compare,
     data,
+    demo,
     files,
+    messages,
+    models,
     plan,
+    plan_pictures,
     plan_sources,
     previews,
     publish,
     queue,
+    runs,
     session,
+    tags,
     tools,
     transfer,
     workspace,
@@ -40,7 +47,8 @@ from train_tools.ui.routes import (
 from train_tools.ui.tasks import Tasks
 
 PANELS = (
-    session, workspace, transfer, data, captions, plan, plan_sources, queue, compare, previews, publish, tools, files,
+    session, workspace, transfer, data, captions, captions_server, tags, models, plan, plan_pictures,
+    plan_sources, queue, compare, runs, previews, publish, messages, tools, demo, files,
 )  # fmt: skip
 STATIC = Path(__file__).parent / "static"
 

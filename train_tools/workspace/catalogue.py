@@ -16,11 +16,16 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "int": ("a whole number", "整数"),
     "float": ("a number", "数字"),
     "str": ("text", "文本"),
-    "size": ("WIDTH,HEIGHT or SIDE in pixels", "宽,高 或 边长(像素)"),
-    "int_or_ratio": ("a whole number, or a share below 1", "整数,或小于 1 的比例"),
+    "size": ("WIDTH,HEIGHT or SIDE in pixels", "宽,高 或 边长，单位像素"),
+    "int_or_ratio": ("a whole number, or a share below 1", "整数，或小于 1 的比例"),
     "list": ("words separated by blanks", "以空格分隔的词"),
 }
 LANGUAGES = ("en", "zh")
+SIGNS: Mapping[str, tuple[str, str]] = {
+    ",": ("commas", "逗号"),
+    ";": ("semicolons", "分号"),
+    "|": ("|", " | "),
+}
 
 
 @dataclass(frozen=True)
@@ -51,16 +56,22 @@ class Entry:
     def allowed_in(self, language: str) -> str:
         """What it takes, e.g. `a whole number from 8 to 8192, or none`."""
         is_zh = language == "zh"
-        text = ", ".join(self.choices) if self.choices else KINDS[self.kind][is_zh]
+        text = ("、" if is_zh else ", ").join(self.choices) if self.choices else KINDS[self.kind][is_zh]
         if not self.choices:
             text += _range_zh(self.minimum, self.maximum) if is_zh else _range(self.minimum, self.maximum)
         if self.may_be_none:
-            text += " 或 none" if is_zh else ", or none"
+            text += "，或 none" if is_zh else ", or none"
         if self.separator:
-            text += (
-                f";多个值以 {self.separator} 分隔" if is_zh else f"; several separated by {self.separator}"
-            )
+            sign = SIGNS.get(self.separator, (self.separator, self.separator))[is_zh]
+            text += f"；多个值用{sign}分隔" if is_zh else f"; several are separated by {sign}"
         return text
+
+    def takes_in(self, language: str) -> str:
+        """The same as a sentence; empty where a switch or a choice shows it."""
+        if self.kind == "bool" or (self.choices and not self.is_axis and not self.separator):
+            return ""
+        allowed = self.allowed_in(language)
+        return f"可填：{allowed}。" if language == "zh" else f"It takes {allowed}."
 
 
 def _range(minimum: float | None, maximum: float | None) -> str:
@@ -73,10 +84,10 @@ def _range(minimum: float | None, maximum: float | None) -> str:
 
 def _range_zh(minimum: float | None, maximum: float | None) -> str:
     if minimum is not None and maximum is not None:
-        return f",{minimum:.10g} 到 {maximum:.10g}"
+        return f"，{minimum:.10g} 到 {maximum:.10g}"
     if minimum is not None:
-        return f",不小于 {minimum:.10g}"
-    return f",不大于 {maximum:.10g}" if maximum is not None else ""
+        return f"，不小于 {minimum:.10g}"
+    return f"，不大于 {maximum:.10g}" if maximum is not None else ""
 
 
 def entries_of(section: str, cls: type[DataclassInstance]) -> list[Entry]:

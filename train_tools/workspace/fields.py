@@ -19,12 +19,14 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from train_tools.errors import UsageError
+from train_tools.workspace.halfwidth import half_commas, half_width
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -41,6 +43,7 @@ WORDS = {
     "off": False,
     "0": False,
 }
+EQUALS = re.compile("[=\uff1d]")
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
@@ -99,7 +102,7 @@ def convert(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> An
     if "parse" in metadata and isinstance(value, str):
         return metadata["parse"](value)
     if typing.get_origin(kind) is tuple:
-        items = value.split(",") if isinstance(value, str) else value
+        items = half_commas(value).split(",") if isinstance(value, str) else value
         if not isinstance(items, (list, tuple)):
             items = [items]  # one value, as it was written before there could be several
         item_kind = typing.get_args(kind)[0]
@@ -108,7 +111,9 @@ def convert(name: str, value: Any, kind: Any, metadata: Mapping[str, Any]) -> An
 
 
 def convert_one(name: str, value: Any, kind: type, metadata: Mapping[str, Any]) -> Any:
-    result = from_text(value.strip(), kind) if isinstance(value, str) and kind is not str else value
+    if isinstance(value, str) and (kind is not str or "choices" in metadata):
+        value = half_width(value).strip()
+    result = from_text(value, kind) if isinstance(value, str) and kind is not str else value
     if kind is float and type(result) is int:
         result = float(result)
     if type(result) is not kind:
@@ -165,8 +170,8 @@ def range_text(kind: Any, metadata: Mapping[str, Any]) -> str:
 
 def parse_assignments(assignments: Sequence[str]) -> dict[str, str]:
     """`["a=b=c"]` -> `{"a": "b=c"}`; raises UsageError for one without a name and `=`."""
-    pairs = [assignment.partition("=") for assignment in assignments]
-    for name, equals, value in pairs:
-        if not equals or not name.strip():
-            raise UsageError(f"--set {name + equals + value!r} must be NAME=VALUE")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    pairs = [EQUALS.split(assignment, maxsplit=1) for assignment in assignments]
+    for pair in pairs:
+        if len(pair) < 2 or not pair[0].strip():
+            raise UsageError(f"--set {'='.join(pair)!r} must be NAME=VALUE")
+    return {half_width(name).strip(): value.strip() for name, value in pairs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -25,7 +25,8 @@ class RunRecord:
     max_train_epochs says it.
 
     While a run is active, `pid` and `process_started` name the process that answers for it; a queued one
-    without waits in the queue, which needs no process to be remembered.
+    without waits in the queue, which needs no process to be remembered. `supervisor` is the process that started a
+    running one and will write how it ended. `dataset_parts` are what `dataset_fingerprint` is made of.
     """
 
     run_id: str
@@ -43,25 +44,53 @@ class RunRecord:
     process_started: float | None = None
     error: str | None = None
     epochs: int = 0
+    supervisor: int | None = None
+    supervisor_started: float | None = None
+    dataset_parts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """None where there is none of ours; an active run whose process is gone is `interrupted`."""
+    """None where there is none of ours.
+
+    An active run is `interrupted` where its process is gone, and the one that would write how it ended.
+    """
     try:
         data = read_json(folder / RECORD)
     except (OSError, TrainToolsError):
         return None
     if not isinstance(data, Mapping):
         return None
-    known = {field.name for field in fields(RunRecord)}
+    known = {known.name for known in fields(RunRecord)}
     try:
         record = RunRecord(**{name: value for name, value in data.items() if name in known})
     except TypeError:
         return None
     waits = record.state == "queued" and record.pid is None
-    if record.state in ACTIVE and not waits and not is_alive(record.pid, record.process_started):
+    if record.state in ACTIVE and not waits and not (has_process(record) or _has_supervisor(record)):
         return replace(record, state="interrupted")
     return record if record.state in STATES else None
+
+
+def has_process(record: RunRecord) -> bool:
+    """Whether the process that answers for an active run is there."""
+    return is_alive(record.pid, record.process_started)
+
+
+def _has_supervisor(record: RunRecord) -> bool:
+    return record.state == "running" and is_alive(record.supervisor, record.supervisor_started)
+
+
+def root_of(run: Path) -> Path | None:
+    """Of `<root>/train_tools/projects/<project>/versions/<version>/trains/<run>`; one that lies elsewhere has none."""
+    parents = run.absolute().parents
+    is_ours = len(parents) > 6 and parents[0].name == "trains" and parents[5].name == "train_tools"
+    return parents[6] if is_ours else None
+
+
+def caches_of(run: Path) -> Path | None:
+    """The folder for what runs may share, `<root>/train_tools/cache`."""
+    root = root_of(run)
+    return root / "train_tools" / "cache" if root else None
 
 
 def active_runs(trains: Path) -> list[str]:

@@ -85,6 +85,11 @@ class Workspace:
         return self.root / "train_tools" / "projects"
 
     @property
+    def tag_lists(self) -> Path:
+        """Lists by which tags are completed while one types."""
+        return self.root / "train_tools" / "tags"
+
+    @property
     def trash(self) -> Path:
         return self.root / "train_tools" / "trash"
 

@@ -13,7 +13,7 @@ from engines.packed.test_resume import at_step, checkpoints, engine, events, in_
 from safetensors import safe_open
 
 from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE, PAUSE_FILE
-from train_tools.engines.packed.step.pack import Pack
+from train_tools.engines.packed.step.pack import Late, Pack
 from train_tools.workspace import toml
 
 small_model = runs.small_model
@@ -42,13 +42,13 @@ def make(tmp_path: Path) -> Make:
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many runs each batch was trained with."""
     found: list[int] = []
-    step = Pack.step
+    launch = Pack.launch
 
-    def counted(self: Pack, batches: list[Any], **named: bool) -> list[float]:
+    def counted(self: Pack, batches: list[Any], **named: bool) -> Late:
         found.append(len(batches))
-        return step(self, batches, **named)
+        return launch(self, batches, **named)
 
-    monkeypatch.setattr(Pack, "step", counted)
+    monkeypatch.setattr(Pack, "launch", counted)
     return found
 
 
@@ -192,6 +192,14 @@ def test_a_run_is_finished_early_where_it_is_asked_to(make: Make, monkeypatch: p
     assert len(checkpoints(other)) == 3
 
 
+def test_a_run_is_finished_after_the_epoch_that_is_named(make: Make) -> None:
+    late, now, other = make("late", seed=1), make("now", seed=2), make("other", seed=3)
+    (late / FINISH_FILE).write_text("2")
+    (now / FINISH_FILE).write_text("1")
+    assert engine([late, now, other]) == 0
+    assert [events(folder, "finished")[0]["epoch"] for folder in (late, now, other)] == [2, 1, 3]
+
+
 def test_what_comes_after_a_runs_end_says_nothing_of_it(
     make: Make, sizes: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +213,7 @@ def test_what_comes_after_a_runs_end_says_nothing_of_it(
     monkeypatch.setattr(Pack, "losses", nan)
     at_step(monkeypatch, 4, lambda: (long / PAUSE_FILE).write_text(""))
     assert engine([short, broken, long]) == 3
-    assert sizes == [3, 2, 1, 1]
+    assert sizes == [3, 3, 1, 1]  # what a step lost is known while the next one is done
     assert [events(short, kind) != [] for kind in ("finished", "failed", "paused")] == [True, False, False]
     assert [events(broken, kind) != [] for kind in ("finished", "failed", "paused")] == [False, True, False]
     (long / PAUSE_FILE).unlink()

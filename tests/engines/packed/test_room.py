@@ -14,7 +14,7 @@ from engines.packed.test_resume import checkpoints, engine, events
 from train_tools.engines.packed import train
 from train_tools.engines.packed.memory import trial
 from train_tools.engines.packed.memory.meter import ProcessMeter, meter_for
-from train_tools.engines.packed.step.pack import Pack
+from train_tools.engines.packed.step.pack import Late, Pack
 from train_tools.families.loading import CPU
 
 small_model = runs.small_model
@@ -62,13 +62,13 @@ def with_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Allocator]:
 
     def having(free: int, **sizes: int) -> Allocator:
         found = Allocator(free, **sizes)
-        step = Pack.step
+        launch = Pack.launch
 
-        def taking(self: Pack, batches: list[Any], **named: bool) -> list[float]:
+        def taking(self: Pack, batches: list[Any], **named: bool) -> Late:
             found.step(len(batches))
-            return step(self, batches, **named)
+            return launch(self, batches, **named)
 
-        monkeypatch.setattr(Pack, "step", taking)
+        monkeypatch.setattr(Pack, "launch", taking)
         monkeypatch.setattr(train, "meter_for", lambda _device: found)
         monkeypatch.setattr(trial, "LEVELS", 10**9)  # so that nothing surely fits
         return found

@@ -34,7 +34,7 @@ MEASURES: tuple[Measure, ...] = (
                 "Mean cosine between the vectors of the preview pictures and of all training images (CLIP-I of "
                 "DreamBooth): how much of the subject or style was learned. It also rises while a LoRA memorises."
             ),
-            "预览图与全部训练图特征向量的平均余弦(DreamBooth 的 CLIP-I):学到了多少主体或画风。过拟合时它也会上升。",
+            "预览图与全部训练图特征向量的平均余弦（DreamBooth 的 CLIP-I）：学到了多少主体或画风。过拟合时它也会上升。",
         ),
         "higher",
     ),
@@ -46,7 +46,7 @@ MEASURES: tuple[Measure, ...] = (
                 "Mean cosine between a picture's vector and that of its prompt without the trigger word (CLIP-T): "
                 "whether the LoRA still does what the rest of the prompt says."
             ),
-            "图片特征与去掉触发词的提示词特征的平均余弦(CLIP-T):LoRA 是否仍听从提示词的其余部分。",
+            "图片特征与去掉触发词的提示词特征的平均余弦（CLIP-T）：LoRA 是否仍听从提示词的其余部分。",
         ),
         "higher",
         needs_text=True,
@@ -59,7 +59,7 @@ MEASURES: tuple[Measure, ...] = (
                 "1 minus the mean cosine between pictures that differ in the seed alone: near 0 all seeds give "
                 "the same picture. It needs previews with two seeds or more."
             ),
-            "1 减去仅种子不同的图片之间的平均余弦:接近 0 表示所有种子出同一张图。需要至少两个种子的预览。",
+            "1 减去仅种子不同的图片之间的平均余弦：接近 0 表示所有种子出同一张图。需要至少两个种子的预览图。",
         ),
         "higher",
     ),
@@ -71,7 +71,7 @@ MEASURES: tuple[Measure, ...] = (
                 "Mean over the pictures of the largest cosine to any one training image: close to 1, and rising "
                 "while the other scores fall, it is a sign that training images are memorised."
             ),
-            "每张图与最相近的一张训练图的余弦,取平均:接近 1 且在其他分数下降时仍上升,是死记训练图的迹象。",
+            "每张图与最相近的一张训练图的余弦，取平均：接近 1 且在其他分数下降时仍上升，是死记训练图的迹象。",
         ),
         "",
     ),

@@ -22,7 +22,7 @@ RULE = (
         "From this checkpoint on, every checkpoint follows the prompt less (or varies less over seeds) than the best "
         "one before it, and comes closer to single training images, each by more than 2 standard errors."
     ),
-    "从该检查点起,每个检查点都比之前最好的更不听提示词(或种子间变化更小),且更接近某张训练图,两者均超过 2 倍标准误。",
+    "从此每个检查点都比之前最好的更不听提示词（或种子间变化更小），且更接近某张训练图；两者均超过 2 倍标准误。",
 )
 
 Values = Mapping[str, Mapping[Any, float]]  # measure -> what the picture shows -> value

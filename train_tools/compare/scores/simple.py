@@ -28,7 +28,7 @@ class SimpleFeatures:
     """Pictures alone; texts it can't read."""
 
     identity = "simple-1"
-    title = ("colours and edges, no learned model", "颜色与边缘特征(非学习模型)")
+    title = ("colours and edges, no learned model", "颜色与边缘特征（非学习模型）")
     reads_text = False
 
     def __enter__(self) -> Self:

@@ -8,7 +8,7 @@ MODELS = (
     Rule(
         "cache-damaged",
         "a cache of encoded images or texts (.npz) is damaged, or another program's",
-        "图像或文本的编码缓存（.npz）损坏，或由其他程序生成",
+        "图片或文本的编码缓存（.npz）损坏，或由其他程序生成",
         "delete the .npz files beside the images and the folder train_tools/cache, then start again: they are "
         "made anew",
         "删除图片旁的 .npz 文件和 train_tools/cache 文件夹后重新开始，缓存会自动重新生成",
@@ -21,7 +21,7 @@ MODELS = (
     Rule(
         "cache-damaged",
         "a cache of encoded images or texts (.npz) is damaged, or another program's",
-        "图像或文本的编码缓存（.npz）损坏，或由其他程序生成",
+        "图片或文本的编码缓存（.npz）损坏，或由其他程序生成",
         "delete the .npz files beside the images and the folder train_tools/cache, then start again: they are "
         "made anew",
         "删除图片旁的 .npz 文件和 train_tools/cache 文件夹后重新开始，缓存会自动重新生成",

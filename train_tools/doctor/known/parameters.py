@@ -215,11 +215,11 @@ PARAMETERS = (
     Rule(
         "loss-nan",
         "the loss is no number any more: the LoRA is lost",
-        "loss 变为 NaN，训练结果无效",
+        "损失变为 NaN，训练结果无效",
         "lower the learning rate, use bf16 in place of fp16, set max_grad_norm=1, or no_half_vae for SDXL. A "
         "loss that "
         "merely swings says little: judge by pictures",
-        "降低学习率，用 bf16 代替 fp16，设置 max_grad_norm=1，SDXL 开启 no_half_vae。loss 仅仅波动无需在意，"
+        "降低学习率，用 bf16 代替 fp16，设置 max_grad_norm=1，SDXL 开启 no_half_vae。损失仅仅波动无需在意，"
         "以出图效果为准",
         error=r"loss (?:is|was|became) (?:nan|inf|not finite)|NaN loss|tensors? (?:are|is) not finite|"
         r"Loss is nan|contains NaN|non-finite",

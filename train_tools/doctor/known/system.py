@@ -141,7 +141,7 @@ CONSOLE = (
         'in Windows: Control Panel, Region, Administrative, Change system locale: untick "Use Unicode UTF-8 for '
         "worldwide "
         'language support", and restart',
-        "Windows 控制面板 → 区域 → 管理 → 更改系统区域设置，取消勾选「使用 Unicode UTF-8 提供全球语言支持」，"
+        "Windows 控制面板 → 区域 → 管理 → 更改系统区域设置，取消勾选“使用 Unicode UTF-8 提供全球语言支持”，"
         "然后重启",
         line=r"锟斤拷|\ufffd{4,}|(?:[ÃÂ][\x80-\xbf]){4,}",
         source="F1",

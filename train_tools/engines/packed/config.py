@@ -153,6 +153,8 @@ class RunConfig:
     gradient_accumulation_steps: int = shared(1, lambda value: int(value or 1))
     gradient_checkpointing: bool = shared(False, bool)
     mixed_precision: str = shared("no", lambda value: str(value or "no"), only=(None, "no", "bf16", "fp16"))
+    torch_compile: bool = shared(False, bool)
+    dynamo_backend: str = shared("inductor", lambda value: str(value or "inductor"))
     full_bf16: bool = shared(False, bool)
     full_fp16: bool = shared(False, bool)
     fp8_base: bool = shared(False, bool)
@@ -202,7 +204,7 @@ class RunConfig:
     # Steps
     train_unet_only: bool = shared(False, bool, "network_train_unet_only")
     train_text_only: bool = shared(False, bool, "network_train_text_encoder_only")
-    learning_rate: float = row(1e-4, float)
+    learning_rate: float = row(2e-6, float)
     unet_rate: float | None = row(None, float, "unet_lr")
     text_rates: tuple[float, ...] = row((), _rates, "text_encoder_lr")
     optimizer: str = row("AdamW", lambda value: str(value or "AdamW"), "optimizer_type")

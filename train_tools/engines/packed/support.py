@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.table import ARGUMENTS
+from train_tools.engines.packed.base.quicker import why_not as not_compiled
 from train_tools.engines.packed.config import LAST_STATE, PACK, ROWS
 from train_tools.engines.packed.network import words as network
 from train_tools.engines.packed.step.optimizers import why_not as no_optimizer
@@ -25,7 +26,7 @@ WITHOUT_EFFECT = frozenset({
     # Its newest state is always kept until a run has finished.
     "save_last_n_epochs_state", "save_last_n_steps_state",
     # What tunes something that this engine refuses or never does.
-    "dynamo_backend", "wandb_run_name", "log_tracker_name",
+    "wandb_run_name", "log_tracker_name",
 })  # fmt: skip
 # What a person wants to stand in a file's metadata.
 SAID = frozenset({
@@ -35,11 +36,6 @@ SAID = frozenset({
 })  # fmt: skip
 # Where only these values of what isn't known mean nothing to do.
 ONLY: Mapping[str, tuple[Any, ...]] = {"log_with": (None, "tensorboard")}
-# Unknown ones that are on where nothing is said, so that 0 changes something.
-ON_BY_DEFAULT = frozenset({
-    "dataset_repeats", "zero_stage", "guidance_scale", "qwen3_max_token_length",
-    "t5_max_token_length", "sigmoid_scale", "discrete_flow_shift", "training_shift", "logit_std", "mode_scale",
-})  # fmt: skip
 OFF: tuple[Any, ...] = (None, False, "", 0, [])
 PACKED = ", ".join(family.title for family in FAMILIES if family.is_packed)
 # All runs of a pack must agree in them.
@@ -56,26 +52,28 @@ def unsupported(arguments: Mapping[str, Any]) -> list[str]:
                 reasons.append(_not_among(name, value, only))
         elif name not in ROWS.keys() | WITHOUT_EFFECT | SAID and _is_on(name, value):
             reasons.append(f"{name} is not known to the packed engine")
-    reasons += network.why_not(arguments) + no_optimizer(arguments) + no_schedule(arguments)
+    for why_not in (network.why_not, no_optimizer, no_schedule, not_compiled):
+        reasons += why_not(arguments)
     if (folder := arguments.get("resume")) and not (Path(str(folder)) / LAST_STATE).is_file():
         reasons.append(f"resume {folder} holds no state of the packed engine ({LAST_STATE})")
     return reasons
 
 
 def _is_on(name: str, value: Any) -> bool:
-    if name in ARGUMENTS and value == ARGUMENTS[name].sd_default:
+    """Whether it asks for anything. 0 does where something else is the default."""
+    if (
+        name not in ARGUMENTS
+    ):  # the installed sd-scripts alone knows it, and gives it only where it isn't the default
+        return value is not None
+    default = ARGUMENTS[name].sd_default
+    if value == default or value is None:
         return False
-    return value not in OFF or (_is_on_by_default(name) and value is not None)
+    return value not in OFF or default not in OFF
 
 
 def _not_among(name: str, value: Any, only: tuple[Any, ...]) -> str:
     known = ", ".join(str(one) for one in only if one is not None)
     return f"{name} = {value!r} is not known to the packed engine; it knows {known}"
-
-
-def _is_on_by_default(name: str) -> bool:
-    """One that only the installed sd-scripts knows stands in a run only where it has another value than its default."""
-    return name in ON_BY_DEFAULT or name not in ARGUMENTS
 
 
 def unsupported_base(base: Found) -> list[str]:

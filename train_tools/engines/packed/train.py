@@ -14,6 +14,7 @@ from train_tools.dataset.training import training_images
 from train_tools.engines.events import EventLog
 from train_tools.engines.packed import state
 from train_tools.engines.packed.base.precision import free, loaded
+from train_tools.engines.packed.base.quicker import quickened
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data.batches import read_held_back, read_items
 from train_tools.engines.packed.data.captions import prepared
@@ -45,7 +46,7 @@ def train(configs: list[RunConfig], logs: list[EventLog]) -> list[str]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # Read first: a dataset that can't be read must not cost the loading of the model.
     items, held_back = read_items(first), read_held_back(first)
-    base = loaded(first, device)
+    base = quickened(loaded(first, device), first, partial(_say_to, logs))
     model, vae = (content_of(path, first.folder) if path else "" for path in (first.base_model, first.vae))
     _tell(logs, "caching")
     kept = kept_beside(first.folder, "latents", vae or model)

@@ -23,6 +23,7 @@ from train_tools.small_models import base_model_file
 HOW_TO_GET_IT = (
     f"make it with `python -m train_tools env create --sd-scripts`, or name one in {SD_SCRIPTS_VARIABLE}"
 )
+ABSENT = "sd-scripts isn't installed"
 # The plan counts the steps of the version's own images from the first one on; with these they would be others.
 NOT_COUNTED: Mapping[str, str] = {
     "dataset_config": "the plan counts the version's own images",
@@ -85,7 +86,7 @@ def _without_ours(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _absent() -> list[str]:
-    return [] if sd_scripts_folder() is not None else [f"sd-scripts isn't installed; {HOW_TO_GET_IT}"]
+    return [] if sd_scripts_folder() is not None else [f"{ABSENT}; {HOW_TO_GET_IT}"]
 
 
 def processes(environ: Mapping[str, str] = os.environ) -> int:

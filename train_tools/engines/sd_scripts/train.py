@@ -41,7 +41,7 @@ from train_tools.environment.sd_scripts_place import sd_scripts_folder
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.workspace import toml
 from train_tools.workspace.files import replace, write_text
-from train_tools.workspace.run_folder import ARGUMENTS, read_record
+from train_tools.workspace.run_folder import ARGUMENTS, caches_of, read_record
 
 FINISHED, FAILED, PAUSED, DIED = 0, 1, 3, 4
 LOOK_S = 0.5
@@ -92,9 +92,9 @@ class Training:
         # On Windows sd-scripts sees these through links whose names are ASCII.
         links = links_folder()
         self._seen = ascii_path(folder, links)
-        caches_folder = _caches_folder(folder)
-        caches_folder.mkdir(parents=True, exist_ok=True)
-        self._caches = ascii_path(caches_folder, links)
+        shared = caches_of(folder) or folder / "cache"
+        shared.mkdir(parents=True, exist_ok=True)
+        self._caches = ascii_path(shared, links)
 
     def cache(self) -> Cache | None:
         """What its siblings encoded already, or what it encodes for them now; None where nothing is kept.
@@ -260,8 +260,3 @@ def _code(process: Process) -> int:
     if code not in ITS_OWN_CODES:
         raise KilledError(code)
     return code
-
-
-def _caches_folder(run: Path) -> Path:
-    """`<root>/train_tools/cache`, the run being `<root>/train_tools/projects/<p>/versions/<v>/trains/<run>`."""
-    return run.parents[5] / "cache"

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from train_tools.errors import is_out_of_memory
 from train_tools.families.stable_diffusion import memory
 from train_tools.families.stable_diffusion.base import BaseModel
 
@@ -32,7 +33,7 @@ def _decoded(base: BaseModel, latent: Tensor) -> Tensor:
         try:
             return base.decode(latent)
         except (MemoryError, RuntimeError) as error:
-            if not memory.is_out(error):
+            if not is_out_of_memory(error):
                 raise
     # Not inside `except`: the error keeps what filled the memory.
     memory.emptied()

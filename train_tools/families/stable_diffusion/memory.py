@@ -1,4 +1,4 @@
-"""How much fits in memory at once, and what says that it didn't."""
+"""How much fits in memory at once."""
 
 from __future__ import annotations
 
@@ -30,15 +30,6 @@ def cells_in_memory(unet: Any, width: int, height: int) -> int:
     widest = unet.config["block_out_channels"][0] * (width // 8) * (height // 8)
     each = 2 * widest * VALUES_AT_ONCE * unet.dtype.itemsize
     return max(1, int(free(unet.device) * SHARE_OF_MEMORY / each))
-
-
-def is_out(error: Exception) -> bool:
-    """torch tells it in several ways: an error of its own on GPUs, words on the CPU."""
-    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in str(error) or "allocate memory" in str(error)
-    )
 
 
 def emptied() -> None:

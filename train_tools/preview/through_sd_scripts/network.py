@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from train_tools.families.drawing import is_out_of_memory
+from train_tools.errors import is_out_of_memory
 
 OF_TEXTS = "lora_te"  # what the names of text encoders' layers begin with, in every network
 LYCORIS = "lycoris."

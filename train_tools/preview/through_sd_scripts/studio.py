@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from PIL import Image
 
-from train_tools.families.drawing import Drawing, Picture, Text, is_out_of_memory
+from train_tools.errors import is_out_of_memory
+from train_tools.families.drawing import Drawing, Picture, Text
 from train_tools.preview.through_sd_scripts.network import LoraFile, Network, UnfitError
 
 Answer = Callable[[Mapping[str, Any]], None]

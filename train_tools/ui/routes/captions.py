@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from train_tools.captioning.activation import activation_tag
-from train_tools.captioning.availability import availability
+from train_tools.captioning.availability import Availability, availability, is_toy, proposed
+from train_tools.captioning.known import KNOWN, offer, rough_bytes
+from train_tools.captioning.registry import SHAPES
 from train_tools.captioning.settings import CaptioningSettings
+from train_tools.environment import mirror_choice, program
+from train_tools.environment.network import network_of
 from train_tools.errors import UsageError
 from train_tools.execution.lane import wake
 from train_tools.execution.queue import Queue
@@ -22,7 +26,7 @@ from train_tools.planning.caption_checks import reading_of
 from train_tools.planning.exposure import refuse_exposed_settings
 from train_tools.planning.shapes import shapes_of
 from train_tools.tags import journal
-from train_tools.tags.checks import check_captions
+from train_tools.tags.checks import called, check_captions
 from train_tools.tags.files import read_text
 from train_tools.tags.filters import chosen
 from train_tools.tags.journal import Change
@@ -41,6 +45,7 @@ from train_tools.workspace.workspace import Version
 MOST_SHOWN = 100  # changes of a preview
 MOST_TAGS = 2_000
 SECTION = "captioning"
+MODELS = {"blip": "model", "wd": "wd_model"}  # captioner -> the setting that names its model
 
 
 def read(call: Call, version: Version) -> list[Known]:
@@ -173,26 +178,72 @@ def check(call: Call) -> dict[str, Any]:
             for limit in reversed(limits)
             for finding in check_captions(version, tag, limit, reading)
         }
-        return {"findings": list(found.values()), "activation": tag, "limit": min(limits, default=LIMITS[0])}
+        return {
+            "findings": list(found.values()),
+            "activation": tag,
+            "called": ", ".join(called(version, tag)),
+            "limit": min(limits, default=LIMITS[0]),
+        }
 
     return call.tasks.start(work, only_newest_of=f"captions check {version.folder}")
 
 
 def captioner(call: Call) -> dict[str, Any]:
-    """The captioners, which of them can be used, and the settings with the version's values."""
+    """The captioners, which of them can be used, and the settings with the version's values. `?model=` and `?wd_model=`
+    are what the page has meanwhile.
+    """
     version, language = call.version, call.language
+    asked = {name: text for name in MODELS.values() if (text := call.query(name))}
+    if call.exposed:
+        refuse_exposed_settings(SECTION, _not_known(asked))
 
     def work(_task: Task) -> dict[str, Any]:
-        now = settings.preview_change(version, SECTION, CaptioningSettings, {})
+        saved = settings.read(version)[SECTION]
+        now = settings.preview_change(version, SECTION, CaptioningSettings, asked)
+        now = replace(now, model=now.model or KNOWN["blip"][0].id)
         fields = [
             {**field_of(entry, language), "value": as_text(getattr(now, entry.name), entry.separator)}
             for entry in entries_of(SECTION, CaptioningSettings)
         ]
         found = availability(now, _hosted(call))
         return {
-            "captioners": [{**asdict(one), "usable": one.is_usable} for one in found],
+            "captioners": [_captioner(one, now) for one in found],
+            "chosen": proposed(found, now.captioner if "captioner" in saved else ()),
             "fields": fields,
+            "known": {MODELS[name]: [one.id for one in models] for name, models in KNOWN.items()},
         }
+
+    return call.tasks.start(work)
+
+
+def _captioner(one: Availability, now: CaptioningSettings) -> dict[str, Any]:
+    """`bytes` are those of its model where that must be fetched, 0 where they aren't known."""
+    setting = MODELS.get(one.name)
+    model = str(getattr(now, setting)) if setting else ""
+    return {
+        **asdict(one),
+        "usable": one.is_usable,
+        "model": model,
+        "bytes": rough_bytes(one.name, model),
+        "is_toy": one.name == SHAPES,
+    }
+
+
+def _not_known(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Without models of which it is known what is in them."""
+    known = {one.id for models in KNOWN.values() for one in models}
+    return {name: text for name, text in changes.items() if text not in known}
+
+
+def offered(call: Call) -> dict[str, Any]:
+    """A task: what fetching a captioner's model takes, asked of the hub."""
+    if call.exposed:
+        raise UsageError("nothing is downloaded while the page is open to others")
+    name, model, root = call.field("captioner"), call.field("model"), call.root
+
+    def work(_task: Task) -> dict[str, Any]:
+        mirror_choice.find_out(root, program.read(root), ("hugging_face",))
+        return asdict(offer(name, model, network_of(root)))
 
     return call.tasks.start(work)
 
@@ -205,13 +256,24 @@ def _hosted(call: Call) -> dict[str, str]:
 
 
 def start_job(call: Call) -> dict[str, int]:
-    """The settings are checked, kept for the next time, and given to a job of the GPU's lane."""
+    """The settings are checked, kept for the next time, and given to a job of the GPU's lane. `toy` is a person's word
+    that the captioner that ships is what they want.
+    """
     version, changes = call.version, call.field("settings", dict)
     if not all(isinstance(value, str) for value in changes.values()):
         raise UsageError("'settings' must be texts")
     if call.exposed:
-        refuse_exposed_settings(SECTION, changes)
-    now = settings.change(version, SECTION, CaptioningSettings, changes)
+        refuse_exposed_settings(SECTION, _not_known(changes))
+    wanted = settings.preview_change(version, SECTION, CaptioningSettings, changes)
+    if is_toy(wanted) and not call.field("toy", bool, False):
+        raise UsageError(
+            "the captioner that ships is a toy that sees coloured shapes in every picture; choose another, or say that "
+            "you want it"
+        )
+    kept = {
+        name: text for name, text in changes.items() if name != "only"
+    }  # the next time all are meant again
+    now = replace(settings.change(version, SECTION, CaptioningSettings, kept), only=wanted.only)
     # Whole, so that what is set later doesn't change a job that waits.
     given = {
         e.name: as_text(getattr(now, e.name), e.separator) for e in entries_of(SECTION, CaptioningSettings)
@@ -233,5 +295,6 @@ ROUTES = [
     post(f"{BASE}/redo", step(redo)),
     get(f"{BASE}/check", check),
     get(f"{BASE}/captioner", captioner),
+    post(f"{BASE}/captioner/offer", offered),
     post(f"{BASE}/job", start_job),
 ]

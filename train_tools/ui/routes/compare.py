@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import random
 from dataclasses import asdict
@@ -12,7 +13,8 @@ from starlette.responses import FileResponse, Response
 
 from train_tools.compare import place, service, tensorboard
 from train_tools.compare.board import cell_with, read_board
-from train_tools.compare.curves import USUAL_SMOOTHING, curve_runs, read_curves
+from train_tools.compare.curves import USUAL_SMOOTHING, csv_table, curve_runs, read_curves
+from train_tools.compare.export.document import SMALL, pieces, sized
 from train_tools.compare.marks import CELL, Target, mark_history, set_mark
 from train_tools.compare.scores.measures import MEASURES
 from train_tools.compare.scores.settings import SIMPLE, ScoreSettings
@@ -26,10 +28,13 @@ from train_tools.execution.ticket import SCORE
 from train_tools.planning.catalogue import check_training
 from train_tools.planning.exposure import Folders, refuse_exposed, refuse_exposed_settings
 from train_tools.preview.model_names import shown_models
+from train_tools.ui.downloads import downloaded
 from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, json_text, post
+from train_tools.ui.texts import export_words
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import entries_of
+from train_tools.workspace.files import time_stamp
 
 AT = "/api/v/{project}/{version}/compare"
 QUICKLY = 3  # gzip's level; a board is a megabyte of JSON, and its reader waits
@@ -155,14 +160,32 @@ def score(call: Call) -> dict[str, Any]:
 
 
 def curves(call: Call) -> dict[str, Any]:
-    try:
-        smoothing = float(call.query("smoothing") or USUAL_SMOOTHING)
-    except ValueError as error:
-        raise UsageError("smoothing must be a number") from error
-    version = call.version
+    """`from` and `to` are the steps that are looked at; of the runs that are known with what they are called."""
+    version, smoothing = call.version, _decimal(call, "smoothing", USUAL_SMOOTHING)
+    part = (_decimal(call, "from", 0), _decimal(call, "to", 0)) if call.query("to") else None
     chosen = call.request.query_params.getlist("run")
-    answer = service.curves_document(read_curves(version, chosen, smoothing) if chosen else [], smoothing)
-    return answer | {"known": curve_runs(version)}
+    found = read_curves(version, chosen, smoothing, part) if chosen else []
+    labels = read_board(version).run_labels
+    known = curve_runs(version)
+    return service.curves_document(found, smoothing) | {
+        "known": known,
+        "labels": [labels.get(name, name) for name in known],
+    }
+
+
+def curves_table(call: Call) -> Response:
+    """All steps of the runs as a file for a spreadsheet."""
+    version, smoothing = call.version, _decimal(call, "smoothing", USUAL_SMOOTHING)
+    chosen = call.request.query_params.getlist("run")
+    table = csv_table(version, chosen, smoothing, read_board(version).run_labels)
+    return downloaded(table, f"{version.project}-{version.name}-curves.csv", "text/csv; charset=utf-8")
+
+
+def _decimal(call: Call, name: str, default: float) -> float:
+    try:
+        return float(call.query(name) or default)
+    except ValueError as error:
+        raise UsageError(f"{name} must be a number") from error
 
 
 def open_tensorboard(call: Call) -> dict[str, Any]:
@@ -186,6 +209,22 @@ def plan(call: Call) -> dict[str, Any]:
     return {"before": {name: before.get(name) for name in changes}}
 
 
+def export_size(call: Call) -> dict[str, Any]:
+    """A task: how large the board would be as one file."""
+    version, viewed = call.version, service.view_board(call.version, _view(call))
+    return call.tasks.start(lambda _task: asdict(sized(version, viewed)))
+
+
+def exported(call: Call) -> Response:
+    """The board as it is shown, as one HTML file."""
+    version = call.version
+    viewed = service.view_board(version, _view(call))
+    found = pieces(version, viewed, export_words(), call.query("size") or SMALL, call.language)
+    head = next(found)
+    name = f"{version.project}-{version.name}-{time_stamp()}.html"
+    return downloaded(itertools.chain([head], found), name, "text/html; charset=utf-8")
+
+
 ROUTES = [
     get(f"{AT}/board", board),
     get(f"{AT}/stamp", stamp),
@@ -201,6 +240,9 @@ ROUTES = [
     get(f"{AT}/measures", measures),
     post(f"{AT}/score", score),
     get(f"{AT}/curves", curves),
+    get(f"{AT}/curves.csv", curves_table),
+    get(f"{AT}/export/size", export_size),
+    get(f"{AT}/export", exported),
     post(f"{AT}/tensorboard", open_tensorboard),
     get(f"{AT}/advice/{{key}}", advice),
     post(f"{AT}/plan", plan),

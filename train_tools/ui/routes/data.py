@@ -9,7 +9,14 @@ from starlette.routing import Route
 
 from train_tools.dataset import inbox
 from train_tools.dataset.revision import FILE as REVISION
-from train_tools.ui.routes import data_jobs, data_originals, data_sets, data_settings, data_uploads
+from train_tools.ui.routes import (
+    data_by_hand,
+    data_jobs,
+    data_originals,
+    data_sets,
+    data_settings,
+    data_uploads,
+)
 from train_tools.ui.routing import Call, get
 from train_tools.workspace.workspace import Version
 
@@ -50,6 +57,7 @@ ROUTES: list[Route] = [
     *data_jobs.ROUTES,
     *data_uploads.ROUTES,
     *data_originals.ROUTES,
+    *data_by_hand.ROUTES,
     *data_settings.ROUTES,
     *data_sets.ROUTES,
 ]

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.dataset import revision as revisions
+from train_tools.dataset.by_hand import FILE as BY_HAND
+from train_tools.dataset.by_hand import NOTHING, ByHand
 from train_tools.dataset.known import FILE as KNOWN
 from train_tools.dataset.known import Known
 from train_tools.dataset.looks import find_duplicates
@@ -23,7 +25,8 @@ NEW, USED, SKIPPED = range(3)  # with regard to the current revision
 
 def stamp(version: Version) -> str:
     """Of names, and of what was seen of the images; a file that is changed in place isn't noticed."""
-    paths = [version.origin, *folders_in(version.origin), version.origin.parent / KNOWN]
+    beside = version.origin.parent
+    paths = [version.origin, *folders_in(version.origin), beside / KNOWN, beside / BY_HAND]
     return times([*paths, version.processed / revisions.FILE])
 
 
@@ -49,7 +52,11 @@ def _list(version: Version) -> dict[str, Any]:
     known = Known.of(version)
     looks = known.looks(found)
     revision = revisions.read(version.processed)
-    used = {source.original for source in revision.images} if revision else set()
+    used = {source.original: source.by_hand for source in revision.images} if revision else {}
+    by_hand = ByHand.of(version)
+    touched = {
+        name: touch for name, look in looks.items() if not (touch := by_hand.touch(look.sha256)).is_nothing
+    }
     skipped = {one.name: one.reason for one in revision.skipped} if revision else {}
     captioned: dict[Path, set[str]] = {}
     rows = []
@@ -71,6 +78,10 @@ def _list(version: Version) -> dict[str, Any]:
         "duplicates": find_duplicates(looks),
         "gone": gone,  # in the current revision, but deleted since
         "is_processed": revision is not None,
+        "touched": {name: touch.kinds for name, touch in touched.items()},
+        "retouched": [
+            name for name in looks if name in used and used[name] != touched.get(name, NOTHING).key
+        ],
     }
 
 

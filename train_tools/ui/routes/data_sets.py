@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from train_tools.dataset.bucket_chart import bucket_chart
 from train_tools.dataset.census import take_census
-from train_tools.dataset.checks import check_images, in_order, read_sizes
+from train_tools.dataset.checks import Finding, check_images, in_order, read_sizes
 from train_tools.dataset.differences import differences
 from train_tools.dataset.history import RevisionInfo, revisions_of
 from train_tools.dataset.reg import count_reg
@@ -18,9 +18,13 @@ from train_tools.dataset.revision import read as read_revision
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.dataset.triggers import triggers_of
 from train_tools.errors import TrainToolsError
+from train_tools.families.interface import BASE
 from train_tools.planning.shapes import shapes_of
+from train_tools.tags import checks as caption_checks
+from train_tools.tags.files import read_captions
 from train_tools.ui.routes.data_originals import times
 from train_tools.ui.routing import Call, get
+from train_tools.workspace import settings
 from train_tools.workspace.catalogue import as_text
 from train_tools.workspace.workspace import Version, folders_in
 
@@ -69,11 +73,13 @@ def census(call: Call) -> Any:
 def _census(version: Version) -> dict[str, Any]:
     sizes, _ = read_sizes(training_images(version.processed))
     charts, findings, problem = [], [], ""
+    has_base = bool(settings.read(version)["training"].get(BASE))
     try:
         rules = dict.fromkeys((shape.rule, shape.batch_size) for shape in shapes_of(version))
         found = (finding for rule, batch_size in rules for finding in check_images(version, rule, batch_size))
-        findings = in_order(list(dict.fromkeys(found)))
-        charts = [_chart(rule, sizes) for rule in dict.fromkeys(rule for rule, _ in rules)]
+        findings = in_order([*dict.fromkeys(found), *_of_captions(version)])
+        if has_base:  # else they would be those of the toy
+            charts = [_chart(rule, sizes) for rule in dict.fromkeys(rule for rule, _ in rules)]
     except (
         TrainToolsError
     ) as error:  # what the plan asks for can't be; the images can be counted nevertheless
@@ -86,10 +92,20 @@ def _census(version: Version) -> dict[str, Any]:
     return {
         "census": counted,
         "charts": charts,
+        "has_base": has_base,
         "findings": findings,
         "problem": problem,
         "settings": made_with,  # as texts, as data/settings gives those of now
     }
+
+
+def _of_captions(version: Version) -> list[Finding]:
+    """What is missing altogether; the Captions panel says the rest."""
+    if not training_images(version.processed):
+        return []
+    files = read_captions(version)
+    found = [*caption_checks.unreadable(files), *caption_checks.missing(files), *caption_checks.empty(files)]
+    return [one if one.where else replace(one, id="caption-none") for one in found]
 
 
 def _chart(rule: Any, sizes: dict[TrainingImage, tuple[int, int]]) -> dict[str, Any]:
@@ -133,11 +149,11 @@ def _reg(version: Version) -> dict[str, Any]:
     }
 
 
-BASE = "/api/v/{project}/{version}/data"
+AT = "/api/v/{project}/{version}/data"
 ROUTES = [
-    get(f"{BASE}/images", images),
-    get(f"{BASE}/census", census),
-    get(f"{BASE}/revisions", revisions),
-    get(f"{BASE}/compare", compare),
-    get(f"{BASE}/reg", reg),
+    get(f"{AT}/images", images),
+    get(f"{AT}/census", census),
+    get(f"{AT}/revisions", revisions),
+    get(f"{AT}/compare", compare),
+    get(f"{AT}/reg", reg),
 ]

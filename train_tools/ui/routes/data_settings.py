@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image
 
+from train_tools.captioning.settings import CaptioningSettings
+from train_tools.dataset.by_hand import FILE as BY_HAND
 from train_tools.dataset.preview_image import find_original, preview_image
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.errors import UsageError
@@ -19,7 +21,7 @@ from train_tools.ui.routes.data_originals import times
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace.catalogue import Entry, as_text, entries_of
 from train_tools.workspace.lock import writing
-from train_tools.workspace.settings import build, read, unknown_name, update
+from train_tools.workspace.settings import build, preview_change, read, unknown_name, update
 from train_tools.workspace.workspace import Version
 
 SECTION = "dataset"
@@ -38,6 +40,7 @@ def settings(call: Call) -> Any:
         "stamp": stamp(version),
         "entries": [_entry(entry, call) for entry in entries],
         "values": {name: as_text(value) for name, value in _saved(version).items()},
+        "prefix": preview_change(version, "captioning", CaptioningSettings, {}).prefix,
     }
 
 
@@ -85,7 +88,7 @@ def preview(call: Call) -> Any:
         path = find_original(version, name).path
     except UsageError:
         return {"stamp": "", "value": None}
-    seen = repr((name, times([path]), asdict(chosen)))
+    seen = repr((name, times([path, version.origin.parent / BY_HAND]), asdict(chosen)))
     key = (version.folder, "preview")
     return call.request.app.state.later.answer(
         key, hashlib.sha256(seen.encode()).hexdigest()[:16], lambda: _preview(version, name, chosen)

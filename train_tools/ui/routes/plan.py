@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.current import current
@@ -12,8 +13,11 @@ from train_tools.execution.lane import ensure_worker, slots
 from train_tools.execution.queue import Queue
 from train_tools.execution.queue_actions import Conditions, add_training
 from train_tools.execution.ticket import DEFAULT_LANE
+from train_tools.families.interface import BASE
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning import edited
+from train_tools.planning.defaults import NoBaseModelError, is_shipped
+from train_tools.planning.host_model import chosen_in_webui
 from train_tools.planning.plan import Plan, make_plan
 from train_tools.planning.presets import all_presets, own_folder
 from train_tools.preview.before_training import with_pictures
@@ -26,9 +30,10 @@ from train_tools.ui.routes.previews import AFTER_EACH_RUN
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace import settings
 from train_tools.workspace.names import check_name
-from train_tools.workspace.workspace import Version
+from train_tools.workspace.workspace import Version, names_in
 
 MOST_RUNS = 12_000  # that are planned while one types; 10,000 take about 2 s on one core
+MOST_NAMED = 5  # runs that weren't started
 ROWS = 100  # of a page of runs
 LATEST = 4_102_444_800  # 2100-01-01, in seconds since 1970
 
@@ -73,7 +78,9 @@ def planned(call: Call) -> dict[str, Any]:
             check_exposed(call, changes)
             kept = _kept(version, changes, again)
         except TrainToolsError as error:
-            return problem(str(error))
+            return problem(version, error)
+        if lacks_base(kept):
+            return no_base(version.root)
         return {**summary(kept), "plan": plans.keep(kept)}
 
     return call.tasks.start(work, only_newest_of=f"plan {owner}")
@@ -87,11 +94,36 @@ def _kept(version: Version, changes: Mapping[str, str], again: bool) -> Kept:
     return Kept(plan, given, all_presets(own_folder(version)))
 
 
-def problem(sentence: str) -> dict[str, Any]:
-    """Why there is no plan, and at which field to say so: sentences begin with its name."""
+def problem(version: Version, error: TrainToolsError) -> dict[str, Any]:
+    """Why there is no plan, and at which field to say so: sentences begin with its name. `lacks` is what leads on:
+    images, processing (of the originals that are there) or base.
+    """
+    sentence = str(error)
     first = sentence.split(maxsplit=1)[0].rstrip(":")
+    if isinstance(error, NoBaseModelError):
+        return {"problem": sentence, "field": BASE, "lacks": "base"}
     field = first if first in current().known else ""
-    return {"problem": sentence, "field": field, "lacks_images": "holds no image" in sentence}
+    lacks = ""
+    if "holds no image" in sentence:
+        there = any(not name.startswith(".") for name in names_in(version.origin))
+        lacks = "processing" if there else "images"
+    return {"problem": sentence, "field": field, "lacks": lacks}
+
+
+def lacks_base(kept: Kept) -> bool:
+    """Whether something would be trained on the toy because nobody chose a base model."""
+    return not kept.given.get(BASE) and any(is_shipped(str(run.arguments[BASE])) for run in kept.plan.runs)
+
+
+def no_base(root: Path) -> dict[str, Any]:
+    """With the one that the webui has loaded, as settings, where there is one."""
+    sentence = "no base model is chosen yet; choose the one that the LoRA is for"
+    return {
+        "problem": sentence,
+        "field": "",
+        "lacks": "base",
+        "loaded": chosen_in_webui(root).get(BASE, ""),
+    }
 
 
 def runs(call: Call) -> dict[str, Any]:
@@ -109,7 +141,7 @@ def run(call: Call) -> dict[str, Any]:
         "name": found.name,
         "label": found.label,
         "state": found.state,
-        "reasons": found.reasons,
+        "reasons": (*found.reasons, *found.faults),
         "is_only": not plan.axes,
         "toml": edited.run_toml(found.arguments),
     }
@@ -137,9 +169,11 @@ def edited_run(call: Call) -> dict[str, Any]:
 
 
 def started(call: Call) -> dict[str, Any]:
-    """A task: queues the runs that are to be trained. `identity` is that of the plan which the person saw."""
+    """A task: queues the runs that are to be trained. `identity` is that of the plan which the person saw, `toy` their
+    word that the base model that ships is what they want.
+    """
     version, changes = call.version, _texts(call, "changes")
-    again = bool(call.field("again", bool, False))
+    again, toy = bool(call.field("again", bool, False)), bool(call.field("toy", bool, False))
     conditions = _conditions(call)
     check_exposed(call, changes)
     previews = _previews(call)
@@ -151,6 +185,11 @@ def started(call: Call) -> dict[str, Any]:
         found = summary(kept)
         if found["identity"] != seen:
             return {"changed": {**found, "plan": plans.keep(kept)}}
+        if found["toys"] and not toy:
+            raise UsageError(
+                f"{found['toys']} of the runs would be trained on the toy that ships with Train Tools, which draws "
+                "shapes of 64 pixels; choose your own base model, or say that you want the toy"
+            )
         settings.change(version, "preview", PreviewSettings, previews)
         return _queued(root, version, kept.plan, conditions)
 
@@ -158,10 +197,16 @@ def started(call: Call) -> dict[str, Any]:
 
 
 def _queued(root: Any, version: Version, plan: Plan, conditions: Conditions) -> dict[str, Any]:
-    tickets = add_training(Queue(root), version, plan, conditions)
+    tickets = add_training(Queue(root), version, plan, conditions, partly=True)
     if tickets:
         ensure_worker(root, conditions.lane)
-    return {"queued": len(tickets), "first": tickets[0].id if tickets else None}
+    refused = [run for run in plan.runs if run.is_refused]
+    return {
+        "queued": len(tickets),
+        "first": tickets[0].id if tickets else None,
+        "refused": len(refused),
+        "labels": [run.label for run in refused[:MOST_NAMED]],
+    }
 
 
 def _previews(call: Call) -> dict[str, str]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.argument import Argument, Dependency
 from train_tools.arguments.config_file import check
 from train_tools.arguments.current import current
 from train_tools.arguments.options import SOURCES
+from train_tools.arguments.values import signs_of
 from train_tools.engines.sd_scripts.installed import ask_now, due
 from train_tools.environment.sd_scripts_asked import key_of
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.families.detect import detect
 from train_tools.families.registry import BY_NAME, USUAL, family_of_script
-from train_tools.hosts.interface import HostError
 from train_tools.planning import page
 from train_tools.planning.catalogue import training_entries
 from train_tools.planning.imports.imported import Imported
@@ -26,23 +24,13 @@ from train_tools.planning.pasted import parse_what_is_right
 from train_tools.planning.presets import Fit, Preset, all_presets, by_fit, delete, save
 from train_tools.small_models import base_model_file
 from train_tools.ui import training_settings
-from train_tools.ui.guard import check_exposed, host_of
+from train_tools.ui.guard import check_exposed
+from train_tools.ui.routes.models import ROLE_OF
 from train_tools.ui.routing import Call, get, post, upload
 from train_tools.ui.training_settings import texts_of
 from train_tools.workspace.names import check_name
 
 OWN_SUBJECT = "grid"  # of what is no argument of sd-scripts
-SHIPPED = "scenes-sd1"
-# By file name, the first that fits; sd-scripts' arguments.
-PARTS = {
-    "clip_l": r"clip[-_ ]?l(?=[._-]|$)",
-    "clip_g": r"clip[-_ ]?g(?=[._-]|$)",
-    "t5xxl": r"t5[-_ ]?xxl|^t5",
-    "gemma2": r"gemma",
-    "qwen3": r"qwen[-_ ]?3",
-    "ae": r"^ae(?=[._-]|$)|flux.*(ae|vae)",
-    "vae": r"vae|kl-f8|mse|^ae",
-}
 
 
 def arguments(call: Call) -> dict[str, Any]:
@@ -58,16 +46,19 @@ def arguments(call: Call) -> dict[str, Any]:
             {
                 "name": entry.name,
                 "kind": entry.kind,
-                "default": "" if is_source else entry.default,
+                "default": "" if is_source and entry.kind == "str" else entry.default,
                 "choices": entry.choices,
                 "help": entry.help_in(call.language),
-                "allowed": entry.allowed_in(call.language),
+                "allowed": entry.takes_in(call.language),
                 "is_axis": entry.is_axis,
                 "may_be_none": entry.may_be_none,
                 "importance": row.importance,
                 "subject": subject_of.get(entry.name, OWN_SUBJECT),
                 "families": row.families,
-                "notes": _notes_zh(row) if call.language == "zh" else page.notes(row),
+                "label": row.words.label_in(call.language),
+                "role": (ROLE_OF.get(row.name, "path") if row.is_path else ""),
+                "notes": page.notes(row),
+                "signs": signs_of(row),
             }
         )
     return {"fields": fields, "asking": is_asking}
@@ -82,18 +73,6 @@ def _is_asking(call: Call) -> bool:
         ("asked", checkout), key_of(checkout), lambda: ask_now(checkout), 0
     )
     return "waiting" in answer
-
-
-def _notes_zh(row: Argument) -> list[str]:
-    """As `page.notes`, which gives reasons in English, without these."""
-    said = [f"需要 {_asked(needed)}" for needed in row.needs]
-    said += [f"不能与 {_asked(excluded)} 同用" for excluded in row.excludes]
-    return [*said, f"仅对 {'、'.join(row.acts_in)} 有效"] if row.acts_in else said
-
-
-def _asked(dependency: Dependency) -> str:
-    values = " 或 ".join(page.value_text(value) for value in dependency.values)
-    return f"{dependency.other} {values}".rstrip()
 
 
 def presets(call: Call) -> list[dict[str, Any]]:
@@ -136,64 +115,6 @@ def saved_preset(call: Call) -> dict[str, str]:
 
 def deleted_preset(call: Call) -> dict[str, str]:
     return {"entry": delete(_own(call), check_name(str(call.field("name")), "preset")).name}
-
-
-def models(call: Call) -> dict[str, Any]:
-    """A task: the base models of the webui or of the models folder, and the small one that ships."""
-    root = call.root
-
-    def work(_task: Any) -> dict[str, Any]:
-        host = host_of(root)
-        shipped = {
-            "title": SHIPPED,
-            "file": str(base_model_file()),
-            "family": detect(base_model_file()).name,
-            "is_shipped": True,
-        }
-        folder = str(host.folders().models or "")
-        try:
-            found = [_model(m.title, m.file) for m in host.base_models()]
-        except HostError as error:
-            return {
-                "models": [shipped],
-                "folder": folder,
-                "host": host.name,
-                "problem": str(error),
-                "parts": {},
-            }
-        parts = parts_by_argument(host.model_files())
-        return {
-            "models": [*found, shipped],
-            "folder": folder,
-            "host": host.name,
-            "problem": "",
-            "parts": parts,
-        }
-
-    return call.tasks.start(work)
-
-
-def _model(title: str, file: Path) -> dict[str, Any]:
-    size = file.stat().st_size if file.is_file() else 0
-    return {
-        "title": title,
-        "file": str(file),
-        "family": detect(file).name,
-        "bytes": size,
-        "is_shipped": False,
-    }
-
-
-def parts_by_argument(files: Sequence[Path]) -> dict[str, list[str]]:
-    """The webui's VAEs and text encoders by the argument whose path each may be, as their usual names tell."""
-    found: dict[str, list[str]] = {}
-    for file in files:
-        name = file.stem.lower()
-        for argument, pattern in PARTS.items():
-            if re.search(pattern, name):
-                found.setdefault(argument, []).append(str(file))
-                break
-    return found
 
 
 def pasted(call: Call) -> dict[str, Any]:
@@ -266,7 +187,6 @@ ROUTES = [
     get("/api/presets", presets),
     post("/api/v/{project}/{version}/presets", saved_preset),
     post("/api/presets/delete", deleted_preset),
-    get("/api/models", models),
     post("/api/v/{project}/{version}/plan/paste", pasted),
     upload("/api/v/{project}/{version}/plan/import", _folder, imported_file),
     post("/api/v/{project}/{version}/plan/import_lora", imported_metadata),

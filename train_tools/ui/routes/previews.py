@@ -20,7 +20,7 @@ from train_tools.ui.fields import field_of
 from train_tools.ui.routing import Call, get, post
 from train_tools.workspace import settings
 from train_tools.workspace.catalogue import as_text, entries_of
-from train_tools.workspace.workspace import Version
+from train_tools.workspace.lock import writing
 
 AT = "/api/v/{project}/{version}/previews"
 SECTION = "preview"
@@ -42,7 +42,7 @@ def shown(call: Call) -> dict[str, Any]:
 def counted(call: Call) -> dict[str, Any]:
     """A task: how many pictures the settings mean, how many of them aren't there yet, and what nobody set."""
     version, root = call.version, call.root
-    chosen = _chosen(call, version)
+    chosen = chosen_settings(call)
 
     def work(_task: object) -> dict[str, Any]:
         try:
@@ -63,10 +63,28 @@ def counted(call: Call) -> dict[str, Any]:
     return call.tasks.start(work, only_newest_of=f"previews {version.folder}")
 
 
+def saved(call: Call) -> dict[str, Any]:
+    """Keeps settings; an empty text takes one back to its default. `seen` are the texts that the page had before: what
+    somebody else changed since is a conflict, and stays.
+    """
+    version, seen, given = call.version, call.field("seen", dict, {}), _given(call)
+    with writing(version, "changing settings"):
+        now = shown(call)["values"]
+        conflicts = {
+            n: now.get(n, "") for n, text in given.items() if now.get(n, "") not in (seen.get(n, ""), text)
+        }
+        mine = {name: text for name, text in given.items() if name not in conflicts}
+        chosen = _checked(call, {name: text for name, text in mine.items() if text.strip()})
+        settings.update(
+            version, SECTION, {n: getattr(chosen, n) if text.strip() else None for n, text in mine.items()}
+        )
+    return {"values": shown(call)["values"], "conflicts": conflicts}
+
+
 def rendered(call: Call) -> dict[str, Any]:
     """Keeps the settings, and queues what they mean."""
     version = call.version
-    _chosen(call, version)
+    chosen_settings(call)
     settings.change(version, SECTION, PreviewSettings, _given(call))
     queue = Queue(call.root)
     ticket = add_job(queue, version, PREVIEW, {}, Conditions())
@@ -87,15 +105,20 @@ def _given(call: Call) -> dict[str, str]:
     return dict(given)
 
 
-def _chosen(call: Call, version: Version) -> PreviewSettings:
-    given = _given(call)
+def chosen_settings(call: Call) -> PreviewSettings:
+    """What is set, with `settings` of the request laid over it. Raises UsageError where one isn't allowed."""
+    return _checked(call, _given(call))
+
+
+def _checked(call: Call, given: dict[str, str]) -> PreviewSettings:
     if call.exposed:
         refuse_exposed_settings(SECTION, given)
-    return settings.preview_change(version, SECTION, PreviewSettings, given)
+    return settings.preview_change(call.version, SECTION, PreviewSettings, given)
 
 
 ROUTES = [
     get(AT, shown),
+    post(f"{AT}/settings", saved),
     post(f"{AT}/count", counted),
     post(f"{AT}/render", rendered),
     post(f"{AT}/automatic", automatic),

@@ -18,6 +18,8 @@ from train_tools.execution.queue_actions import FIRST, LAST, Conditions
 from train_tools.execution.queue_edit import edit
 from train_tools.execution.queue_view import QueueView
 from train_tools.execution.run_history import RunHistory
+from train_tools.execution.samples import samples_of
+from train_tools.execution.states import RUNNING
 from train_tools.execution.supervise import LOG
 from train_tools.planning.exposure import refuse_exposed_settings
 from train_tools.ui.changes import Changes
@@ -27,7 +29,7 @@ from train_tools.ui.queue_fields import changeable, check_job
 from train_tools.ui.routing import Call, get, post
 
 MOST_AT_ONCE = 20  # entries of one call, so that it stays short
-MOST_CURVES = 16
+MOST_WATCHED = 16
 LOG_LINES = 4_000  # bytes of a worker's log
 
 
@@ -43,8 +45,10 @@ def whole(call: Call) -> dict[str, Any]:
     return changes.since(call.query("since"))
 
 
-def summary(call: Call) -> dict[str, int]:
-    return view_of(call).look().counts()
+def summary(call: Call) -> dict[str, Any]:
+    """For the bar: how many entries there are in each state, what kinds of work are done, and which batches ended."""
+    look = view_of(call).look()
+    return {**look.counts(), "kinds": look.kinds(RUNNING), "ended": look.ended_batches()}
 
 
 def act(call: Call) -> dict[str, Any]:
@@ -176,6 +180,7 @@ def detail(call: Call) -> dict[str, Any]:
         "arguments": entry.ticket.arguments,
         "events": list(past.events),
         "points": past.points,
+        "samples": samples_of(entry.folder),
     }
 
 
@@ -207,13 +212,17 @@ def log(call: Call) -> Any:
     return piece(_asked(call).folder / LOG, start if start >= 0 else None)
 
 
-def curves(call: Call) -> dict[str, Any]:
-    """Losses of the entries `ids` (a,b): points of (step, average loss)."""
-    given = call.query("ids").split(",")[:MOST_CURVES]
+def watched(call: Call) -> dict[str, Any]:
+    """Of the entries `ids` (a,b): `points` of (step, average loss), and `samples`, the pictures drawn so far."""
+    given = call.query("ids").split(",")[:MOST_WATCHED]
     if not all(text.isdigit() for text in given):
         raise UsageError("'ids' must be numbers of entries")
     queue = view_of(call).queue
-    return {text: _history(call, _entry(queue, int(text))).points for text in given}
+    entries = {text: _entry(queue, int(text)) for text in given}
+    return {
+        text: {"points": _history(call, entry).points, "samples": samples_of(entry.folder)}
+        for text, entry in entries.items()
+    }
 
 
 def _asked(call: Call) -> Entry:
@@ -236,7 +245,7 @@ ROUTES = [
     post("/api/v/{project}/{version}/queue/more", more),
     get("/api/queue", whole),
     get("/api/queue/summary", summary),
-    get("/api/queue/curves", curves),
+    get("/api/queue/watched", watched),
     get("/api/queue/worker-log", worker_log),
     post("/api/queue/act", act),
     post("/api/queue/lane", lane),

@@ -1,4 +1,6 @@
-"""What the page needs to know once: the program, its words, and where it stands; and how its longer work gets on."""
+"""What the page needs to know once: the program, its words, and where it stands; how its longer work gets on, and how
+busy the machine is.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from typing import Any
 
 import train_tools
 from train_tools.hosts import bridge_client
+from train_tools.ui.gauges import Gauges
 from train_tools.ui.routing import Call, get
 from train_tools.ui.texts import texts
 
@@ -29,6 +32,11 @@ def all_texts(_call: Call) -> dict[str, list[str]]:
     return texts()
 
 
+def machine(call: Call) -> dict[str, Any]:
+    found: dict[str, Any] = call.kept("gauges", lambda: Gauges(call.root)).read()
+    return found
+
+
 def task(call: Call) -> dict[str, Any]:
     return call.tasks.answer(int(call.part("number")))
 
@@ -36,5 +44,6 @@ def task(call: Call) -> dict[str, Any]:
 ROUTES = [
     get("/api/session", session),
     get("/api/texts", all_texts),
+    get("/api/machine", machine),
     get("/api/tasks/{number:int}", task),
 ]

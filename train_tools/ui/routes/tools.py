@@ -15,9 +15,11 @@ from train_tools.doctor.explain import explain
 from train_tools.doctor.service import examine
 from train_tools.environment import gpus, process, program, sd_scripts, switch
 from train_tools.environment.failure import SetupError
+from train_tools.environment.machine import this_machine
 from train_tools.environment.manage import Manager
 from train_tools.environment.place import ENVIRONMENT_VARIABLE, RUNNING
 from train_tools.environment.program import ProgramSettings
+from train_tools.environment.size import sd_scripts_gigabytes
 from train_tools.environment.status import environment_status
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.lora.facts import lora_facts
@@ -45,8 +47,13 @@ def environment(call: Call) -> dict[str, Any]:
         **found,
         "is_taken": is_taken,
         "can_change": not is_taken and not call.exposed,
+        "sd_scripts_bytes": call.kept("bytes of sd-scripts", _sd_scripts_bytes),
         "sd_scripts_versions": [{"name": v.name, "current": v.current, "size": v.size} for v in versions],
     }
+
+
+def _sd_scripts_bytes() -> int:
+    return round(1e9 * sd_scripts_gigabytes(this_machine(os.environ)))
 
 
 def _manager(call: Call, task: Task) -> Manager:
@@ -105,8 +112,7 @@ ACTIONS: dict[str, Any] = {
 
 
 def program_settings(call: Call) -> dict[str, Any]:
-    saved = asdict(program.read(call.root))
-    shown = {n: program.without_secret(v) if isinstance(v, str) else v for n, v in saved.items()}
+    shown = program.shown(program.read(call.root))
     return {
         "fields": [field_of(entry, call.language) for entry in entries_of("program", ProgramSettings)],
         "values": {name: as_text(value) for name, value in shown.items()},

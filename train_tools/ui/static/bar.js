@@ -8,10 +8,12 @@ import { t } from "./kit/texts.js";
 import * as theme from "./kit/theme.js";
 import { showActions } from "./bar/actions.js";
 import { openChooser } from "./bar/chooser.js";
+import { watchIfBegun } from "./bar/demo.js";
+import { gauges } from "./bar/gauges.js";
 import { queueChip } from "./bar/queue_chip.js";
 import { welcomePage } from "./bar/welcome.js";
 
-const state = { node: null, session: {}, projects: [], onchange: () => {}, chip: null };
+const state = { node: null, session: {}, projects: [], onchange: () => {}, chip: null, gauges: null };
 
 export function mount(node, { session, onchange }) {
   Object.assign(state, { node, session, onchange });
@@ -21,7 +23,9 @@ export function mount(node, { session, onchange }) {
 /** Reads the projects anew. */
 export async function load() {
   state.projects = await api.get("api/projects");
+  if (!state.chip) watchIfBegun(parts);
   state.chip ??= queueChip();
+  state.gauges ??= gauges();
   draw();
 }
 
@@ -52,10 +56,12 @@ export function draw() {
     chooser(at),
     h("span", { class: "space" }),
     state.session.host ? h("span", { class: "muted in-host" }, t("bar.in_host", { host: state.session.host })) : null,
+    state.gauges?.node,
     state.chip?.node,
     h("button", { class: "quiet", id: "bar-theme", title: t("page.theme"), "aria-label": t("page.theme"), onclick: () => (theme.toggle(), draw()) }, icon(theme.current() === "dark" ? "sun" : "moon")),
-    h("button", { class: "quiet language", id: "bar-language", "aria-label": t("page.language"), onclick: () => texts.setLanguage(texts.language === "zh" ? "en" : "zh") }, texts.language === "zh" ? "English" : "中文"));
+    h("button", { class: "quiet language", id: "bar-language", lang: texts.language === "zh" ? "en" : "zh-CN", "aria-label": t("page.language"), onclick: () => texts.setLanguage(texts.language === "zh" ? "en" : "zh") }, texts.language === "zh" ? "English" : "中文"));
   state.chip?.draw();
+  state.gauges?.draw();
   if (focused) document.getElementById(focused)?.focus();
 }
 
@@ -63,7 +69,8 @@ function chooser(at) {
   if (!state.projects.length) return null;
   const version = find(at.project, at.version);
   return h("span", { class: "place" },
-    h("button", { class: "version", id: "bar-version", "aria-label": t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(parts, place.read()) },
+    h("button", { class: "version", id: "bar-version", title: t("page.version"), "aria-haspopup": "dialog", onclick: () => openChooser(parts, place.read()) },
+      h("span", { class: "unseen" }, `${t("page.version")}: `),
       version ? [h("span", { class: "project-name" }, at.project), h("span", { class: "muted" }, "/"), h("strong", null, at.version)] : t("bar.choose"),
       icon("down")),
     h("button", { class: "quiet", id: "bar-actions", "aria-label": t("bar.actions"), title: t("bar.actions"), "aria-haspopup": "menu",

@@ -22,6 +22,7 @@ from torch import Tensor
 from train_tools.base_model.identity import Library, file_hash
 from train_tools.engines.packed.state import checksum
 from train_tools.workspace.files import temporary_sibling
+from train_tools.workspace.run_folder import caches_of, root_of
 
 RECIPE = 1  # raised when something is computed otherwise
 MOST_BYTES = 16 << 30  # of one kind
@@ -96,17 +97,10 @@ def key_of(*parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def root_of(run: Path) -> Path | None:
-    """Of `<root>/train_tools/projects/<project>/versions/<version>/trains/<run>`; one that lies elsewhere has none."""
-    parents = run.absolute().parents
-    is_ours = len(parents) > 6 and parents[0].name == "trains" and parents[5].name == "train_tools"
-    return parents[6] if is_ours else None
-
-
 def kept_beside(run: Path, kind: str, content: str) -> Kept:
     """The one of the run's root. `content` stands for the model that computes: of an unknown one nothing is kept."""
-    root = root_of(run)
-    return Kept(root / "train_tools" / "cache" / kind if root and content else None)
+    caches = caches_of(run)
+    return Kept(caches / kind if caches and content else None)
 
 
 def content_of(model: Path, run: Path) -> str:

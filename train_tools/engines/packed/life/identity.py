@@ -7,20 +7,18 @@ import json
 from collections.abc import Collection
 from typing import Any
 
+from train_tools.arguments.table import ARGUMENTS
+from train_tools.engines.packed import support
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data.pictures import Item
-from train_tools.engines.packed.support import SAID, WITHOUT_EFFECT
 
 FORMAT = 3  # of saved states: others aren't gone on from
 # Files may move meanwhile.
 PLACES = frozenset({
     "output_dir", "train_data_dir", "reg_data_dir", "conditioning_data_dir", "pretrained_model_name_or_path", "vae",
 })  # fmt: skip
-# What is measured and drawn on the way.
-SHOWN = frozenset({
-    "validate_every_n_epochs", "validate_every_n_steps", "max_validation_steps", "sample_prompts",
-    "sample_every_n_epochs", "sample_every_n_steps", "sample_at_first", "sample_sampler",
-})  # fmt: skip
+# What is measured and drawn on the way, and what costs time or memory alone.
+WITHOUT_EFFECT = support.WITHOUT_EFFECT | {name for name, known in ARGUMENTS.items() if known.same_result}
 # What another run than the one that kept a state may have otherwise.
 OF_LENGTH = frozenset({
     "max_train_epochs", "max_train_steps", "initial_epoch", "initial_step", "resume", "network_weights", "output_name",
@@ -45,13 +43,13 @@ def identity_of(config: RunConfig, items: list[Item], models: list[str]) -> str:
         for i in items
     ]
     # It may be read from another place later.
-    left_out = PLACES | WITHOUT_EFFECT | SAID | SHOWN | {"resume", "network_weights"}
+    left_out = PLACES | WITHOUT_EFFECT | {"resume", "network_weights"}
     return _hash([FORMAT, _arguments(config, left_out), images, *models])
 
 
 def kin_of(config: RunConfig, models: list[str]) -> str:
     """Over what makes a kept state fit: it may be gone on from for longer, and on other images."""
-    return _hash([FORMAT, _arguments(config, PLACES | WITHOUT_EFFECT | SAID | SHOWN | OF_LENGTH), *models])
+    return _hash([FORMAT, _arguments(config, PLACES | WITHOUT_EFFECT | OF_LENGTH), *models])
 
 
 def _arguments(config: RunConfig, left_out: Collection[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from train_tools.engines.interface import FINISH_FILE, LEAVE_FILE, PAUSE_FILE
+from train_tools.engines.interface import LEAVE_FILE, PAUSE_FILE
 from train_tools.engines.packed import state
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data.batches import epoch_schedule
@@ -19,6 +19,7 @@ from train_tools.engines.packed.life.joining import Door, Newcomer
 from train_tools.engines.packed.life.member import FINISHED, LEFT, PAUSED, Member, say
 from train_tools.engines.packed.life.samples import draw_samples, is_due
 from train_tools.engines.packed.life.saving import Due, after_epoch, after_step, at_end
+from train_tools.engines.packed.life.unheard import Ended, Unheard
 from train_tools.engines.packed.life.validation import Validation
 from train_tools.engines.packed.state import RunState
 from train_tools.engines.packed.step.pack import Pack
@@ -58,6 +59,7 @@ class Loop:
         self._saved_at = self._saving_took = 0.0
         self._settled = settled
         self._count = 0  # steps
+        self._unheard: Unheard | None = None
 
     def resume(self, states: Sequence[RunState | None]) -> None:
         """Takes on the states of its runs; None for one that begins. Where they are within an epoch, all are."""
@@ -98,7 +100,9 @@ class Loop:
                 if not self._members:
                     return
             batches = [next(member.batches) for member in self._members]
-            self._hear(self._pack.step(batches, begins=begins, ends=ends))
+            late = self._pack.launch(batches, begins=begins, ends=ends)
+            self._hear()  # the one before, while this one is computed
+            self._unheard = Unheard(late)
             if number == len(schedule):
                 self._newcomers = self._door.newcomers(self._members)  # before the last one may leave
             if ends:
@@ -114,49 +118,68 @@ class Loop:
         outcome, leaving = PAUSED, list(every)
         if not any(member.is_asked(PAUSE_FILE) for member in self._members):
             outcome, leaving = LEFT, [index for index in every if self._members[index].is_asked(LEAVE_FILE)]
+        if leaving:
+            self._hear()
+        leaving = [index for index in leaving if not self._members[index].outcome]
         self._keep(leaving, done)
         for index in leaving:
             member = self._members[index]
             member.end(outcome, "paused", epoch=member.epoch, step=member.step)
         self._let_go()
 
-    def _hear(self, losses: list[float]) -> None:
+    def _hear(self) -> None:
+        """What the losses say that weren't heard yet: a run whose loss isn't finite has failed."""
+        unheard, self._unheard = self._unheard, None
+        if unheard is None:
+            return
+        losses = self._pack.hear(unheard.losses)
         for member, loss, alive in zip(self._members, losses, self._pack.alive, strict=True):
             if alive:
                 member.total += loss
                 member.losses.append(loss)
             elif not member.outcome:
+                step = member.step if unheard.ended else member.step + 1
                 member.fail(
-                    f"the loss is {loss} at step {member.step + 1}: the learning rate is too high or an image is "
-                    "damaged; this run was stopped, the others go on"
+                    f"the loss is {loss} at step {step}: the learning rate is too high or an image is damaged; this "
+                    "run was stopped, the others go on"
                 )
+        for ended in unheard.ended:
+            if not ended.member.outcome:
+                ended.tell()
 
     def _end_step(self, batches: int, *, ends_epoch: bool) -> None:
         self._count += 1
         if self._count == SETTLED:
-            self._settled(self._members)
+            self._settled([member for member in self._members if not member.outcome])
         self._times.append(time.monotonic())
         rate = (len(self._times) - 1) / (self._times[-1] - self._times[0]) if len(self._times) > 1 else 0.0
-        for index, member in enumerate(self._members):
+        assert self._unheard is not None
+        for index, (member, optimizer) in enumerate(zip(self._members, self._pack.optimizers, strict=True)):
             if not member.outcome:
                 member.step += 1
-                self._log_step(index, member, batches, rate)
+                lengths = self._pack.lengths(index)
+                self._unheard.ended.append(Ended(member, batches, optimizer.learning_rate, rate, lengths))
+        if any(self._is_due(member, ends_epoch=ends_epoch) for member in self._members):
+            self._hear()
+        for index, member in enumerate(self._members):
+            if not member.outcome:
                 # sd-scripts counts the epoch that isn't over yet from 0.
                 self._save(index, member, after_step(member.config, member.step), member.epoch - 1)
         self._validate(batches, ends_epoch=ends_epoch)
         self._draw_samples(ends_epoch=ends_epoch)
         self._end_those_through(lambda member: member.is_through)
 
-    def _log_step(self, index: int, member: Member, batches: int, rate: float) -> None:
-        left = member.config.max_train_steps - member.step
-        pace = {"rate": round(rate, 3), "seconds_left": round(left / rate, 1)} if rate else {}
-        member.log.write(
-            "step", step=member.step, steps=member.config.max_train_steps, epoch=member.epoch,
-            epochs=member.config.epochs, loss=sum(member.losses) / len(member.losses),
-            average_loss=member.total / batches, lr=self._pack.optimizers[index].learning_rate, **pace,
-            **self._pack.lengths(index),
-        )  # fmt: skip
-        member.losses.clear()
+    def _is_due(self, member: Member, *, ends_epoch: bool) -> bool:
+        """Whether anything is to be kept, measured or drawn of it now, for which its losses must be known."""
+        config, epoch, step = member.config, member.epoch, member.step
+        return (
+            ends_epoch
+            or bool(member.outcome)
+            or member.is_through
+            or bool(after_step(config, step).file)
+            or bool(self._validation.due(config, epoch, step, ends_epoch=False))
+            or is_due(config, epoch, step, ends_epoch=False)
+        )
 
     def _validate(self, batches: int, *, ends_epoch: bool) -> None:
         dues = [
@@ -190,7 +213,7 @@ class Loop:
 
     def _end_epoch(self) -> None:
         self._settled(self._members)
-        self._end_those_through(lambda member: member.is_asked(FINISH_FILE))
+        self._end_those_through(lambda member: member.is_to_finish)
         for index, member in enumerate(self._members):
             self._save(index, member, after_epoch(member.config, member.epoch), member.epoch)
             member.end_epoch()
@@ -271,9 +294,10 @@ class Loop:
 
     def _let_go(self) -> None:
         """The runs that have ended take no more time or memory: the others go on in a smaller pack."""
-        staying = [index for index, member in enumerate(self._members) if not member.outcome]
-        if len(staying) == len(self._members):
+        if not any(member.outcome for member in self._members):
             return
+        self._hear()
+        staying = [index for index, member in enumerate(self._members) if not member.outcome]
         if staying:
             self._rebuild(staying, [])
         else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from train_tools.engines.events import EventLog
+from train_tools.engines.interface import FINISH_FILE
 from train_tools.engines.packed import state
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data.batches import Batch, RunData
@@ -57,6 +58,15 @@ class Member:
     def is_asked(self, file: str) -> bool:
         """By a file of that name in its folder."""
         return (self.config.folder / file).exists()
+
+    @property
+    def is_to_finish(self) -> bool:
+        """After its epoch, as a person asked."""
+        try:
+            text = (self.config.folder / FINISH_FILE).read_text(encoding="utf-8").strip()
+        except OSError:
+            return False
+        return not text.isdigit() or self.epoch >= int(text)
 
     def fail(self, error: str) -> None:
         """It would only be led here again by its state."""

@@ -21,7 +21,7 @@ from train_tools.engines.packed.base.precision import computing
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.life.sample_prompts import Prompt, read_prompts
 from train_tools.engines.packed.step.pack import Pack
-from train_tools.errors import TrainToolsError
+from train_tools.errors import TrainToolsError, is_out_of_memory
 from train_tools.families.stable_diffusion import memory, weighted_texts
 from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
 from train_tools.families.stable_diffusion.denoising import Wish, draw
@@ -105,7 +105,7 @@ def draw_samples(pack: Pack, due: Mapping[int, int]) -> dict[int, list[Path] | s
     except (TrainToolsError, OSError, MemoryError, RuntimeError) as error:
         # Whatever it is, it isn't worth a night's training.
         reason = str(error)
-        if memory.is_out(error):
+        if is_out_of_memory(error):
             reason = (
                 "there isn't enough memory for samples of this size beside the training; ask for smaller ones"
             )

@@ -15,7 +15,7 @@ from train_tools.engines.packed.data.encoding import Bucket, Encoder
 from train_tools.engines.packed.data.wording import At
 from train_tools.engines.packed.memory.meter import Meter
 from train_tools.engines.packed.step.pack import Pack
-from train_tools.errors import TrainToolsError
+from train_tools.errors import TrainToolsError, is_out_of_memory
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.targets import targets_of
 
@@ -128,11 +128,6 @@ def _measured(configs: list[RunConfig], batch: Batch, meter: Meter, make: MakePa
         pack = None  # type: ignore[assignment]
         gc.collect()
         meter.reset()
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """The CPU's allocator has no error of its own."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error)
 
 
 def _wait(device: torch.device) -> None:

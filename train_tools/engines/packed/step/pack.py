@@ -30,6 +30,26 @@ from train_tools.lora.norms import limit_norms
 OF_TRANSFORMERS = "gradient_checkpointing_enable"
 
 
+class Late:
+    """Numbers that a GPU may still be at: on their way to where they are read."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        self._numbers = numbers
+        self._is_here: Any = None
+        if numbers.is_cuda:
+            self._numbers = torch.empty_like(numbers, device="cpu", pin_memory=True)
+            self._numbers.copy_(numbers, non_blocking=True)
+            self._is_here = torch.cuda.Event()
+            self._is_here.record()
+
+    def values(self) -> list[float]:
+        """Waits for them."""
+        if self._is_here is not None:
+            self._is_here.synchronize()
+        values: list[float] = self._numbers.tolist()
+        return values
+
+
 class Pack:
     """The state of K runs that are trained together; `alive[k]` is false once a run's loss was not finite."""
 
@@ -111,19 +131,27 @@ class Pack:
                 self.gradients[index].zero_()
 
     def step(self, batches: list[Batch], *, begins: bool = True, ends: bool = True) -> list[float]:
-        """One optimizer step of every living run, or the one of several batches that `begins` or `ends` it; returns all
-        losses.
+        """`launch`, and its losses."""
+        return self.hear(self.launch(batches, begins=begins, ends=ends))
 
-        A run whose loss is not finite dies here: its factors are set to zero, so that its share of the batch stays
-        finite for the rest of the pack's life. Losses are read last, as who reads waits for the GPU: until then a run
-        that dies harms its own slice alone.
+    def launch(self, batches: list[Batch], *, begins: bool = True, ends: bool = True) -> Late:
+        """One optimizer step of every living run, or the one of several batches that `begins` or `ends` it.
+
+        Its losses are to be heard before anything of it is kept, best while the next one is computed: who reads them
+        waits for the GPU. Until then a run that dies harms its own slice alone.
         """
         losses = self.losses(batches, self.draw(batches))
         # As accelerate does, also where an epoch's last step has fewer batches.
         self.backward(losses / self._accumulated if self._accumulated > 1 else losses, begins=begins)
         if ends:
             self.optimize()
-        values: list[float] = losses.detach().tolist()
+        return Late(losses.detach())
+
+    def hear(self, late: Late) -> list[float]:
+        """The losses. A run whose loss is not finite dies here: its factors are set to zero, so that its share of the
+        batch stays finite for the rest of the pack's life.
+        """
+        values = late.values()
         for index, value in enumerate(values):
             self.alive[index] = self.alive[index] and math.isfinite(value)
             if not self.alive[index]:
@@ -142,12 +170,11 @@ class Pack:
             for optimizer in self.optimizers:
                 optimizer.take_over()
 
-    def lengths(self, index: int) -> dict[str, float]:
-        """What a run with `scale_weight_norms` tells of its last step."""
-        if not self.configs[index].scale_weight_norms:
-            return {}
-        count, average, longest = self._lengths[:, index].tolist()
-        return {"keys_scaled": int(count), "average_norm": average, "max_norm": longest}
+    def lengths(self, index: int) -> Late | None:
+        """What `scale_weight_norms` did to a run in the last step, where it has one: how many layers got shorter, and
+        the mean and greatest length of all.
+        """
+        return Late(self._lengths[:, index]) if self.configs[index].scale_weight_norms else None
 
     def _put(self, tensor: Tensor) -> Tensor:
         """On the device, without waiting for what it is at."""

@@ -3,7 +3,9 @@
 import * as api from "../kit/api.js";
 import { menu } from "../kit/dialog.js";
 import { t } from "../kit/texts.js";
+import { askForDemo } from "./demo.js";
 import { cloneProject, cloneVersion, createProject, createVersion, projectPath, renameProject, renameVersion } from "./make.js";
+import { startTour } from "./tour.js";
 import { exportZip, importZip } from "./transfer.js";
 import { deleteProject, deleteVersion, openTrash } from "./trash.js";
 
@@ -12,6 +14,9 @@ export function showActions(bar, button, at) {
     [t("bar.new_project"), () => createProject(bar)],
     [t("bar.import"), () => importZip(bar)],
     [t("bar.trash"), () => openTrash(bar)],
+    null,
+    [t("tour.take"), () => startTour(bar)],
+    [t("demo.title"), () => askForDemo(bar)],
   ];
   menu(button, at ? [...ofVersion(bar, at), null, ...ofProject(bar, at), null, ...always] : always);
 }

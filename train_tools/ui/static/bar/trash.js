@@ -3,6 +3,7 @@
 import * as api from "../kit/api.js";
 import { fill, h, icon } from "../kit/dom.js";
 import { when } from "../kit/format.js";
+import { open } from "../kit/layers.js";
 import { t } from "../kit/texts.js";
 import { attempt, toast } from "../kit/toast.js";
 import { form, textField } from "./form.js";
@@ -40,12 +41,11 @@ async function restore(bar, body) {
 
 export function openTrash(bar) {
   const list = h("div", { class: "scroll" });
-  const node = h("dialog", { class: "wide", "aria-label": t("bar.trash"), onclose: () => node.remove() },
+  const node = h("dialog", { class: "wide", "aria-label": t("bar.trash") },
     h("div", { class: "row" }, h("h2", null, t("bar.trash")), h("span", { class: "space" }),
       h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close"))),
     list);
-  document.body.append(node);
-  node.showModal();
+  open(node);
   attempt(() => drawTrash(bar, list, () => node.close()));
 }
 

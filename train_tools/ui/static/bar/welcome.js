@@ -3,6 +3,8 @@
 import * as api from "../kit/api.js";
 import { fill, h, icon } from "../kit/dom.js";
 import { t } from "../kit/texts.js";
+import { askForDemo } from "./demo.js";
+import { isKnown, startTour } from "./tour.js";
 import { importZip } from "./transfer.js";
 import { openTrash } from "./trash.js";
 
@@ -12,6 +14,9 @@ export function welcomePage(bar, root) {
   const field = h("div", { class: "field" }, h("label", { class: "label", for: "first-project" }, t("bar.project_name")),
     h("div", { class: "row tight" }, name, h("button", { class: "primary", type: "submit" }, t("bar.begin"))), problem);
   const form = h("form", { class: "card welcome" }, h("h1", null, t("page.welcome")), h("p", { class: "muted" }, t("page.welcome_text")), field,
+    h("div", { class: "welcome-new" }, h("h2", null, t("tour.new_here")), h("p", { class: "row tight" },
+      h("button", { type: "button", class: isKnown() ? "" : "primary", onclick: () => startTour(bar) }, icon("play"), t("tour.take")),
+      h("button", { type: "button", onclick: () => askForDemo(bar) }, icon("image"), t("demo.title"))), h("p", { class: "muted small" }, t("tour.or_demo"))),
     h("p", { class: "row" },
       h("button", { type: "button", onclick: () => importZip(bar) }, icon("upload"), t("bar.import")),
       bar.projects().length ? h("span", { class: "muted small" }, t("bar.or_choose")) : null,
@@ -23,6 +28,7 @@ export function welcomePage(bar, root) {
     field.classList.toggle("wrong", Boolean(said));
     if (said) name.focus();
   });
+  root.className = "panel"; // none of the panels' own layouts
   fill(root, form);
   name.focus();
   return {};

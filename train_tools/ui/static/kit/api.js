@@ -1,5 +1,7 @@
 // Talking with the page server. Paths are relative: behind a webui the page lies below another address.
 
+import { heard } from "./reach.js";
+
 export class ApiError extends Error {
   constructor(message, status) {
     super(message);
@@ -24,7 +26,7 @@ export function queryOf(query) {
   return text ? `?${text}` : "";
 }
 
-async function ask(method, path, body, { signal, quiet } = {}) {
+async function ask(method, path, body, { signal } = {}) {
   let response;
   try {
     response = await fetch(path, {
@@ -35,14 +37,16 @@ async function ask(method, path, body, { signal, quiet } = {}) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    heard(0);
     throw new ApiError(offlineText, 0);
   }
+  heard(response.status);
   const answer = await response.json().catch((error) => {
     if (error.name === "AbortError") throw error;
     return null;
   });
+  if (response.status === 400) dispatchEvent(new CustomEvent("refused", { detail: path })); // the place itself may be gone
   if (!response.ok) throw new ApiError(answer?.error || `${offlineText} (${response.status})`, response.status);
-  if (!quiet) document.dispatchEvent(new CustomEvent("online"));
   return answer;
 }
 
@@ -55,10 +59,14 @@ export function upload(path, file, { progress, signal } = {}) {
     request.responseType = "json";
     request.upload.onprogress = (event) => progress?.(event.total ? event.loaded / event.total : 0);
     request.onload = () => {
+      heard(request.status);
       if (request.status < 300) resolve(request.response);
       else reject(new ApiError(request.response?.error || offlineText, request.status));
     };
-    request.onerror = () => reject(new ApiError(offlineText, 0));
+    request.onerror = () => {
+      heard(0);
+      reject(new ApiError(offlineText, 0));
+    };
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
     signal?.addEventListener("abort", () => request.abort());
     request.send(file);

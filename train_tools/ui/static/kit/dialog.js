@@ -1,5 +1,6 @@
 import { append, fill, h } from "./dom.js";
-import { t } from "./texts.js";
+import { open } from "./layers.js";
+import { sentence, t } from "./texts.js";
 
 /**
  * A modal question. `body` are nodes; `buttons` are [label, value, class]; resolves to the value of the pressed one,
@@ -11,28 +12,31 @@ export function dialog({ title, body = [], buttons, check, wide = false }) {
     const form = h("form", { method: "dialog" });
     const node = h("dialog", { class: wide ? "wide" : "", "aria-label": title, onclose: () => finish(null) }, form);
     let done = false;
+    let asking = false;
     const finish = (value) => {
       if (done) return;
       done = true;
       node.close();
-      node.remove();
       resolve(value);
     };
+    /** One answer at a time: who presses twice means it once. */
     const press = async (value) => {
-      const sentence = value !== null && check ? await check(value) : "";
-      if (sentence) fill(problem, sentence);
-      else finish(value);
+      if (asking && value !== null) return;
+      asking = true;
+      try {
+        const wrong = value !== null && check ? await check(value) : "";
+        if (wrong) fill(problem, typeof wrong === "string" ? sentence(wrong) : wrong);
+        else finish(value);
+      } finally {
+        asking = false;
+      }
     };
     const foot = buttons.map(([label, value, kind = ""]) =>
       h("button", { type: "button", class: kind, onclick: () => press(value) }, label));
     append(form, [h("h2", null, title), body, problem, h("div", { class: "buttons" }, foot)]);
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      press(buttons[buttons.length - 1][1]);
-    });
-    document.body.append(node);
-    node.showModal();
-    form.querySelector("input, textarea, select")?.focus();
+    form.addEventListener("submit", (event) => event.preventDefault()); // layers.js presses the button for Enter
+    open(node);
+    (form.querySelector("input, textarea, select") ?? foot[foot.length - 1]).focus();
   });
 }
 
@@ -64,6 +68,7 @@ export function menu(button, items) {
   const close = () => {
     node.remove();
     document.removeEventListener("pointerdown", outside, true);
+    removeEventListener("popstate", close);
     button.setAttribute("aria-expanded", "false");
   };
   const outside = (event) => !node.contains(event.target) && close();
@@ -80,7 +85,9 @@ export function menu(button, items) {
     const at = all.indexOf(document.activeElement);
     if (event.key === "ArrowDown") all[(at + 1) % all.length].focus();
     else if (event.key === "ArrowUp") all[(at - 1 + all.length) % all.length].focus();
-    else if (event.key === "Escape") (close(), button.focus());
+    else if (event.key === "Home") all[0].focus();
+    else if (event.key === "End") all[all.length - 1].focus();
+    else if (event.key === "Escape" || event.key === "Tab") (close(), button.focus());
     else return;
     event.preventDefault();
   });
@@ -90,5 +97,6 @@ export function menu(button, items) {
   node.style.left = `${Math.max(8, Math.min(box.left, innerWidth - node.offsetWidth - 8))}px`;
   button.setAttribute("aria-expanded", "true");
   document.addEventListener("pointerdown", outside, true);
+  addEventListener("popstate", close);
   node.querySelector("button")?.focus();
 }

@@ -1,6 +1,8 @@
 // Where a person is: project, version and panel in the address, so that a reload or a second browser comes back.
 // #/<project>/<version>/<panel>; a panel may keep more in the address's query: #/p/v/data?page=2
 
+import { isStep, replaceStep } from "./layers.js";
+
 const KEY = "train-tools.place";
 
 export function read() {
@@ -30,10 +32,13 @@ export function go(change, { replace = false, silent = false } = {}) {
   const text = textOf(place);
   localStorage.setItem(KEY, text.slice(1));
   if (location.hash === text) return;
-  if (replace) {
-    history.replaceState(null, "", text);
-    if (!silent) dispatchEvent(new HashChangeEvent("hashchange"));
-  } else location.hash = text;
+  if (!replace && !isStep()) {
+    location.hash = text;
+    return;
+  }
+  if (replace) history.replaceState(history.state, "", text);
+  else replaceStep(text);
+  if (!silent) dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
 /** Keeps a panel's own words in the address without leaving the panel. */
@@ -45,5 +50,5 @@ export function remember(values) {
   }
   const text = textOf(place);
   localStorage.setItem(KEY, text.slice(1));
-  history.replaceState(null, "", text);
+  history.replaceState(history.state, "", text); // an open layer stays one
 }

@@ -1,15 +1,19 @@
 import { h, icon } from "./dom.js";
-import { t } from "./texts.js";
+import { isLost } from "./reach.js";
+import { sentence, t } from "./texts.js";
 
-/** A sentence in the corner; errors stay until they are closed. `action` is [label, function]. */
+/**
+ * A sentence in the corner; errors stay until they are closed, and `offline` until the server answers again. `action` is
+ * [label, function].
+ */
 export function toast(text, { kind = "done", action } = {}) {
   const close = h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.remove() }, icon("close"));
   const act = action && h("button", { class: "link", onclick: () => (action[1](), node.remove()) }, action[0]);
-  const node = h("div", { class: `toast ${kind}`, role: kind === "error" ? "alert" : undefined }, h("span", null, text), act, close);
+  const node = h("div", { class: `toast ${kind}`, role: kind.startsWith("error") ? "alert" : undefined }, h("span", null, text), act, close);
   const box = document.getElementById("toasts");
   box.append(node);
   while (box.children.length > 4) box.firstChild.remove();
-  if (kind !== "error") setTimeout(() => node.remove(), 5000);
+  if (!kind.startsWith("error")) setTimeout(() => node.remove(), 5000);
   return node;
 }
 
@@ -19,7 +23,7 @@ export async function attempt(work) {
     return await work();
   } catch (error) {
     if (error.name === "AbortError") return undefined;
-    toast(error.message, { kind: "error" });
+    toast(sentence(error.message), { kind: isLost() ? "error offline" : "error" });
     if (error.status === undefined) console.error(error);
     return undefined;
   }

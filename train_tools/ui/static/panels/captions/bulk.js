@@ -6,10 +6,12 @@ import { fill, h } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { finished, watched } from "../../kit/task.js";
 import { t } from "../../kit/texts.js";
-import { toast } from "../../kit/toast.js";
 import { settle } from "../../kit/wait.js";
+import { said } from "./change.js";
 import { tagsOf } from "./chips.js";
 import { plain } from "./store.js";
+import { suggesting } from "./suggest.js";
+import { triggerWords } from "./trigger.js";
 
 // Kind of edit -> its fields: [name, kind of field]; "tags", "lines" and "pattern" must be filled in.
 const NEEDED = new Set(["tags", "lines", "pattern"]);
@@ -36,7 +38,7 @@ export async function bulk(panel, start = { kind: "add" }) {
     check: () => form.apply(),
   });
   form.later.cancel();
-  if (done) toast(t("captions.applied", { n: form.applied }), { action: [t("captions.undo"), () => panel.undo()] });
+  if (done) said(panel, form.applied);
   panel.refreshSoon();
 }
 
@@ -47,14 +49,22 @@ class Bulk {
     const kinds = Object.keys(EDITS).map((kind) => h("option", { value: kind, selected: kind === start.kind }, t(`captions.edit_${kind}`)));
     this.kind = h("select", { onchange: () => this.#choose(this.kind.value) }, kinds);
     this.fields = h("div", { class: "fields" });
-    this.all = h("input", { type: "checkbox", role: "switch", checked: panel.filter.isEverything, disabled: panel.filter.isEverything,
-      onchange: () => this.later() });
+    this.scopes = scopesOf(panel);
+    this.scope = this.scopes[0].name;
     this.outcome = h("p", { class: "bulk-outcome", role: "status" });
     this.list = h("div", { class: "bulk-changes" });
     this.node = h("div", { class: "bulk" },
       h("label", { class: "field" }, h("span", { class: "label" }, t("captions.edit_kind")), this.kind), this.fields,
-      h("label", { class: "row tight" }, this.all, t("captions.every_caption")), this.outcome, this.list);
+      this.#scopeField(), this.outcome, this.list);
     this.#draw();
+  }
+
+  /** Which captions: said plainly, and a choice where there is one. */
+  #scopeField() {
+    const choose = (name) => ((this.scope = name), this.later());
+    return h("fieldset", { class: "bulk-scope row" }, h("legend", { class: "label" }, t("together.scope")),
+      this.scopes.map(({ name, words }) => h("label", { class: "row tight" },
+        h("input", { type: "radio", name: "scope", value: name, checked: name === this.scope, onchange: () => choose(name) }), words)));
   }
 
   #choose(kind) {
@@ -84,14 +94,16 @@ class Bulk {
         h("textarea", { value: value ?? "", spellcheck: "false", oninput: (event) => change(name, event.target.value) }));
     }
     const isNumber = kind === "number";
-    const input = h("input", { type: isNumber ? "number" : "text", min: isNumber ? "0" : undefined, value: value ?? (isNumber ? "1" : ""),
-      autocomplete: "off", spellcheck: "false",
-      oninput: (event) => change(name, isNumber ? Number(event.target.value) : event.target.value) });
+    const words = name === "tag" ? triggerWords(Object.keys(this.panel.found.concepts)) : { shown: String, meant: String };
+    const input = h("input", { type: isNumber ? "number" : "text", min: isNumber ? "0" : undefined,
+      value: isNumber ? value ?? "1" : words.shown(value ?? ""), autocomplete: "off", spellcheck: "false",
+      oninput: (event) => change(name, isNumber ? Number(event.target.value) : words.meant(event.target.value)) });
+    if (kind === "tags" || name === "tag") suggesting(input, this.panel);
     return h("label", { class: "field" }, label, input);
   }
 
   get #asked() {
-    return { edit: this.values, filter: this.all.checked ? {} : this.panel.filter.value };
+    return { edit: this.values, filter: this.scopes.find(({ name }) => name === this.scope).filter };
   }
 
   get #isWhole() {
@@ -128,7 +140,11 @@ class Bulk {
     this.later.cancel();
     if (!this.#isWhole) return t("kit.needed");
     if (!this.seen) await this.preview();
-    if (!this.seen) return this.outcome.textContent;
+    if (!this.seen) {
+      const problem = this.outcome.textContent;
+      fill(this.outcome); // it is said where the dialog says such, and once
+      return problem;
+    }
     if (!this.seen.count) return t("captions.would_not_change");
     try {
       const answer = await api.post(`${this.panel.store.base}/apply`, { ...this.#asked, digest: this.seen.digest });
@@ -139,6 +155,20 @@ class Bulk {
       return error.message;
     }
   }
+}
+
+/** The chosen, the shown and all, as far as these differ; the first is meant unless somebody says otherwise. */
+function scopesOf(panel) {
+  const { several, names } = panel.grid;
+  const all = panel.store.names.length;
+  const scopes = [{ name: "all", filter: {}, words: t("together.scope_all", { n: number(all) }) }];
+  if (!panel.filter.isEverything) {
+    scopes.unshift({ name: "shown", filter: panel.filter.value, words: t("together.scope_shown", { n: number(names.length) }) });
+  }
+  if (several.length && several.length < all) {
+    scopes.unshift({ name: "chosen", filter: { names: several }, words: t("together.scope_chosen", { n: number(several.length) }) });
+  }
+  return scopes;
 }
 
 /** What goes is struck, what comes is marked. */

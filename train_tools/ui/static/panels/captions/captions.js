@@ -14,8 +14,10 @@ import { Editor } from "./editor.js";
 import { FilterBar } from "./filter.js";
 import { Grid } from "./grid.js";
 import { Job } from "./job.js";
+import { readLists } from "./lists.js";
 import { Store } from "./store.js";
 import { Tags } from "./tags.js";
+import { Together } from "./together.js";
 
 const EVERY = 2000; // milliseconds
 
@@ -26,10 +28,11 @@ class CaptionsPanel {
     this.found = { names: [], tags: [], concepts: {} };
     this.findings = null;
     this.turn = 0;
-    Object.assign(this, { grid: new Grid(this), editor: new Editor(this), filter: new FilterBar(this), tags: new Tags(this),
+    Object.assign(this, { grid: new Grid(this), editor: new Editor(this), together: new Together(this), filter: new FilterBar(this), tags: new Tags(this),
       job: new Job(this) });
     this.#layout(root);
     this.polling = poll(() => this.refresh(), EVERY);
+    readLists();
     this.checking = attempt(() => check(this.store)).then((found) => found && this.checked(found));
     this.leaving = (event) => this.store.drafts.size && event.preventDefault();
     addEventListener("beforeunload", this.leaving);
@@ -43,7 +46,11 @@ class CaptionsPanel {
     this.none = h("div", { class: "empty", hidden: true }, h("h2", null, t("captions.no_images")),
       h("p", { class: "muted" }, t("captions.no_images_text")),
       h("button", { class: "primary", onclick: () => this.context.go({ panel: "data" }) }, t("captions.to_data")));
-    this.work = h("div", { class: "caption-work" }, this.grid.node, h("div", { class: "caption-aside" }, this.editor.node, this.tags.node));
+    this.noMatch = h("div", { class: "empty", hidden: true }, h("h2", null, t("together.no_match")),
+      h("p", { class: "muted" }, t("together.no_match_text")),
+      h("button", { class: "primary", onclick: () => this.filter.clear() }, t("together.clear_filter")));
+    this.work = h("div", { class: "caption-work" }, h("div", { class: "caption-list" }, this.grid.node, this.noMatch),
+      h("div", { class: "caption-aside" }, this.editor.node, this.together.node, this.tags.node));
     this.tools = h("div", { class: "row tight" }, this.undoButton, this.redoButton, this.checkButton,
       h("button", { onclick: () => bulk(this) }, icon("edit"), t("captions.bulk")),
         h("button", { class: "primary", onclick: () => captioner(this) }, icon("star"), t("captions.captioner")));
@@ -59,6 +66,7 @@ class CaptionsPanel {
       this.editor.draw();
       this.#drawHead();
       await this.find();
+      this.together.read();
     }
     await this.#retry();
   }
@@ -86,10 +94,20 @@ class CaptionsPanel {
     for (const node of [this.work, this.filter.node]) node.hidden = !has;
     for (const button of this.tools.children) if (button !== this.undoButton && button !== this.redoButton) button.disabled = !has;
     this.filter.concepts(found.concepts);
-    this.filter.count.textContent = t("captions.count", { n: number(names.length), of: number(this.store.names.length) });
+    this.noMatch.hidden = !has || names.length > 0;
+    this.grid.node.hidden = names.length === 0;
     this.grid.show(names);
+    this.#count();
     this.tags.show(found.tags);
     if (!this.editor.name && names.length) this.select(names[0]);
+  }
+
+  #count() {
+    const several = this.grid.several.length;
+    const [n, of] = [this.grid.names.length, this.store.names.length];
+    this.filter.count.textContent = several ? t("together.count", { several: number(several), n: number(n), of: number(of) })
+      : t("captions.count", { n: number(n), of: number(of) });
+    this.filter.all.disabled = !n || several === n;
   }
 
   #drawHead() {
@@ -115,14 +133,20 @@ class CaptionsPanel {
     this.editor.draw();
   }
 
-  knownTags() {
-    return this.found.tags.map(([tag]) => tag);
+  select(name) {
+    if (name) this.grid.choose(name);
   }
 
-  select(name) {
-    if (!name) return;
-    this.grid.choose(name);
-    this.editor.open(name);
+  /** What is chosen in the grid is another one, or there are several. */
+  chosen() {
+    const several = this.grid.several;
+    if (this.grid.current) this.editor.open(this.grid.current, several.length > 0);
+    this.together.show(several);
+    this.#count();
+  }
+
+  toEditor() {
+    (this.grid.several.length ? this.together : this.editor).focus();
   }
 
   tellConflict(name) {

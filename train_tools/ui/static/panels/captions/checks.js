@@ -42,7 +42,7 @@ async function drawLines(panel) {
 
 function row(finding, found, panel, leave) {
   const isAll = finding.id === "caption-missing" && !finding.where.length;
-  const values = { n: finding.where.length, tag: found.activation, limit: found.limit };
+  const values = { n: finding.where.length, tag: found.called, limit: found.limit };
   const words = isAll ? t("captions.finding_all-missing") : t(`captions.finding_${finding.id}`, values);
   const actions = fixes(finding, found, panel).map(([label, run]) => h("button", { type: "button", onclick: leave(run) }, label));
   return h("div", { class: `note ${TONES[finding.severity]}` }, icon(finding.severity === "hint" ? "info" : "warning"),

@@ -2,26 +2,27 @@
 
 import { fill, h } from "../../kit/dom.js";
 import { t } from "../../kit/texts.js";
-
-let nextId = 0;
+import { suggesting } from "./suggest.js";
 
 /** Whether a text is one line of tags, so that taking it apart and together changes nothing that matters. */
 export const isSimple = (text) => !/[\r\n]|\|\|\||;;;|\{/.test(text);
 
 export const tagsOf = (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean);
 
-/** { node, show(text), focus() }; `onchange(text)` is called after each change, `known()` gives tags to offer. */
+/** As somebody types them, who may not think of which comma it is. */
+export const typedTags = (text) => tagsOf(text.replace(/[\uff0c\u3001\uff1b]/g, ","));
+
+/** { node, show(text), focus() }; `onchange(text)` is called after each change. */
 export class Chips {
-  constructor({ onchange, known }) {
-    Object.assign(this, { onchange, known, tags: [] });
-    const id = `known-tags-${nextId++}`;
-    this.list = h("datalist", { id });
-    this.input = h("input", { type: "text", list: id, autocomplete: "off", spellcheck: "false", placeholder: t("captions.add_tag"),
-      "aria-label": t("captions.add_tag"),
-      onkeydown: (event) => this.#typed(event), onfocus: () => this.#offer(), onblur: () => this.#take() });
+  constructor({ onchange, panel }) {
+    Object.assign(this, { onchange, tags: [] });
+    this.input = h("input", { type: "text", spellcheck: "false", placeholder: t("captions.add_tag"), "aria-label": t("captions.add_tag") });
+    this.offered = suggesting(this.input, panel, { pick: (tag) => ((this.input.value = tag), this.#take()) });
+    this.input.addEventListener("keydown", (event) => this.#typed(event));
+    this.input.addEventListener("blur", () => this.#take());
     this.chips = h("span", { class: "tag-list", role: "list" });
     this.node = h("div", { class: "tag-box", onclick: (event) => event.target === this.node && this.input.focus() }, this.chips,
-      this.input, this.list);
+      this.input);
   }
 
   show(text) {
@@ -89,7 +90,7 @@ export class Chips {
 
   #typed(event) {
     const { input } = this;
-    if ((event.key === "Enter" || event.key === ",") && !event.isComposing) {
+    if ((event.key === "Enter" || /^[,\uff0c\u3001\uff1b]$/.test(event.key)) && !event.isComposing) {
       if (!input.value.trim() && event.key === "Enter") return;
       this.#take();
       event.preventDefault();
@@ -104,14 +105,11 @@ export class Chips {
 
   /** What stands in the field becomes tags; one that is there already isn't added twice. */
   #take() {
-    const fresh = tagsOf(this.input.value).filter((tag) => !this.tags.includes(tag));
+    const fresh = typedTags(this.input.value).filter((tag) => !this.tags.includes(tag));
     this.input.value = "";
+    this.offered.close();
     const at = this.at ?? this.tags.length;
     this.at = undefined;
     if (fresh.length) this.#change([...this.tags.slice(0, at), ...fresh, ...this.tags.slice(at)], -1);
-  }
-
-  #offer() {
-    fill(this.list, this.known().slice(0, 400).map((tag) => h("option", { value: tag })));
   }
 }

@@ -7,6 +7,7 @@ import { attempt } from "../../kit/toast.js";
 import { Chips, isSimple } from "./chips.js";
 import { fileOf } from "./grid.js";
 import { plain } from "./store.js";
+import { suggesting } from "./suggest.js";
 
 const KEY = "train-tools.captions.as-text";
 
@@ -19,7 +20,8 @@ export class Editor {
     this.tokens = h("span", { class: "chip" });
     this.picture = h("a", { target: "_blank", rel: "noopener", class: "editor-picture" });
     this.text = h("textarea", { "aria-label": t("captions.caption"), spellcheck: "true", oninput: () => this.#typed(this.text.value) });
-    this.chips = new Chips({ onchange: (text) => this.#typed(text), known: () => panel.knownTags() });
+    this.chips = new Chips({ onchange: (text) => this.#typed(text), panel });
+    suggesting(this.text, panel);
     this.modes = h("div", { class: "row tight", role: "group", "aria-label": t("captions.mode") },
       h("button", { class: "small", onclick: () => this.#mode(false) }, t("captions.as_tags")),
         h("button", { class: "small", onclick: () => this.#mode(true) }, t("captions.as_text")));
@@ -36,9 +38,10 @@ export class Editor {
       onclick: () => this.panel.select(this.panel.grid.next(step)) }, icon(drawing));
   }
 
-  open(name) {
-    if (this.name && this.name !== name) this.save(this.name);
-    this.name = name;
+  /** `isHidden` while several are chosen. */
+  open(name, isHidden = false) {
+    if (this.name && (this.name !== name || isHidden)) this.save(this.name);
+    Object.assign(this, { name, isHidden });
     this.draw();
   }
 
@@ -51,7 +54,7 @@ export class Editor {
   draw() {
     const { store, context } = this.panel;
     const item = store.items.get(this.name);
-    this.node.hidden = !item;
+    this.node.hidden = !item || this.isHidden;
     if (!item) return;
     const text = store.textOf(this.name);
     const asText = this.asText || !isSimple(text);

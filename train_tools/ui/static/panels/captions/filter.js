@@ -4,6 +4,7 @@ import { fill, h, icon } from "../../kit/dom.js";
 import * as place from "../../kit/place.js";
 import { t } from "../../kit/texts.js";
 import { settle } from "../../kit/wait.js";
+import { suggesting } from "./suggest.js";
 
 const STATES = ["all", "untagged", "missing", "empty", "long"];
 
@@ -15,13 +16,15 @@ export class FilterBar {
     this.only = []; // image names, as a check found them
     const later = settle(() => this.#changed(), 250);
     this.text = h("input", { type: "search", placeholder: t("captions.search"), "aria-label": t("captions.search"), oninput: later });
+    suggesting(this.text, panel, { own: true, pick: (tag) => this.#pick(tag) });
     this.state = h("select", { "aria-label": t("captions.state"), onchange: () => this.#changed() },
       STATES.map((name) => h("option", { value: name }, t(`captions.state_${name}`))));
     this.concept = h("select", { "aria-label": t("captions.concept"), hidden: true, onchange: () => this.#changed() });
     this.chips = h("div", { class: "row tight" });
     this.count = h("span", { class: "muted small", role: "status" });
+    this.all = h("button", { class: "link small", onclick: () => (panel.grid.selection.all(), panel.grid.node.focus()) }, t("together.all"));
     this.node = h("div", { class: "row caption-filter" }, this.text, this.state, this.concept, this.chips, h("span", { class: "space" }),
-      this.count);
+      this.count, this.all);
     this.#read();
   }
 
@@ -49,6 +52,25 @@ export class FilterBar {
     if (this.has.includes(tag)) this.#set(without(this.has, tag), [...this.lacks, tag]);
     else if (this.lacks.includes(tag)) this.#set(this.has, without(this.lacks, tag));
     else this.#set([...this.has, tag], this.lacks);
+  }
+
+  /** A tag that was chosen below the field for text. */
+  #pick(tag) {
+    this.text.value = "";
+    this.#set([...without(this.has, tag), tag], without(this.lacks, tag));
+  }
+
+  /** All captions with it, and nothing else asked. */
+  onlyTag(tag) {
+    this.clear();
+    this.#set([tag], []);
+  }
+
+  clear() {
+    this.showOnly({});
+    if (!this.concept.value) return;
+    this.concept.value = "";
+    this.#changed();
   }
 
   stateOf(tag) {

@@ -1,27 +1,35 @@
-// The images with their captions; only those in sight are in the document.
+// The images with their captions; only those in sight are in the document. Chosen as in a file manager.
 
 import * as api from "../../kit/api.js";
 import { h } from "../../kit/dom.js";
+import { Selection } from "../../kit/selection.js";
 import { t } from "../../kit/texts.js";
 import { VirtualGrid } from "../../kit/virtual.js";
 import { plain } from "./store.js";
 
 export class Grid {
-  /** `panel` has store, limit and select(name). */
+  /** `panel` has store, limit and chosen(), which hears of each change. */
   constructor(panel) {
     this.panel = panel;
     this.names = [];
-    this.chosen = "";
-    this.view = new VirtualGrid({ width: 290, height: 112, draw: (index) => this.#card(this.names[index]), label: t("captions.grid"),
-      overscan: 3 });
+    this.current = ""; // the caption that one stands at, also while a filter hides it
+    this.selection = new Selection(() => this.names, () => this.#changed());
+    this.view = new VirtualGrid({ width: 290, height: 112, draw: (index) => this.#card(index), label: t("captions.grid"),
+      overscan: 3, roles: ["listbox", "option"] });
     this.node = this.view.node;
+    this.node.setAttribute("aria-multiselectable", "true");
     this.node.addEventListener("keydown", (event) => this.#key(event));
   }
 
   show(names) {
     const isSame = names.length === this.names.length && names.every((name, index) => name === this.names[index]);
     this.names = names;
-    if (!isSame) this.view.update(names.length);
+    if (isSame) return;
+    this.selection.at = Math.max(0, names.indexOf(this.current));
+    this.selection.anchor = this.selection.at;
+    this.view.update(names.length);
+    this.#mark();
+    this.panel.chosen();
   }
 
   refresh(names) {
@@ -29,28 +37,55 @@ export class Grid {
     for (const name of names) if (places.has(name)) this.view.refresh(places.get(name));
   }
 
+  /** Chooses one alone. */
   choose(name) {
-    const before = this.chosen;
-    this.chosen = name;
-    this.refresh([before, name]);
-    if (this.names.includes(name)) this.view.scrollTo(this.names.indexOf(name));
+    this.current = name;
+    const index = this.names.indexOf(name);
+    if (index >= 0) this.selection.only(index);
+    else this.panel.chosen();
   }
 
-  /** The caption before or behind the chosen one. */
+  /** The names that are chosen, where they are several. */
+  get several() {
+    const names = this.selection.list();
+    return names.length > 1 ? names : [];
+  }
+
+  /** The caption before or behind the one that one stands at. */
   next(step) {
-    const at = this.names.indexOf(this.chosen);
+    const at = this.names.indexOf(this.current);
     return this.names[Math.max(0, Math.min(this.names.length - 1, at + step))];
   }
 
+  #changed() {
+    this.current = this.names[this.selection.at] ?? this.current;
+    if (this.names.length) this.view.scrollTo(this.selection.at);
+    this.#mark();
+    this.panel.chosen();
+  }
+
+  #mark() {
+    for (const [index, node] of this.view.shown) this.#markOne(node, index);
+    if (this.names.length) this.node.setAttribute("aria-activedescendant", `caption-${this.selection.at}`);
+    else this.node.removeAttribute("aria-activedescendant");
+  }
+
+  #markOne(node, index) {
+    const name = this.names[index];
+    node.setAttribute("aria-selected", String(this.selection.has(name)));
+    node.classList.toggle("chosen", this.selection.has(name));
+    node.classList.toggle("current", name === this.current);
+  }
+
   #key(event) {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.view.columns, ArrowDown: this.view.columns, Home: -1e9, End: 1e9 };
-    if (event.key === "Enter") this.panel.editor.focus();
-    else if (!(event.key in steps)) return;
-    else this.panel.select(this.next(steps[event.key]));
+    if (event.altKey) return;
+    if (event.key === "Enter") this.panel.toEditor();
+    else if (!this.selection.key(event, this.view.columns)) return;
     event.preventDefault();
   }
 
-  #card(name) {
+  #card(index) {
+    const name = this.names[index];
     const { store, limit } = this.panel;
     const item = store.items.get(name);
     const text = store.textOf(name);
@@ -63,12 +98,14 @@ export class Grid {
     if (item.tokens > limit) marks.push(h("span", { class: "chip warn" }, t("captions.tokens", { n: item.tokens })));
     const { project, version } = this.panel.context;
     const source = api.versionPath(project, version, item.image, "thumbs") + api.queryOf({ side: 192, v: item.stamp });
-    return h("div", { class: `caption-card ${name === this.chosen ? "chosen" : ""}`, "aria-current": String(name === this.chosen),
-      onclick: () => this.panel.select(name), ondblclick: () => this.panel.editor.focus() },
-      h("img", { src: source, alt: "", loading: "lazy", width: 96, height: 96 }),
+    const node = h("div", { class: "caption-card", id: `caption-${index}`,
+      onclick: (event) => this.selection.click(index, event), ondblclick: () => this.panel.toEditor() },
+      h("img", { src: source, alt: "", loading: "lazy", width: 96, height: 96, draggable: "false" }),
       h("div", { class: "caption-side" }, marks.length ? h("div", { class: "caption-marks" }, marks) : null,
         h("div", { class: "caption-text" }, text || item.problem),
         h("div", { class: "small muted caption-name" }, fileOf(item))));
+    this.#markOne(node, index);
+    return node;
   }
 }
 

@@ -4,6 +4,7 @@ import { fill, h, icon } from "../../kit/dom.js";
 import { t } from "../../kit/texts.js";
 import { act } from "../queue/actions.js";
 import { hasEnded, Store } from "../queue/store.js";
+import { captioner } from "./captioner.js";
 
 export class Job {
   constructor(panel) {
@@ -40,7 +41,7 @@ export class Job {
       const tone = { finished: "good", failed: "bad" }[entry.state] || "";
       return h("div", { class: `note ${tone}` },
         h("span", { class: "grow" }, t(`captions.job_${entry.state}`), entry.error ? ` ${entry.error}` : ""),
-        entry.state === "failed" ? queue : null, close);
+        entry.state === "failed" ? [h("button", { class: "link", onclick: () => captioner(this.panel) }, t("captions.other_captioner")), queue] : null, close);
     }
     const share = entry.steps ? entry.step / entry.steps : 0;
     const words = entry.state === "running" ? t("captions.job_running",

@@ -1,9 +1,12 @@
 // The tags of what is shown, with counts; a click filters by one.
 
-import { h } from "../../kit/dom.js";
+import { h, icon } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { t } from "../../kit/texts.js";
 import { VirtualGrid } from "../../kit/virtual.js";
+import { insight } from "./insight.js";
+import { tagLists } from "./lists.js";
+import { prune } from "./prune.js";
 
 export class Tags {
   constructor(panel) {
@@ -15,7 +18,9 @@ export class Tags {
     this.title = h("h2");
     this.view = new VirtualGrid({ width: 150, height: 28, gap: 2, draw: (index) => this.#row(...this.shown[index]),
       label: t("captions.tags") });
-    this.node = h("section", { class: "card tag-counts" }, this.title, h("p", { class: "small muted" }, t("captions.tags_help")),
+    this.node = h("section", { class: "card tag-counts" }, h("div", { class: "row tight" }, this.title, h("span", { class: "space" }),
+      h("button", { class: "link small", onclick: () => prune(panel) }, t("insight.prune_button")),
+      h("button", { class: "quiet", "aria-label": t("suggest.lists"), title: t("suggest.lists"), onclick: tagLists }, icon("gear"))), h("p", { class: "small muted" }, t("captions.tags_help")),
       this.search, this.view.node);
   }
 
@@ -33,8 +38,9 @@ export class Tags {
 
   #row(tag, count) {
     const state = this.panel.filter.stateOf(tag);
-    return h("div", null, h("button", { class: `tag-count ${state}`, "aria-pressed": String(Boolean(state)), title: tag,
+    return h("div", { class: "tag-row" }, h("button", { class: `tag-count ${state}`, "aria-pressed": String(Boolean(state)), title: tag,
       onclick: () => this.panel.filter.turn(tag) },
-      h("span", { class: "tag-count-name" }, tag), h("span", { class: "muted" }, number(count))));
+      h("span", { class: "tag-count-name" }, tag), h("span", { class: "muted" }, number(count))),
+      h("button", { class: "quiet", "aria-label": t("insight.look", { tag }), title: t("insight.look", { tag }), onclick: () => insight(this.panel, tag) }, icon("info")));
   }
 }

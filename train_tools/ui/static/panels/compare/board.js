@@ -4,7 +4,7 @@ import { fill, h, icon } from "../../kit/dom.js";
 import * as place from "../../kit/place.js";
 import { menu } from "../../kit/dialog.js";
 import { t } from "../../kit/texts.js";
-import { attempt } from "../../kit/toast.js";
+import { attempt, toast } from "../../kit/toast.js";
 import { number } from "../../kit/format.js";
 import { Grid } from "./grid.js";
 import { axisName } from "./model.js";
@@ -35,7 +35,8 @@ export function mount(root, shared) {
     if (cell < 0) return false;
     const checkpoint = shared.model.checkpoint(shared.model.owner(cell));
     const marks = { s: "star", x: "reject" };
-    if (marks[event.key]) shared.mark(checkpoint, { mark: checkpoint.mark === marks[event.key] ? "" : marks[event.key] });
+    if (marks[event.key] && shared.model.isBare(cell)) toast(t("compare.bare"));
+    else if (marks[event.key]) shared.mark(checkpoint, { mark: checkpoint.mark === marks[event.key] ? "" : marks[event.key] });
     else if (event.key === "+" || event.key === "=") resize(1);
     else if (event.key === "-") resize(-1);
     else return false;

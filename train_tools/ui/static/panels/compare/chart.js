@@ -1,7 +1,9 @@
-// Lines over steps or epochs, with a cursor; SVG drawn for the width that there is.
+// Lines over steps or epochs, with a cursor and a part that can be looked at closely; SVG drawn for the width that there is.
 
-import { fill, h } from "../../kit/dom.js";
+import { fill, h, icon } from "../../kit/dom.js";
 import { short } from "../../kit/format.js";
+import { t } from "../../kit/texts.js";
+import { Range } from "./range.js";
 
 const MARGIN = { top: 10, right: 14, bottom: 34, left: 62 };
 const HEIGHT = 360;
@@ -13,19 +15,33 @@ export const COLOURS = Array.from({ length: 8 }, (_, place) => `var(--series-${p
  * a band; `marks` are [index, text]. `log` puts y on a logarithmic scale: what isn't above 0 is left out.
  */
 export class Chart {
-  constructor(label) {
+  constructor(label, { onzoom = () => {} } = {}) {
     this.svg = make("svg", { class: "compare-chart", role: "img", "aria-label": label });
     this.tip = h("div", { class: "compare-chart-tip", hidden: true });
-    this.node = h("div", { class: "compare-chart-holder" }, this.svg, this.tip);
+    this.whole = h("button", { class: "compare-chart-whole", hidden: true, onclick: () => this.zoom(null) }, icon("undo"), t("compare.whole"));
+    this.node = h("div", { class: "compare-chart-holder", role: "group", "aria-label": t("compare.chart_help"), title: t("compare.chart_help"), tabindex: "0" }, this.svg, this.tip, this.whole);
+    this.onzoom = onzoom;
+    this.shown = null; // the part of x that is looked at; null is all
+    this.range = new Range(this.node, MARGIN, { back: (pixel) => this.x?.back(pixel), all: () => this.all, shown: () => this.shown, zoom: (part) => this.zoom(part) });
     this.node.addEventListener("pointermove", (event) => this.#point(event));
     this.node.addEventListener("pointerleave", () => this.#leave());
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.node);
   }
 
-  update(series, { log = false, xName = "", yName = "" } = {}) {
-    Object.assign(this, { series: series.map((one, place) => ({ colour: COLOURS[place % COLOURS.length], ...one })), log, xName, yName });
+  /** `extent` is all of x, where the series hold what is shown alone. */
+  update(series, { log = false, xName = "", yName = "", extent = null } = {}) {
+    Object.assign(this, { extent, series: series.map((one, place) => ({ colour: COLOURS[place % COLOURS.length], ...one })), log, xName, yName });
     this.draw();
+  }
+
+  /** Shows a part [from, to] of x, null for all of it. */
+  zoom(part) {
+    this.shown = part;
+    if (!part && this.whole.contains(document.activeElement)) this.node.focus();
+    this.whole.hidden = !part;
+    this.draw();
+    this.onzoom(part);
   }
 
   end() {
@@ -36,21 +52,25 @@ export class Chart {
     const width = this.node.clientWidth;
     if (!this.series || width < 80) return;
     const seen = (value) => value !== null && value !== undefined && Number.isFinite(value) && (!this.log || value > 0);
-    const xs = this.series.flatMap((one) => one.x);
-    const ys = this.series.flatMap((one) => [...one.y, ...(one.spread || []).flatMap((w, n) => (w === null ? [] : [one.y[n] - w, one.y[n] + w])), ...(one.faint || [])]).filter(seen);
-    this.x = scale(extent(xs), MARGIN.left, width - MARGIN.right, false);
+    this.all = this.extent ?? extent(this.series.map((one) => one.x));
+    const part = this.shown ?? this.all;
+    let ys = this.series.map((one) => heights(one, part).filter(seen));
+    if (!ys.flat().length) ys = this.series.map((one) => one.y.filter(seen)); // between two points
+    this.x = scale(part, MARGIN.left, width - MARGIN.right, false);
     this.y = scale(padded(extent(ys), this.log), HEIGHT - MARGIN.bottom, MARGIN.top, this.log);
     this.seen = seen;
     this.svg.replaceChildren();
     this.svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
     this.svg.setAttribute("height", HEIGHT);
     this.#axes(width);
+    this.lines = make("svg", { x: MARGIN.left, y: 0, width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.bottom, viewBox: `${MARGIN.left} 0 ${width - MARGIN.left - MARGIN.right} ${HEIGHT - MARGIN.bottom}` });
+    this.svg.append(this.lines);
     for (const one of this.series) {
-      if (one.spread) this.#add("path", { d: this.#band(one), fill: one.colour, class: "spread" });
-      if (one.faint) this.#add("path", { d: this.#path(one.x, one.faint), stroke: one.colour, class: "faint" });
-      this.#add("path", { d: this.#path(one.x, one.y), stroke: one.colour, class: "line" });
-      if (one.x.length < 60) one.x.forEach((x, n) => seen(one.y[n]) && this.#add("circle", { cx: this.x.at(x), cy: this.y.at(one.y[n]), r: 2.6, fill: one.colour }));
-      for (const [n, text] of one.marks || []) this.#mark(one, n, text);
+      if (one.spread) this.#line("path", { d: this.#band(one), fill: one.colour, class: "spread" });
+      if (one.faint) this.#line("path", { d: this.#path(one.x, one.faint), stroke: one.colour, class: "faint" });
+      this.#line("path", { d: this.#path(one.x, one.y), stroke: one.colour, class: "line" });
+      if (one.x.length < 60) one.x.forEach((x, n) => seen(one.y[n]) && this.#line("circle", { cx: this.x.at(x), cy: this.y.at(one.y[n]), r: 2.6, fill: one.colour }));
+      for (const [n, text] of one.marks || []) if (this.#isShown(one.x[n])) this.#mark(one, n, text);
     }
     this.cursor = this.#add("line", { class: "cursor", y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom, visibility: "hidden" });
   }
@@ -59,6 +79,14 @@ export class Chart {
     const node = make(tag, props);
     this.svg.append(node);
     return node;
+  }
+
+  #line(tag, props) {
+    this.lines.append(make(tag, props));
+  }
+
+  #isShown(x) {
+    return !this.shown || (x >= this.shown[0] && x <= this.shown[1]);
   }
 
   #axes(width) {
@@ -95,10 +123,10 @@ export class Chart {
   }
 
   #point(event) {
-    if (!this.x || !this.series.length) return;
+    if (!this.x || !this.series.length || this.range.held) return this.#leave();
     const box = this.node.getBoundingClientRect();
     const x = event.clientX - box.left;
-    const told = this.series.map((one) => [one, nearest(one.x, this.x.back(x))]).filter(([one, n]) => n >= 0 && one.y[n] !== null && one.y[n] !== undefined);
+    const told = this.series.map((one) => [one, nearest(one.x, this.x.back(x))]).filter(([one, n]) => n >= 0 && this.#isShown(one.x[n]) && one.y[n] !== null && one.y[n] !== undefined);
     if (!told.length) return this.#leave();
     const [first, at] = told.reduce((best, [one, n]) => (Math.abs(this.x.at(one.x[n]) - x) < Math.abs(this.x.at(best[0].x[best[1]]) - x) ? [one, n] : best));
     const px = this.x.at(first.x[at]);
@@ -126,10 +154,23 @@ function make(tag, props, text) {
   return node;
 }
 
-function extent(values) {
+/** Of lists of numbers. */
+function extent(lists) {
   let [low, high] = [Infinity, -Infinity];
-  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  for (const values of lists) for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)];
   return low <= high ? [low, high] : [0, 1];
+}
+
+/** All that stands above a part of x. */
+function heights(one, [from, to]) {
+  const found = [];
+  one.x.forEach((x, n) => {
+    if (x < from || x > to) return;
+    found.push(one.y[n]);
+    if (one.spread && one.spread[n] !== null) found.push(one.y[n] - one.spread[n], one.y[n] + one.spread[n]);
+    if (one.faint) found.push(one.faint[n]);
+  });
+  return found;
 }
 
 function padded([low, high], log) {

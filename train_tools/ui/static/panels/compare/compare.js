@@ -1,4 +1,4 @@
-// Compare: board, blind votes, scores, curves. Each view is a module with `mount(root, shared) → { unmount?, redraw? }`.
+// Compare: board, blind votes, scores, curves, runs. Each view is a module with `mount(root, shared) → { unmount?, redraw? }`.
 
 import * as api from "../../kit/api.js";
 import { fill, h, icon } from "../../kit/dom.js";
@@ -8,11 +8,12 @@ import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import * as board from "./board.js";
 import { askForMore } from "../queue/more.js";
+import { downloads } from "./downloads.js";
 import { askForPictures } from "./pictures.js";
 import { Model } from "./model.js";
 
 // The board is what people come for; the others are fetched when they are opened.
-const VIEWS = { board: () => board, vote: () => import("./vote.js"), scores: () => import("./scores.js"), curves: () => import("./curves.js") };
+const VIEWS = { board: () => board, vote: () => import("./vote.js"), scores: () => import("./scores.js"), curves: () => import("./curves.js"), runs: () => import("./runs.js") };
 const EVERY = 4000; // milliseconds between looks at whether something was rendered
 
 export default {
@@ -20,7 +21,10 @@ export default {
     const shared = new Shared(context);
     const tabs = h("div", { class: "row tight compare-views", role: "tablist", "aria-label": t("page.compare") });
     const body = h("div", { class: "compare-body" });
-    fill(root, h("div", { class: "compare-head row" }, tabs, h("span", { class: "space" }), h("button", { onclick: () => attempt(() => askForMore(context.base, [], context.go)) }, t("queue.go_on")), h("button", { onclick: () => askForPictures(shared) }, icon("image"), t("compare.pictures"))), body);
+    fill(root, h("h1", { class: "unseen" }, t("page.compare")), h("div", { class: "compare-head row" }, tabs, h("span", { class: "space" }),
+      h("button", { "aria-haspopup": "menu", onclick: (event) => downloads(shared, event.currentTarget) }, icon("download"), t("compare.download"), icon("down")),
+      h("button", { title: t("compare.go_on_help"), onclick: () => attempt(() => askForMore(context.base, [], context.go, (name) => shared.labelOf(name))) }, icon("star"), t("compare.go_on_starred")),
+      h("button", { onclick: () => askForPictures(shared) }, icon("image"), t("compare.pictures"))), body);
     let shown = null;
     let turn = 0;
     const asked = place.read().query.get("view");
@@ -31,7 +35,7 @@ export default {
       shown?.unmount?.();
       shown = null;
       fill(tabs, Object.keys(VIEWS).map((name) =>
-        h("button", { role: "tab", "aria-selected": String(name === view), "aria-pressed": String(name === view), onclick: () => choose(name) }, t(`compare.view_${name}`))));
+        h("button", { role: "tab", "aria-selected": String(name === view), onclick: () => choose(name) }, t(`compare.view_${name}`))));
       fill(body);
       const module = await VIEWS[view]();
       if (mine === turn) shown = module.mount(body, shared);
@@ -79,6 +83,11 @@ class Shared {
     return this.model;
   }
 
+  /** What a run is called, its folder's name where nothing is known of it. */
+  labelOf(run) {
+    return this.model?.board.run_labels[this.model.board.runs.indexOf(run)] ?? run;
+  }
+
   /** Changes what is asked, and asks. Where that is refused, it stays as it was. */
   async change(values) {
     const before = this.ask;
@@ -94,7 +103,7 @@ class Shared {
   async look() {
     // Rows must not move under a picture that somebody is looking at.
     if (!this.model || document.querySelector("dialog[open]")) return;
-    const { stamp } = await api.get(`${this.at}stamp`, {}, { quiet: true });
+    const { stamp } = await api.get(`${this.at}stamp`);
     if (stamp === this.stamp) return;
     await this.load();
     this.changed();

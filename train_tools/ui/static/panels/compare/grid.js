@@ -11,10 +11,10 @@ const OVERSCAN = 1;
 export class Grid {
   /** `thumb(cell)` is a picture's address; `open(row, column)` and `keys(event, row, column)` hear of the person. */
   constructor({ thumb, open, keys }) {
-    Object.assign(this, { thumb, open, keys, size: 128, shown: new Map(), heads: new Map(), sides: new Map(), row: 0, column: 0 });
-    this.head = h("div", { class: "board-head" });
-    this.corner = h("div", { class: "board-corner" });
-    this.side = h("div", { class: "board-side" });
+    Object.assign(this, { thumb, open, keys, size: 128, shown: new Map(), lines: new Map(), heads: new Map(), sides: new Map(), row: 0, column: 0 });
+    this.head = h("div", { class: "board-head", "aria-hidden": "true" }); // each tile says its row and column
+    this.corner = h("div", { class: "board-corner", "aria-hidden": "true" });
+    this.side = h("div", { class: "board-side", "aria-hidden": "true" });
     this.cells = h("div", { class: "board-cells" });
     this.inner = h("div", { class: "board-inner" }, this.head, this.corner, this.side, this.cells);
     this.node = h("div", { class: "board", role: "grid", tabindex: "0", "aria-label": t("compare.board") }, this.inner);
@@ -32,7 +32,7 @@ export class Grid {
     this.column = Math.min(this.column, Math.max(0, model.columns - 1));
     this.sideWidth = model.table.rows.length ? Math.min(240, Math.max(120, this.node.clientWidth * 0.2 || 200)) : 0;
     this.headHeight = model.table.columns.length ? 20 + 18 * model.table.columns.length : 0;
-    for (const map of [this.shown, this.heads, this.sides]) map.clear();
+    for (const map of [this.shown, this.lines, this.heads, this.sides]) map.clear();
     for (const layer of [this.cells, this.side, this.head]) layer.replaceChildren();
     this.node.setAttribute("aria-rowcount", model.rows);
     this.node.setAttribute("aria-colcount", model.columns);
@@ -130,6 +130,7 @@ export class Grid {
       return row >= see.top && row < see.bottom && column >= see.left && column < see.right;
     };
     prune(this.shown, inside);
+    prune(this.lines, (row) => row >= see.top && row < see.bottom);
     prune(this.sides, (row) => row >= see.top && row < see.bottom);
     prune(this.heads, (column) => column >= see.left && column < see.right);
     for (let column = see.left; column < see.right; column++) {
@@ -139,10 +140,15 @@ export class Grid {
       if (!this.sides.has(row)) keep(this.sides, row, this.side, this.#label(model.rowTexts(row), { top: `${row * step}px`, height: `${this.size}px` }));
       for (let column = see.left; column < see.right; column++) {
         const place = row * model.columns + column;
-        if (model.table.grid[place] >= 0 && !this.shown.has(place)) keep(this.shown, place, this.cells, this.#tile(row, column, place));
+        if (model.table.grid[place] >= 0 && !this.shown.has(place)) keep(this.shown, place, this.#line(row), this.#tile(row, column, place));
       }
     }
     this.#current();
+  }
+
+  #line(row) {
+    if (!this.lines.has(row)) keep(this.lines, row, this.cells, h("div", { class: "board-line", role: "row", "aria-rowindex": row + 1 }));
+    return this.lines.get(row);
   }
 
   #label(texts, style) {
@@ -159,7 +165,7 @@ export class Grid {
       ? h("span", { class: "tile-error", title: failed }, icon("warning", failed))
       : h("img", { alt: label, decoding: "async", draggable: "false", dataset: { src: this.thumb(cell) }, onerror: (event) => event.target.replaceWith(h("span", { class: "tile-error", title: t("compare.no_picture") }, icon("warning", t("compare.no_picture")))) });
     const tile = h("div", {
-      class: "tile", role: "gridcell", id: `tile-${place}`, title: label, "aria-rowindex": row + 1, "aria-colindex": column + 1,
+      class: "tile", role: "gridcell", id: `tile-${place}`, title: label, "aria-colindex": column + 1,
       style: { width: `${this.size}px`, height: `${this.size}px`, transform: `translate(${column * step}px, ${row * step}px)` },
       onclick: () => (this.goTo(row, column, { focus: true }), this.open(row, column)),
     }, picture, h("span", { class: "tile-marks" }));

@@ -1,5 +1,5 @@
 import * as api from "../../kit/api.js";
-import { dialog } from "../../kit/dialog.js";
+import { confirm, dialog } from "../../kit/dialog.js";
 import { h } from "../../kit/dom.js";
 import { field } from "../../kit/field.js";
 import { t } from "../../kit/texts.js";
@@ -9,7 +9,7 @@ import { attempt, toast } from "../../kit/toast.js";
 export async function keep(shared, cell) {
   const checkpoint = shared.model.checkpoint(shared.model.owner(cell));
   const at = `${shared.context.base}publish`;
-  const about = await attempt(() => api.get(at, { checkpoint: checkpoint.id }));
+  const about = await attempt(() => api.get(at, { checkpoint: checkpoint.id, picture: shared.model.key(cell) }));
   if (!about) return;
   const name = h("input", { type: "text", value: about.name, spellcheck: "false", autocomplete: "off" });
   const folders = h("datalist", { id: "publish-folders" }, about.folders.map((folder) => h("option", { value: folder })));
@@ -20,8 +20,14 @@ export async function keep(shared, cell) {
   let done = null;
   const check = async () => {
     const settings = Object.fromEntries(fields.map((one, place) => [about.settings[place].name, one.value]).filter(([, value]) => value !== ""));
+    const wish = { checkpoint: checkpoint.id, name: name.value, folder: folder.value, picture: shared.model.key(cell), settings };
     try {
-      done = await api.post(at, { checkpoint: checkpoint.id, name: name.value, folder: folder.value, picture: shared.model.key(cell), settings });
+      let answer = await api.post(at, wish);
+      if (answer.missing_folder) {
+        if (!(await confirm(t("compare.keep_make_title"), t("compare.keep_make_text", { folder: answer.missing_folder }), t("compare.keep_make")))) return t("compare.keep_other_folder");
+        answer = await api.post(at, { ...wish, make_folder: true });
+      }
+      done = answer;
       return "";
     } catch (error) {
       return error.message;

@@ -1,17 +1,19 @@
 // A board as the server sent it, asked by numbers of cells, rows and columns.
 
+import { labelOf, titled } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 
-// The axes that have a name of their own; training arguments are called as in sd-scripts.
+// The axes that have a name of their own; training arguments are called as in the form.
 const NAMED = new Set(["run", "epoch", "step", "checkpoint", "prompt", "negative_prompt", "weight", "weight_unet", "weight_te", "block_weights",
-  "seed", "sampler", "scheduler", "steps", "cfg_scale", "guidance", "shift", "rescale", "clip_skip", "size", "renderer", "base_model", "vae", "host", "because"]);
+  "seed", "sampler", "scheduler", "steps", "cfg_scale", "guidance", "shift", "rescale", "clip_skip", "size", "renderer", "base_model", "vae", "host", "because", "data"]);
 
-export const axisName = (name) => (NAMED.has(name) ? t(`compare.axis_${name}`) : name);
+export const axisName = (name) => (NAMED.has(name) ? t(`compare.axis_${name}`) : labelOf(name));
 
 export class Model {
   constructor({ board, table, scores, published }) {
-    Object.assign(this, { board, table, scores, published });
+    Object.assign(this, { board: { ...board, run_labels: board.run_labels.map(titled) }, table, scores, published });
     this.axes = new Map(board.axes.map((axis) => [axis.name, axis]));
+    this.bare = new Set(board.cells.bare);
     this.rows = table.row_keys.length;
     this.columns = table.column_keys.length;
   }
@@ -41,8 +43,14 @@ export class Model {
       file: c.file[number], epoch: c.epoch[number], step: c.step[number], bytes: c.bytes[number], mark: c.mark[number], note: c.note[number] || "", fault: c.fault[number] || "" };
   }
 
+  /** Whether it was drawn without the LoRA: the base model's own picture, which all checkpoints share. */
+  isBare(cell) {
+    return this.bare.has(cell);
+  }
+
+  /** What is said of the picture's checkpoint; a picture without LoRA shows nothing of it. */
   mark(cell) {
-    return this.board.checkpoints.mark[this.owner(cell)];
+    return this.isBare(cell) ? "" : this.board.checkpoints.mark[this.owner(cell)];
   }
 
   cellMark(cell) {

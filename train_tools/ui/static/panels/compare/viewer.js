@@ -3,6 +3,7 @@
 import * as api from "../../kit/api.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { short } from "../../kit/format.js";
+import { open } from "../../kit/layers.js";
 import { settle } from "../../kit/wait.js";
 import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
@@ -35,7 +36,6 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
   function close() {
     clearInterval(blinking);
     shared.onmark = before;
-    node.remove();
     onclose();
   }
 
@@ -67,9 +67,7 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     const checkpoint = shared.model.checkpoint(shared.model.owner(cell()));
     const acts = {
       a: pin,
-      s: () => shared.mark(checkpoint, { mark: checkpoint.mark === "star" ? "" : "star" }),
-      x: () => shared.mark(checkpoint, { mark: checkpoint.mark === "reject" ? "" : "reject" }),
-      k: () => keep(shared, cell()),
+      ...(shared.model.isBare(cell()) ? {} : ofCheckpoint(checkpoint)),
       "+": () => zoom.by(1.5),
       "-": () => zoom.by(1 / 1.5),
       0: () => zoom.reset(),
@@ -81,6 +79,13 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     else return;
     event.preventDefault();
   }
+
+  /** Keys that say something of the checkpoint, which a picture without LoRA doesn't show. */
+  const ofCheckpoint = (checkpoint) => ({
+    s: () => shared.mark(checkpoint, { mark: checkpoint.mark === "star" ? "" : "star" }),
+    x: () => shared.mark(checkpoint, { mark: checkpoint.mark === "reject" ? "" : "reject" }),
+    k: () => keep(shared, cell()),
+  });
 
   function draw() {
     clearInterval(blinking);
@@ -144,6 +149,13 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     if (info.contains(document.activeElement) && document.activeElement.tagName === "TEXTAREA" && info.dataset.checkpoint === String(checkpoint.number)) return; // somebody is writing
     info.dataset.checkpoint = checkpoint.number;
     const file = `trains/${checkpoint.runName}/${checkpoint.file}`;
+    const picture = h("a", { class: "button", href: `${shared.picture(key_())}?save=1`, download: "" }, icon("image"), t("compare.download_picture"));
+    const facts = h("dl", { class: "compare-facts" }, shared.model.texts(row, column).map(([name, text]) => [h("dt", null, axisName(name)), h("dd", null, text)]));
+    if (shared.model.isBare(cell())) {
+      info.dataset.checkpoint = "";
+      fill(info, h("h2", null, t("compare.bare_title")), h("p", { class: "note" }, icon("info"), h("span", null, t("compare.bare"))), facts, details(), h("div", { class: "compare-stack" }, picture));
+      return;
+    }
     fill(info,
       h("h2", null, checkpoint.runLabel),
       h("p", { class: "small muted mono compare-wrap" }, checkpoint.file),
@@ -151,13 +163,13 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
       h("div", { class: "row tight" }, toggle("star", "star"), toggle("reject", "close")),
       note,
       scoresOf(shared.model, checkpoint),
-      h("dl", { class: "compare-facts" }, shared.model.texts(row, column).map(([name, text]) => [h("dt", null, axisName(name)), h("dd", null, text)])),
+      facts,
       details(),
       h("div", { class: "compare-stack" },
         h("button", { class: "primary", onclick: () => keep(shared, cell()) }, icon("check"), t("compare.keep")),
         hasParts(shared.model) ? h("button", { onclick: () => best() }, icon("star"), t("compare.best")) : null,
         h("a", { class: "button", href: api.versionPath(shared.context.project, shared.context.version, file, "files"), download: checkpoint.file }, icon("download"), t("compare.download_lora")),
-        h("a", { class: "button", href: `${shared.picture(key_())}?save=1`, download: "" }, icon("image"), t("compare.download_picture"))));
+        picture));
   }
 
   async function best() {
@@ -179,9 +191,8 @@ export function view(shared, { row, column, pinned, onmove, onclose }) {
     return holder;
   }
 
-  document.body.append(node);
   draw();
-  node.showModal();
+  open(node);
   node.focus();
 }
 

@@ -11,6 +11,7 @@ import { result } from "./result.js";
 import { settings } from "./settings.js";
 import { Store } from "./store.js";
 import { target } from "./target.js";
+import { trigger } from "./trigger.js";
 import { uploads } from "./uploads.js";
 
 export default {
@@ -18,8 +19,9 @@ export default {
     const store = new Store(context.base);
     const goesTo = target(store);
     const incoming = uploads(root, store, context, goesTo.value);
-    const looking = originals(store, context, () => shown?.update());
-    const form = settings(store, () => shown?.update());
+    const form = settings(store, () => (shown?.update(), called?.update()));
+    const looking = originals(store, context, form, () => shown?.update());
+    const called = trigger(store, form);
     const shown = preview(store, looking.current, form.changes);
     const process = processing(store, () => made.node.scrollIntoView({ behavior: "smooth" }));
     const made = result(store, context, form);
@@ -28,11 +30,11 @@ export default {
     const empty = emptyHint();
     const images = h("section", { class: "card images", "aria-label": t("data.images") },
       h("div", { class: "row" }, h("h2", null, t("data.images")), h("span", { class: "space" }), incoming.choosers()),
-      goesTo.node, incoming.node, empty, looking.node);
+      called.node, goesTo.node, incoming.node, empty, looking.node);
     const work = h("section", { class: "card work", "aria-label": t("data.processing") },
       h("div", { class: "row" }, h("h2", null, t("data.processing")), form.status, h("span", { class: "space" }), process.button),
       process.node, form.node, concepts(store, form).node, shown.node, form.more);
-    root.append(images, work, made.node, beside.node, h("div", { class: "drop-hint", "aria-hidden": "true" }, icon("upload"), t("data.drop_now")));
+    root.append(h("h1", { class: "unseen" }, t("page.data")), images, work, made.node, beside.node, h("div", { class: "drop-hint", "aria-hidden": "true" }, icon("upload"), t("data.drop_now")));
 
     store.on("originals", (list) => {
       empty.hidden = list.rows.length > 0;

@@ -5,6 +5,9 @@ import { fill, h, icon } from "../../kit/dom.js";
 import { bytes, number, when } from "../../kit/format.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
+import { byHand } from "./by_hand.js";
+import { chooseAmong } from "./duplicates.js";
+import { DRAGGED, folders } from "./folders.js";
 import { PictureGrid, thumbOf } from "./grid.js";
 import { terms, view } from "./viewer.js";
 
@@ -12,11 +15,20 @@ const [NEW, , SKIPPED] = [0, 1, 2]; // with regard to the current revision
 const FILTERS = ["all", "new", "skipped", "alike", "no_caption"];
 
 /** `onshow(row)` hears which picture a person is at. */
-export function originals(store, context, onshow) {
-  const known = { list: null, rows: [], alike: new Map(), filter: "all", concept: "" };
-  const grid = new PictureGrid({ context, label: t("data.originals"), open, remove, onselect: () => (drawTools(), onshow(current())) });
+export function originals(store, context, form, onshow) {
+  const known = { list: null, rows: [], alike: new Map(), filter: "all", concept: null };
+  const grid = new PictureGrid({ context, label: t("data.originals"), open, remove, dragged: DRAGGED, edit: () => edit(),
+    onselect: () => (drawTools(), onshow(current())) });
   const tools = h("div", { class: "row tight tools" });
-  const node = h("div", { class: "originals" }, tools, grid.node);
+  const bar = folders({ ondrop: (concept) => moveTo(concept), onopen: (concept) => {
+    known.concept = concept;
+    drawRows();
+  } });
+  const none = h("div", { class: "empty", hidden: true }, h("p", null, t("picture.no_match")), h("button", { onclick: () => {
+    Object.assign(known, { filter: "all", concept: null });
+    drawRows();
+  } }, t("together.clear_filter")));
+  const node = h("div", { class: "originals" }, bar.node, tools, grid.node, none);
 
   store.on("originals", (list) => {
     known.list = list;
@@ -29,12 +41,19 @@ export function originals(store, context, onshow) {
   const concepts = () => [...new Set(known.list.rows.map(([name]) => conceptOf(name)).filter(Boolean))];
 
   function drawRows() {
+    const counts = new Map();
+    for (const [name] of known.list.rows) counts.set(conceptOf(name), (counts.get(conceptOf(name)) ?? 0) + 1);
+    if (known.concept !== null && !counts.has(known.concept)) known.concept = null;
+    bar.show(new Map([...counts].sort(([one], [other]) => one.localeCompare(other))), form.effective("concept"), known.concept);
     known.rows = known.list.rows.filter(passes).map(rowOf);
+    none.hidden = known.rows.length > 0;
+    grid.node.hidden = known.rows.length === 0;
     grid.show(known.rows);
   }
+  store.on("settings", () => known.list && drawRows());
 
   function passes([name, , , , , state, hasCaption]) {
-    if (known.concept && conceptOf(name) !== known.concept) return false;
+    if (known.concept !== null && conceptOf(name) !== known.concept) return false;
     return { all: true, new: state === NEW, skipped: state === SKIPPED, alike: known.alike.has(name), no_caption: !hasCaption }[known.filter];
   }
 
@@ -43,8 +62,9 @@ export function originals(store, context, onshow) {
     if (state === SKIPPED) marks.push(["bad", t("data.mark_skipped")]);
     else if (state === NEW && known.list.is_processed) marks.push(["accent", t("data.mark_new")]);
     if (known.alike.has(name)) marks.push(["warn", t("data.mark_alike")]);
+    for (const kind of known.list.touched[name] ?? []) marks.push(["accent", t(`picture.mark_${kind}`)]);
     if (hasCaption) marks.push(["", t("data.mark_caption")]);
-    return { key: name, file: `dataset/origin/${name}`, token: time, name, marks, size, time, width, height };
+    return { key: name, hasCaption, file: `dataset/origin/${name}`, token: time, name, marks, size, time, width, height };
   }
 
   function drawTools() {
@@ -58,7 +78,8 @@ export function originals(store, context, onshow) {
 
   function acts() {
     const move = h("button", { "aria-haspopup": "menu", dataset: { tool: "move" }, onclick: () => menu(move, moveItems()) }, icon("folder"), t("data.move"));
-    return [move,
+    const one = grid.selection.list().length === 1;
+    return [one ? h("button", { dataset: { tool: "edit" }, onclick: () => edit() }, icon("edit"), t("picture.edit")) : null, move,
       h("button", { class: "danger", dataset: { tool: "delete" }, onclick: remove }, icon("trash"), t("data.delete")),
       h("button", { dataset: { tool: "none" }, onclick: () => grid.selection.none() }, t("data.choose_none"))];
   }
@@ -68,12 +89,9 @@ export function originals(store, context, onshow) {
       known.filter = event.target.value;
       drawRows();
     } }, FILTERS.map((name) => h("option", { value: name, selected: name === known.filter }, t(`data.filter_${name}`))));
-    const names = concepts();
-    const concept = names.length && h("select", { "aria-label": t("data.concept"), dataset: { tool: "concept" }, onchange: (event) => {
-      known.concept = event.target.value;
-      drawRows();
-    } }, h("option", { value: "" }, t("data.all_concepts")), names.map((name) => h("option", { value: name, selected: name === known.concept }, name)));
-    return [concept || null, filter, h("button", { dataset: { tool: "all" }, disabled: !known.rows.length, onclick: () => grid.selection.all() }, t("data.choose_all"))];
+    const alike = known.list.duplicates.length ? h("button", { dataset: { tool: "alike" }, onclick: chooseAlike },
+      t("picture.alike_button", { n: number(known.list.duplicates.length) })) : null;
+    return [alike, filter, h("button", { dataset: { tool: "all" }, disabled: !known.rows.length, onclick: () => grid.selection.all() }, t("data.choose_all"))];
   }
 
   function moveItems() {
@@ -104,9 +122,12 @@ export function originals(store, context, onshow) {
     store.now();
   }
 
-  async function remove() {
+  function remove() {
     const names = grid.selection.list();
-    if (!names.length) return;
+    return names.length ? deleteThese(names) : undefined;
+  }
+
+  async function deleteThese(names) {
     const answer = await attempt(() => store.post("originals/delete", { names }));
     if (!answer) return;
     grid.selection.none();
@@ -116,6 +137,18 @@ export function originals(store, context, onshow) {
       store.now();
     };
     toast(t("data.deleted", { n: number(answer.images) }), { action: [t("data.undo"), undo] });
+  }
+
+  async function edit(name = current()?.name, mode = "crop") {
+    if (name) await byHand(store, form, name, mode);
+    grid.node.focus();
+  }
+
+  async function chooseAlike() {
+    const rows = new Map(known.list.rows.map((row) => [row[0], rowOf(row)]));
+    const groups = known.list.duplicates.map((group) => group.names.map((name) => rows.get(name)).filter(Boolean));
+    const names = await chooseAmong(context, groups);
+    if (names.length) deleteThese(names);
   }
 
   async function open(index) {
@@ -138,6 +171,10 @@ export function originals(store, context, onshow) {
         [t("data.look_alike"), alike],
         [t("data.mark_skipped"), known.list.skipped[row.name]],
       ]),
+      h("div", { class: "row tight" }, ["crop", "mask"].map((mode) => h("button", { onclick: (event) => {
+        event.target.closest("dialog").close();
+        edit(row.name, mode);
+      } }, icon(mode === "crop" ? "edit" : "image"), t(`picture.${mode}`)))),
       made.length ? [h("h3", null, t("data.made_of_it")), h("div", { class: "made" }, made)] : null,
     ];
   }

@@ -31,7 +31,7 @@ export function result(store, context, settings) {
     body.hidden = next.hidden = rows.length === 0;
   });
   store.on("revisions", (list) => (revisions.hidden = !list.length));
-  store.on("census", (found) => (fill(facts, factsOf(found)), drawStale()));
+  store.on("census", (found) => (fill(facts, factsOf(found, context)), drawStale()));
   store.on("originals", drawStale);
   store.on("settings", drawStale);
 
@@ -44,6 +44,7 @@ export function result(store, context, settings) {
     const other = settings.names().filter((name) => name in made && settings.effective(name) !== (made[name] || settings.effective(name)));
     const parts = [
       fresh ? t("data.n_new", { n: number(fresh) }) : "",
+      list.retouched.length ? t("picture.n_retouched", { n: number(list.retouched.length) }) : "",
       list.gone.length ? t("data.n_gone", { n: number(list.gone.length) }) : "",
       other.length ? t("data.n_settings", { names: other.map((name) => t(`data.label_${name}`)).join(", ") }) : "",
     ].filter(Boolean);
@@ -62,7 +63,7 @@ export function result(store, context, settings) {
   return { node, end: () => grid.end() };
 }
 
-function factsOf({ census, charts, findings, problem }) {
+function factsOf({ census, charts, findings, problem, has_base: hasBase }, context) {
   if (!census.images) return null;
   return [
     h("div", { class: "numbers" },
@@ -72,9 +73,12 @@ function factsOf({ census, charts, findings, problem }) {
       census.revision ? fact(`#${census.revision}`, t("data.fact_revision")) : null),
     h("div", { class: "halves" },
       h("div", null, conceptTable(census), checks(findings, problem)),
-      h("div", null, charts.map(bucketChart))),
+      h("div", null, hasBase ? charts.map(bucketChart) : noBase(context))),
   ];
 }
+
+/** Into which sizes images go is the base model's affair. */
+const noBase = (context) => h("p", { class: "muted" }, t("data.no_base"), " ", h("button", { class: "link", onclick: () => context.go({ panel: "plan" }) }, t("data.choose_base")));
 
 const fact = (value, words) => h("div", { class: "fact" }, h("strong", null, value), h("span", { class: "muted small" }, words));
 

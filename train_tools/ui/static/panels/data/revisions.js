@@ -3,6 +3,7 @@
 import { confirm } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
+import { open } from "../../kit/layers.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { thumbOf } from "./grid.js";
@@ -13,7 +14,7 @@ export async function showRevisions(store, context) {
   const list = store.values.revisions ?? [];
   const current = list.find((one) => one.is_current);
   const found = h("div", { class: "comparison", role: "status" });
-  const node = h("dialog", { class: "wide data", "aria-label": t("data.revisions"), onclose: () => node.remove() },
+  const node = h("dialog", { class: "wide data", "aria-label": t("data.revisions") },
     h("div", { class: "row" }, h("h2", null, t("data.revisions")), h("span", { class: "space" }),
       h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close"))),
     h("p", { class: "muted" }, t("data.revisions_text")),
@@ -50,8 +51,7 @@ export async function showRevisions(store, context) {
     store.now();
   }
 
-  document.body.append(node);
-  node.showModal();
+  open(node);
 }
 
 function comparison(context, found, one) {

@@ -9,7 +9,7 @@ const BUSY = 409; // another writer holds the version: the same works once it is
 const AGAIN_MS = 2000;
 const USUAL = ["width", "height", "repeats", "keep_aspect", "focal_crop", "flip", "split"];
 const GROUPS = {
-  concept: ["concept", "balance_repeats", "existing_caption"],
+  concept: ["balance_repeats", "existing_caption"],
   sizes: ["small_images", "split_threshold", "overlap_ratio"],
   focal: ["focal_crop_face_weight", "focal_crop_entropy_weight", "focal_crop_edges_weight"],
   multicrop: ["multicrop", "multicrop_mindim", "multicrop_maxdim", "multicrop_minarea", "multicrop_maxarea", "multicrop_objective", "multicrop_threshold"],
@@ -20,6 +20,7 @@ export function settings(store, onchange) {
   const fields = new Map();
   const unsaved = new Map(); // name -> text
   const node = h("div", { class: "settings" });
+  const trigger = h("div", { class: "trigger" }); // where the images come in, as it is what one must know first
   const more = h("details", { class: "settings more" });
   const status = h("span", { class: "muted small", role: "status" });
   let values = {};
@@ -43,6 +44,7 @@ export function settings(store, onchange) {
   function draw() {
     const groups = Object.entries(GROUPS).map(([group, names]) =>
       h("fieldset", null, h("legend", null, t(`data.group_${group}`)), h("div", { class: "fields" }, names.map(make))));
+    fill(trigger, make("concept"));
     fill(node, h("div", { class: "fields" }, USUAL.map(make)));
     fill(more, h("summary", null, t("data.more_settings")), groups);
   }
@@ -95,6 +97,7 @@ export function settings(store, onchange) {
   return {
     node,
     more,
+    trigger,
     status,
     set,
     changes: () => Object.fromEntries(unsaved),

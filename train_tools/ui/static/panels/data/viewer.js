@@ -1,6 +1,7 @@
 // One picture whole, with what is known of it; arrows go on to the next.
 
 import { fill, h, icon } from "../../kit/dom.js";
+import { open } from "../../kit/layers.js";
 import { t } from "../../kit/texts.js";
 import { fileOf, thumbOf } from "./grid.js";
 
@@ -26,15 +27,14 @@ export function view(context, rows, first, details) {
       if (mine === turn) fill(side, nodes);
     };
     const step = (name, label, by) => h("button", { class: "quiet", "aria-label": label, onclick: () => show(at + by), disabled: rows.length < 2 }, icon(name));
-    const node = h("dialog", { class: "wide data picture-viewer", "aria-label": t("data.picture"), onclose: () => (node.remove(), resolve(at)), onkeydown: (event) => {
+    const node = h("dialog", { class: "wide data picture-viewer", "aria-label": t("data.picture"), onclose: () => resolve(at), onkeydown: (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (by) show(at + by);
     } },
       h("div", { class: "row" }, title, h("span", { class: "space" }), step("left", t("data.previous"), -1), step("right", t("data.next"), 1),
         h("button", { class: "quiet", "aria-label": t("kit.close"), onclick: () => node.close() }, icon("close"))),
       h("div", { class: "viewer-body" }, picture, side));
-    document.body.append(node);
-    node.showModal();
+    open(node);
     show(first);
   });
 }

@@ -1,30 +1,23 @@
 // One field for each argument: text for what takes a list, a choice for switches, help for models and presets.
 
 import { dialog } from "../../kit/dialog.js";
-import { fill, h, icon } from "../../kit/dom.js";
+import { h, icon } from "../../kit/dom.js";
 import { field } from "../../kit/field.js";
-import { t } from "../../kit/texts.js";
-import { chooseModels } from "./models.js";
+import { sentences, t } from "../../kit/texts.js";
+import { BASE, chooseFor } from "./models.js";
 import { offerParts } from "./parts.js";
 import { openPresets } from "./presets.js";
 
-const BASE = "pretrained_model_name_or_path";
-
 // What an empty field means, where "none" would say too little.
-const EMPTY = { [BASE]: () => t("plan.shipped_model"), preset: () => t("plan.no_preset") };
-
-const OURS = new Set(["preset", "seeds"]); // no arguments of sd-scripts, so that nobody looks for them by that name
-
-export const labelOf = (entry) => (entry.importance === "beginner" || OURS.has(entry.name) ? t(`plan.label_${entry.name}`) : entry.name);
+const EMPTY = { [BASE]: () => t("plan.no_base"), preset: () => t("plan.no_preset") };
 
 /** The kit's field, bound to the store; `refresh()` shows what the store says now. */
 export function argumentField(store, entry) {
-  const label = labelOf(entry);
-  const shown = { ...entry, label, help: helpOf(entry, label), choices: entry.is_axis ? [] : entry.choices, options: optionsOf(entry) };
+  const { label } = entry;
+  const shown = { ...entry, help: helpOf(entry), allowed: "", choices: entry.is_axis ? [] : entry.choices, options: optionsOf(entry) };
   const made = field(shown, store.text(entry.name), (text) => store.set(entry.name, text.trim()));
   made.name = entry.name;
   made.node.dataset.name = entry.name;
-  breakable(made.node.querySelector(".label"), label);
   offerParts(entry.name, made.input);
   const chooser = chooserOf(store, entry, label);
   if (chooser) {
@@ -33,7 +26,7 @@ export function argumentField(store, entry) {
     row.append(made.input, h("button", { type: "button", class: "choose", "aria-label": t("plan.choose_for", { name: label }), title: t("plan.choose_for", { name: label }), onclick: chooser }, icon("down")));
   }
   made.refresh = () => {
-    if (document.activeElement !== made.input || made.value.trim() !== store.text(entry.name)) made.value = store.text(entry.name);
+    if (document.activeElement !== made.input || made.value.trim() !== store.text(entry.name)) made.value = store.text(entry.name); // a value is read half-width
     const standard = EMPTY[entry.name]?.() ?? store.known?.defaults?.[entry.name] ?? entry.default;
     if (made.input.tagName === "INPUT") made.input.placeholder = standard;
     else made.input.options[0].textContent = t("plan.default_is", { text: wordOf(entry, standard) });
@@ -46,16 +39,12 @@ export function argumentField(store, entry) {
   return made;
 }
 
-/** Long names break behind their underscores, not anywhere. */
-function breakable(node, label) {
-  const parts = label.split("_");
-  fill(node, parts.map((part, index) => (index < parts.length - 1 ? [`${part}_`, h("wbr")] : part)));
-}
-
-function helpOf(entry, label) {
-  const name = label === entry.name ? "" : ` (${entry.name})`;
-  return [`${entry.help}${name}`, ...entry.notes].join(" · ");
-}
+/** What it is, what it takes, what else is to know, and what sd-scripts calls it. */
+const helpOf = (entry) => [
+  sentences(entry.help, entry.allowed),
+  entry.notes.map((note) => h("span", { class: "block" }, note)),
+  h("code", { class: "block small muted" }, entry.name),
+];
 
 const wordOf = (entry, text) => (entry.kind === "bool" ? t(text === "true" ? "plan.on" : "plan.off") : text || "–");
 
@@ -70,7 +59,7 @@ function optionsOf(entry) {
 }
 
 function chooserOf(store, entry, label) {
-  if (entry.name === BASE) return () => chooseModels(store, entry);
+  if (entry.role) return () => chooseFor(store, entry, label);
   if (entry.name === "preset") return () => openPresets(store);
   if (entry.choices.length && entry.is_axis && entry.kind !== "bool") return () => chooseValues(store, entry, label);
   return null;

@@ -4,7 +4,7 @@ import { fill, h, icon } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { t } from "../../kit/texts.js";
 import { settle } from "../../kit/wait.js";
-import { argumentField, labelOf } from "./fields.js";
+import { argumentField } from "./fields.js";
 import { Rules } from "./rules.js";
 
 const LEVELS = ["usual", "expert"];
@@ -59,7 +59,7 @@ export class Form {
       this.#refresh();
       return;
     }
-    const hay = (entry) => `${entry.name} ${labelOf(entry)} ${entry.help} ${entry.name.replaceAll("_", " ")}`.toLowerCase();
+    const hay = (entry) => `${entry.name} ${entry.label} ${entry.help} ${entry.name.replaceAll("_", " ")}`.toLowerCase();
     const found = this.entries.filter((entry) => (!onlySet || this.store.isSet(entry.name)) && words.every((word) => hay(entry).includes(word)));
     fill(this.found, found.length ? h("div", { class: "fields" }, found.slice(0, MOST_FOUND).map((entry) => this.#field(entry))) : h("p", { class: "muted" }, t("plan.none_found")),
       found.length > MOST_FOUND ? h("p", { class: "muted small" }, t("plan.more_found", { n: number(found.length - MOST_FOUND) })) : null);

@@ -4,7 +4,8 @@ import * as api from "../../kit/api.js";
 import { dialog, menu } from "../../kit/dialog.js";
 import { h, icon } from "../../kit/dom.js";
 import { readHead } from "../../kit/safetensors.js";
-import { t } from "../../kit/texts.js";
+import { named } from "../../kit/names.js";
+import { sentence, t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 import { apply } from "./apply.js";
 
@@ -72,13 +73,13 @@ export async function importLora(store, file) {
 /** What would be set, what that changes, and what isn't taken over; then a person decides. */
 export async function report(store, title, found) {
   const names = Object.keys(found.settings);
-  const rows = names.map((name) => h("tr", null, h("td", null, h("code", null, name)), h("td", { class: "mono" }, found.settings[name]), h("td", { class: "mono muted" }, before(store, found, name)), h("td", { class: "muted small" }, origin(found, name))));
+  const rows = names.map((name) => h("tr", null, h("td", null, named(name)), h("td", { class: "mono" }, found.settings[name]), h("td", { class: "mono muted" }, before(store, found, name)), h("td", { class: "muted small" }, origin(found, name))));
   const yes = await dialog({
     title,
     wide: true,
     body: [
       found.source ? h("p", { class: "muted" }, t(found.is_guess ? "plan.import_from_guess" : "plan.import_from", { source: found.source, family: found.family })) : null,
-      (found.problems ?? []).map((sentence) => h("p", { class: "note warn" }, icon("warning"), h("span", null, sentence))),
+      (found.problems ?? []).map((problem) => h("p", { class: "note warn" }, icon("warning"), h("span", null, sentence(problem)))),
       rows.length ? h("div", { class: "scroll report" }, h("table", null, h("thead", null, h("tr", null, h("th", null, t("plan.argument")), h("th", null, t("plan.value")), h("th", null, t("plan.now")), h("th", null, t("plan.origin")))), h("tbody", null, rows))) : h("p", null, t("plan.nothing_in_it")),
       found.left_out.length ? [h("h3", null, t("plan.not_taken")), h("ul", { class: "left-out small" }, found.left_out.map((left) => h("li", null, h("code", null, left.value ? `${left.key} = ${left.value}` : left.key), ` – ${left.reason}`)))] : null,
     ],

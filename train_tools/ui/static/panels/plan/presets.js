@@ -3,6 +3,8 @@
 import * as api from "../../kit/api.js";
 import { confirm } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
+import { open } from "../../kit/layers.js";
+import { labelOf, valueOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { form, textField } from "../../bar/form.js";
@@ -11,7 +13,7 @@ import { apply } from "./apply.js";
 export async function openPresets(store) {
   const list = h("div", { class: "presets" });
   const state = { presets: [], chosen: chosenIn(store) };
-  const node = h("dialog", { class: "wide", "aria-label": t("plan.presets"), onclose: () => node.remove() });
+  const node = h("dialog", { class: "wide", "aria-label": t("plan.presets") });
   const draw = () => fill(list, groups(store, state, draw, load));
   const load = () => attempt(async () => {
     state.presets = await api.get(`api/presets?base=${encodeURIComponent(baseOf(store))}`);
@@ -25,8 +27,7 @@ export async function openPresets(store) {
     h("div", { class: "buttons" },
       h("button", { onclick: () => savePreset(store, load) }, icon("plus"), t("plan.save_preset")), h("span", { class: "space" }),
       h("button", { onclick: () => node.close() }, t("kit.cancel")), h("button", { class: "primary", onclick: take }, t("plan.take"))));
-  document.body.append(node);
-  node.showModal();
+  open(node);
   await load();
 }
 
@@ -64,7 +65,7 @@ function differences(store, preset) {
   const shown = (values) => Object.entries(values).map(([name, value]) => {
     const own = store.text(name);
     const wins = own && own !== value;
-    return h("code", { class: wins ? "overruled" : "", title: wins ? t("plan.yours_wins", { value: own }) : "" }, `${name} = ${value}`);
+    return h("span", { class: `value ${wins ? "overruled" : ""}`, title: wins ? t("plan.yours_wins", { value: own }) : name }, `${labelOf(name)} ${valueOf(value)}`);
   });
   const others = Object.entries(preset.others).map(([title, values]) => [h("span", { class: "muted" }, `${title}:`), shown(values)]);
   return [shown(preset.training), others, preset.source ? h("span", { class: "muted" }, preset.source) : null];

@@ -1,6 +1,8 @@
 // How values are combined: seeds, what goes side by side, what some values bring along, what is left out.
 
 import { fill, h, icon } from "../../kit/dom.js";
+import { halfWidth } from "../../kit/halfwidth.js";
+import { labelOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { argumentField } from "./fields.js";
 
@@ -24,7 +26,7 @@ export class Rules {
     const { store } = this;
     this.seeds.refresh();
     const axes = Object.entries(store.plan?.axes ?? {});
-    fill(this.axes, axes.length ? axes.map(([name, values]) => h("span", { class: "chip", title: values.join(", ") }, `${name} × ${values.length}`)) : h("p", { class: "muted small" }, t("plan.no_axes")));
+    fill(this.axes, axes.length ? axes.map(([name, values]) => h("span", { class: "chip", title: `${name}: ${values.join(", ")}` }, `${labelOf(name)} × ${values.length}`)) : h("p", { class: "muted small" }, t("plan.no_axes")));
     this.#drawLinks(axes.map(([name]) => name));
     this.overrides.refresh();
     this.exclude.refresh();
@@ -49,9 +51,9 @@ export class Rules {
       if (names.length > 1) save([...links, names.join("+")]);
     };
     fill(this.links,
-      links.map((text, index) => h("div", { class: "row tight" }, h("code", null, text), remove(text, () => save(links.filter((_, i) => i !== index))))),
+      links.map((text, index) => h("div", { class: "row tight" }, h("span", { title: text }, text.split("+").map((name) => labelOf(name.trim())).join(" + ")), remove(text, () => save(links.filter((_, i) => i !== index))))),
       free.length > 1
-        ? h("div", { class: "row tight" }, boxes.map(([name, box]) => h("label", { class: "row tick" }, box, name)), h("button", { onclick: link }, t("plan.link")))
+        ? h("div", { class: "row tight" }, boxes.map(([name, box]) => h("label", { class: "row tick", title: name }, box, labelOf(name))), h("button", { onclick: link }, t("plan.link")))
         : links.length ? null : h("p", { class: "muted small" }, t("plan.links_text")),
       problem ? h("p", { class: "problem", role: "alert" }, problem) : null);
   }
@@ -96,7 +98,7 @@ class RuleList {
   #save() {
     const texts = [...this.rows.children].map((row) => [...row.querySelectorAll("input")].map((input) => input.value.trim()));
     const rules = texts.filter((halves) => halves.some(Boolean)).map((halves) => halves.join(" -> "));
-    this.drawn = rules.join("; ");
+    this.drawn = halfWidth(rules.join("; "));
     this.store.set(this.name, this.drawn);
   }
 }

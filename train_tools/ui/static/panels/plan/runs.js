@@ -3,18 +3,24 @@
 import * as api from "../../kit/api.js";
 import { fill, h } from "../../kit/dom.js";
 import { duration, number } from "../../kit/format.js";
+import { titled } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { VirtualGrid } from "../../kit/virtual.js";
 import { openRun } from "./run_toml.js";
 
 const PAGE = 100;
+const ROW = 46; // px
+const FOLD = 12; // rows that are seen at first
 const STATE_KIND = { finished: "good", failed: "bad", impossible: "bad", running: "accent", queued: "accent", interrupted: "warn", paused: "warn" };
+
+/** In a word, where the data is what has changed. */
+const newBy = ({ state, why }) => (why && why !== "settings" && state !== "impossible" ? `: ${t(`plan.new_by_${why}`)}` : null);
 
 export class Runs {
   constructor(store) {
     Object.assign(this, { store, rows: new Map(), pages: new Map(), state: "", plan: null, focus: -1 });
     this.filter = h("div", { class: "row tight", role: "group", "aria-label": t("plan.show_states") });
-    this.grid = new VirtualGrid({ width: 100_000, height: 46, gap: 0, draw: (index) => this.#row(index), label: t("plan.list") });
+    this.grid = new VirtualGrid({ width: 100_000, height: ROW, gap: 0, draw: (index) => this.#row(index), label: t("plan.list"), fold: FOLD * ROW });
     this.node = h("div", { class: "card runs" }, h("h2", null, t("plan.list")), this.filter, this.grid.node);
   }
 
@@ -26,27 +32,23 @@ export class Runs {
     this.plan = plan;
     this.node.hidden = Boolean(plan.problem);
     if (plan.problem) return;
-    const states = { ...plan.states };
-    if (plan.impossible) states.impossible = plan.impossible;
+    const { states } = plan;
     if (this.state && !states[this.state]) this.state = "";
     const names = Object.keys(states);
     const button = (state, count, words) => h("button", { class: "chip", "aria-pressed": String(state === this.state), onclick: () => this.#show(state) }, `${words} ${number(count)}`);
     fill(this.filter, names.length > 1 ? [button("", plan.runs, t("plan.all")), names.map((state) => button(state, states[state], t(`plan.state_${state}`)))] : null);
     this.rows.clear();
     this.pages.clear();
-    this.grid.node.style.height = `${Math.min(12, Math.max(1, this.#count())) * 46 + 2}px`;
     this.grid.update(this.#count());
   }
 
   #count() {
-    const { plan, state } = this;
-    return state === "impossible" ? plan.impossible : state ? plan.states[state] : plan.runs;
+    return this.state ? this.plan.states[this.state] : this.plan.runs;
   }
 
   #show(state) {
     this.state = state;
     this.update(this.plan);
-    this.grid.node.scrollTop = 0;
   }
 
   #row(index) {
@@ -58,11 +60,12 @@ export class Runs {
   #button(run) {
     const time = run.seconds ? duration(run.seconds) : "";
     const pack = run.beside.length ? t("plan.in_pack", { n: number(run.pack), of: number(this.plan.packs) }) : "";
-    const beside = run.beside.length ? `\n${t("plan.beside", { names: run.beside.join("; ") })}` : "";
+    const beside = run.beside.length ? `\n${t("plan.beside", { names: run.beside.map(titled).join("; ") })}` : "";
     return h("button", { class: "run-row", title: run.name + beside, onclick: () => openRun(this.store, this.plan, run) },
       h("span", { class: "number muted small" }, number(run.index + 1)),
-      h("span", { class: "run-name" }, h("span", { class: "label" }, run.label), h("span", { class: "muted small" }, [t("plan.n_steps", { n: number(run.steps) }), time, pack].filter(Boolean).join(" · "))),
-      h("span", { class: `chip ${STATE_KIND[run.state] ?? ""}`, title: run.reasons.join("; ") }, t(`plan.state_${run.state}`)));
+      h("span", { class: "run-name" }, h("span", { class: "label" }, titled(run.label)), h("span", { class: "muted small" }, [t("plan.n_steps", { n: number(run.steps) }), time, pack].filter(Boolean).join(" · "))),
+      h("span", { class: `chip ${STATE_KIND[run.state] ?? ""}`, title: [...run.reasons, run.why ? t(`plan.why_${run.why}`, { n: number(1) }) : ""].filter(Boolean).join("; ") },
+        t(`plan.state_${run.state}`), newBy(run)));
   }
 
   async #fetch(page) {

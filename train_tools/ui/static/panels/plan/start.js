@@ -10,8 +10,9 @@ import { attempt, toast } from "../../kit/toast.js";
 /** Queues what is to be trained of the plan that is shown; where that has changed meanwhile, shows the new one instead. */
 export async function start(store, plan, more, go) {
   if (store.starting) return; // pressed twice
+  if (plan.toys && !(await confirm(t("plan.toy_title"), t("plan.toy_text", { n: number(plan.toys) }), t("plan.toy_yes")))) return;
   store.starting = true;
-  const made = await attempt(async () => watched(t("plan.starting"), await store.start({ identity: plan.identity, ...more })));
+  const made = await attempt(async () => watched(t("plan.starting"), await store.start({ identity: plan.identity, toy: plan.toys > 0, ...more })));
   store.starting = false;
   if (!made) return;
   if (made.changed) {
@@ -19,7 +20,9 @@ export async function start(store, plan, more, go) {
     toast(t("plan.changed_meanwhile"), { kind: "error" });
     return;
   }
-  toast(t("plan.queued", { n: number(made.queued) }), { action: [t("plan.to_queue"), () => go({ panel: "queue" })] });
+  const rest = made.labels.join("; ") + (made.refused > made.labels.length ? " …" : "");
+  const said = [t("plan.queued", { n: number(made.queued) }), made.refused ? t("plan.left_out", { n: number(made.refused), names: rest }) : ""];
+  toast(said.filter(Boolean).join(" "), { action: [t("plan.to_queue"), () => go({ panel: "queue" })] });
   await store.makePlan();
 }
 

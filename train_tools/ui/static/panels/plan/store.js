@@ -125,7 +125,7 @@ export class Store extends EventTarget {
   /** Whether somebody else has saved something since. Gives the names that came. */
   async look() {
     if (this.saving) return [];
-    const shown = await api.get(`${this.base}plan/settings`, { since: this.revision }, { quiet: true });
+    const shown = await api.get(`${this.base}plan/settings`, { since: this.revision });
     return shown.values && !this.saving ? this.#take(shown) : [];
   }
 

@@ -2,8 +2,10 @@
 
 import { fill, h, icon } from "../../kit/dom.js";
 import { bytes, duration, number } from "../../kit/format.js";
-import { t } from "../../kit/texts.js";
+import { labelOf } from "../../kit/names.js";
+import { sentence, t } from "../../kit/texts.js";
 import { findings } from "./findings.js";
+import { lacking } from "./lacking.js";
 import { Runs } from "./runs.js";
 import { again, start, startLater } from "./start.js";
 
@@ -42,17 +44,14 @@ export class Summary {
   }
 
   #problem(plan) {
-    const lacksImages = plan.lacks_images;
-    return h("div", { class: "note bad", role: "alert" }, icon("warning"),
-      h("span", null, lacksImages ? t("plan.no_images") : plan.problem, " ",
-        lacksImages ? h("button", { class: "link", onclick: () => this.go({ panel: "data" }) }, t("plan.to_data")) : null));
+    return lacking(this.store, plan, this.go) ?? h("div", { class: "note bad", role: "alert" }, icon("warning"), h("span", null, sentence(plan.problem)));
   }
 
   #startButtons(plan) {
     const done = plan.states.finished;
     return [
       mainButton(this.store, plan, this.go),
-      plan.to_train ? h("button", { disabled: plan.impossible > 0, onclick: () => startLater(this.store, plan, this.go) }, t("plan.later")) : null,
+      plan.to_train ? h("button", { onclick: () => startLater(this.store, plan, this.go) }, t("plan.later")) : null,
       plan.to_train ? this.#previews() : null,
       done ? h("button", { class: plan.to_train ? "link" : "", onclick: () => again(this.store, this.go) }, t("plan.again", { n: number(done) })) : null,
     ];
@@ -66,12 +65,15 @@ export class Summary {
   }
 }
 
-/** Start, or what is missing where some of it is trained; nothing to press where all is. */
+/** Start what can be, or what is missing where some of it is trained; nothing to press where all is, or nothing can be. */
 function mainButton(store, plan, go) {
-  if (!plan.to_train) return h("span", { class: "chip good" }, icon("check"), t(plan.states.queued || plan.states.running ? "plan.all_queued" : "plan.all_trained"));
-  const some = plan.to_train + plan.impossible < plan.runs;
-  return h("button", { class: "primary", disabled: plan.impossible > 0, title: plan.impossible ? t("plan.impossible", { n: number(plan.impossible) }) : "", onclick: () => start(store, plan, {}, go) },
-    icon("play"), t(some ? "plan.start_missing" : "plan.start", { n: number(plan.to_train) }));
+  const refused = plan.impossible ? h("span", { class: "chip bad" }, t("plan.impossible", { n: number(plan.impossible) })) : null;
+  if (!plan.to_train) {
+    const done = plan.states.queued || plan.states.running ? "plan.all_queued" : "plan.all_trained";
+    return refused ?? h("span", { class: "chip good" }, icon("check"), t(done));
+  }
+  const words = plan.impossible ? "plan.start_possible" : plan.to_train < plan.runs ? "plan.start_missing" : "plan.start";
+  return [h("button", { class: "primary", onclick: () => start(store, plan, {}, go) }, icon("play"), t(words, { n: number(plan.to_train) })), refused];
 }
 
 const brief = (plan) => t("plan.brief", { runs: number(plan.to_train), time: duration(plan.seconds) });
@@ -82,10 +84,17 @@ function sums(plan) {
   const costs = plan.to_train ? [big(duration(plan.seconds), t("plan.time")), big(bytes(plan.disk_bytes), t("plan.disk"))] : null;
   return [
     h("div", { class: "row bigs" }, big(number(plan.runs), t("plan.runs")), costs),
-    axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: values.join(", ") }, `${name} × ${values.length}`))) : null,
+    axes.length ? h("p", { class: "row tight" }, axes.map(([name, values]) => h("span", { class: "axis", title: `${name}: ${values.join(", ")}` }, `${labelOf(name)} × ${values.length}`))) : null,
     h("dl", { class: "sum-lines" }, plan.to_train ? costLines(plan) : null, line(t("plan.engine"), Object.entries(plan.engines).map(([name, count]) => (count < plan.runs ? `${name} × ${number(count)}` : name)).join(", ")), line(t("plan.base"), plan.bases.map((base) => [base.name, base.family].filter(Boolean).join(" · ")).join(", "))),
+    whyNew(plan),
     plan.to_train ? packs(plan) : null,
   ];
+}
+
+/** What has changed since runs with these very settings were trained; they are trained again, and the others stay. */
+function whyNew(plan) {
+  const found = Object.entries(plan.why).filter(([why]) => why !== "settings");
+  return found.map(([why, n]) => h("p", { class: "note why-new" }, icon("info"), h("span", null, t(`plan.why_${why}`, { n: number(n) }))));
 }
 
 const line = (label, value, hint) => [h("dt", null, label), h("dd", { title: hint }, value)];

@@ -10,6 +10,14 @@ import { askForMore } from "./more.js";
 import { hasEnded, isWaiting } from "./store.js";
 
 const AT_ONCE = 20; // entries of one call
+/** What can be done with an entry as it stands. */
+export const ABLE = {
+  pause: (entry) => ["running", "queued", "interrupted"].includes(entry.state) && entry.request !== "pause",
+  resume: (entry) => entry.state === "paused" || entry.request === "pause",
+  retry: (entry) => ["failed", "cancelled"].includes(entry.state),
+  move: (entry) => isWaiting(entry),
+  cancel: (entry) => !hasEnded(entry) && entry.request !== "cancel",
+};
 const EDITABLE = new Set(["train", "caption", "preview", "score"]); // what has settings
 
 /** Does `action` with the entries, a few at a time; says what couldn't be done. */
@@ -32,9 +40,8 @@ export function menuOf(entry, panel) {
   const one = (action, more) => act(panel, action, [entry.id], more);
   const items = [[t("queue.details"), () => panel.open(entry.id)]];
   const isRunning = entry.state === "running";
-  if (isRunning || entry.state === "queued" || entry.state === "interrupted") items.push([t("queue.pause"), () => one("pause"),
-    { main: true }]);
-  if (entry.state === "paused" || entry.request === "pause") items.push([t("queue.resume"), () => one("resume"), { main: true }]);
+  if (ABLE.pause(entry)) items.push([t("queue.pause"), () => one("pause"), { main: true }]);
+  if (ABLE.resume(entry)) items.push([t("queue.resume"), () => one("resume"), { main: true }]);
   if (isWaiting(entry)) {
     items.push([t("queue.run_now"), () => runNow(entry, panel), { main: true }]);
     items.push([t("queue.move_first"), () => one("move", { where: "first" })]);
@@ -42,10 +49,10 @@ export function menuOf(entry, panel) {
     items.push([t("queue.not_before"), () => askTime(entry, panel)]);
     if (entry.state !== "interrupted" && EDITABLE.has(entry.kind)) items.push([t("queue.edit"), () => edit(entry, panel)]);
   }
-  if (["failed", "cancelled"].includes(entry.state)) items.push([t("queue.retry"), () => one("retry"), { main: true }]);
+  if (ABLE.retry(entry)) items.push([t("queue.retry"), () => one("retry"), { main: true }]);
   if (isRunning && entry.can_finish && entry.request !== "finish") items.push([t("queue.finish"), () => one("finish")]);
   if (entry.state === "finished" && entry.can_finish) items.push([t("queue.go_on"), () => more(entry, panel)]);
-  if (!hasEnded(entry)) items.push([t("queue.cancel"), () => cancel(entry, panel), { danger: true, main: true }]);
+  if (ABLE.cancel(entry)) items.push([t("queue.cancel"), () => cancel(entry, panel), { danger: true, main: true }]);
   return items;
 }
 

@@ -4,6 +4,7 @@ import * as api from "../../kit/api.js";
 import { dialog } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { short, when } from "../../kit/format.js";
+import { labelOf } from "../../kit/names.js";
 import * as place from "../../kit/place.js";
 import { poll } from "../../kit/poll.js";
 import { t } from "../../kit/texts.js";
@@ -11,6 +12,7 @@ import { attempt } from "../../kit/toast.js";
 import { colourOf, curve } from "./curve.js";
 import { menuOf } from "./actions.js";
 import { remedyOf } from "./remedy.js";
+import { strip } from "./strip.js";
 import { nameOf, STAGES, stateOf, TONES, whereOf } from "./row.js";
 
 const PARTS = ["past", "log", "settings"];
@@ -36,8 +38,11 @@ class Detail {
     this.head = h("div", { class: "detail-head" });
     this.reason = h("div");
     this.actions = h("div", { class: "row tight" });
+    this.strip = strip();
     this.tabs = h("div", { class: "row tight detail-tabs", role: "tablist" });
-    this.bodies = { past: h("div"), log: this.log.node, settings: h("div", { class: "scroll" }) };
+    this.told = h("div");
+    this.events = h("div");
+    this.bodies = { past: h("div", null, this.told, this.strip.node, this.events), log: this.log.node, settings: h("div", { class: "scroll" }) };
     for (const [name, body] of Object.entries(this.bodies)) {
       body.setAttribute("role", "tabpanel");
       body.hidden = name !== this.part;
@@ -98,11 +103,13 @@ class Detail {
     const losses = entry?.kind === "train" ? curve([[nameOf(entry), answer.points, colourOf(entry)]]) : null;
     const rows = answer.events.map((event) => h("li", { class: event.event === "failed" || event.event === "warning" ? "grave" : "" },
       h("span", { class: "small muted" }, when(event.time)), " ", eventText(event)));
-    fill(this.bodies.past, note, losses, h("ol", { class: "events" }, rows.reverse()),
+    if (entry) this.strip.update(answer.samples, answer.points, entry);
+    fill(this.told, note, losses);
+    fill(this.events, h("ol", { class: "events" }, rows.reverse()),
       rows.length ? null : h("p", { class: "muted" }, t("queue.no_events")));
     const values = Object.entries({ ...answer.arguments, ...answer.settings });
     fill(this.bodies.settings, h("p", { class: "small muted mono folder" }, answer.folder), h("table", null, h("tbody", null,
-      values.map(([name, value]) => h("tr", null, h("th", null, name), h("td", { class: "mono" }, String(value)))))));
+      values.map(([name, value]) => h("tr", null, h("th", { title: name }, labelOf(name)), h("td", { class: "mono" }, String(value)))))));
   }
 }
 

@@ -41,7 +41,7 @@ function note(changes, one, text) {
 function shown(known, text, kind) {
   const wanted = text.trim().toLowerCase();
   const names = known.map((one) => one.name);
-  if (wanted) return names.filter((name) => name.includes(wanted));
+  if (wanted) return known.filter((one) => `${one.name} ${one.label}`.toLowerCase().includes(wanted)).map((one) => one.name);
   return kind === "train" ? USUAL.filter((name) => names.includes(name)) : names;
 }
 

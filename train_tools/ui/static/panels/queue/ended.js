@@ -16,14 +16,31 @@ export class Ended {
     const list = h("div", { class: "batches" });
     const more = h("button", { class: "more-rows", hidden: true });
     const head = h("div", { class: "row" }, this.title, h("span", { class: "space" }), h("button", { onclick: clear }, t("queue.clear")));
-    this.node = h("section", { class: "ended" }, head, list, more);
-    this.folded = new FoldedList(new KeyedList(list, (batch) => this.#batch(batch), (batch) => batch.key), more, 30);
+    this.folded = this.#list(list, more);
+    const others = h("div", { class: "batches" });
+    const moreOthers = h("button", { class: "more-rows", hidden: true });
+    this.others = this.#list(others, moreOthers);
+    this.othersTitle = h("summary");
+    this.othersNode = h("details", { class: "other-work" }, this.othersTitle, others, moreOthers);
+    this.node = h("section", { class: "ended" }, head, list, more, this.othersNode);
   }
 
-  show(batches) {
-    this.node.hidden = !batches.length;
-    this.title.textContent = t("queue.ended_title", { n: number(batches.reduce((sum, batch) => sum + batch.entries.length, 0)) });
-    this.folded.show(batches, (n) => t("queue.more", { n: number(n) }));
+  #list(node, more) {
+    return new FoldedList(new KeyedList(node, (batch) => this.#batch(batch), (batch) => batch.key), more, 30);
+  }
+
+  /** Trainings, and below them what else was done; that alone where nothing was trained. */
+  show(trainings, others) {
+    const count = (batches) => batches.reduce((sum, batch) => sum + batch.entries.length, 0);
+    this.node.hidden = !trainings.length && !others.length;
+    this.title.textContent = t("queue.ended_title", { n: number(count(trainings) + count(others)) });
+    this.folded.show(trainings, (n) => t("queue.more", { n: number(n) }));
+    this.othersNode.hidden = !others.length;
+    const failed = others.flatMap((batch) => batch.entries).filter((entry) => entry.state === "failed").length;
+    fill(this.othersTitle, t("queue.other_work", { n: number(count(others)) }), failed ? [" ", h("span", { class: "chip bad" }, t("queue.count_failed", { n: number(failed) }))] : null);
+    if (!this.wasShown && others.length) this.othersNode.open = !trainings.length;
+    this.wasShown = !this.node.hidden;
+    this.others.show(others, (n) => t("queue.more", { n: number(n) }));
   }
 
   #batch(batch) {
@@ -60,6 +77,7 @@ function folded(panel) {
   const rows = new FoldedList(new KeyedList(list, (entry) => row(entry, panel)), more);
   const draw = () => details.open && rows.show(sorted(batch.entries), (n) => t("queue.more", { n: number(n) }));
   const details = h("details", { ontoggle: draw }, summary, list, more);
+  const links = h("div", { class: "batch-links" }); // beside the summary, which is a button itself
   const update = (given) => {
     batch = given;
     const [first] = batch.entries;
@@ -67,11 +85,9 @@ function folded(panel) {
     fill(summary, h("span", { class: "batch-name" }, `${first.project} / ${first.version}`),
       h("span", { class: "small muted" }, when(batch.ended)),
       STATES.map(([state, tone]) => chip(batch.entries, state, tone)));
-    if (batch.entries.some((entry) => entry.kind === "train" && entry.state === "finished")) {
-      summary.append(h("span", { class: "space" }),
-        h("button", { class: "link", onclick: (event) => (event.preventDefault(),
-        panel.context.go({ project: first.project, version: first.version, panel: "compare" })) }, t("queue.compare")));
-    }
+    const hasResults = batch.entries.some((entry) => entry.kind === "train" && entry.state === "finished");
+    fill(links, hasResults ? h("button", { class: "link", onclick: () =>
+      panel.context.go({ project: first.project, version: first.version, panel: "compare" }) }, t("queue.compare")) : null);
     fill(reason);
     if (failed.length) {
       append(reason, [h("button", { class: "link", onclick: () => panel.open(failed[0].id) }, t("queue.what_helps")), " · ",
@@ -81,7 +97,7 @@ function folded(panel) {
     }
     draw();
   };
-  return { node: h("div", { class: "card fold" }, details, reason), update };
+  return { node: h("div", { class: "card fold" }, links, details, reason), update };
 }
 
 function chip(entries, state, tone) {

@@ -6,7 +6,7 @@ import { fill, h, icon } from "../../kit/dom.js";
 import { t } from "../../kit/texts.js";
 import { attempt } from "../../kit/toast.js";
 
-const KNOWN = new Set(["gpu", "light"]);
+const KNOWN = new Set(["gpu", "light", "network"]);
 
 export const laneName = (name) => (KNOWN.has(name) ? t(`queue.lane_${name}`) : name);
 
@@ -26,7 +26,7 @@ export function laneHead(lane, panel) {
     else shut.input.checked = false;
   });
   const node = h("div", { class: "card lane", dataset: { lane: lane.name } }, h("div", { class: "row lane-state" }, name, worker),
-    h("span", { class: "space" }), stop.node, shut.node, pause);
+    h("span", { class: "space" }), ...(lane.name === "light" ? [] : [stop.node, shut.node]), pause);
   const update = (lane, isAlone) => {
     now = lane;
     name.hidden = isAlone;
@@ -51,7 +51,7 @@ function toggle(label, help, change) {
 /** Plainly whether somebody works. */
 function workerOf(lane) {
   const log = h("button", { class: "link", onclick: () => showLog(lane.name) }, t("queue.worker_log"));
-  if (lane.paused) return h("span", { class: "chip warn" }, lane.has_worker ? t("queue.pausing") : t("queue.is_paused"));
+  if (lane.paused) return h("span", { class: "chip warn" }, lane.has_worker ? t("queue.pausing") : t("queue.lane_paused"));
   if (lane.draws) return h("span", { class: "chip warn", title: t("queue.draws_help") }, t("queue.draws"));
   if (lane.has_worker) return h("span", { class: "chip good" }, t("queue.worker_alive"));
   if (lane.has_work) return [h("span", { class: "chip bad" }, t("queue.worker_dead")), " ", log];

@@ -8,8 +8,11 @@ import { toast } from "../../kit/toast.js";
 
 const USUAL = 5;
 
-/** `at` is the version's address; `runs` are named, none means those with a starred checkpoint. Returns whether any was queued. */
-export async function askForMore(at, runs, go) {
+/**
+ * `at` is the version's address; `runs` are named, none means those with a starred checkpoint; `labelOf(name)` is what a
+ * run is called. Returns whether any was queued.
+ */
+export async function askForMore(at, runs, go, labelOf = (name) => name) {
   const starred = runs.length ? [] : await api.get(`${at}queue/starred`);
   const names = runs.length ? runs : starred;
   const input = h("input", { type: "number", min: "1", step: "1", value: String(USUAL), id: "more-epochs" });
@@ -18,7 +21,7 @@ export async function askForMore(at, runs, go) {
     title: t("queue.go_on"),
     body: [
       h("p", { class: "help" }, names.length ? t("queue.more_help") : t("queue.more_none")),
-      h("ul", null, names.map((name) => h("li", { class: "small" }, name))),
+      h("ul", null, names.map((name) => h("li", { class: "small", title: name }, labelOf(name)))),
       names.length > 0 && h("div", { class: "field" }, h("label", { class: "label", for: "more-epochs" }, t("queue.more_epochs")), input),
     ],
     buttons: names.length ? [[t("kit.cancel"), null], [t("queue.more_start"), "add", "primary"]] : [[t("kit.close"), null]],

@@ -1,4 +1,5 @@
-// What is being done now, by process: runs of one pack stand together, with their losses.
+// What is being done now, by process: runs of one pack stand together, with their losses and the
+// pictures that they drew.
 
 import * as api from "../../kit/api.js";
 import { fill, h } from "../../kit/dom.js";
@@ -6,6 +7,7 @@ import { t } from "../../kit/texts.js";
 import { colourOf, curve } from "./curve.js";
 import { KeyedList } from "./keyed.js";
 import { kindOf, nameOf, row } from "./row.js";
+import { strip } from "./strip.js";
 
 const MOST_LINES = 8;
 
@@ -27,15 +29,16 @@ export class Now {
     this.packs.show([...packs.values()]);
   }
 
-  /** Reads the curves of what is trained; the rows don't wait for them. */
-  async drawCurves() {
+  /** Reads the losses and pictures of what is trained; the rows don't wait for them. */
+  async drawWatched() {
     const trained = [...this.packs.parts.values()].filter((part) => part.entry.entries[0].kind === "train");
     const shown = trained.map((part) => part.entry.entries.slice(0, MOST_LINES));
     if (!shown.length) return;
-    const points = await api.get("api/queue/curves", { ids: shown.flat().slice(0, 16).map((entry) => entry.id).join(",") });
+    const found = await api.get("api/queue/watched", { ids: shown.flat().slice(0, 16).map((entry) => entry.id).join(",") });
     trained.forEach((part, index) => {
-      const lines = shown[index].filter((entry) => points[entry.id]).map((entry) => [nameOf(entry), points[entry.id], colourOf(entry)]);
-      fill(part.figure, curve(lines));
+      const entries = shown[index].filter((entry) => found[entry.id]);
+      fill(part.figure, curve(entries.map((entry) => [nameOf(entry), found[entry.id].points, colourOf(entry)])));
+      for (const entry of entries) part.strips.get(entry.id)?.update(found[entry.id].samples, found[entry.id].points, entry);
     });
   }
 
@@ -44,7 +47,14 @@ export class Now {
     const list = h("ul", { class: "entries" });
     const figure = h("div", { class: "losses" });
     const node = h("div", { class: "card" }, title, h("div", { class: "now-columns" }, list, figure));
-    const rows = new KeyedList(list, (entry) => row(entry, this.panel, { lead: dot(entry) }));
+    const strips = new Map();
+    const make = (entry) => {
+      const made = row(entry, this.panel, { lead: dot(entry) });
+      strips.set(entry.id, strip());
+      made.node.append(strips.get(entry.id).node);
+      return made;
+    };
+    const rows = new KeyedList(list, make);
     const update = ({ entries }) => {
       const [first] = entries;
       title.textContent = entries.length > 1 ? t("queue.now_pack", { n: entries.length }) : t("queue.now_one", { kind: kindOf(first) });
@@ -52,7 +62,7 @@ export class Now {
       rows.show(entries);
     };
     update(pack);
-    return { node, update, figure };
+    return { node, update, figure, strips };
   }
 }
 

@@ -1,7 +1,7 @@
 // The queue of all projects: what runs, waits and has ended. It only shows what the server says; closing it stops nothing.
 
 import * as api from "../../kit/api.js";
-import { fill, h } from "../../kit/dom.js";
+import { fill, h, icon } from "../../kit/dom.js";
 import { confirm } from "../../kit/dialog.js";
 import * as place from "../../kit/place.js";
 import { poll } from "../../kit/poll.js";
@@ -11,12 +11,14 @@ import { detail } from "./detail.js";
 import { Ended } from "./ended.js";
 import { KeyedList } from "./keyed.js";
 import { laneHead, laneName } from "./lane.js";
+import { openMessages } from "./messages.js";
 import { Now } from "./now.js";
+import { Several } from "./several.js";
 import { Store } from "./store.js";
 import { Waiting } from "./waiting.js";
 
 const EVERY = 1500; // milliseconds
-const CURVES_EVERY = 3; // polls
+const WATCHED_EVERY = 3; // polls
 
 class QueuePanel {
   constructor(root, context) {
@@ -30,11 +32,13 @@ class QueuePanel {
     this.now = new Now(this);
     this.waiting = h("div");
     this.ended = new Ended(this, () => this.clear());
+    this.several = new Several(this, root);
     this.counts = h("div", { class: "row tight" });
     this.heads = new KeyedList(this.lanes, (lane) => this.#lane(lane), (lane) => lane.name);
     this.waits = new KeyedList(this.waiting, (lane) => this.#waiting(lane), (lane) => lane.name);
-    fill(root, h("div", { class: "row queue-head" }, h("h1", null, t("page.queue")), this.counts), this.lanes, this.empty, this.now.node,
-      this.waiting, this.ended.node);
+    fill(root, h("div", { class: "row queue-head" }, h("h1", null, t("page.queue")), this.counts, h("span", { class: "space" }),
+      h("button", { id: "queue-tell", onclick: openMessages }, icon("info"), t("queue.tell_me"))), this.lanes, this.empty, this.now.node,
+      this.waiting, this.ended.node, this.several.node);
     this.polling = poll(() => this.turn(), EVERY);
     this.ready = this.refresh().then(() => {
       const entry = Number(place.read().query.get("entry"));
@@ -44,7 +48,7 @@ class QueuePanel {
 
   async turn() {
     if (await this.store.refresh()) this.draw();
-    if (this.turns++ % CURVES_EVERY === 0) await this.now.drawCurves();
+    if (this.turns++ % WATCHED_EVERY === 0) await this.now.drawWatched();
   }
 
   async refresh() {
@@ -58,7 +62,8 @@ class QueuePanel {
     this.heads.show(store.lanes);
     this.waits.show(store.lanes.map((lane) => ({ ...lane, waiting: store.waiting(lane.name) })));
     this.now.show(store.running());
-    this.ended.show(store.endedBatches());
+    this.ended.show(store.endedBatches(true), store.endedBatches(false));
+    this.several.show();
     this.empty.hidden = store.order.length > 0;
     const tones = { running: "accent", waiting: "", failed: "bad" };
     fill(this.counts, Object.entries(store.counts).filter(([, n]) => n).map(([name, n]) => h("span", { class: `chip ${tones[name]}` },

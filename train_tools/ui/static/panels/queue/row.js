@@ -2,7 +2,8 @@
 
 import { fill, h, icon } from "../../kit/dom.js";
 import { menu } from "../../kit/dialog.js";
-import { duration, number, short, when } from "../../kit/format.js";
+import { bytes, duration, number, short, when } from "../../kit/format.js";
+import { labelOf } from "../../kit/names.js";
 import { t } from "../../kit/texts.js";
 import { menuOf } from "./actions.js";
 
@@ -19,8 +20,9 @@ export function row(entry, panel, { lead = null } = {}) {
   const problem = h("p", { class: "problem reason" });
   const more = h("button", { class: "quiet", "aria-haspopup": "menu", "aria-expanded": "false",
     onclick: () => menu(more, menuOf(now, panel)) }, icon("more"));
+  const pick = h("input", { type: "checkbox", class: "pick", title: t("queue.choose") });
   const node = h("li", { class: "entry", dataset: { id: entry.id } },
-    h("span", { class: "lead" }, lead), h("div", { class: "what" }, title, where), progress, figures, state, more, problem);
+    h("span", { class: "lead" }, pick, lead), h("div", { class: "what" }, title, where), progress, figures, state, more, problem);
   const update = (entry) => {
     now = entry;
     node.dataset.state = entry.state;
@@ -32,6 +34,7 @@ export function row(entry, panel, { lead = null } = {}) {
     fill(figures, figuresOf(entry));
     fill(problem, entry.state === "failed" && entry.error ? [h("button", { class: "link", onclick: () => panel.open(now.id) },
       t("queue.what_helps")), " ", entry.error] : null);
+    pick.setAttribute("aria-label", t("queue.choose_one", { name: nameOf(entry) }));
     more.setAttribute("aria-label", t("queue.actions_of", { name: nameOf(entry) }));
   };
   update(entry);
@@ -39,25 +42,20 @@ export function row(entry, panel, { lead = null } = {}) {
 }
 
 /** What tells it from the others of its batch, else its name. */
-export const nameOf = (entry) => entry.label || (entry.kind === "train" ? entry.name : kindOf(entry));
+export const nameOf = (entry) => entry.differs.map(([name, value]) => `${labelOf(name)} ${value}`).join(" · ") || (entry.kind === "train" ? entry.name : kindOf(entry));
 
 export const kindOf = (entry) => t(`queue.kind_${KINDS.has(entry.kind) ? entry.kind : "other"}`);
-const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise"]);
+const KINDS = new Set(["train", "caption", "preview", "score", "intake", "process", "restore", "regularise", "demo", "download"]);
 
 export const whereOf = (entry) => [`${entry.project} / ${entry.version}`, kindOf(entry), `#${entry.id}`].join(" · ");
 
-export function stateOf(entry) {
-  if (entry.request) return t(`queue.request_${entry.request.replace(" ", "_")}`);
-  if (entry.state === "queued" && isLater(entry)) return t("queue.later", { time: when(entry.not_before) });
-  return t(`queue.state_${entry.state}`);
-}
-
-const isLater = (entry) => entry.not_before && entry.not_before * 1000 > Date.now();
+export const stateOf = (entry) => t(`queue.is_${entry.standing}`, { time: entry.not_before ? when(entry.not_before) : "" });
 
 function progressOf(entry) {
   if (!entry.steps || (entry.state !== "running" && !entry.step)) return null;
   const share = Math.min(1, entry.step / entry.steps);
-  const counted = { n: number(entry.step), of: number(entry.steps) };
+  const unit = entry.kind === "download" ? bytes : number;
+  const counted = { n: unit(entry.step), of: unit(entry.steps) };
   const steps = entry.kind === "train" ? t("queue.steps", counted) : t("queue.items", counted);
   const epochs = entry.epochs && entry.state === "running" ? ` · ${t("queue.epochs", { n: entry.epoch, of: entry.epochs })}` : "";
   if (entry.state === "finished") return h("span", { class: "small muted" }, steps);
@@ -70,7 +68,7 @@ function progressOf(entry) {
 
 function figuresOf(entry) {
   const said = [];
-  const isStarting = entry.state === "running" && !entry.step && !entry.stage;
+  const isStarting = entry.standing === "running" && !entry.step && !entry.stage;
   if (entry.together) said.push(t("queue.in_pack", { n: number(entry.together.pack), of: number(entry.together.packs), k: number(entry.together.runs - 1) }));
   if (entry.gpus) said.push(t("queue.gpus", { n: entry.gpus }));
   if (isStarting) said.push(t("queue.stage_other"));

@@ -37,11 +37,11 @@ export class Store {
     return this.all().filter((entry) => entry.lane === lane && isWaiting(entry));
   }
 
-  /** Ended entries by batch: { key, entries, ended }, the latest first. */
-  endedBatches() {
+  /** Ended trainings, or all other work that has ended, by batch: { key, entries, ended }, the latest first. */
+  endedBatches(isTraining) {
     const batches = new Map();
     for (const entry of this.all()) {
-      if (!hasEnded(entry)) continue;
+      if (!hasEnded(entry) || (entry.kind === "train") !== isTraining) continue;
       const key = entry.batch || `entry-${entry.id}`;
       if (!batches.has(key)) batches.set(key, { key, entries: [], ended: 0 });
       const batch = batches.get(key);

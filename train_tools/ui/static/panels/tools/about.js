@@ -17,7 +17,7 @@ export function about(body) {
     const lacks = Object.entries(found.lacks);
     fill(body,
       h("dl", { class: "facts" }, rows.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
-      lacks.length ? h("details", null, h("summary", null, t("tools.lacks")), h("ul", { class: "small" }, lacks.map(([what, why]) => h("li", null, h("strong", null, what), ` – ${why}`)))) : null);
+      lacks.length ? h("details", null, h("summary", null, t("tools.lacks")), h("ul", { class: "small" }, lacks.map(([what, why]) => h("li", null, h("strong", null, t(`tools.can_${what.replace(" ", "_")}`)), ` – ${why}`)))) : null);
   });
   return () => ending.abort();
 }

@@ -5,10 +5,13 @@ import { confirm } from "../../kit/dialog.js";
 import { fill, h, icon } from "../../kit/dom.js";
 import { bytes } from "../../kit/format.js";
 import { finished } from "../../kit/task.js";
-import { t } from "../../kit/texts.js";
+import { sentence, t } from "../../kit/texts.js";
 import { attempt, toast } from "../../kit/toast.js";
 import { download } from "../../bar/transfer.js";
 
+const CHECKS = new Set(["python", "git", "vc-runtime", "long-paths", "utf8-mode", "disk-root", "disk-environment", "write-root", "write-environment",
+  "ports", "gpus", "program-settings", "environment", "environment-python", "environment-versions", "environment-gpu", "versions", "gpu", "imports", "step",
+  "driver", "xformers", "sd-scripts-xformers", "host", "sd-scripts", "arguments", "base-models", "settings"]);
 const KIND = { ready: "good", making: "accent", broken: "bad", absent: "warn" };
 const OUTCOME = { ok: ["check", "good"], warn: ["warning", "warn"], fail: ["warning", "bad"] };
 
@@ -77,5 +80,14 @@ function buttonsFor(found, act) {
 
 function outcome({ id, state, text, fix }) {
   const [sign, kind] = OUTCOME[state];
-  return h("div", { class: `note ${kind}` }, icon(sign), h("span", null, h("strong", null, id), " ", text, fix ? h("div", { class: "small" }, `→ ${fix}`) : null));
+  return h("div", { class: `note ${kind}` }, icon(sign), h("span", null, h("strong", null, nameOf(id)), t("tools.colon"), text, fix ? h("div", { class: "small" }, `→ ${sentence(fix)}`) : null));
+}
+
+/** What was looked at, in words; ids that hold a name keep it. */
+function nameOf(id) {
+  if (CHECKS.has(id)) return t(`tools.check_${id}`);
+  const [, name] = /^base-model (.*)$/.exec(id) ?? [];
+  if (name) return t("tools.check_named_base", { name });
+  const [, port] = /^port-(\d+)$/.exec(id) ?? [];
+  return port ? t("tools.check_port", { port }) : t(id.startsWith("environment") ? "tools.check_environment" : "tools.check_other");
 }

@@ -22,7 +22,7 @@ export default {
       ends.push(make(body, context));
       return node;
     });
-    root.append(h("div", { class: "tools-cards" }, cards));
+    root.append(h("h1", { class: "unseen" }, t("page.tools")), h("div", { class: "tools-cards" }, cards));
     return { unmount: () => ends.forEach((end) => end?.()) };
   },
 };

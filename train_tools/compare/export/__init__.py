@@ -1,0 +1,1 @@
+"""The board as one file that opens anywhere."""
