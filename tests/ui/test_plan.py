@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from chosen_base import choose_toy
-from execution.fake_engine import write_safetensors
+from execution.fake_engine import write_base, write_safetensors
 from PIL import Image
 from starlette.testclient import TestClient
 from ui.conftest import result
@@ -189,8 +189,8 @@ def test_what_needs_sd_scripts_says_that_it_can_be_installed(
     page: TestClient, dataset: Version, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRAIN_TOOLS_ENV", str(tmp_path / "env"))
-    file = tmp_path / "xl.safetensors"
-    write_safetensors(file, {"conditioner.embedders.1.model.ln_final.weight": (8,)})
+    file = tmp_path / "base.safetensors"
+    write_base(file)
     base = {"pretrained_model_name_or_path": str(file)}
     assert planned(page, **base, network_module="networks.oft")["lacks_sd_scripts"] is True
     assert planned(page, network_module="networks.lora")["lacks_sd_scripts"] is False
