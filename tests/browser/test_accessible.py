@@ -20,6 +20,7 @@ PANELS = {
     "compare?view=curves": ".compare-chart",
     "queue": ".now .entry",
     "tools": ".bars",
+    "compare?view=runs": ".compare-runs tbody tr",
 }
 SCROLLING = ("data", "plan", "queue", "tools")  # some are longer than the window and some aren't
 NESTED = """() => {
@@ -58,14 +59,15 @@ def crop(page: Page) -> None:
 MORE = "More about this version and project"
 DIALOGS: dict[str, list[Callable[[Page], None]]] = {
     "data": [button("Project and version"), item(MORE, "New version"), item(MORE, "Trash"),
-             item(MORE, "Take the tour (one minute)"),
+             item(MORE, "Take the tour (one minute)"), item(MORE, "Do the demo"),
              lambda page: page.locator(".picture").first.dblclick(), crop],
     "captions": [button("Edit many"), button("Caption automatically"), button("Check")],
     "plan": [button("Presets"), lambda page: page.locator(".run-row").first.click(),
              lambda page: page.locator(".choose").first.click()],
     "queue": [lambda page: page.locator(".entry .title").first.click(), button("Tell me"),
               button("Clear the ended ones")],
-    "compare": [lambda page: page.locator(".tile").first.click(), button("Train the starred on")],
+    "compare": [lambda page: page.locator(".tile").first.click(), button("Train the starred on"),
+                item("Download", "The board as one HTML file…")],
 }  # fmt: skip
 
 

@@ -222,7 +222,7 @@ def test_scores_and_curves(page: Page, served: Served, version: Version) -> None
     page.get_by_role("button", name="Log scale").click()
     page.get_by_role("button", name="Learning rate 2e-05").click()
     expect(page.locator(".compare-chart path.line")).to_have_count(1)
-    page.get_by_role("button", name="Learning rate").click()
+    page.get_by_role("button", name="Learning rate", exact=True).click()
     expect(page.locator(".compare-chart-holder")).to_contain_text("0.0001")
     box = page.locator(".compare-chart").bounding_box()
     assert box is not None
@@ -267,7 +267,7 @@ def test_a_picture_without_lora_bears_no_star(page: Page, served: Served, versio
 def test_runs_are_compared_planned_anew_and_saved(page: Page, served: Served, version: Version) -> None:
     settings.update(version, "training", {"flip_aug": "true"})
     page.goto(served.url + PLACE + "?view=runs")
-    page.get_by_role("checkbox", name="Choose lr 1e-05").check()
+    page.get_by_role("checkbox", name="Choose Learning rate 1e-05").check()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Download a run").click()
         dialog = page.get_by_role("dialog", name="Download a run")
@@ -276,7 +276,7 @@ def test_runs_are_compared_planned_anew_and_saved(page: Page, served: Served, ve
     assert saved.value.suggested_filename == "run 00.zip"
     with zipfile.ZipFile(saved.value.path()) as archive:
         assert sum(name.endswith(".safetensors") for name in archive.namelist()) == 4
-    page.get_by_role("checkbox", name="Choose lr 2e-05").check()
+    page.get_by_role("checkbox", name="Choose Learning rate 2e-05").check()
     page.get_by_role("button", name="Compare settings").click()
     rows = page.get_by_role("dialog", name="Compare settings").get_by_role("row")
     expect(rows).to_have_count(2)
@@ -320,7 +320,7 @@ def test_the_board_as_a_file_opens_by_itself(
     page.get_by_role("button", name="中文").click()
     expect(page.get_by_text("仅星标")).to_be_visible()
     page.locator("td button").first.click()
-    expect(page.locator("#viewer aside h2")).to_have_text("lr 1e-05")
+    expect(page.locator("#viewer aside h2")).to_have_text("学习率 1e-05")
     before = page.locator("#viewer img").get_attribute("src")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#viewer img")).not_to_have_attribute("src", before or "")

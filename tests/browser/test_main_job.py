@@ -49,8 +49,8 @@ def test_from_an_empty_page_to_the_kept_lora(page: Page, served: Served, tmp_pat
     expect(page.get_by_text("Look at them")).to_be_visible(timeout=SOON_MS)
 
     go(page, "Captions")
-    page.get_by_label("Add a tag").fill("a yellow ball")
-    page.get_by_label("Add a tag").press("Enter")
+    page.get_by_label("Add a tag", exact=True).fill("a yellow ball")
+    page.get_by_label("Add a tag", exact=True).press("Enter")
     page.get_by_label("Text in captions").focus()  # leaving the editor saves
     expect(page.get_by_role("button", name="Undo")).to_be_enabled()
 

@@ -31,7 +31,7 @@ def test_without_a_webui_and_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(found) == list(CAPTIONERS)
     assert found == {
         "blip": READY, "wd": DOWNLOADS, "webui-blip": NO_WEBUI, "webui-deepbooru": NO_WEBUI, "filename": READY,
-        "openai": READY, "shapes": READY, "text": NO_TEXT,
+        "shapes": READY, "text": NO_TEXT, "openai": READY,
     }  # fmt: skip
 
 

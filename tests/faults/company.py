@@ -16,7 +16,6 @@ import psutil
 from execution.fake_engine import SETTINGS, FakeEngine, make_version, settings
 from faults import pack_engine
 from faults.trial import (
-    LIMIT_S,
     Trial,
     attempts,
     kill_both,
@@ -44,6 +43,7 @@ from train_tools.workspace.workspace import Workspace
 EPOCHS = (1, 3, 6)  # two runs of each, at most three at once
 AN_EPOCH = 6  # steps
 ACTS = 10
+LIMIT_S = 240.0  # many processes are started one after another, and the machine may be busy
 ALWAYS = queue_actions.Conditions()
 
 

@@ -44,6 +44,7 @@ def test_a_picture_is_cropped_masked_processed_and_undone(person: Person) -> Non
     assert (drawn.size, drawn.getpixel((10, 10)), drawn.getpixel((110, 10))) == ((120, 60), 0, 255)
     listed = person.get("originals")
     assert (listed["touched"], listed["retouched"]) == ({"a.png": ["crop", "mask"]}, ["a.png"])
+    assert listed["undo"] == "a.png"
     person.post("settings", changes={"alpha_mask": "true"})
     assert person.do(person.post("process"))["reused"] == 0  # alpha_mask is new for both
     assert person.get("originals")["retouched"] == []

@@ -13,6 +13,7 @@ from train_tools.captioning.settings import CaptioningSettings
 from train_tools.dataset.settings import DatasetSettings
 from train_tools.preview.choice import chosen_checkpoints
 from train_tools.preview.settings import PreviewSettings
+from train_tools.tags.synonyms import parse_pairs
 from train_tools.ui.server import STATIC
 from train_tools.workspace import halfwidth
 from train_tools.workspace.fields import build, parse_assignments
@@ -90,3 +91,7 @@ def test_the_page_reads_the_same() -> None:
         ("commas", ""),
         ("", "files"),
     }
+
+
+def test_tags_that_mean_the_same() -> None:
+    assert list(parse_pairs(["旧，老＝新"])) == ["旧", "老"]

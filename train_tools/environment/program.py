@@ -102,9 +102,9 @@ class ProgramSettings:
     )
     channels_last: bool = setting(
         False,
-        help="the packed engine keeps what its convolutions compute with the channels last in memory: quicker on some "
-        "GPUs, slower on others; the result is the same",
-        zh="packed 引擎以 channels last 内存格式计算卷积：在部分显卡上更快，在另一些上更慢；结果相同",
+        help="The packed engine keeps what its convolutions compute with the channels last in memory: quicker on some "
+        "GPUs, slower on others; the result is the same.",
+        zh="packed 引擎以 channels last 内存格式计算卷积：在部分显卡上更快，在另一些上更慢；结果相同。",
     )
 
     def __post_init__(self) -> None:

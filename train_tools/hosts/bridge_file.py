@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from train_tools.workspace.files import replace, temporary_sibling
 
@@ -95,7 +96,7 @@ def write(root: Path, address: Address) -> Path:
     tried = []
     for path in files(root):
         try:
-            _write(path, address)
+            write_private(path, asdict(address))
         except OSError as error:
             tried.append(f"{path.parent}: {error.strerror or error}")
             continue
@@ -107,14 +108,16 @@ def write(root: Path, address: Address) -> Path:
     raise OSError(f"no folder can be written; set {FOLDER_VARIABLE} to one of yours ({'; '.join(tried)})")
 
 
-def _write(path: Path, address: Address) -> None:
+def write_private(path: Path, document: Mapping[str, Any]) -> None:
+    """A file of the user's alone, in one of `folders`. Raises OSError, also where others may write into the folder."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_trusted(path.parent):
-        raise PermissionError(1, "others may write there")
+        raise PermissionError(1, "others may write there", str(path.parent))
     temporary = temporary_sibling(path)
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(address), file)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(document, file, ensure_ascii=False)
         replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -8,16 +8,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from train_tools.errors import UsageError
 from train_tools.hosts import bridge_file
 from train_tools.messages.channels import Channel, check
-from train_tools.workspace.files import replace, temporary_sibling
 
 MOST = 20
 SECRETS = ("address", "secret", "target")
@@ -70,8 +69,6 @@ def shown(channel: Channel) -> dict[str, Any]:
 
 
 def host_of(channel: Channel) -> str:
-    from urllib.parse import urlsplit
-
     return urlsplit(channel.address).hostname or channel.kind
 
 
@@ -85,7 +82,9 @@ def _write(root: Path, channels: list[Channel]) -> None:
     error: OSError | None = None
     for path in _files(root):
         try:
-            _write_private(path, {"channels": [dataclasses.asdict(channel) for channel in channels]})
+            bridge_file.write_private(
+                path, {"channels": [dataclasses.asdict(channel) for channel in channels]}
+            )
         except OSError as problem:
             error = error or problem
             continue
@@ -95,19 +94,3 @@ def _write(root: Path, channels: list[Channel]) -> None:
                     other.unlink()
         return
     raise error or OSError("no folder can be written")
-
-
-def _write_private(path: Path, document: Mapping[str, Any]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not bridge_file.is_trusted(path.parent):
-        raise PermissionError(1, "others may write there", str(path.parent))
-    temporary = temporary_sibling(path)
-    try:
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            json.dump(document, file, ensure_ascii=False)
-        replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -60,7 +60,10 @@ def read_list(path: Path, most: int | None = None) -> list[ListedTag]:
             ListedTag(name) for name in names if name and not name.startswith("#") and len(name) <= LONGEST
         ]
     else:
-        found = list(_rows(text))
+        try:
+            found = list(_rows(text))
+        except csv.Error as error:
+            raise UsageError(f"{path.name} is no CSV file ({error}); save it as CSV anew") from error
     if not found:
         raise UsageError(
             f"{path.name} holds no tags; give a file with a tag a line, or name,category,count,aliases"

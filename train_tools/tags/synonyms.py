@@ -7,6 +7,7 @@ from pathlib import Path
 
 from train_tools.errors import UsageError
 from train_tools.tags.caption import Block, comparable, parse_tags
+from train_tools.workspace.halfwidth import half_width
 
 
 def parse_pairs(pairs: Iterable[str]) -> dict[str, tuple[Block, ...]]:
@@ -17,7 +18,7 @@ def parse_pairs(pairs: Iterable[str]) -> dict[str, tuple[Block, ...]]:
     """
     found: dict[str, tuple[Block, ...]] = {}
     for pair in pairs:
-        old, _, new = pair.rpartition("=")
+        old, _, new = (pair if "=" in pair else half_width(pair)).rpartition("=")
         before, after = parse_tags(old), parse_tags(new)
         if not before or not after:
             raise UsageError(f"{pair!r} must be OLD=NEW; OLD may be several tags as a,b")

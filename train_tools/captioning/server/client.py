@@ -138,9 +138,9 @@ class Client:
                 f"{self.base} gave no answer within {self.timeout_s:.0f} s; raise the time, or take a smaller model",
                 False,
             )
+        why = _short(getattr(reason, "strerror", None) or reason)
         return PassingError(
-            f"nothing answers at {self.base} ({_short(reason)}); start the server there, or correct the address",
-            True,
+            f"nothing answers at {self.base} ({why}); start the server there, or correct the address", True
         )
 
     def _refusal(self, error: urllib.error.HTTPError) -> TrainToolsError:

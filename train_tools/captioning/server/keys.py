@@ -6,12 +6,10 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from train_tools.captioning.server.address import host_of
 from train_tools.errors import TrainToolsError
-from train_tools.hosts.bridge_file import folders, is_trusted
-from train_tools.workspace.files import replace, temporary_sibling
+from train_tools.hosts.bridge_file import folders, is_trusted, write_private
 
 FILE = "captioning-keys.json"
 OPENAI = "api.openai.com:443"
@@ -31,7 +29,7 @@ def keep_key(base: str, key: str) -> None:
         keys[host_of(base)] = key.strip()
     for folder in folders():
         with contextlib.suppress(OSError):
-            _write(folder / FILE, keys)
+            write_private(folder / FILE, keys)
             return
     raise TrainToolsError("the key can't be kept: none of your folders for settings can be written")
 
@@ -43,16 +41,3 @@ def _known() -> dict[str, str]:
                 found = json.loads((folder / FILE).read_text(encoding="utf-8"))
                 return {str(host): str(key) for host, key in found.items()}
     return {}
-
-
-def _write(path: Path, keys: Mapping[str, str]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not is_trusted(path.parent):
-        raise PermissionError(1, "others may write there")
-    temporary = temporary_sibling(path)
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(dict(keys), file)
-        replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

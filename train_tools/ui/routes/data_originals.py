@@ -79,6 +79,7 @@ def _list(version: Version) -> dict[str, Any]:
         "gone": gone,  # in the current revision, but deleted since
         "is_processed": revision is not None,
         "touched": {name: touch.kinds for name, touch in touched.items()},
+        "undo": by_hand.done[-1].name if by_hand.done else "",
         "retouched": [
             name for name in looks if name in used and used[name] != touched.get(name, NOTHING).key
         ],

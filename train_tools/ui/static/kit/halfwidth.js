@@ -7,13 +7,15 @@ const SIGNS = {
 };
 const COMMAS = { "\uff0c": ",", "\u3001": ",", "\uff64": ",", "\ufe50": ",", "\ufe51": ",", "\uff1b": ";" };
 
+export const FULL_COMMAS = /[\uff0c\u3001\uff64\ufe50\ufe51\uff1b]/g;
+
 const half = (sign) => SIGNS[sign] ?? (sign >= "\uff01" && sign <= "\uff5e" ? String.fromCharCode(sign.charCodeAt(0) - 0xfee0) : sign);
 
 /** For numbers, names of ours and rules. */
 export const halfWidth = (text) => [...text].map(half).join("");
 
 /** For lists of words that people choose: only what divides them. */
-export const halfCommas = (text) => text.replace(/[\uff0c\u3001\uff64\ufe50\ufe51\uff1b]/g, (sign) => COMMAS[sign]);
+export const halfCommas = (text) => text.replace(FULL_COMMAS, (sign) => COMMAS[sign]);
 
 /** For lists of files, whose names may hold any sign: a comma behind an ending divides. */
 export const commasBetweenFiles = (text) => text.replace(/(?<=[\p{L}\p{N}_]\.)([A-Za-z0-9]{2,12})\s*([\uff0c\u3001\uff1b])/gu, (_, ending, sign) => ending + COMMAS[sign]);

@@ -1,6 +1,7 @@
 // A caption as tags: each a button that the keyboard reaches, and a field for the next one.
 
 import { fill, h } from "../../kit/dom.js";
+import { FULL_COMMAS } from "../../kit/halfwidth.js";
 import { t } from "../../kit/texts.js";
 import { suggesting } from "./suggest.js";
 
@@ -10,7 +11,7 @@ export const isSimple = (text) => !/[\r\n]|\|\|\||;;;|\{/.test(text);
 export const tagsOf = (text) => text.split(",").map((tag) => tag.trim()).filter(Boolean);
 
 /** As somebody types them, who may not think of which comma it is. */
-export const typedTags = (text) => tagsOf(text.replace(/[\uff0c\u3001\uff1b]/g, ","));
+export const typedTags = (text) => tagsOf(text.replace(FULL_COMMAS, ","));
 
 /** { node, show(text), focus() }; `onchange(text)` is called after each change. */
 export class Chips {

@@ -1,7 +1,7 @@
 // Tags to choose from while one is typed. All goes by keyboard: arrows choose, Enter and Tab take, Escape closes.
 
 import * as api from "../../kit/api.js";
-import { fill, h } from "../../kit/dom.js";
+import { fill, h, set } from "../../kit/dom.js";
 import { number } from "../../kit/format.js";
 import { t } from "../../kit/texts.js";
 import { settle } from "../../kit/wait.js";
@@ -22,9 +22,11 @@ export function suggesting(input, panel, { own = false, pick } = {}) {
   let at = -1;
   let turn = 0;
 
-  for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"], ["aria-controls", id], ["autocomplete", "off"]]) {
-    input.setAttribute(name, value);
-  }
+  // A text of several lines is no combobox; it only tells what is marked.
+  const isBox = input.tagName !== "TEXTAREA";
+  set(input, { autocomplete: "off", "aria-autocomplete": "list", role: isBox ? "combobox" : undefined, "aria-controls": isBox ? id : undefined });
+  const expand = (isOpen) => isBox && input.setAttribute("aria-expanded", String(isOpen));
+  expand(false);
 
   const close = () => {
     turn++;
@@ -32,7 +34,7 @@ export function suggesting(input, panel, { own = false, pick } = {}) {
     at = -1;
     list.remove();
     list.hidden = true;
-    input.setAttribute("aria-expanded", "false");
+    expand(false);
     input.removeAttribute("aria-activedescendant");
   };
 
@@ -63,7 +65,7 @@ export function suggesting(input, panel, { own = false, pick } = {}) {
     list.hidden = false;
     place();
     mark();
-    input.setAttribute("aria-expanded", "true");
+    expand(true);
   }
 
   function place() {

@@ -62,7 +62,7 @@ export function mount(root, shared) {
     fill(note, icon("info"), h("span", null, answer.note?.[language === "zh" ? 1 : 0] ?? ""));
     none.hidden = answer.known.length > 0;
     chart.node.hidden = runs.hidden = note.hidden = !answer.known.length;
-    const called = new Map(answer.known.map((run, place) => [run, answer.labels[place]]));
+    const called = new Map(answer.known.map((run, place) => [run, titled(answer.labels[place])]));
     const labels = (run) => called.get(run) ?? run;
     const lines = answer.runs.map((one) => ({ run: one.run, name: labels(one.run), x: what === "validation" ? one.validation_steps : one.steps, y: { loss: one.smooth, learning_rate: one.learning_rate, validation: one.validation }[what], faint: what === "loss" && smoothing > 0 ? one.loss : null }));
     chart.update(lines, { log, extent, xName: t("compare.axis_step"), yName: t(`compare.curve_${what}`) });

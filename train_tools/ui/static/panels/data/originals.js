@@ -91,7 +91,12 @@ export function originals(store, context, form, onshow) {
     } }, FILTERS.map((name) => h("option", { value: name, selected: name === known.filter }, t(`data.filter_${name}`))));
     const alike = known.list.duplicates.length ? h("button", { dataset: { tool: "alike" }, onclick: chooseAlike },
       t("picture.alike_button", { n: number(known.list.duplicates.length) })) : null;
-    return [alike, filter, h("button", { dataset: { tool: "all" }, disabled: !known.rows.length, onclick: () => grid.selection.all() }, t("data.choose_all"))];
+    const words = t("picture.undo_of", { name: known.list.undo });
+    const undo = known.list.undo ? h("button", { class: "quiet", "aria-label": words, title: words, dataset: { tool: "undo" }, onclick: () => attempt(async () => {
+      await store.post("by-hand/undo");
+      await store.now();
+    }) }, icon("undo")) : null;
+    return [undo, alike, filter, h("button", { dataset: { tool: "all" }, disabled: !known.rows.length, onclick: () => grid.selection.all() }, t("data.choose_all"))];
   }
 
   function moveItems() {
