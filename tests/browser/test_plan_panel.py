@@ -381,3 +381,28 @@ def test_chinese_says_as_much(page: Page, served: Served, version: Version) -> N
     expect(page.get_by_role("button", name="开始训练 · 1")).to_be_visible()
     page.get_by_role("button", name="学习率 是什么？").click()
     expect(page.locator('[data-name="learning_rate"] .help')).to_contain_text("每一步权重改变的幅度")
+
+
+def test_prompts_of_the_pictures_come_from_the_captions(page: Page, served: Served, version: Version) -> None:
+    for number, text in enumerate(("mochi, cat, sofa", "mochi, cat, grass", "mochi, cat, grass")):
+        (version.processed / "2_mochi" / f"{number}.txt").write_text(text, encoding="utf-8")
+    opened(page, served)
+    card = page.get_by_role("region", name="Pictures of the checkpoints")
+    card.get_by_role("button", name="Suggest prompts").click()
+    card.get_by_role("button", name="Add: {trigger}, cat, grass", exact=True).click()
+    card.get_by_role("button", name="Use all of these").click()
+    prompts = card.get_by_label("Prompts, one a line")
+    expect(prompts).to_have_value(re.compile(r"^\{trigger\}, cat, grass\n"))
+    told = card.get_by_role("status")
+    expect(told).to_contain_text("pictures of each checkpoint")
+    card.get_by_text("How they are made").click()
+    expect(card.get_by_label("Sampling steps", exact=True)).to_have_attribute(
+        "placeholder", re.compile("as the family: ")
+    )
+    card.get_by_label("Seed", exact=True).fill("1, 2, 3")
+    expect(told).to_contain_text("12 pictures of each checkpoint")  # 2 prompts × 3 seeds × 2 weights
+    with page.expect_response(re.compile("previews/settings")):
+        card.get_by_label("Seed", exact=True).fill("1, 2")
+        page.get_by_role("tab", name="Compare").click()  # what was typed last is sent on the way
+    now = settings.read(version)["preview"]
+    assert (now["prompts"][0], now["seed"]) == ("{trigger}, cat, grass", [1, 2])

@@ -68,6 +68,8 @@ def test_a_failure_is_told_at_once_while_others_wait(bench: Bench, service: Serv
     add(bench.root, kind="json", address=f"{service.url}/ends", failed=False)
     bench.add(seed="1-3", training_comment="says failed", pack_size="1")
     work(bench)
+    assert "Seed 1: the loss is nan at step 5" in service.got[0][2]["text"]
+    assert service.got[0][2]["failures"] == [{"run": "seed 1", "error": "the loss is nan at step 5"}]
     got = [(path, body["event"], body["failed"], body["left"]) for path, _, body in service.got]
     assert sorted(got) == [
         ("/both", "ended", 3, 0), ("/both", "failed", 1, 2), ("/ends", "ended", 3, 0), ("/failures", "failed", 1, 2),

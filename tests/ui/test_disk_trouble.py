@@ -69,7 +69,18 @@ WRITING: dict[str, tuple[str, Body | bytes]] = {
     "POST /api/v/{project}/{version}/data/originals/move": (
         f"{V}/data/originals/move", {"names": ["a.png"], "concept": "other"},
     ),
+    "POST /api/v/{project}/{version}/data/by-hand/crop": (
+        f"{V}/data/by-hand/crop", {"name": "a.png", "box": [0, 0, 0.5, 0.5]},
+    ),
+    "PUT /api/v/{project}/{version}/data/by-hand/mask": (f"{V}/data/by-hand/mask?name=a.png", b"png"),
+    "PUT /api/tags/lists": ("/api/tags/lists?name=mine.csv", b"toml"),
     "POST /api/v/{project}/{version}/data/settings": (f"{V}/data/settings", {"changes": {"repeats": "7"}}),
+    "POST /api/v/{project}/{version}/data/by-hand/crop": (
+        f"{V}/data/by-hand/crop", {"name": "a.png", "box": [0.1, 0.1, 0.9, 0.9]},
+    ),
+    "PUT /api/v/{project}/{version}/data/by-hand/mask": (f"{V}/data/by-hand/mask?name=a.png", b"png"),
+    "PUT /api/tags/lists": ("/api/tags/lists?name=mine.csv", b"csv"),
+    "POST /api/demo": ("/api/demo", {}),
     "POST /api/v/{project}/{version}/captions/save": (
         f"{V}/captions/save",
         {"name": "3_zorb/00001-0-a.txt", "before": "dot, red, red, circle\n", "after": "sky\n"},
@@ -122,13 +133,23 @@ READING = {
     "POST /api/v/{project}/{version}/data/uploads/{batch}/discard",
     "POST /api/v/{project}/{version}/data/uploads/{batch}/proposal",
     "POST /api/v/{project}/{version}/data/originals/undo", "POST /api/v/{project}/{version}/data/preview",
+    "POST /api/v/{project}/{version}/data/by-hand/no-mask", "POST /api/v/{project}/{version}/data/by-hand/undo",
+    "POST /api/v/{project}/{version}/data/by-hand/redo", "POST /api/tags/lists/take", "POST /api/tags/lists/remove",
+    "POST /api/v/{project}/{version}/tags/look", "POST /api/v/{project}/{version}/captions/server/look",
+    "POST /api/v/{project}/{version}/captions/server/try",
     "POST /api/v/{project}/{version}/captions/find", "POST /api/v/{project}/{version}/captions/preview",
     "POST /api/v/{project}/{version}/plan", "POST /api/v/{project}/{version}/plan/run",
     "POST /api/v/{project}/{version}/plan/pictures",
     "POST /api/v/{project}/{version}/plan/paste", "POST /api/v/{project}/{version}/plan/import_lora",
     "POST /api/v/{project}/{version}/compare/vote/undo", "POST /api/v/{project}/{version}/compare/plan",
     "POST /api/v/{project}/{version}/previews/count", "POST /api/tools/lora", "POST /api/tools/explain",
-    "POST /api/tools/thumbnails/clear", "POST /api/models/look",
+    "POST /api/tools/thumbnails/clear", "POST /api/models/look", "POST /api/demo/cancel",
+    "POST /api/v/{project}/{version}/data/by-hand/no-mask", "POST /api/v/{project}/{version}/data/by-hand/undo",
+    "POST /api/v/{project}/{version}/data/by-hand/redo", "POST /api/v/{project}/{version}/tags/look",
+    "POST /api/tags/lists/take", "POST /api/tags/lists/remove",
+    "POST /api/messages/save", "POST /api/messages/remove",  # they lie in the user's own folder
+    "POST /api/messages/try", "POST /api/v/{project}/{version}/captions/server/look",
+    "POST /api/v/{project}/{version}/captions/server/try",
     "POST /api/v/{project}/{version}/captions/captioner/offer",
     "POST /api/tools/environment/{action}",  # it changes the environment that the tests run in
 }  # fmt: skip
@@ -155,7 +176,10 @@ def test_a_sentence_and_nothing_is_lost(
     monkeypatch.setattr(lane, "COMMAND", (sys.executable, "-c", "pass"))
     base = tmp_path_factory.mktemp("made")
     made = full_root(base)
-    files = {b"zip": base / "all.zip", b"png": base / "b.png", b"toml": base / "sd.toml"}
+    (base / "tags.csv").write_text("sky,0,5,\n", "utf-8")
+    files = {
+        b"zip": base / "all.zip", b"png": base / "b.png", b"toml": base / "sd.toml", b"csv": base / "tags.csv",
+    }  # fmt: skip
     faults = []
     for name, (address, given) in WRITING.items():
         root = tmp_path / str(len(list(tmp_path.iterdir())))

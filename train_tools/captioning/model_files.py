@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from train_tools.environment.hub import cache_folder
 from train_tools.errors import UsageError
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -76,7 +77,8 @@ def _snapshot(model: str, patterns: Sequence[str], *, local_files_only: bool) ->
     from huggingface_hub import snapshot_download  # brings httpx, which no local folder needs
 
     options: dict[str, Any] = {"allow_patterns": list(patterns), "local_files_only": local_files_only}
-    return Path(str(snapshot_download(model, endpoint=endpoint(), **options)))
+    # Where the page's downloads put it; the hub's client remembers the variable of its own start.
+    return Path(str(snapshot_download(model, endpoint=endpoint(), cache_dir=cache_folder(), **options)))
 
 
 def endpoint() -> str:

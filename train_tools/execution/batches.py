@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
+from train_tools.arguments.wording import label_of
 from train_tools.execution.queue import Entry, Queue
 from train_tools.execution.states import CANCELLED, ENDED, FAILED, FINISHED
 from train_tools.execution.ticket import TRAIN
@@ -69,11 +70,10 @@ class Batch:
     def _records(self) -> list[RunRecord]:
         return [entry.record for entry in self.entries if entry.record is not None]
 
-    @property
-    def failures(self) -> list[tuple[str, str]]:
-        """What tells each from the others, and why it failed."""
+    def failures(self, called: Callable[[str], str] = str) -> list[tuple[str, str]]:
+        """What tells each from the others, its settings as they are `called`, and why it failed."""
         told = differing([entry.ticket.arguments for entry in self.entries])
-        labels = [" · ".join(f"{name} {value}" for name, value in one) for one in told]
+        labels = [" · ".join(f"{called(name)} {value}" for name, value in one) for one in told]
         return [
             (label or entry.folder.name, entry.error or "")
             for entry, label in zip(self.entries, labels, strict=True)
@@ -117,21 +117,22 @@ def _said(batch: Batch, about: str) -> dict[str, Message]:
     facts = {
         "event": about, "project": batch.entries[0].project, "version": batch.entries[0].version, "batch": batch.name,
         "runs": len(batch.entries), "left": batch.left, **batch.counts, "seconds": round(batch.seconds),
-        "failures": [{"run": label, "error": error} for label, error in batch.failures],
+        "failures": [{"run": label, "error": error} for label, error in batch.failures()],
     }  # fmt: skip
     return {
-        language: Message(words[f"title_{about}"].format(place=batch.place), _text(batch, words), facts)
+        language: Message(words[f"title_{about}"].format(place=batch.place), _text(batch, language), facts)
         for language, words in WORDS.items()
     }
 
 
-def _text(batch: Batch, words: Mapping[str, str]) -> str:
+def _text(batch: Batch, language: str) -> str:
+    words = WORDS[language]
     states = words["between"].join(words[state].format(n=n) for state, n in batch.counts.items() if n)
     took = words["took"].format(h=int(batch.seconds // HOUR), m=int(batch.seconds % HOUR // MINUTE))
     lines = [states + took]
     if batch.left:
         lines.append(words["left"].format(n=batch.left))
-    failures: Sequence[tuple[str, str]] = batch.failures
+    failures = batch.failures(lambda name: label_of(name, language))
     lines += [words["why"].format(label=label, error=error) for label, error in failures[:MOST_NAMED]]
     if len(failures) > MOST_NAMED:
         lines.append(words["more"].format(n=len(failures) - MOST_NAMED))

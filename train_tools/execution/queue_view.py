@@ -158,9 +158,9 @@ class QueueView:
         of_lane = {lane.name: lane for lane in lanes}
         now = self.queue.clock()
         for found in known.values():
-            lane = of_lane[found.entry.ticket.lane]
+            lane = of_lane[found.signature[0].lane]
             around = Around(lane.paused, lane.draws, lane.stop_after and lane.is_busy, lane.has_worker)
-            has_worker = not found.entry.taken or self._is_at(found.entry)
+            has_worker = not found.entry.taken or self._is_at(found.entry, lane.name)
             found.document = stand(found.document, found.entry, Circumstances(has_worker, now, around))
 
     @staticmethod
@@ -177,13 +177,13 @@ class QueueView:
             if found.document["together"] != places.get(number):
                 found.document = {**found.document, "together": places.get(number)}
 
-    def _is_at(self, entry: Entry) -> bool:
+    def _is_at(self, entry: Entry, lane: str) -> bool:
         """Whether the worker of the slot that has the entry is there: it may have come just now, or ended in order."""
-        lane, slot = entry.ticket.lane, entry.taken - 1
+        slot = entry.taken - 1
         if slot in self._workers[lane][1] or slot_has_worker(self.queue.root, lane, slot):
             return True
-        with self.queue.locked() as connection:
-            return self.queue.entry(connection, entry.id).taken != entry.taken
+        rows, _ = self.queue.overview()
+        return not any(row.id == entry.id and row.taken == entry.taken for row in rows)
 
     def _lane(self, name: str, known: Collection[_Known], flags: set[str]) -> Lane:
         mine = [found.entry for found in known if found.entry.ticket.lane == name]

@@ -63,12 +63,17 @@ def _varied(values: Mapping[str, Sequence[Any]]) -> dict[str, str]:
     runs = _different(list(zip(*values.values(), strict=True)))
     different = {name: _different(of) for name, of in values.items()}
     if math.prod(map(len, different.values())) == len(runs):
-        return {name: setting_text(rows[name], of) for name, of in different.items()}
+        return {name: setting_text(rows[name], _ordered(of)) for name, of in different.items()}
     columns = dict(zip(values, zip(*runs, strict=True), strict=True))
     return {
         **{name: setting_text(rows[name], list(of)) for name, of in columns.items()},
         "links": "+".join(values),
     }
+
+
+def _ordered(values: list[Any]) -> list[Any]:
+    """Numbers as one counts, whatever order the runs came in."""
+    return sorted(values) if all(type(value) in (int, float) for value in values) else values
 
 
 def _different(values: Sequence[Any]) -> list[Any]:

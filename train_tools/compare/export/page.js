@@ -174,5 +174,10 @@ viewer.addEventListener("keydown", (event) => {
   step(by);
 });
 
+// An open filter closes as menus do.
+const closeAll = (but) => document.querySelectorAll("details[open]").forEach((one) => one.contains(but) || (one.open = false));
+addEventListener("pointerdown", (event) => closeAll(event.target));
+addEventListener("keydown", (event) => event.key === "Escape" && closeAll(null));
+
 tools();
 draw();

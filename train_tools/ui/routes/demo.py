@@ -8,6 +8,7 @@ from typing import Any
 from train_tools.errors import TrainToolsError
 from train_tools.execution import queue_actions
 from train_tools.execution.lane import wake
+from train_tools.execution.states import CANCELLED, FAILED, FINISHED, HELD, RUNNING, WAITING
 from train_tools.execution.ticket import DEMO, LIGHT_LANE, PREVIEW, TRAIN
 from train_tools.small_models.zorb import PROJECT, VERSION
 from train_tools.ui.routes.queue import view_of
@@ -16,7 +17,7 @@ from train_tools.workspace.begin_version import begin_version
 
 PARTS = {DEMO: "data", TRAIN: "training", PREVIEW: "pictures"}  # by the kind of work, in their order
 WAITS, DONE = "waits", "done"
-OPEN = ("queued", "running", "interrupted", "paused")
+OPEN = (*WAITING, RUNNING, HELD)
 
 
 def shown(call: Call) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def shown(call: Call) -> dict[str, Any]:
         # What was trained before isn't queued again.
         is_over = bool(parts) and parts[0]["state"] != WAITS
         parts.insert(0, _part(name, [e for e in entries if e["kind"] == kind], DONE if is_over else WAITS))
-    errors = [entry["error"] for entry in entries if entry["state"] == "failed" and entry["error"]]
+    errors = [entry["error"] for entry in entries if entry["state"] == FAILED and entry["error"]]
     return {
         "project": PROJECT,
         "version": VERSION,
@@ -52,7 +53,7 @@ def _part(name: str, entries: Sequence[Mapping[str, Any]], without: str) -> dict
     """`without` is its state where nothing of it was queued."""
     states = [entry["state"] for entry in entries]
     shares = [
-        1.0 if e["state"] == "finished" else min(1.0, e["step"] / e["steps"]) if e["steps"] else 0.0
+        1.0 if e["state"] == FINISHED else min(1.0, e["step"] / e["steps"]) if e["steps"] else 0.0
         for e in entries
     ]
     return {
@@ -63,10 +64,10 @@ def _part(name: str, entries: Sequence[Mapping[str, Any]], without: str) -> dict
 
 
 def _worst(states: Sequence[str]) -> str:
-    for state in ("failed", "cancelled"):
+    for state in (FAILED, CANCELLED):
         if state in states and not set(states) & set(OPEN):
             return state
-    return DONE if set(states) == {"finished"} else "running"
+    return DONE if set(states) == {FINISHED} else "running"
 
 
 def _state(parts: Sequence[str], entries: Sequence[Mapping[str, Any]]) -> str:
@@ -74,7 +75,7 @@ def _state(parts: Sequence[str], entries: Sequence[Mapping[str, Any]]) -> str:
         return "none"
     if "running" in parts:
         return "running"
-    ended = next((part for part in parts if part in ("failed", "cancelled")), "")
+    ended = next((part for part in parts if part in (FAILED, CANCELLED)), "")
     # Between two parts nothing runs for a moment.
     return ended or (DONE if set(parts) == {DONE} else "running")
 

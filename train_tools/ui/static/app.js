@@ -97,7 +97,7 @@ async function loaded(panel, root, isWanted) {
     await api.get("api/session").catch(() => {});
     if (!isLost()) throw error;
   }
-  fill(root, h("div", { class: "empty" }, h("h2", null, t("page.not_loaded")), h("p", { class: "muted" }, t("page.not_loaded_text")),
+  fill(root, h("div", { class: "empty not-loaded" }, h("h2", null, t("page.not_loaded")), h("p", { class: "muted" }, t("page.not_loaded_text")),
     h("button", { onclick: () => api.get("api/session").catch(() => {}) }, icon("again"), t("page.load_again"))));
   await new Promise(whenBack);
   fill(root);
