@@ -135,6 +135,10 @@ READING = {
     "POST /api/v/{project}/{version}/compare/vote/undo", "POST /api/v/{project}/{version}/compare/plan",
     "POST /api/v/{project}/{version}/previews/count", "POST /api/tools/lora", "POST /api/tools/explain",
     "POST /api/tools/thumbnails/clear", "POST /api/models/look", "POST /api/demo/cancel",
+    "POST /api/v/{project}/{version}/data/by-hand/no-mask", "POST /api/v/{project}/{version}/data/by-hand/undo",
+    "POST /api/v/{project}/{version}/data/by-hand/redo", "POST /api/tags/lists/take", "POST /api/tags/lists/remove",
+    "POST /api/v/{project}/{version}/tags/look", "POST /api/v/{project}/{version}/captions/server/look",
+    "POST /api/v/{project}/{version}/captions/server/try",
     "POST /api/messages/save", "POST /api/messages/remove",  # they lie in the user's own folder
     "POST /api/messages/try",
     "POST /api/v/{project}/{version}/captions/captioner/offer",
