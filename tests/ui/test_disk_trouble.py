@@ -69,11 +69,6 @@ WRITING: dict[str, tuple[str, Body | bytes]] = {
     "POST /api/v/{project}/{version}/data/originals/move": (
         f"{V}/data/originals/move", {"names": ["a.png"], "concept": "other"},
     ),
-    "POST /api/v/{project}/{version}/data/by-hand/crop": (
-        f"{V}/data/by-hand/crop", {"name": "a.png", "box": [0, 0, 0.5, 0.5]},
-    ),
-    "PUT /api/v/{project}/{version}/data/by-hand/mask": (f"{V}/data/by-hand/mask?name=a.png", b"png"),
-    "PUT /api/tags/lists": ("/api/tags/lists?name=mine.csv", b"toml"),
     "POST /api/v/{project}/{version}/data/settings": (f"{V}/data/settings", {"changes": {"repeats": "7"}}),
     "POST /api/v/{project}/{version}/data/by-hand/crop": (
         f"{V}/data/by-hand/crop", {"name": "a.png", "box": [0.1, 0.1, 0.9, 0.9]},
@@ -133,10 +128,6 @@ READING = {
     "POST /api/v/{project}/{version}/data/uploads/{batch}/discard",
     "POST /api/v/{project}/{version}/data/uploads/{batch}/proposal",
     "POST /api/v/{project}/{version}/data/originals/undo", "POST /api/v/{project}/{version}/data/preview",
-    "POST /api/v/{project}/{version}/data/by-hand/no-mask", "POST /api/v/{project}/{version}/data/by-hand/undo",
-    "POST /api/v/{project}/{version}/data/by-hand/redo", "POST /api/tags/lists/take", "POST /api/tags/lists/remove",
-    "POST /api/v/{project}/{version}/tags/look", "POST /api/v/{project}/{version}/captions/server/look",
-    "POST /api/v/{project}/{version}/captions/server/try",
     "POST /api/v/{project}/{version}/captions/find", "POST /api/v/{project}/{version}/captions/preview",
     "POST /api/v/{project}/{version}/plan", "POST /api/v/{project}/{version}/plan/run",
     "POST /api/v/{project}/{version}/plan/pictures",
@@ -145,11 +136,11 @@ READING = {
     "POST /api/v/{project}/{version}/previews/count", "POST /api/tools/lora", "POST /api/tools/explain",
     "POST /api/tools/thumbnails/clear", "POST /api/models/look", "POST /api/demo/cancel",
     "POST /api/v/{project}/{version}/data/by-hand/no-mask", "POST /api/v/{project}/{version}/data/by-hand/undo",
-    "POST /api/v/{project}/{version}/data/by-hand/redo", "POST /api/v/{project}/{version}/tags/look",
-    "POST /api/tags/lists/take", "POST /api/tags/lists/remove",
-    "POST /api/messages/save", "POST /api/messages/remove",  # they lie in the user's own folder
-    "POST /api/messages/try", "POST /api/v/{project}/{version}/captions/server/look",
+    "POST /api/v/{project}/{version}/data/by-hand/redo", "POST /api/tags/lists/take", "POST /api/tags/lists/remove",
+    "POST /api/v/{project}/{version}/tags/look", "POST /api/v/{project}/{version}/captions/server/look",
     "POST /api/v/{project}/{version}/captions/server/try",
+    "POST /api/messages/save", "POST /api/messages/remove",  # they lie in the user's own folder
+    "POST /api/messages/try",
     "POST /api/v/{project}/{version}/captions/captioner/offer",
     "POST /api/tools/environment/{action}",  # it changes the environment that the tests run in
 }  # fmt: skip
