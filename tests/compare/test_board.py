@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from train_tools.compare.marks import CHECKPOINT, Mark, Target
 from train_tools.compare.payload import board_document, table_document
 from train_tools.compare.table import EMPTY, Layout, lay_out
 from train_tools.errors import UsageError
+from train_tools.preview.index import CellEntry
 from train_tools.workspace.workspace import Version
 
 
@@ -204,6 +206,20 @@ def test_short_keys_tell_pictures_apart_and_wrong_ones_are_refused() -> None:
 def test_runs_are_called_by_what_tells_them_apart() -> None:
     assert board_of().run_labels["run-001"] == "learning_rate 0.0002 · network_dim 16"
     assert make_board([Run("alone", {})], [], []).run_labels == {"alone": "alone"}
+
+
+def test_a_prompt_is_shown_as_it_was_rendered() -> None:
+    def drawn(prompt: str, text: str, key: str) -> CellEntry:
+        return replace(cell("run", "run.safetensors", 1, prompt, 1.0, key), text=text)
+
+    cells = [
+        drawn("{trigger}, a cat", "zorb, a cat", "aa"),
+        drawn("{red|blue} hat", "red hat", "bb"),
+        drawn("{red|blue} hat", "blue hat", "cc"),
+        drawn("a dog", "a dog", "dd"),
+    ]
+    board = make_board([Run("run", {})], [Checkpoint("run", "run.safetensors", "00", 1, 1, 9)], cells)
+    assert board_document(board, {})["prompts"] == {"{trigger}, a cat": "zorb, a cat"}
 
 
 def test_runs_without_pictures_are_called_alike() -> None:

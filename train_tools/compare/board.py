@@ -101,6 +101,14 @@ class Board:
                 taken.add(named[run.name])
         return {name: label or name for name, label in named.items()}
 
+    @functools.cached_property
+    def prompts(self) -> Mapping[str, str]:
+        """Prompts with `{trigger}` or wildcards in them, all of whose pictures were rendered with the same words."""
+        found: dict[str, set[str]] = {}
+        for cell in self.cells:
+            found.setdefault(cell.prompt, set()).add(cell.text)
+        return {asked: text for asked, (text, *more) in found.items() if text not in ("", asked) and not more}
+
     def _label(self, run: Run, names: Iterable[str]) -> str:
         if not run.arguments:
             return ""

@@ -28,6 +28,7 @@ def board_document(board: Board, marks: Mapping[tuple[str, str], Mark]) -> dict[
         ],
         "common": {name: value_text(value) for name, value in board.common.items()},
         "runs": [run.name for run in board.runs],
+        "prompts": board.prompts,
         "run_labels": [board.run_labels[run.name] for run in board.runs],
         "checkpoints": {
             "id": [c.id for c in checkpoints],

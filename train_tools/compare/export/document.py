@@ -147,9 +147,8 @@ def _needed(words: Words, axes: Collection[str]) -> dict[str, Sequence[str]]:
 def _axis_texts(board: Board, name: str) -> list[str]:
     axis = board.axis(name)
     values = axis.values if axis else ()
-    return [
-        board.run_labels.get(value, str(value)) if name == "run" else value_text(value) for value in values
-    ]
+    called = {"run": board.run_labels, "prompt": board.prompts}.get(name, {})
+    return [called.get(value, value_text(value)) for value in values]
 
 
 def _checkpoint(viewed: Viewed, number: int) -> dict[str, Any]:

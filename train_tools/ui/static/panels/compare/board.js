@@ -105,8 +105,7 @@ export function mount(root, shared) {
 
   async function choose(axis) {
     const { chooseValues } = await import("./filter.js");
-    const label = axis.name === "run" ? (text) => shared.model.board.run_labels[shared.model.board.runs.indexOf(text)] : (text) => text;
-    const values = await chooseValues(axisName(axis.name), axis.texts, shared.ask.where[axis.name] || [], label);
+    const values = await chooseValues(axisName(axis.name), axis.texts, shared.ask.where[axis.name] || [], (text) => shared.model.called(axis.name, text));
     if (!values) return;
     const { [axis.name]: _, ...others } = shared.ask.where;
     shared.change({ where: values.length && values.length < axis.texts.length ? { ...others, [axis.name]: values } : others });

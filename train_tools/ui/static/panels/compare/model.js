@@ -70,7 +70,13 @@ export class Model {
   }
 
   text(name, number) {
-    return name === "run" ? this.#run(this.axes.get(name).texts[number]) : this.axes.get(name).texts[number];
+    return this.called(name, this.axes.get(name).texts[number]);
+  }
+
+  /** A value as a person reads it: a run by its title, a prompt as it was rendered. */
+  called(name, text) {
+    if (name === "run") return this.#run(text);
+    return name === "prompt" ? this.board.prompts[text] ?? text : text;
   }
 
   #run(name) {
