@@ -152,6 +152,7 @@ def test_a_run_goes_on_alone_as_in_a_pack_of_others(exact: BaseModel, kind: str)
 
 
 RATE = {"Prodigy": 0.5, "Lion": 1e-4}
+OWN_RATES = ("blocks", "LoRA+")
 
 
 @pytest.mark.thorough
@@ -165,6 +166,10 @@ def test_of_every_kind_with_every_optimizer(base: BaseModel, kind: str, optimize
         more |= {"optimizer_args": ["relative_step=False", "scale_parameter=False"]}
     runs = [config(seed, **KINDS[kind], **more) for seed in (1, 2, 3)]
     pack = Pack(runs, base, STEPS)
+    if optimizer == "Prodigy" and kind in OWN_RATES:
+        with pytest.raises(RuntimeError, match="different lr values"):  # the plan says so before
+            train(pack, 0, 2)
+        return
     losses = train(pack, 0, 2)
     assert all(torch.isfinite(torch.tensor(row)).all() for row in losses)
     alone = Pack([runs[1]], base, STEPS)
