@@ -148,7 +148,10 @@ def test_packed_leaves_it_to_sd_scripts_with_the_reason(bench: Bench) -> None:
 def test_what_it_lacks_is_refused_by_name(bench: Bench, checkout: Path) -> None:
     (run,) = bench.plan(ip_noise_gamma="0.1").runs
     newer = "install a newer one (`env create --sd-scripts`)"
-    assert run.reasons == (f"sd-scripts in {checkout} doesn't know ip_noise_gamma; leave it out, or {newer}",)
+    assert run.reasons == (
+        f"sd-scripts in {checkout} doesn't know ip_noise_gamma; leave it out, or {newer}",
+        "packed trains it: set engine to auto or packed",
+    )
     assert bench.plan(ip_noise_gamma="none").runs[0].reasons == ()
     (run,) = bench.plan(loss_type="smooth_l1").runs
     assert run.reasons == ("loss_type can't be 'smooth_l1'; allowed: l2, huber, velvet",)
