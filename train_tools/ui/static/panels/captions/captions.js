@@ -15,6 +15,7 @@ import { FilterBar } from "./filter.js";
 import { Grid } from "./grid.js";
 import { Job } from "./job.js";
 import { readLists } from "./lists.js";
+import { stepName } from "./steps.js";
 import { Store } from "./store.js";
 import { Tags } from "./tags.js";
 import { Together } from "./together.js";
@@ -114,8 +115,8 @@ class CaptionsPanel {
     const { undo, redo } = this.store.head;
     this.undoButton.disabled = !undo;
     this.redoButton.disabled = !redo;
-    this.undoButton.title = undo ? t("captions.undo_what", { what: undo }) : t("captions.undo");
-    this.redoButton.title = redo ? t("captions.redo_what", { what: redo }) : t("captions.redo");
+    this.undoButton.title = undo ? t("captions.undo_what", { what: stepName(undo) }) : t("captions.undo");
+    this.redoButton.title = redo ? t("captions.redo_what", { what: stepName(redo) }) : t("captions.redo");
     const grave = this.findings?.filter((finding) => finding.severity !== "hint").length || 0;
     fill(this.checkButton, icon(grave ? "warning" : "check"), t("captions.check"),
       grave ? h("span", { class: "chip warn" }, String(grave)) : null);
@@ -167,8 +168,8 @@ class CaptionsPanel {
       const answer = await api.post(`${this.store.base}/${which}`);
       return watched(which === "undo" ? t("captions.undo") : t("captions.redo"), answer, number);
     });
-    if (done) toast(which === "undo" ? t("captions.undone", { what: done.what, n: done.count }) : t("captions.redone",
-      { what: done.what, n: done.count }));
+    if (done) toast(which === "undo" ? t("captions.undone", { what: stepName(done.what), n: done.count }) : t("captions.redone",
+      { what: stepName(done.what), n: done.count }));
     if (done?.kept.length) toast(t("captions.left_alone", { n: done.kept.length, name: done.kept[0][0] }), { kind: "error" });
     await this.refreshSoon();
   }
