@@ -33,7 +33,11 @@ def furthest(one: Image.Image, other: Image.Image) -> int:
     return int(np.abs(np.int16(one) - np.int16(other)).max())  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
+QUICK = ("Euler a", "DPM++ 2M")  # one with noise of its own, one with a memory of the steps before
+THOROUGH = [pytest.param(name, marks=pytest.mark.thorough) for name in samplers.SAMPLERS if name not in QUICK]
+
+
+@pytest.mark.parametrize("sampler", [*QUICK, *THOROUGH])
 def test_packed_pictures_equal_pictures_alone(base: BaseModel, files: list[LoraFile], sampler: str) -> None:
     frame = Frame(64, 64, clip_skip=2, sampler=sampler, steps=3)
     blocks = block_weights.parse("OUTX:0.3")

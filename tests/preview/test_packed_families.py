@@ -59,7 +59,11 @@ def furthest(one: Image.Image, other: Image.Image) -> int:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: build(SmallXL), lambda: build(SmallV2, prediction="v"), lambda: build(SmallXL, 0, "v", True)],
+    [
+        lambda: build(SmallXL),
+        lambda: build(SmallV2, prediction="v"),
+        pytest.param(lambda: build(SmallXL, 0, "v", True), marks=pytest.mark.thorough),
+    ],
 )
 def test_packed_pictures_equal_pictures_alone(make: Callable[[], BaseModel], tmp_path: Path) -> None:
     base = make()

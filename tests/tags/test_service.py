@@ -271,7 +271,9 @@ KILLED = """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no SIGKILL")
-@pytest.mark.parametrize("steps", [["edit"], ["undo"], ["undo", "redo"]])
+@pytest.mark.parametrize(
+    "steps", [["edit"], pytest.param(["undo"], marks=pytest.mark.thorough), ["undo", "redo"]]
+)
 def test_a_kill_at_any_moment_leaves_the_old_or_the_new_state(tmp_path: Path, steps: list[str]) -> None:
     script = tmp_path / "killed.py"
     script.write_text(textwrap.dedent(KILLED), encoding="utf-8")
