@@ -19,7 +19,7 @@ from train_tools.engines.interface import FINISH_FILE, JOIN_FILE, LEAVE_FILE, PA
 from train_tools.errors import UsageError
 from train_tools.execution import conclusion, queue_actions, supervise, together, worker
 from train_tools.execution.lane import has_worker, lane_lock, training
-from train_tools.execution.queue import PAUSED, SHUT_DOWN, STOP_AFTER
+from train_tools.execution.queue import PAUSED, SHUT_DOWN, STOP_AFTER, Entry
 from train_tools.execution.queue_actions import Conditions
 from train_tools.execution.queue_view import describe
 from train_tools.execution.runs import list_runs
@@ -308,12 +308,18 @@ def test_a_run_that_waits_joins_a_pack_that_has_room(bench: Bench, monkeypatch: 
     bench.add(training_comment="held 2", seed="1", pack_size="2")
     seen: list[str] = []
 
+    def asks(host: int, entry: Entry) -> bool:
+        file = bench.entry(host).folder / JOIN_FILE
+        return (
+            entry.request == JOIN and file.exists() and entry.folder.name in file.read_text(encoding="utf-8")
+        )
+
     def add() -> None:
         bench.add(training_comment="held 2", seed="2,3", pack_size="2")
-        until(lambda: bench.entry(2).request == JOIN)
+        until(lambda: asks(1, bench.entry(2)))
         seen.append(describe(bench.entry(2))["state"])
         let_go(bench, 1)
-        until(lambda: bench.entry(3).request == JOIN)
+        until(lambda: asks(2, bench.entry(3)))
         let_go(bench, 2)
         let_go(bench, 3)
 
