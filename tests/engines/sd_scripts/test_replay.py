@@ -48,7 +48,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # several wait for each other longer than
 NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "LierLa": {"network_module": "networks.lora"},
     "C3Lier": {"network_module": "networks.lora", "network_args": ["conv_dim=2", "conv_alpha=1"]},
-    "LoHa": {"network_module": "lycoris.kohya", "network_args": ["algo=loha"]},
+    "LoHa": {"network_module": "lycoris.kohya", "network_args": ["algo=loha", "train_norm=True"]},
 }
 OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
     "AdamW": {"optimizer_type": "AdamW", "learning_rate": 1e-3, "text_encoder_lr": [5e-4]},
