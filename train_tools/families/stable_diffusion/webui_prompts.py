@@ -23,6 +23,7 @@ PIECE = re.compile(r"\\[()\[\]\\]?|[(\[]|:\s*[+-]?[.\d]+\s*\)|[)\]]|[^\\()\[\]:]
 BREAK = ("BREAK", -1.0)  # within brackets it weighs something else, and is a word
 BREAKS = re.compile(r"\s*\bBREAK\b\s*")
 COMMA = ",</w>"
+NOTHING = 1e-5  # a mean so much smaller than the numbers is none
 NEAR = 20  # so many tokens after a comma go into the next chunk with what follows them
 
 
@@ -104,11 +105,13 @@ def _weights(chunk: Chunk) -> list[float]:
 
 
 def _weighed(hidden: Tensor, weights: Tensor) -> Tensor:
-    """Of one encoder, (count, chunks, 77, width); each chunk keeps its mean."""
+    """Of one encoder, (count, chunks, 77, width); each chunk keeps its mean, if it has one."""
     exact = hidden.float()
     made = exact * weights.unsqueeze(-1)
-    over = (2, 3)
-    return (made * (exact.mean(over, keepdim=True) / made.mean(over, keepdim=True))).to(hidden.dtype)
+    before, after = (one.mean((2, 3), keepdim=True) for one in (exact, made))
+    # Where the encoder's last norm was never trained it is 0 but for rounding, and a quotient of two such is anything.
+    is_there = after.abs() > NOTHING * exact.abs().mean((2, 3), keepdim=True)
+    return (made * torch.where(is_there, before / after, 1.0)).to(hidden.dtype)
 
 
 def _read(counts: Sequence[int], most: int, like: Tensor) -> Tensor | None:
