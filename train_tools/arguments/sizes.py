@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from train_tools.errors import UsageError
+
 Size = tuple[int, int]
 
 TOGETHER = "+"
@@ -25,9 +27,9 @@ def read_sizes(text: str) -> tuple[Size, ...]:
 
 
 def sizes_of(value: Any) -> tuple[Size, ...]:
-    """Of a run's `resolution`, the smallest first. Raises ValueError where it is none."""
+    """Of a run's `resolution`, the smallest first. Raises UsageError where it can't be read."""
     if not (found := read_sizes(str(value))):
-        raise ValueError(f"resolution {value} is no size")
+        raise UsageError(f"resolution {value} can't be read; write it as 512,768, several at once as 512+768")
     return found
 
 
@@ -39,6 +41,11 @@ def largest_of(value: Any) -> Size:
 def sizes_text(sizes: Iterable[Size]) -> str:
     """As run.toml holds them."""
     return TOGETHER.join(f"{width},{height}" for width, height in _in_order(sizes))
+
+
+def of_sides(sides: Iterable[int]) -> str:
+    """Of squares, as other programs list them."""
+    return sizes_text((side, side) for side in sides)
 
 
 def _in_order(sizes: Iterable[Size]) -> tuple[Size, ...]:
