@@ -153,6 +153,15 @@ def batch_above_bucket(run: Facts) -> str | None:
     return None
 
 
+@check("sizes-alike", "take larger images, or leave the larger size out", SD_SCRIPTS, "advice")
+def sizes_alike(run: Facts) -> str | None:
+    """Nothing is made larger with bucket_no_upscale, so a small image is the same at all sizes."""
+    rules = bucket_rules(run.values)
+    images = run.dataset.images
+    alike = sum(len({rule.bucket_of(image.size) for rule in rules}) < len(rules) for image in images)
+    return f"{alike} of {len(images)} images are trained alike at several sizes" if alike else None
+
+
 @check("masked-without-masks", "set alpha_mask, or conditioning_data_dir with masks", SD_SCRIPTS)
 def masked_without_masks(run: Facts) -> str | None:
     if run["masked_loss"] and not run["alpha_mask"] and not run["conditioning_data_dir"]:
