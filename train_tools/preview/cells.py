@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.sizes import largest_of
 from train_tools.dataset.training import training_images
 from train_tools.errors import TrainToolsError
 from train_tools.families.interface import Prediction
@@ -38,9 +39,8 @@ class Run:
 
     @property
     def resolution(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        sizes = [int(part) for part in str(self.arguments.get("resolution") or 512).split(",")]
-        return sizes[0], sizes[-1]
+        """Width and height in pixels, of several the largest."""
+        return largest_of(self.arguments.get("resolution") or 512)
 
     @functools.cached_property
     def trigger(self) -> str:
