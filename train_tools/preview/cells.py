@@ -78,7 +78,7 @@ class Recipe:
     as JSON: the host with its version, VAE and text encoders, options that aren't at their default; "" is nothing.
     `guidance` is what a distilled model is told, `shift` moves a flow's noise levels, `rescale` the guidance rescale,
     as in `families.interface.Pictures`. `prediction` and `zero_snr` are what is known of the base model beyond its
-    file, "" and None: what its file says.
+    file, "" and None: what its file says. `texts` says how prompts are read, where that isn't as it has always been.
     """
 
     lora: str
@@ -103,6 +103,7 @@ class Recipe:
     rescale: float = 0.0
     prediction: Prediction = ""
     zero_snr: bool | None = None
+    texts: str = ""
 
     def depends(self) -> dict[str, Any]:
         """What its key is made of: the pictures of before a field was added keep theirs."""
@@ -126,6 +127,7 @@ ADDED: Mapping[str, Any] = {
     "rescale": 0.0,
     "prediction": "",
     "zero_snr": None,
+    "texts": "",
 }
 
 

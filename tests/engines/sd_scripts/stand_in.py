@@ -178,7 +178,7 @@ def main(words: list[str]) -> None:
     config = read_config(words)
     mood = config.get("training_comment", "")
     if "missing module" in mood:
-        raise ModuleNotFoundError("No module named 'prodigyopt'")
+        raise ModuleNotFoundError("No module named 'nobodys_optimizers'")
     reg = subsets(config.get("reg_data_dir"))
     images = subsets(config["train_data_dir"])
     if not images or "no data" in mood:
