@@ -25,7 +25,7 @@ from train_tools.planning.exposure import refuse_exposed_settings
 from train_tools.ui.changes import Changes
 from train_tools.ui.fields import field_of
 from train_tools.ui.guard import check_exposed
-from train_tools.ui.queue_fields import changeable, check_job
+from train_tools.ui.queue_fields import JOBS, changeable, check_job
 from train_tools.ui.routing import Call, get, post
 
 MOST_AT_ONCE = 20  # entries of one call, so that it stays short
@@ -98,10 +98,13 @@ def _edit(queue: Queue, number: int, call: Call) -> None:
     changes = call.field("changes", dict)
     if not all(isinstance(value, str) for value in changes.values()):
         raise UsageError("'changes' must be texts")
-    check_exposed(call, changes)
-    if call.exposed:
-        refuse_exposed_settings("captioning", changes)
-    check_job(_entry(queue, number), changes)
+    entry = _entry(queue, number)
+    if entry.ticket.kind in JOBS:
+        if call.exposed:
+            refuse_exposed_settings(JOBS[entry.ticket.kind][0], changes)
+    else:
+        check_exposed(call, changes)
+    check_job(entry, changes)
     edit(queue, number, changes)
 
 
