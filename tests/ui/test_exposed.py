@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,34 @@ def test_a_queue_is_called_like_one_file(visitor: TestClient, version: Version, 
     assert "lane name" in answer.json()["error"]
     body = {"identity": "", "changes": {}, "lane": lane}
     assert "lane name" in visitor.post(f"{at}/plan/start", json=body).json()["error"]
+
+
+def test_visitors_leave_the_machine_some_room(
+    visitor: TestClient, page: TestClient, version: Version, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(version.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage._replace(free=1 << 30))
+    at = f"/api/v/{version.project}/{version.name}/data/uploads/0123456789abcdef?path=a.png"
+    assert page.put(at, content=b"x").status_code == 200
+    assert "the upload needs 1,073.7 MB" in visitor.put(at, content=b"x").json()["error"]
+    assert visitor.put(at, content=iter([b"x"])).status_code == 411
+
+
+def test_a_token_in_an_address_is_shown_to_nobody(page: TestClient, version: Version, tmp_path: Path) -> None:
+    queue = Queue(tmp_path)
+    with queue.locked() as connection:
+        queue.set_flag(connection, NETWORK_LANE, "paused", on=True)
+    address = "https://hub.example/m?type=Model&token=hidden"
+    body = {"source": address, "files": [], "role": "base"}
+    made = page.post(f"/api/v/{version.project}/{version.name}/models/download", json=body).json()
+    for at in (f"/api/queue/{made['id']}", "/api/models/downloads", "/api/queue"):
+        assert "hidden" not in page.get(at).text
+
+
+@pytest.mark.parametrize("name", ["huggingface_token", "wandb_api_key"])
+def test_a_secret_is_no_setting_of_a_version(page: TestClient, version: Version, name: str) -> None:
+    """A version's files are copied, exported and shown to whoever sees the page."""
+    body = {"changes": {name: "hf_secret"}, "seen": {}}
+    saved = page.post(f"/api/v/{version.project}/{version.name}/plan/settings", json=body).json()
+    assert "it is a secret" in saved["errors"][name]
+    assert saved["shown"]["values"] == {}

@@ -94,13 +94,13 @@ class Collector:
         if row is None:
             self.leave(key, value, "sd-scripts has no such argument")
             return
-        if row.chosen_by_us:
-            self.leave(key, value, row.chosen_by_us)
-            return
         if row.is_secret:
             self.leave(
                 key, value, "it is secret, and settings are copied and shared; enter it where you train"
             )
+            return
+        if row.chosen_by_us:
+            self.leave(key, value, row.chosen_by_us)
             return
         if row.instead is not None and not is_on(value):
             return

@@ -247,7 +247,7 @@ def _download(entry: Entry) -> dict[str, Any]:
         "done": shown["step"],
         "of": shown["steps"],
         "error": shown["error"],
-        "name": entry.ticket.settings.get("name", ""),
+        "name": program.without_secret(entry.ticket.settings.get("name", "")),
         "file": read_json(result)["file"] if entry.state == "finished" and result.is_file() else "",
     }
 

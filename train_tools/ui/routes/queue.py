@@ -8,6 +8,7 @@ from typing import Any
 
 from train_tools.compare.service import starred_runs
 from train_tools.doctor.explain import explain
+from train_tools.environment.program import without_secret
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import queue_actions
 from train_tools.execution.lane import log_file, wake
@@ -178,7 +179,7 @@ def detail(call: Call) -> dict[str, Any]:
     past = _history(call, entry)
     return {
         "folder": entry.folder,
-        "settings": entry.ticket.settings,
+        "settings": {name: without_secret(text) for name, text in entry.ticket.settings.items()},
         "note": entry.ticket.note,
         "arguments": entry.ticket.arguments,
         "events": list(past.events),
