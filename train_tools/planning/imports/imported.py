@@ -96,7 +96,9 @@ class Collector:
             return
         if row.is_secret:
             self.leave(
-                key, value, "it is secret, and settings are copied and shared; enter it where you train"
+                key,
+                value,
+                "it is secret, and settings are copied and shared; set it in the program's settings",
             )
             return
         if row.chosen_by_us:
