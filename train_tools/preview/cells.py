@@ -13,8 +13,8 @@ from typing import Any
 
 from train_tools.arguments.sizes import largest_of
 from train_tools.dataset.training import training_images
-from train_tools.errors import TrainToolsError
-from train_tools.families.interface import Prediction
+from train_tools.errors import TrainToolsError, UsageError
+from train_tools.families.interface import BASE, Prediction
 from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
@@ -31,7 +31,10 @@ class Run:
 
     @property
     def base_model(self) -> Path:
-        return Path(str(self.arguments["pretrained_model_name_or_path"]))
+        """Raises UsageError where the run came from elsewhere and doesn't say it."""
+        if not self.arguments.get(BASE):
+            raise UsageError(f"the run {self.folder.name} doesn't say its base model; set base_models")
+        return Path(str(self.arguments[BASE]))
 
     @property
     def clip_skip(self) -> int:
