@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "arguments": TOOLS | {"workspace"},
     "engines": TOOLS | {"workspace", "dataset", "arguments", "known errors"},
     "planning": TOOLS | {"workspace", "dataset", "tags", "arguments", "engines"},
-    "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
+    "preview": TOOLS | {"workspace", "dataset", "tags", "arguments", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning", "messages"},
     "doctor": TOOLS | {"workspace", "arguments", "planning", "execution", "known errors"},
     "compare": TOOLS

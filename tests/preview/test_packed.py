@@ -46,7 +46,7 @@ def test_packed_pictures_equal_pictures_alone(base: BaseModel, files: list[LoraF
             Request("a red circle", "blurry", 1, 3.0, 0.5, 0.5),
             Request("a zorb", "", 2, 7.0, 1.0, 0.25),
             Request("a zorb", "", 2, 7.0, 1.0, 0.25, blocks),
-            Request("a zorb", "", 2, 7.0, 0.25, 1.0),
+            Request("a (zorb:1.3), " * 30, "", 2, 7.0, 0.25, 1.0),  # longer than the others
         ]
     ] * 2
     together = render_loras(base, files, requests, frame)

@@ -16,6 +16,8 @@ SAME = object()  # "our default is sd-scripts' own"
 # Why a grid doesn't vary them: the same LoRA comes out.
 SAME_RESULT = "it doesn't change what is trained"
 MEASURES = "it only measures"
+# Why Train Tools alone gives it, of a setting of the program.
+SECRET = "it is a secret, and a version's files are copied and shared; set {} in the program's settings"
 # What sd-scripts does with a text.
 #     plain     read as numbers or words, or looked up among what there is
 #     prose     words for a person or a model

@@ -30,13 +30,16 @@ class Layers:
 class Targets:
     """Of the UNet or transformer, of the text encoders, and what conv_dim adds: 3 × 3 kernels and what is beside them.
 
-    `unet_parameters` counts the weights of the UNet or transformer itself.
+    `norms` are the normalisations in a UNet's transformers, `kernel_norms` those before its kernels; their width is
+    that of weight and bias. `unet_parameters` counts the weights of the UNet or transformer itself.
     """
 
     unet: Layers = Layers()
     text: Layers = Layers()
     kernels: Layers = Layers()
     beside_kernels: Layers = Layers()
+    norms: Layers = Layers()
+    kernel_norms: Layers = Layers()
     unet_parameters: int = 0
 
 
@@ -55,6 +58,8 @@ BESIDE_KERNEL = re.compile(
     rf"{LDM}.+\.(?:emb_layers\.1|skip_connection)\.weight"
     r"|(?:down_blocks|mid_block|up_blocks)\..+\.(?:time_emb_proj|conv_shortcut)\.weight"
 )
+NORM = re.compile(PARTS + r"\..+\.(?:norm|transformer_blocks\.\d+\.norm\d)\.weight")
+KERNEL_NORM = re.compile(PARTS + r"\.(?:.+\.)?(?:resnets\.\d+\.norm\d|(?:in|out)_layers\.0)\.weight")
 # Text encoders: Hugging Face's CLIP, and OpenCLIP, whose q, k and v lie in one tensor.
 CLIP = re.compile(
     r"(?:text_model\.)?encoder\.layers\.\d+\."
@@ -91,7 +96,7 @@ def of_blocks(pattern: str, text: Layers = Layers()) -> TargetsOf:
 
 def of_unet(shapes: Mapping[str, Shape]) -> Targets:
     """Of a UNet and its CLIP text encoders, in a checkpoint's names or a diffusers folder's."""
-    unet = text = kernels = beside = Layers()
+    unet = text = kernels = beside = norms = kernel_norms = Layers()
     for name, shape in shapes.items():
         if UNET.fullmatch(name):
             unet += _layer(shape)
@@ -99,14 +104,22 @@ def of_unet(shapes: Mapping[str, Shape]) -> Targets:
             kernels += Layers(1, shape[0] + math.prod(shape[1:]))
         elif BESIDE_KERNEL.fullmatch(name):
             beside += _layer(shape)
+        elif NORM.fullmatch(name):
+            norms += _norm(shape)
+        elif KERNEL_NORM.fullmatch(name):
+            kernel_norms += _norm(shape)
         else:
             text += _text_layer(name, shape)
     weights = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(UNET_WEIGHTS))
-    return Targets(unet, text, kernels, beside, weights)
+    return Targets(unet, text, kernels, beside, norms, kernel_norms, weights)
 
 
 def _layer(shape: Shape) -> Layers:
     return Layers(1, shape[0] + shape[1]) if len(shape) >= 2 else Layers()
+
+
+def _norm(shape: Shape) -> Layers:
+    return Layers(1, 2 * math.prod(shape))
 
 
 def _text_layer(name: str, shape: Shape) -> Layers:

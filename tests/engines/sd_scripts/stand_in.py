@@ -197,7 +197,7 @@ def main(words: list[str]) -> None:
     config = read_config(words)
     mood = config.get("training_comment", "")
     if "missing module" in mood:
-        raise ModuleNotFoundError("No module named 'prodigyopt'")
+        raise ModuleNotFoundError("No module named 'nobodys_optimizers'")
     sets = datasets(config)
     reg = [image for _, _, some in sets for image in some]
     if not all(images for _, images, _ in sets) or "no data" in mood:
