@@ -8,8 +8,12 @@ from .delta import added
 from .interface import Kind, Parts, Weights
 
 
+def delta(parts: Parts) -> Tensor:
+    return parts["diff"].flatten(1)
+
+
 def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
-    whole = added(layer, parts["diff"], {}, multiplier)
+    whole = added(layer, delta(parts), {}, multiplier)
     return Weights(whole.weight, _bias(layer.bias, parts.get("diff_b"), multiplier))
 
 
@@ -29,5 +33,5 @@ def _bias(bias: Tensor | None, difference: Tensor | None, multiplier: float) -> 
     return bias + multiplier * difference
 
 
-KIND = Kind("full", ("diff", "diff_b"), changed, ("diff", "diff_b"))
+KIND = Kind("full", ("diff", "diff_b"), changed, ("diff", "diff_b"), delta)
 NORM = Kind("norm", ("w_norm", "b_norm"), norm_changed, ("w_norm", "b_norm"))
