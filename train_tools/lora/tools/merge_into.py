@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from train_tools.base_model.convert import beside, refuse_existing
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.families.stable_diffusion.stored import Stored, read_tensor
 from train_tools.lora.kinds.interface import Weights
@@ -68,6 +69,8 @@ def merge_into(
     if opened.is_folder:
         _write_folder(work, out)
     else:
+        if base.with_suffix(".yaml").is_file():
+            refuse_existing(out)
         write(out, work.planned(base), {"format": "pt", **metadata})
         _copy_configuration(base, out)
     changed = {layer.name for one in used for layer, _ in one.at.values()}
@@ -226,11 +229,19 @@ def _short(dtype: torch.dtype) -> str:
 
 
 def _copy_configuration(base: Path, out: Path) -> None:
-    """The webui's `.yaml` beside a checkpoint belongs to the new one, too."""
-    beside = base.with_suffix(".yaml")
-    target = out.with_suffix(".yaml")
-    if beside.is_file() and not target.exists():
-        write_bytes(target, beside.read_bytes())
+    """The webui's `.yaml` beside a checkpoint, and the text encoder's folder that it names, belong to the new one, too:
+    they tell sizes that no tensor tells.
+    """
+    (yaml, text), (new_yaml, new_text) = beside(base), beside(out)
+    if not yaml.is_file():
+        return
+    content = yaml.read_text(encoding="utf-8", errors="surrogateescape")
+    if text.is_dir():
+        shutil.copytree(text, new_text)
+        content = content.replace(str(text.absolute()), str(new_text.absolute())).replace(
+            text.name, new_text.name
+        )
+    write_bytes(new_yaml, content.encode("utf-8", errors="surrogateescape"))
 
 
 def _write_folder(work: _Work, out: Path) -> None:

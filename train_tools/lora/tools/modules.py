@@ -23,8 +23,8 @@ from train_tools.families.interface import Family, Head
 from train_tools.families.lora_files import family_by_width, family_of
 from train_tools.families.stable_diffusion.stored import InFile, read_tensor
 from train_tools.lora.kinds.interface import Kind, Parts, Weights
-from train_tools.lora.kinds.low_rank import ALPHA, DOWN, UP, rank_and_alpha
-from train_tools.lora.kinds.registry import kind_of
+from train_tools.lora.kinds.low_rank import ALPHA, DOWN, MID, UP, rank_and_alpha
+from train_tools.lora.kinds.registry import KINDS, kind_of
 from train_tools.lora.kinds.trained import LENGTHS
 from train_tools.lora.names import OFT, UNET
 from train_tools.lora.safetensors_header import read_header
@@ -58,6 +58,7 @@ KOHYA_END = re.compile(
     r"\.(lora_(?:down|up|mid)\.weight|alpha|dora_scale|diff|diff_b|w_norm|b_norm|hada_\w+|lokr_\w+|on_input|"
     r"[ab][12]\.weight|oft_blocks|rescale)$"
 )
+POINT = re.compile(r"_(?:conv_shortcut|skip_connection)$")
 KERNEL_3 = re.compile(r"_(?:conv\d?|conv_in|conv_out|in_layers_2|out_layers_3|op|input_blocks_0_0|out_2)$")
 
 
@@ -130,10 +131,7 @@ class Module:
 
     @property
     def broken(self) -> TrainToolsError:
-        return TrainToolsError(
-            f"{self.path.name} isn't whole: tensors of {self.name} are missing or don't fit each other; "
-            "train or copy it again"
-        )
+        return _broken(self.path, self.name)
 
     @property
     def path(self) -> Path:
@@ -147,6 +145,8 @@ class Module:
         saved = [one.shape[2:] for end, one in self.tensors.items() if len(one.shape) > 2 and end != LENGTHS]
         if saved:
             return max(saved, key=lambda sides: functools.reduce(int.__mul__, sides, 1))
+        if POINT.search(self.name):
+            return 1, 1
         return (3, 3) if KERNEL_3.search(self.name) and inputs % 9 == 0 else ()
 
 
@@ -203,14 +203,22 @@ def open_lora(path: Path) -> LoraModules:
 def _module(path: Path, name: str, tensors: Mapping[str, InFile], alphas: Mapping[str, float]) -> Module:
     shapes = {end: torch.empty(one.shape, device="meta") for end, one in tensors.items()}
     kind = kind_of(shapes)
+    if kind is None and any(set(shapes) < set(one.names) for one in KINDS):
+        raise _broken(path, name)
     if kind is None or (strange := sorted(set(shapes) - set(kind.names))):
         what = ", ".join(sorted(shapes) if kind is None else strange)
         raise TrainToolsError(f"{path.name} is of a kind that isn't known here: {name} has {what}")
     alpha = None if ALPHA in tensors or kind.names[0] != UP else _said_for(name, alphas)
     module = Module(name, kind, _in_one_form(tensors), alpha)
     if kind.names[0] == UP and not {UP, DOWN} <= set(tensors):
-        raise module.broken
+        raise _broken(path, name)
     return module
+
+
+def _broken(path: Path, name: str) -> TrainToolsError:
+    return TrainToolsError(
+        f"{path.name} isn't whole: tensors of {name} are missing or don't fit each other; train or copy it again"
+    )
 
 
 def _in_one_form(tensors: Mapping[str, InFile]) -> Mapping[str, InFile]:
@@ -281,3 +289,16 @@ def _family(head: Head, modules: Iterable[str]) -> Family | None:
     """By what the file says, else by its layers' names, else by how wide the texts are that they look at."""
     shapes = {".".join(named(key)): shape for key, shape in head.shapes.items()}
     return family_of(head.metadata, list(modules)) or family_by_width(shapes)
+
+
+def two_factors(module: Module, parts: Parts) -> tuple[Tensor, Tensor]:
+    """(outputs, rank) and (rank, inputs x kernel), before alpha / rank; Tucker's core is put into the second."""
+    up, down, core = parts[UP].flatten(1), parts[DOWN].flatten(1), parts.get(MID)
+    try:
+        if core is not None:
+            down = torch.einsum("ij...,jn->in...", core, down).flatten(1)
+        if up.shape[1] != len(down):
+            raise ValueError(up.shape, down.shape)
+    except (RuntimeError, ValueError) as error:
+        raise module.broken from error
+    return up, down
