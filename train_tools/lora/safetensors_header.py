@@ -38,13 +38,15 @@ def read_header(path: Path) -> Header:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             content = json.loads(file.read(_checked_length(length, size)))
-        metadata = content.pop("__metadata__", {})
+        # The format knows texts alone; whatever else somebody has put there says nothing.
+        said = content.pop("__metadata__", None) or {}
+        metadata = {name: text for name, text in said.items() if isinstance(text, str)}
         tensors = {name: _place(entry, 8 + length) for name, entry in content.items()}
         _check(tensors, 8 + length, size)
         return Header(tensors, metadata)
     except OSError as error:
         raise TrainToolsError(f"{path.name} can't be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise TrainToolsError(f"{path.name} is no whole safetensors file: {error}") from error
 
 
