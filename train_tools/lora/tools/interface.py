@@ -56,6 +56,9 @@ class Watch:
         self.progress(done, of, what)
 
 
+NOBODY = Watch()
+
+
 @dataclass(frozen=True)
 class Input:
     """A file that the tool works on. `several`: one or more; `weighted`: each with a weight."""

@@ -95,10 +95,11 @@ def _checked(method: Method, value: float | None) -> float:
         raise UsageError(f"there is no method {method}; choose {', '.join(METHODS)}")
     if method == "fixed":
         return 0.0
-    least, most = (1.0, float("inf")) if method == "sv_ratio" else (0.0, 1.0)
-    if value is None or not least < value <= most or value == float("inf"):
-        what = "a number above 1, as 10" if method == "sv_ratio" else "a share between 0 and 1, as 0.9"
-        raise UsageError(f"{method} needs a value: {what}")
+    if method == "sv_ratio" and not (value is not None and 1 < value < float("inf")):
+        raise UsageError("sv_ratio needs a value above 1, as 10")
+    if method != "sv_ratio" and not (value is not None and 0 < value <= 1):
+        raise UsageError(f"{method} needs a value: a share between 0 and 1, as 0.9")
+    assert value is not None
     return value
 
 
