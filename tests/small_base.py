@@ -10,7 +10,6 @@ from train_tools.families.sd1.model import StableDiffusion1
 from train_tools.families.stable_diffusion import tokenizer
 from train_tools.small_models import architecture
 
-
 WHOLE = {"block_out_channels": [32, 32, 64, 64], "attention_head_dim": 2}
 # A training step takes a third of the time.
 SHALLOW = {
