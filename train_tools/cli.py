@@ -30,7 +30,7 @@ GROUPS = {
     "This machine": ("start", "page", "model", "env", "doctor"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
-TEST = "Runs this program's own tests."  # by `__main__`, which sees to the packages that they need
+TEST = "Runs this program's own tests; with --thorough the long ones, too."  # by `__main__`, which sees to the packages that they need
 HELP = ("-h", "--help")
 WIDTH = 100
 

@@ -173,7 +173,7 @@ def assert_equal(folders: list[Path], others: list[Path], tolerance: float = 0) 
                 torch.testing.assert_close(found[name][key], tensor, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("step", [4, 6])
+@pytest.mark.parametrize("step", [4, pytest.param(6, marks=pytest.mark.thorough)])
 def test_a_killed_pack_goes_on_from_its_last_epoch_bit_by_bit(
     make: Callable[[str], list[Path]], whole: list[Path], step: int
 ) -> None:
@@ -191,7 +191,7 @@ def test_a_killed_pack_goes_on_from_its_last_epoch_bit_by_bit(
         )
 
 
-@pytest.mark.parametrize("step", [3, 4])
+@pytest.mark.parametrize("step", [3, pytest.param(4, marks=pytest.mark.thorough)])
 def test_a_paused_pack_goes_on_within_the_epoch_bit_by_bit(
     make: Callable[[str], list[Path]], whole: list[Path], monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -270,7 +270,15 @@ def test_a_kill_between_two_runs_states_leaves_a_place_in_common(
             assert float(state.read(found[index][place]).tensors["x"][0]) == place.epoch
 
 
-@pytest.mark.parametrize("damage", ["cut off", "a bit", "empty", "of other images"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("cut off", marks=pytest.mark.thorough),
+        "a bit",
+        pytest.param("empty", marks=pytest.mark.thorough),
+        "of other images",
+    ],
+)
 def test_a_damaged_state_is_said_and_the_run_starts_again(
     make: Callable[[str], list[Path]], whole: list[Path], damage: str
 ) -> None:
