@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from small_base import random_base
+from small_base import shallow_base
 
 from train_tools.engines.interface import PAUSE_FILE
 from train_tools.engines.packed import state, train
@@ -49,7 +49,7 @@ class StopError(Exception):
 def small_model() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "loaded", lambda *_, **__: random_base())
+        patch.setattr(train, "loaded", lambda *_, **__: shallow_base())
         patch.setattr(loop, "STATE_SHARE", float("inf"))  # saves at every epoch's end
         yield
 
@@ -127,7 +127,7 @@ def in_double_precision() -> Iterator[None]:
     """
 
     def exact(*_: Any) -> BaseModel:
-        base = random_base()
+        base = shallow_base()
         base.unet.double()
         base.text_encoders[0].double()
         return base
