@@ -18,16 +18,17 @@ ENOUGH = {
     "dataset_intake": ["--images", "2", "--megapixels", "0.02", "--loop-images", "1"],
     "plan_grid": ["--seeds", "1"],
     "page": ["--images", "8", "--seeds", "2"],
+    "large_page": ["--runs", "8", "--checkpoints", "2", "--only", "queue"],
     "prompt_following": ["--prompts", "1"],
 }  # fmt: skip
 SAYS = {
     "packed_training": "| 2 |", "gpu": "| sd1 | channels_last | 2 |", "packed_preview": "cell by cell",
     "model_loading": "peak above the model's own size", "dataset_intake": "an image takes the loop",
-    "plan_grid": "us a run", "page": "/api/queue/summary", "prompt_following": "captioner",
+    "plan_grid": "us a run", "page": "/api/queue/summary", "large_page": "the worker recovers", "prompt_following": "captioner",
 }  # fmt: skip
 # Each needs what not every machine has.
 ELSEWHERE = {"board", "sd_scripts_cache"}
-HELPERS = {"counted", "makespan", "true_size"}
+HELPERS = {"counted", "large_grid", "makespan", "true_size"}
 
 
 def test_all_are_here() -> None:
