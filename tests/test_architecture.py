@@ -19,7 +19,9 @@ ROOT = Path(train_tools.__file__).parent
 NAME = "train_tools"
 
 LOW = {"errors", "files"}  # `files`: what of `workspace` is everybody's, with the standard library alone
-TOOLS = LOW | {"environment", "hosts", "lora", "families", "family models", "base_model", "small_models"}
+TOOLS = LOW | {
+    "environment", "hosts", "lora", "families", "family models", "base_model", "small_models", "lora tools",
+}  # fmt: skip
 # Package or module -> what of train_tools it may import. Each stands below those that name it.
 MAY_IMPORT = {
     "errors": set(),
@@ -33,6 +35,7 @@ MAY_IMPORT = {
     "family models": LOW | {"lora", "families"},
     "base_model": LOW | {"environment", "families", "family models"},
     "small_models": LOW | {"base_model", "family models"},
+    "lora tools": LOW | {"lora", "families", "family models", "base_model", "workspace"},
     "workspace": LOW | {"environment"},
     "messages": LOW | {"environment", "hosts", "workspace"},
     "dataset": TOOLS | {"workspace"},
@@ -64,6 +67,8 @@ OWN = {
     "train_tools.families.stable_diffusion.names": "families",
     "train_tools.families.loading": "family models",
     "train_tools.families.stable_diffusion": "family models",
+    # Tools for LoRA files ask the families what their layers are called; what they stand on doesn't.
+    "train_tools.lora.tools": "lora tools",
     **{f"train_tools.families.{family.name}.model": "family models" for family in FAMILIES},
 }
 # What trains, judges and packs up the small models is started by hand and stands above what it uses.

@@ -27,6 +27,7 @@ GROUPS = {
     "Images and captions": ("dataset", "reg", "captions"),
     "Plan and train": ("presets", "arguments", "plan", "train", "queue", "runs"),
     "Choose and keep": ("preview", "compare", "publish"),
+    "LoRA files": ("lora",),
     "This machine": ("model", "env", "doctor", "page"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)

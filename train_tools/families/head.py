@@ -97,7 +97,7 @@ def _said_size(path: Path) -> int:
             entry["data_offsets"][1] for name, entry in json.loads(data).items() if name != "__metadata__"
         ]
         return 8 + length + max(map(int, ends), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError):
         return 0
 
 
