@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "arguments": TOOLS | {"workspace"},
     "engines": TOOLS | {"workspace", "dataset", "arguments", "known errors"},
     "planning": TOOLS | {"workspace", "dataset", "tags", "arguments", "engines"},
-    "preview": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning"},
+    "preview": TOOLS | {"workspace", "dataset", "tags", "arguments", "engines", "planning"},
     "execution": TOOLS | {"workspace", "dataset", "arguments", "engines", "planning", "messages"},
     "doctor": TOOLS | {"workspace", "arguments", "planning", "execution", "known errors"},
     "compare": TOOLS
@@ -67,7 +67,7 @@ OWN = {
     "train_tools.families.stable_diffusion.names": "families",
     "train_tools.families.loading": "family models",
     "train_tools.families.stable_diffusion": "family models",
-    # Tools for LoRA files ask the families what their layers are called; what they stand on doesn't.
+    # They ask the families what layers are called, and read base models; what they stand on doesn't.
     "train_tools.lora.tools": "lora tools",
     **{f"train_tools.families.{family.name}.model": "family models" for family in FAMILIES},
 }

@@ -20,6 +20,7 @@ def test_several_processes_share_the_steps() -> None:
     assert steps_per_epoch(images, ARGUMENTS) == 12
     assert steps_per_epoch(images, ARGUMENTS, processes=2) == 6
     assert steps_per_epoch(images, {**ARGUMENTS, "gradient_accumulation_steps": 4}, processes=2) == 2
+    assert steps_per_epoch(images, {**ARGUMENTS, "resolution": "64,64+96,96"}) == 24
 
 
 @pytest.mark.parametrize(

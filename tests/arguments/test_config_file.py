@@ -110,6 +110,7 @@ def sample(name: str, line: dict[str, str]) -> Any:
         ("sd1", {"enable_bucket": True, "bucket_reso_steps": 32}, "no multiple of 64"),
         ("sd1", {"enable_bucket": True, "resolution": "128"}, "min_bucket_reso 256 is above"),
         ("sd1", {"enable_bucket": True, "max_bucket_reso": 768}, "max_bucket_reso 768 is below"),
+        ("sd1", {"enable_bucket": True, "resolution": "512+128"}, "min_bucket_reso 256 is above"),
         ("sd1", {"persistent_data_loader_workers": True, "max_data_loader_n_workers": 0}, "no processes to keep"),
         ("sdxl", {"cache_text_encoder_outputs": True}, "needs network_train_unet_only true"),
         ("sdxl", {"cache_text_encoder_outputs_to_disk": True, "shuffle_caption": True,

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from train_tools.captioning import registry
+from train_tools.captioning import blip
 from train_tools.captioning.file_name import cleaned
 from train_tools.captioning.interface import Picture
-from train_tools.captioning.registry import Entry
 from train_tools.captioning.service import caption
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.dataset.progress import Progress
@@ -57,7 +56,7 @@ class ColourNamer:
 
 
 def use(monkeypatch: pytest.MonkeyPatch, captioner: ColourNamer) -> None:
-    monkeypatch.setitem(registry.CAPTIONERS, "blip", Entry("test", lambda settings, root: captioner))
+    monkeypatch.setattr(blip, "made", lambda settings, root: captioner)
 
 
 def captions(version: Version) -> dict[str, str]:
@@ -104,7 +103,7 @@ def test_empty_captions_are_filled(processed: Version, monkeypatch: pytest.Monke
     report = caption(processed, CaptioningSettings())
     assert captions(processed)["b"] == "zorb, green"
     assert (len(report.written), report.kept) == (2, 1)
-    monkeypatch.setitem(registry.CAPTIONERS, "blip", Entry("never made", lambda settings, root: 1 / 0))  # type: ignore[arg-type,return-value]
+    monkeypatch.setattr(blip, "made", lambda settings, root: 1 / 0)
     assert caption(processed, CaptioningSettings()).kept == 3
 
 

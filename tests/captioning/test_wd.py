@@ -19,9 +19,8 @@ from captioning.tagger import TAGS, make_tagger  # noqa: E402
 
 from train_tools import cli  # noqa: E402
 from train_tools.captioning.interface import Picture  # noqa: E402
-from train_tools.captioning.registry import CAPTIONERS  # noqa: E402
 from train_tools.captioning.settings import CaptioningSettings  # noqa: E402
-from train_tools.captioning.wd import CHARACTER, GENERAL, RATING, Choice, is_kaomoji, prepared  # noqa: E402
+from train_tools.captioning.wd import CHARACTER, GENERAL, RATING, Choice, is_kaomoji, made, prepared  # noqa: E402
 from train_tools.errors import UsageError  # noqa: E402
 from train_tools.workspace.workspace import Version  # noqa: E402
 
@@ -33,7 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tags_of(model: Path | str, *images: Image.Image, **values: Any) -> list[str]:
     settings = CaptioningSettings.from_mapping({"captioner": "wd", "wd_model": str(model), **values})
-    with CAPTIONERS["wd"].make(settings, Path()) as tagger:
+    with made(settings, Path()) as tagger:
         return tagger.caption([Picture(image, "", "") for image in images])
 
 

@@ -179,6 +179,12 @@ def test_a_command_and_what_it_starts_use_them(tmp_path: Path) -> None:
     ("address", "shown"),
     [
         ("http://me:secret@proxy.example:80/x", "http://***@proxy.example:80/x"),
+        (
+            "https://hub.example/m/1?type=Model&token=abc&x=1",
+            "https://hub.example/m/1?type=Model&token=***&x=1",
+        ),
+        ("https://hub.example/m?X-Amz-Signature=abc", "https://hub.example/m?X-Amz-Signature=***"),
+        ("C:\\models\\a.safetensors", "C:\\models\\a.safetensors"),
         ("http://token@proxy.example", "http://***@proxy.example"),
         ("http://proxy.example", "http://proxy.example"),
         ("auto", "auto"),

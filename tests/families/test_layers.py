@@ -63,6 +63,17 @@ def counted(layers: Iterator[nn.Module], *, kernels: bool) -> Layers:
     return found
 
 
+def normalisations(model: nn.Module, parents: tuple[str, ...]) -> Layers:
+    """As LyCORIS finds them: by the names of their classes."""
+    found = Layers()
+    for parent in model.modules():
+        if type(parent).__name__ in parents:
+            for layer in parent.modules():
+                if "Norm" in type(layer).__name__:
+                    found += Layers(1, sum(tensor.numel() for tensor in layer.parameters()))
+    return found
+
+
 @pytest.mark.parametrize(("family", "config", "count"), [("sd1", SD1, 192), ("sdxl", SDXL, 722)])
 def test_the_unets_layers_are_those_that_networks_lora_takes(
     family: str, config: dict[str, Any], count: int
@@ -74,6 +85,8 @@ def test_the_unets_layers_are_those_that_networks_lora_takes(
     resnets = ("ResnetBlock2D", "Downsample2D", "Upsample2D")
     assert found.kernels == counted(chosen(model, resnets), kernels=True)
     assert found.beside_kernels == counted(chosen(model, resnets), kernels=False)
+    assert found.norms == normalisations(model, ("Transformer2DModel",))
+    assert found.kernel_norms == normalisations(model, resnets)
     assert found.unet_parameters == sum(p.numel() for p in model.parameters())
 
 

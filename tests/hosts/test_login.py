@@ -137,4 +137,21 @@ def test_either_login_is_enough_and_basic_is_asked_for() -> None:
 def test_other_sites_change_nothing(headers: dict[str, str], expected: int) -> None:
     login = Login(app(), None)
     assert status(login, scope("POST", **headers)) == expected
-    assert status(login, scope("GET", **headers)) == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "expected"),
+    [
+        ("", {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}, 200),  # a link in a chat
+        ("", {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"}, 403),
+        ("api/presets", {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}, 403),
+        ("api/presets", {"sec_fetch_site": "same-site", "sec_fetch_mode": "no-cors"}, 403),
+        ("api/presets", {"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors"}, 200),
+        ("api/presets", {"sec_fetch_site": "none", "sec_fetch_mode": "navigate"}, 200),  # typed by a person
+        ("api/presets", {}, 200),  # curl
+    ],
+)
+def test_other_sites_read_nothing(path: str, headers: dict[str, str], expected: int) -> None:
+    """A page elsewhere could have this machine look at a share of its own, which tells it who is logged in here."""
+    login = Login(app(), None)
+    assert status(login, {**scope("GET", **headers), "path_params": {"path": path}}) == expected

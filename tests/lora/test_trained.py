@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from lora.trainers_kinds import ALPHA, LAYERS, RANK, probe
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from train_tools.lora import kohya
 from train_tools.lora.dropouts import Dropout, Dropouts
-from train_tools.lora.kinds import hadamard, kronecker, low_rank
+from train_tools.lora.kinds import hadamard, kronecker, low_rank, normalisation
 from train_tools.lora.kinds.trained import SCALAR, Form, Shape, Trained, with_lengths
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import Target
@@ -30,6 +31,7 @@ KINDS: dict[str, Trained] = {
     "lokr whole": partial(kronecker.trained, options=kronecker.Options(whole=True)),
     "lokr by factor": partial(kronecker.trained, options=kronecker.Options(factor=2)),
     "lokr in four": partial(kronecker.trained, options=kronecker.Options(factor=4, both=True)),
+    "norm": lambda shape, _rank: normalisation.trained(shape),
 }
 ENDS = ("", " scaled by the root", " dora", " dora in", " tucker", " scalar")
 
@@ -44,6 +46,8 @@ def kind_of(case: str) -> tuple[Trained, int, float]:
     name = next((name for name in sorted(KINDS, key=len, reverse=True) if case.startswith(name)), "")
     options = case.removeprefix(name).split()
     kind, is_lokr = KINDS[name], name.startswith("lokr")
+    if name == "norm":
+        return kind, 1, 1.0
     rank = 1 if is_lokr and name != "lokr whole" else RANK
     alpha = ALPHA * rank**0.5 if "root" in options else ALPHA
     given = {word: True for word in ("tucker", "scalar") if word in options}
@@ -62,18 +66,17 @@ def kind_of(case: str) -> tuple[Trained, int, float]:
 
 def cases() -> Iterator[str]:
     known = {name.split("/")[0] for name in made() if ": " in name}
-    for layer in ("linear", "point", "kernel"):
+    for layer in LAYERS:
         for name in KINDS:
             for end in ENDS:
                 if f"{layer}: {name}{end}".replace(" rebuilt", "") in known:
                     yield f"{layer}: {name}{end}"
 
 
-def layer_of(of: str) -> nn.Linear | nn.Conv2d:
+def layer_of(of: str) -> Any:
     layer = LAYERS[of]()
     layer.load_state_dict({n.split("/")[-1]: t for n, t in made().items() if n.startswith(f"layer/{of}/")})
     layer.requires_grad_(False)
-    assert isinstance(layer, (nn.Linear, nn.Conv2d))
     return layer
 
 
@@ -98,7 +101,7 @@ def test_a_layer_is_trained_as_by_its_trainers_module(case: str) -> None:
     of, name = case.split(": ")
     start = f"{case.replace(' rebuilt', '')}/"
     layer, (kind, rank, alpha) = layer_of(of), kind_of(name)
-    neighbour = rank if "lokr" in case else rank + 2
+    neighbour = rank if "lokr" in case or "norm" in case else rank + 2
     sizes = [{NAME: (neighbour, 1.0)}, {NAME: (rank, alpha)}, {}]
     stack = LoraStack.of_sizes([Target(NAME, layer)], sizes, kind=kind)
     stack.initialise(0, 1)

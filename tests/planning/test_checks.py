@@ -124,6 +124,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("part-without-rate", {"learning_rate": 0.0, "unet_lr": 1e-4},
      {"learning_rate": 0.0, "unet_lr": 1e-4, "network_train_unet_only": True}),
     ("alpha-zero", {"network_alpha": 0.0}, {"network_alpha": 1.0}),
+    ("sizes-alike", {"resolution": "512,512+768,768", "bucket_no_upscale": True}, {"resolution": "512,512+768,768"}),
     ("clip-skip-ignored", {"base": "sdxl", "clip_skip": 2}, {"clip_skip": 2}),
     ("few-steps", {"steps": 399, "train_batch_size": 2}, {"steps": 400, "train_batch_size": 2}),
     ("few-images", {"images": 9}, {"images": 10}),

@@ -42,7 +42,7 @@ def trained(version: Version, given: Mapping[str, str]) -> dict[str, dict[str, A
         {},
         {"learning_rate": "1e-4, 3e-4", "network_dim": "4, 8", "optimizer_args": "weight_decay=0.1 betas=0.9,0.99"},
         {"optimizer_type": "Lion, AdamW", "learning_rate": "1e-4, 3e-4", "links": "optimizer_type+learning_rate"},
-        {"preset": "style", "resolution": "64; 96,64", "text_encoder_lr": "5e-5 1e-5, 3e-5",
+        {"preset": "style", "resolution": "64; 96,64; 64+96", "text_encoder_lr": "5e-5 1e-5, 3e-5",
          "caption_prefix": '"a, b"'},
         {"min_snr_gamma": "none, 5", "seeds": "2", "cache_latents": "false", "max_train_epochs": "3"},
     ],

@@ -8,10 +8,22 @@ import pytest
 from execution.fake_engine import make_version, settings
 
 from train_tools.arguments.table import KNOWN, ROWS
+from train_tools.captioning.settings import CaptioningSettings
+from train_tools.compare.scores.settings import ScoreSettings
+from train_tools.dataset.settings import DatasetSettings
 from train_tools.errors import UsageError
-from train_tools.planning.exposure import ALLOWED, Folders, refuse_exposed, refuse_exposed_settings
+from train_tools.planning.exposure import (
+    ALLOWED,
+    OTHER_SETTINGS,
+    Folders,
+    refuse_exposed,
+    refuse_exposed_settings,
+)
 from train_tools.planning.plan import make_plan
+from train_tools.preview.settings import PreviewSettings
+from train_tools.publish.settings import PublishSettings
 from train_tools.small_models import base_model_file
+from train_tools.workspace.catalogue import entries_of
 
 
 @pytest.fixture
@@ -140,7 +152,38 @@ def test_what_a_plan_makes_of_defaults_is_taken(tmp_path: Path) -> None:
     refuse_exposed(run.arguments, Folders(version.root))
 
 
+# Free texts of other parts that no file, module or server is sought by; all others stand in OTHER_SETTINGS.
+WORDS = {
+    "captioning": {"text", "only", "prefix", "suffix", "always_first_tags", "undesired_tags", "tag_replacement",
+                   "server_model", "server_own_prompt"},
+    "preview": {"prompts", "prompt_set", "prompt_sr", "negative_prompt", "block_weights", "checkpoints", "runs",
+                "sampler", "scheduler", "sizes", "automatic_lane", "sheet_axes"},
+    "publish": {"activation_text", "negative_text", "notes", "description", "author", "license"},
+    "dataset": {"concept", "concept_repeats", "alpha_colour"},
+    "score": set(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [("captioning", CaptioningSettings), ("preview", PreviewSettings), ("publish", PublishSettings),
+     ("dataset", DatasetSettings), ("score", ScoreSettings)],
+)  # fmt: skip
+def test_every_free_text_of_other_parts_is_thought_about(section: str, kind: Any) -> None:
+    free = {row.name for row in entries_of(section, kind) if row.kind in ("str", "size") and not row.choices}
+    assert free == WORDS[section] | set(OTHER_SETTINGS.get(section, ()))
+    for name in OTHER_SETTINGS.get(section, ()):
+        for value in ("/etc/passwd", "someone/model", ("trained", "/x.ckpt"), "http://169.254.169.254/"):
+            with pytest.raises(UsageError, match="isn't taken while the webui is open to others"):
+                refuse_exposed_settings(section, {name: value})
+    refuse_exposed_settings(section, dict.fromkeys(WORDS[section], "/etc/passwd"))
+
+
 def test_other_parts() -> None:
+    refuse_exposed_settings("preview", {"base_models": ("trained",), "vae": "host"})
+    for given in ("openai", "blip,openai", ("blip", "openai")):
+        with pytest.raises(UsageError, match="pictures would be sent"):
+            refuse_exposed_settings("captioning", {"captioner": given})
     with pytest.raises(UsageError, match="hold code"):
         refuse_exposed_settings("captioning", {"wd_model": "someone/tagger"})
     refuse_exposed_settings("captioning", {"captioner": "wd", "model": ""})

@@ -32,6 +32,11 @@ def test_each_shape_of_the_grid_once(version: Version) -> None:
     assert {shape.max_tokens for shape in shapes} == {75}
 
 
+def test_each_size_of_a_run_has_its_buckets(version: Version) -> None:
+    settings.update(version, "training", {"resolution": "96+64; 64"})
+    assert [shape.rule.resolution for shape in shapes_of(version)] == [(64, 64), (96, 96)]
+
+
 def test_the_longest_caption_and_a_wrong_value(version: Version) -> None:
     settings.update(version, "training", {"max_token_length": 225})
     assert [shape.max_tokens for shape in shapes_of(version)] == [225]

@@ -12,11 +12,12 @@ from preview.samples import PROMPTS, WriteLora, settings
 from safetensors.torch import save_file
 
 from train_tools.errors import UsageError
+from train_tools.families import block_weights
 from train_tools.families.stable_diffusion import memory, names
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
-from train_tools.preview import block_weights, render, samplers
+from train_tools.preview import render, samplers
 from train_tools.preview.index import read_index
 from train_tools.preview.render import Frame, Request, render_base, render_loras
 from train_tools.preview.service import preview
@@ -46,7 +47,7 @@ def test_packed_pictures_equal_pictures_alone(base: BaseModel, files: list[LoraF
             Request("a red circle", "blurry", 1, 3.0, 0.5, 0.5),
             Request("a zorb", "", 2, 7.0, 1.0, 0.25),
             Request("a zorb", "", 2, 7.0, 1.0, 0.25, blocks),
-            Request("a zorb", "", 2, 7.0, 0.25, 1.0),
+            Request("a (zorb:1.3), " * 30, "", 2, 7.0, 0.25, 1.0),  # longer than the others
         ]
     ] * 2
     together = render_loras(base, files, requests, frame)

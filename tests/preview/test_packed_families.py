@@ -13,6 +13,7 @@ import torch
 from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionXLPipeline
 from PIL import Image
 
+from train_tools.families import block_weights
 from train_tools.families.sd2.model import StableDiffusion2
 from train_tools.families.sdxl.model import StableDiffusionXL
 from train_tools.families.stable_diffusion.base import BaseModel, Sizes
@@ -22,7 +23,7 @@ from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import targets_of
-from train_tools.preview import block_weights, samplers
+from train_tools.preview import samplers
 from train_tools.preview.render import Frame, Request, render_base, render_loras
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from train_tools.preview.cells import Recipe
+from train_tools.preview.prompts import read_as
 from train_tools.preview.renderer import NAMES
 from train_tools.preview.settings import RENDERERS
 
@@ -38,6 +39,22 @@ def test_pictures_of_before_families_had_settings_keep_their_keys() -> None:
 )
 def test_what_a_family_adds_makes_another_picture(change: dict[str, Any]) -> None:
     assert replace(PLAIN, **change).key != PLAIN.key
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_new"),
+    [
+        ("a red ball on a table that stands in a room with a window and a door, wide, bright", False),
+        ("a (red:1.3) ball", True),
+        ("one BREAK two", True),
+        ("a red ball, " * 30, True),
+    ],
+)
+def test_pictures_whose_prompts_our_renderer_read_otherwise_are_drawn_anew(prompt: str, is_new: bool) -> None:
+    changed = replace(PLAIN, texts=read_as("diffusers", prompt, ""))
+    assert (changed.key != PLAIN.key) is is_new
+    assert replace(PLAIN, texts=read_as("diffusers", "", prompt)) == changed
+    assert replace(PLAIN, texts=read_as("host", prompt, prompt)).key == PLAIN.key
 
 
 def test_each_renderer_can_be_asked_for() -> None:

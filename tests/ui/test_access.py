@@ -43,6 +43,22 @@ def test_another_sites_page_can_change_nothing(tmp_path: Path, headers: dict[str
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "mode", "status"),
+    [
+        ("/", "navigate", 200),
+        ("/", "no-cors", 403),
+        ("/api/session", "navigate", 403),
+        ("/app.js", "no-cors", 403),
+    ],
+)
+def test_another_sites_page_can_read_nothing(tmp_path: Path, path: str, mode: str, status: int) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": mode}
+    answer = client(tmp_path).get(path, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
 def test_behind_a_door_only_the_door_is_answered(tmp_path: Path) -> None:
     asked = client(tmp_path, Access(token="secret"), host="127.0.0.1:1")
     assert asked.get("/api/session").status_code == 403

@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workspace.samples import add_run, contents, put
 
+from train_tools.dataset import revision
 from train_tools.errors import TrainToolsError, UsageError
+from train_tools.tags import journal
 from train_tools.workspace import settings as version_settings
 from train_tools.workspace import unpack
 from train_tools.workspace.archive import DATA, MANIFEST, export_project, export_version
@@ -176,6 +178,7 @@ def test_a_zip_by_hand_that_is_right_is_taken(there: Workspace, tmp_path: Path) 
         ([(info("data/" + "x" * 256), b"x")], "too long"),
         ([(info("data/" + "x/" * 50 + "y"), b"x")], "too deep"),
         ([(info("data/.tmp-1/x"), b"x"), (info("data/.ready-processed-1/"), b"")], "unfinished"),
+        ([(info("data/previews/.cache/tensorboard.json"), b'{"pid": 1}')], "unfinished"),
         ([(info("data/big", compress_type=zipfile.ZIP_DEFLATED), bytes(120 << 20))], "times as much"),
         ([(info("data/x", compress_type=zipfile.ZIP_BZIP2), b"x")], "another way"),
         ([(info("data/version.toml"), b"schema = 99\n")], "newer Train Tools"),
@@ -193,6 +196,46 @@ def test_a_bad_zip_is_refused_and_changes_nothing(
         import_version(there, "zorb", file)
     assert everything(there) == before
     assert {path.name for path in tmp_path.iterdir()} == {"bad.zip", "there"}
+
+
+def test_nothing_is_trained_because_a_zip_says_so(there: Workspace, tmp_path: Path) -> None:
+    ticket = b'{"kind": "train", "id": 1, "arguments": {"network_module": "evil"}}'
+    names = ("trains/run", "trains/.hidden", "jobs/1-process")
+    entries = [(info(f"data/{name}/queue.json"), ticket) for name in names]
+    made = import_version(there, "zorb", write_zip(tmp_path / "z.zip", [*GOOD, *entries]))
+    assert not list(made.folder.rglob("queue.json"))
+    assert (made.folder / "trains" / "run").is_dir()
+
+
+EVIL = "../../../../../../../evil.txt"
+
+
+@pytest.mark.parametrize(
+    "name", [EVIL, EVIL.replace("/", "\\"), "/tmp/evil.txt", "C:\\evil.txt", "//host/share/x"]
+)
+def test_a_history_of_captions_in_a_zip_writes_nowhere_else(
+    there: Workspace, tmp_path: Path, name: str
+) -> None:
+    """A change that was cut off is taken back when the version is opened, by what its record says."""
+    folder = "data/dataset/history/edits-captions"
+    state = {"done": [], "undone": [], "next": 2, "pending": "000001.json"}
+    record = {"what": "x", "captions": [{"name": name, "before": "code", "after": None}]}
+    entries = [(info(f"{folder}/state.json"), state), (info(f"{folder}/000001.json"), record)]
+    texts = [(entry, json.dumps(value).encode()) for entry, value in entries]
+    made = import_version(there, "zorb", write_zip(tmp_path / "z.zip", [*GOOD, *texts]))
+    with pytest.raises(TrainToolsError, match="gone or damaged"):
+        journal.settle(there.version("zorb", made.name))
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+@pytest.mark.parametrize("name", [EVIL, "/etc/passwd", "..\\..\\x.png"])
+def test_a_revision_in_a_zip_names_only_its_own_files(there: Workspace, tmp_path: Path, name: str) -> None:
+    image = {"file": name, "original": "a.png", "flipped": False, "caption": None}
+    record = json.dumps({"number": 1, "time": "", "settings": {}, "images": [image]}).encode()
+    entry = (info("data/dataset/processed/revision.json"), record)
+    made = import_version(there, "zorb", write_zip(tmp_path / "z.zip", [*GOOD, entry]))
+    with pytest.raises(TrainToolsError, match="isn't a revision's record"):
+        revision.read(there.version("zorb", made.name).processed)
 
 
 def test_too_many_entries(there: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ SAME = object()  # "our default is sd-scripts' own"
 # Why a grid doesn't vary them: the same LoRA comes out.
 SAME_RESULT = "it doesn't change what is trained"
 MEASURES = "it only measures"
+# Why Train Tools alone gives it, of a setting of the program.
+SECRET = "it is a secret, and a version's files are copied and shared; set {} in the program's settings"
 # What sd-scripts does with a text.
 #     plain     read as numbers or words, or looked up among what there is
 #     prose     words for a person or a model
@@ -59,7 +61,8 @@ class Argument:
 
     `default` is ours; where it isn't `sd_default`, `reason` says why. `short` stands for the name
     in run names. `minimum` and `maximum` are inclusive. A `size` is text like "512,768" (width,
-    height in pixels); an `int_or_ratio` is a count, or a share of the whole where it is below 1.
+    height in pixels), or several at once (`sizes`); an `int_or_ratio` is a count, or a share of the whole where it is
+    below 1.
 
     `families` know it and `acts_in` heed it; empty: all. `sd_defaults` and `family_choices` hold what differs in a
     family. `reads` turns other words into a choice, or raises UsageError. `is_open`: besides its choices it takes a
@@ -152,7 +155,8 @@ class Argument:
             "bool": "true or false",
             "list": "words separated by blanks, as in 'weight_decay=0.1 betas=0.9,0.99'",
             "int_or_ratio": "a whole number of steps, or a share of all steps below 1",
-            "size": "WIDTH,HEIGHT or SIDE in pixels; several separated by ';'",
+            "size": "WIDTH,HEIGHT or SIDE in pixels, several at once as in 512+768; values of a grid are separated "
+            "by ';'",
         }[self.kind]
         if self.minimum is not None and self.maximum is not None:
             words += f" from {self.minimum:g} to {self.maximum:g}"

@@ -13,6 +13,7 @@ from typing import Any
 from train_tools.arguments.argument import Argument
 from train_tools.arguments.current import current, did_you_mean
 from train_tools.arguments.dependencies import Problem, broken
+from train_tools.arguments.sizes import read_sizes
 from train_tools.arguments.table import why_not
 from train_tools.arguments.value_types import wrong_value
 from train_tools.errors import UsageError
@@ -147,7 +148,7 @@ def _wrong_buckets(values: Mapping[str, Any], family: Family) -> Iterator[Proble
             "bucket_reso_steps",
             f"bucket_reso_steps {step} is no multiple of {family.training.bucket_step}, which {family.title} needs",
         )
-    sides = [int(side) for side in str(values.get("resolution", "")).split(",") if side.strip().isdigit()]
+    sides = [side for size in read_sizes(str(values.get("resolution", ""))) for side in size]
     least, most = values.get("min_bucket_reso", 256), values.get("max_bucket_reso", 1024)
     if sides and min(sides) < least - least % step:
         yield Problem("min_bucket_reso", f"min_bucket_reso {least} is above the resolution; lower it")

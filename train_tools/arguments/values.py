@@ -4,6 +4,7 @@
     network_dim     4-16 (+4)           4, 8, 12, 16; `1-10 [4]` gives 4 values evenly spread
     learning_rate   1e-5..1e-3 log[5]   5 values in equal ratios, to 4 digits; `..` is `-`, easier to read here
     resolution      512,768; 640        two values: a size holds a comma, so `;` separates
+    resolution      512+768; 1024       two values, of which the first is two sizes at once
     optimizer_args  betas=0.9,0.99 weight_decay=0.1; weight_decay=0
     vae             "a, b.pt", none     quotes keep commas; a quote inside them is doubled
 
@@ -20,6 +21,7 @@ from decimal import Decimal
 from typing import Any
 
 from train_tools.arguments.argument import Argument
+from train_tools.arguments.sizes import read_sizes, sizes_text
 from train_tools.arguments.text import split, unquoted
 from train_tools.errors import UsageError
 from train_tools.workspace.halfwidth import READ_AS
@@ -31,9 +33,7 @@ RANGE = re.compile(
     re.IGNORECASE,
 )
 LOG_DIGITS = 4  # of the values between; enough to aim, short enough to name a run
-SIZE = re.compile(r"(\d+)(?:\s*[,xX]\s*(\d+))?")
 MOST_VALUES = 10_000
-LARGEST_SIDE = 65_536  # pixels
 
 
 def parse_values(argument: Argument, given: Any) -> list[Any]:
@@ -211,11 +211,7 @@ def _number(argument: Argument, given: Any) -> float | None:
 
 
 def _size(given: Any) -> str | None:
-    found = SIZE.fullmatch(str(given).strip())
-    if not found:
-        return None
-    width, height = int(found[1]), int(found[2] or found[1])
-    return f"{width},{height}" if min(width, height) >= 8 and max(width, height) <= LARGEST_SIDE else None
+    return sizes_text(read_sizes(str(given))) or None
 
 
 def _words(argument: Argument, given: Any) -> list[str] | None:

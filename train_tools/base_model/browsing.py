@@ -67,9 +67,17 @@ def listing(folder: Path, allowed: Sequence[Path] | None = None, *, all_files: b
 
 
 def is_allowed(path: Path, allowed: Sequence[Path] | None) -> bool:
-    """By where links lead."""
-    real = path.resolve()
-    return allowed is None or any(real.is_relative_to(top.resolve()) for top in allowed)
+    """By its name and by where links lead.
+
+    What is outside by its name isn't touched: on Windows, looking at another machine's share tells it who asks.
+    """
+    if allowed is None:
+        return True
+    named = Path(os.path.abspath(path))
+    tops = [(Path(os.path.abspath(top)), top.resolve()) for top in allowed]
+    if not any(named.is_relative_to(top) for pair in tops for top in pair):
+        return False
+    return any(named.resolve().is_relative_to(top) for _, top in tops)
 
 
 def _entry(found: os.DirEntry[str], all_files: bool) -> Entry | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,9 +11,12 @@ from transformers import BlipForConditionalGeneration
 
 from train_tools.captioning.interface import Picture
 from train_tools.captioning.transformers_model import TransformersModel, find_model
+from train_tools.small_models import captioner_folder
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from train_tools.captioning.settings import CaptioningSettings
 
 SETTING = "model"
 
@@ -46,3 +50,13 @@ class BlipCaptioner(TransformersModel):
         # The first token starts the decoder; BLIP's id for it lies outside the vocabulary of plain BERT.
         texts = self.tokenizer.batch_decode(tokens[:, 1:], skip_special_tokens=True)
         return [" ".join(text.split()) for text in texts]
+
+
+def made(settings: CaptioningSettings, _root: Path) -> BlipCaptioner:
+    return BlipCaptioner(
+        settings.model or str(captioner_folder()), beams=settings.beams, max_tokens=settings.max_tokens
+    )
+
+
+def made_toy(settings: CaptioningSettings, _root: Path) -> BlipCaptioner:
+    return BlipCaptioner(str(captioner_folder()), beams=settings.beams, max_tokens=settings.max_tokens)

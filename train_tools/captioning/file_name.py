@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from train_tools.captioning.interface import Picture, WithoutModel
+
+if TYPE_CHECKING:
+    from train_tools.captioning.settings import CaptioningSettings
 
 PROCESSED = re.compile(r"\d{5}-\d+-")  # what processing puts before the original's name
 SEPARATORS = re.compile(r"[\s_.+~-]+")
@@ -30,3 +35,7 @@ def cleaned(stem: str) -> str:
     parts = [SEPARATORS.sub(" ", part).split() for part in name.split(",")]
     texts = (" ".join(word for word in part if not NUMBER.fullmatch(word)) for part in parts)
     return ", ".join(text for text in texts if text)
+
+
+def made(_settings: CaptioningSettings, _root: Path) -> FileName:
+    return FileName()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from train_tools.captioning.interface import Picture, WithoutModel
+from train_tools.captioning.interface import CONCEPT, Picture, WithoutModel
 
-CONCEPT = "{concept}"  # stands for the concept's name
+if TYPE_CHECKING:
+    from train_tools.captioning.settings import CaptioningSettings
 
 
 class FixedText(WithoutModel):
@@ -17,3 +20,7 @@ class FixedText(WithoutModel):
 
     def caption(self, pictures: Sequence[Picture]) -> list[str]:
         return [self.text.replace(CONCEPT, picture.concept).strip() for picture in pictures]
+
+
+def made(settings: CaptioningSettings, _root: Path) -> FixedText:
+    return FixedText(settings.text)

@@ -15,6 +15,8 @@ from train_tools.hosts.interface import HostCaptioner, HostError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from train_tools.captioning.settings import CaptioningSettings
+
 
 class Hosted:
     """`kind` is a name of `Host.captioners`; the host is the one of `root`."""
@@ -51,3 +53,11 @@ class Hosted:
     def caption(self, pictures: Sequence[Picture]) -> list[str]:
         assert self._captioner is not None
         return [self._captioner.caption(picture.image.convert("RGB")).strip() for picture in pictures]
+
+
+def made_blip(_settings: CaptioningSettings, root: Path) -> Hosted:
+    return Hosted("blip", root)
+
+
+def made_deepbooru(_settings: CaptioningSettings, root: Path) -> Hosted:
+    return Hosted("deepbooru", root)

@@ -14,6 +14,8 @@ from train_tools.errors import TrainToolsError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+CONCEPT = "{concept}"  # in a prefix, suffix or prompt: the concept's name
+
 
 class CaptionerGoneError(TrainToolsError):
     """No picture can be described any more: it isn't the picture's fault."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from train_tools.captioning.combined import Combined
-from train_tools.captioning.fixed_text import CONCEPT
-from train_tools.captioning.interface import Captioner, CaptionerGoneError, Picture, Streaming
+from train_tools.captioning.interface import CONCEPT, Captioner, CaptionerGoneError, Picture, Streaming
 from train_tools.captioning.model_files import first_line
 from train_tools.captioning.registry import CAPTIONERS
 from train_tools.captioning.settings import CaptioningSettings
@@ -137,8 +137,17 @@ def place_of(version: Version, image: TrainingImage) -> str:
     return image.path.relative_to(version.processed).as_posix()
 
 
+def made(name: str, settings: CaptioningSettings, root: Path) -> Captioner:
+    """`name` is one of CAPTIONERS."""
+    module, _, function = CAPTIONERS[name].place.rpartition(".")
+    captioner: Captioner = getattr(import_module(f"train_tools.captioning.{module}"), function)(
+        settings, root
+    )
+    return captioner
+
+
 def make_captioner(settings: CaptioningSettings, root: Path) -> Captioner:
-    captioners = [CAPTIONERS[name].make(settings, root) for name in settings.captioner]
+    captioners = [made(name, settings, root) for name in settings.captioner]
     return captioners[0] if len(captioners) == 1 else Combined(captioners)
 
 

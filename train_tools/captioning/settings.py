@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from train_tools.captioning.fixed_text import CONCEPT
+from train_tools.captioning.interface import CONCEPT
 from train_tools.captioning.registry import CAPTIONERS
 from train_tools.captioning.server.address import USUAL, base_of
 from train_tools.captioning.server.prompts import KINDS, OWN, SENTENCE

@@ -27,6 +27,8 @@ from train_tools.tags.lists import is_kaomoji
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from train_tools.captioning.settings import CaptioningSettings
+
 MODEL = "model.onnx"
 TAGS = "selected_tags.csv"
 SETTING = "wd_model"
@@ -183,3 +185,19 @@ def prepared(image: Image.Image, size: int) -> Pixels:
     if side != size:
         square = square.resize((size, size), Image.Resampling.BICUBIC)
     return np.ascontiguousarray(np.asarray(square, dtype=np.float32)[:, :, ::-1])
+
+
+def made(settings: CaptioningSettings, _root: Path) -> WdTagger:
+    choice = Choice(
+        general_threshold=settings.general_threshold,
+        character_threshold=settings.character_threshold,
+        use_character_tags=settings.use_character_tags,
+        use_rating_tags=settings.use_rating_tags,
+        character_tags_first=settings.character_tags_first,
+        character_tag_expand=settings.character_tag_expand,
+        always_first=settings.always_first_tags,
+        remove_underscore=settings.remove_underscore,
+        undesired=frozenset(settings.undesired_tags),
+        replacements=settings.replacements(),
+    )
+    return WdTagger(settings.wd_model, choice)

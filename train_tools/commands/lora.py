@@ -12,13 +12,18 @@ from typing import Any
 from train_tools.commands.options import add_common
 from train_tools.commands.output import Output
 from train_tools.errors import UsageError
-from train_tools.lora.tools.interface import FOLDER, NOTHING, Chosen, Given, Input, Tool, Watch
+from train_tools.lora.tools.interface import FILE, FOLDER, MODEL, NOTHING, Chosen, Given, Input, Tool, Watch
 from train_tools.lora.tools.registry import tool, tools
 from train_tools.workspace.catalogue import Entry, entries_of
 from train_tools.workspace.fields import build
 
 HELP = "Looks into LoRA files, edits, compares, converts, merges and resizes them; takes models apart."
 WEIGHTED = re.compile(r"(.+):([-+]?\d*\.?\d+)$")
+OUTPUTS = {
+    FILE: "the new file; nothing is overwritten",
+    MODEL: "the new model: a file, or a folder where the base model is one; nothing is overwritten",
+    FOLDER: "the folder for the new files; nothing is overwritten",
+}
 EVERY_S = 2.0  # between two lines of progress
 
 
@@ -31,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         for given in one.inputs:
             _add_input(leaf, given)
         if one.output != NOTHING:
-            what = "the new folder" if one.output == FOLDER else "the new file; nothing is overwritten"
+            what = OUTPUTS[one.output]
             leaf.add_argument("--out", type=Path, required=True, metavar=one.output.upper(), help=what)
         for entry in entries_of(one.name, one.settings):
             _add_setting(leaf, entry)

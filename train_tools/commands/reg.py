@@ -14,7 +14,7 @@ from train_tools.commands.output import Output
 from train_tools.families.detect import detect
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.planning.defaults import base_model_of, complete, defaults_for
-from train_tools.planning.shapes import shapes_of
+from train_tools.planning.images import bucket_rules
 from train_tools.preview.cells import Run
 from train_tools.preview.regularisation import Generated, Report, Source, generate
 from train_tools.preview.settings import PreviewSettings
@@ -56,10 +56,9 @@ def rendered(version: Version, changes: Mapping[str, str], concept: str, report:
     """By the version's training settings; `changes` are of PreviewSettings, `concept` "" means all."""
     as_trained = {"seed": str(first(version, "seed"))}  # as training guides advise
     chosen = settings.build(PreviewSettings, {**as_trained, **changes})
-    rule = shapes_of(version)[0].rule
-    source = Source(
-        Run(version.folder, arguments_of(version)), lambda image: rule.bucket_of(image.size()).size
-    )
+    trained = arguments_of(version)
+    rule = bucket_rules(trained)[-1]  # of several sizes the largest, which the others are made of
+    source = Source(Run(version.folder, trained), lambda image: rule.bucket_of(image.size()).size)
     root = version.root
     return generate(
         version,

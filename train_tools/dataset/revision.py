@@ -11,7 +11,7 @@ from train_tools.dataset.known import Skipped
 from train_tools.dataset.operations.crop import Box
 from train_tools.dataset.originals import UnreadableCaptionError, read_caption
 from train_tools.errors import TrainToolsError
-from train_tools.workspace.files import read_json, write_json
+from train_tools.workspace.files import plain_path, read_json, write_json
 from train_tools.workspace.workspace import Version
 
 FILE = "revision.json"
@@ -93,7 +93,7 @@ def read(folder: Path) -> Revision | None:
             tuple(Skipped(one["name"], one["reason"]) for one in data.get("skipped", ())),
             data.get("restored_from"),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise TrainToolsError(
             f"{folder / FILE} isn't a revision's record; mend it or move it away"
         ) from error
@@ -104,6 +104,7 @@ def _source(data: Mapping[str, Any]) -> Source:
     names = {f.name for f in fields(Source)}
     values = {name: value for name, value in data.items() if name in names}
     box = values.get("box")
+    plain_path(values["file"])  # it may have come in anybody's zip
     return Source(**{**values, "box": tuple(box) if box else None})
 
 

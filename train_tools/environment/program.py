@@ -23,10 +23,15 @@ from train_tools.workspace.fields import build, setting, validate
 FILE = "program.toml"
 ROOT_VARIABLE = "TRAIN_TOOLS_ROOT"
 # Secrets, by the variable that the programs read which we start.
-TOKENS = {"hugging_face_token": "HF_TOKEN", "civitai_token": "CIVITAI_API_TOKEN"}
+TOKENS = {
+    "hugging_face_token": "HF_TOKEN",
+    "civitai_token": "CIVITAI_API_TOKEN",
+    "wandb_key": "WANDB_API_KEY",
+}
 HIDDEN = "***"
 AUTO, OFF, SYSTEM = "auto", "off", "system"
 GPU = re.compile(r"\d{1,3}|(?:GPU|MIG)-[\w/-]+")  # a number or a UUID
+KEY = re.compile(r"((?:^|&)[\w-]*(?:token|key|secret|signature|password)=)[^&]*", re.IGNORECASE)
 PLAIN_LINE = re.compile(r"([a-z_]+)\s*=\s*(.+)")
 
 
@@ -59,6 +64,11 @@ class ProgramSettings:
         "",
         help="An API key of Civitai, for models that want a login; empty takes CIVITAI_API_TOKEN.",
         zh="Civitai 的 API key，用于下载需要登录的模型；留空则用 CIVITAI_API_TOKEN。",
+    )
+    wandb_key: str = setting(
+        "",
+        help="An API key of Weights & Biases, for log_with=wandb; empty takes WANDB_API_KEY, or the login of wandb.",
+        zh="Weights & Biases 的 API key，用于 log_with=wandb；留空则用 WANDB_API_KEY 或 wandb 的登录信息。",
     )
     proxy: str = setting(
         SYSTEM,
@@ -219,7 +229,7 @@ def change(
     except FileNotFoundError:
         unknown = {}
     files.write_text(path, toml.dumps({**unknown, **told}))
-    if any(told.get(name) for name in TOKENS):
+    if shown(result) != asdict(result):
         with contextlib.suppress(OSError):  # a drive that knows no rights
             path.chmod(0o600)
     return result
@@ -243,11 +253,14 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def without_secret(address: str) -> str:
-    """An address whose user name and password, if any, are hidden."""
+    """An address whose user name and password, and keys in its query, if any, are hidden."""
+    if "://" not in address:
+        return address
     try:
         parts = urlsplit(address)
     except ValueError:
         return address
-    if "@" not in parts.netloc:
-        return address
-    return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))
+    parts = parts._replace(query=KEY.sub(rf"\1{HIDDEN}", parts.query))
+    if "@" in parts.netloc:
+        parts = parts._replace(netloc=f"{HIDDEN}@{parts.netloc.rpartition('@')[2]}")
+    return urlunsplit(parts)

@@ -21,6 +21,7 @@ from train_tools.execution.queue_actions import FIRST, Conditions, add_job, move
 from train_tools.execution.states import WAITING
 from train_tools.execution.ticket import DEFAULT_LANE, PREVIEW, TRAIN
 from train_tools.workspace import settings
+from train_tools.workspace.names import why_not
 from train_tools.workspace.os_errors import sentence_of
 from train_tools.workspace.workspace import Version
 
@@ -99,7 +100,8 @@ class AutomaticPreviews:
 def asked_for(entry: Entry) -> tuple[str, str]:
     """When previews are wanted, and in which lane, by the settings as they are now."""
     section = settings.read(version_of(entry))["preview"]
-    return str(section.get("automatic", "off")), str(section.get("automatic_lane") or DEFAULT_LANE)
+    lane = str(section.get("automatic_lane") or DEFAULT_LANE)
+    return str(section.get("automatic", "off")), DEFAULT_LANE if why_not(lane) else lane
 
 
 def version_of(entry: Entry) -> Version:

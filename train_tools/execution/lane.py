@@ -16,6 +16,7 @@ from train_tools.errors import UsageError
 from train_tools.execution.queue import PAUSED, Queue
 from train_tools.execution.supervise import environment
 from train_tools.execution.ticket import DEFAULT_LANE
+from train_tools.workspace.names import check_name
 
 COMMAND = (sys.executable, "-m", "train_tools.execution.worker")
 
@@ -109,11 +110,12 @@ def has_work(queue: Queue, lane: str) -> bool:
 
 
 def log_file(root: Path, lane: str) -> Path:
-    return root / "train_tools" / f"worker-{lane}.log"
+    """Raises UsageError for a name that isn't one file's."""
+    return root / "train_tools" / f"worker-{check_name(lane, 'lane')}.log"
 
 
 def _lock_file(root: Path, of: str, lane: str, slot: int) -> Path:
     folder = root / "train_tools"
     folder.mkdir(parents=True, exist_ok=True)
     # The number comes before the dash: the lane may have any name.
-    return folder / f".{of}{slot or ''}-{lane}.lock"
+    return folder / f".{of}{slot or ''}-{check_name(lane, 'lane')}.lock"

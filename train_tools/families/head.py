@@ -89,7 +89,7 @@ def _said_size(path: Path) -> int:
     """How many bytes its head tells of; 0 where that is damaged itself."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        data = file.read(length)
+        data = file.read(min(length, path.stat().st_size))
     if len(data) < length:
         return 8 + length
     try:
@@ -97,7 +97,9 @@ def _said_size(path: Path) -> int:
             entry["data_offsets"][1] for name, entry in json.loads(data).items() if name != "__metadata__"
         ]
         return 8 + length + max(map(int, ends), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError):
+    except (
+        ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError,
+    ):  # fmt: skip
         return 0
 
 

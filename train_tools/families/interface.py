@@ -48,22 +48,32 @@ class Head:
         return {shape[axis] for shape in found if len(shape) > axis}
 
 
+Side = tuple[str, int, tuple[int, ...]]
+
+
 @dataclass(frozen=True)
 class Mark:
-    """Holds where all of `has` stand in names, none of `lacks` does, and each side has one of its lengths.
+    """Holds where all of `has` stand in names, none of `lacks` does, each of `sides` has one of its lengths, and none
+    of `other_sides` has one.
 
-    `sides`: the end of a tensor's name, which side, the lengths.
+    Sides: the end of a tensor's name, which side, the lengths.
     """
 
     has: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
-    sides: tuple[tuple[str, int, tuple[int, ...]], ...] = ()
+    sides: tuple[Side, ...] = ()
+    other_sides: tuple[Side, ...] = ()
 
     def holds(self, head: Head) -> bool:
+        def is_of(side: Side) -> bool:
+            end, axis, lengths = side
+            return bool(head.sides(end, axis) & set(lengths))
+
         return (
             all(map(head.has, self.has))
             and not any(map(head.has, self.lacks))
-            and all(head.sides(end, axis) & set(lengths) for end, axis, lengths in self.sides)
+            and all(map(is_of, self.sides))
+            and not any(map(is_of, self.other_sides))
         )
 
 

@@ -14,6 +14,7 @@ FIRST_LAYER = (("input_blocks.0.0.weight", 4), ("^conv_in.weight", 4))
 TO_TEXT = "attn2.to_k.weight"
 FILE_FIRST = "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 FOLDER_FIRST = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight"
+FOLDER_PROJECTION = "down_blocks.0.attentions.0.proj_in.weight"
 # What their layers are called, in a checkpoint and in diffusers.
 UNET = ("input_blocks.", "^down_blocks.")
 

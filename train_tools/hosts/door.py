@@ -79,9 +79,11 @@ class Door:
         gpu = GpuState(self._bridge, door_settings.memory_mode, door_settings.go_on_after)
         routes = Routes(login, environment, self._page, Proxy(self._page, host.is_exposed), self._bridge, gpu)
         waiting = WaitingPicture(app, lambda headers: gpu.sentence(door_settings.language(headers)))
-        served_files.block(demo, (root / "train_tools", *bridge_file.folders()))
+        secret = (root / "train_tools", *bridge_file.folders())
+        served_files.block(demo, secret)
         # Before the webui's own, some of which take every path.
         app.router.routes[:0] = [
+            served_files.Kept(secret),
             waiting.route(),
             Route(PREFIX, endpoint=routes),
             Route(PREFIX + "/{path:path}", endpoint=routes),

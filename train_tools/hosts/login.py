@@ -39,7 +39,8 @@ class Login:
     async def refusal(self, scope: Scope) -> Response | None:
         """None where the request may go on."""
         headers = Headers(scope=scope)
-        if scope["method"] not in SAFE and not is_own_page(headers):
+        path = scope.get("path_params", {}).get("path")
+        if not is_own_page(headers) and not opens_page(scope["method"], path, headers):
             return refused(403, "Another site's page asked for this; open the webui itself.")
         if not self.is_asked or self._knows(headers.get("authorization", "")):
             return None
@@ -47,8 +48,8 @@ class Login:
             return None
         # A challenge makes the browser ask for a password: only where somebody opens our page, never on what the
         # webui's page asks us for in the background.
-        opens_page = scope["method"] in SAFE and scope.get("path_params", {}).get("path") == ""
-        return refused(401, "Log in to the webui first.", REALM if self._accounts and opens_page else {})
+        is_page = scope["method"] in SAFE and path == ""
+        return refused(401, "Log in to the webui first.", REALM if self._accounts and is_page else {})
 
     def _has_gradio_login(self) -> bool:
         return any(
@@ -112,6 +113,13 @@ def is_own_page(headers: Mapping[str, str]) -> bool:
     # Behind a reverse proxy the host may be the proxy's in another header.
     own = {headers.get("host"), headers.get("x-forwarded-host")}
     return origin is None or urlsplit(origin).netloc in own - {None, ""}
+
+
+def opens_page(method: str, path: str | None, headers: Mapping[str, str]) -> bool:
+    """Whether a person follows a link to the page; another site's page may ask for nothing else, not even to read."""
+    if method not in SAFE:
+        return False
+    return "sec-fetch-site" not in headers or (headers.get("sec-fetch-mode") == "navigate" and path == "")
 
 
 def refused(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

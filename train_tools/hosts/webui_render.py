@@ -30,6 +30,7 @@ from train_tools.hosts.webui_base import (
     same_file,
 )
 from train_tools.hosts.webui_fit import read_layers, refuse_unless_it_fits, targets_of
+from train_tools.hosts.webui_kind import kind, version
 from train_tools.hosts.webui_lora import placed
 from train_tools.hosts.webui_options import NOISE, ZERO_SNR, set_for_a_picture
 from train_tools.hosts.webui_picture import (
@@ -154,13 +155,10 @@ def _refuse_other(
 
 
 def _made(base: Base, p: Any, layers: tuple[int, int] | None) -> Made:
-    from train_tools.hosts.webui import Webui
-
-    host = Webui()
     vae, text_encoders = base.in_force()
     number = getattr(p, "distilled_cfg_scale", None)
     return Made(
-        host=f"{host.name} {host.version}".strip(),
+        host=f"{kind()} {version()}".strip(),
         layers=layers,
         vae=vae,
         modules=text_encoders,

@@ -59,6 +59,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 def lora_facts(metadata: Mapping[str, str]) -> LoraFacts:
     """Damaged values are left out; nothing in the file is trusted."""
     texts = {name: _first(metadata, keys) for name, keys in KEYS.items()}
+    texts["resolution"] = _sizes(metadata.get("ss_datasets", "")) or texts["resolution"]
     started, finished = (
         _number(metadata.get(f"ss_training_{end}_at", "")) for end in ("started", "finished")
     )
@@ -68,6 +69,15 @@ def lora_facts(metadata: Mapping[str, str]) -> LoraFacts:
 
 def _first(metadata: Mapping[str, str], keys: tuple[str, ...]) -> str:
     return next((value for key in keys if (value := metadata.get(key, "")) not in ("", "None")), "")
+
+
+def _sizes(datasets: str) -> str:
+    """Of a training at several sizes, which sd-scripts has a dataset for each; empty where it says none."""
+    try:
+        found = [one["resolution"] for one in json.loads(datasets or "[]")]
+        return "+".join(dict.fromkeys(f"{int(width)}x{int(height)}" for width, height in found))
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _number(text: str) -> float | None:

@@ -60,7 +60,8 @@ def tensors_of(stack: LoraStack, index: int, dtype: torch.dtype) -> dict[str, Te
         if not (rank := delta.ranks[index]):
             continue
         name, form = delta.target.name, delta.form
-        state[f"{name}.alpha"] = torch.tensor(delta.alphas[index], dtype=dtype)
+        if form.beside is None:
+            state[f"{name}.alpha"] = torch.tensor(delta.alphas[index], dtype=dtype)
         for factor in form.factors:
             if factor.name == SCALAR:
                 continue

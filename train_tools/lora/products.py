@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .dropouts import NOTHING, Left
 from .kinds.delta import decomposed
-from .kinds.trained import LENGTHS, Form
+from .kinds.trained import LENGTHS, Beside, Form
 
 
 def beside_linear(
@@ -55,6 +55,23 @@ def beside_kernel(
     kernels = down.view(*down.shape[:2], -1, *layer.kernel_size)
     hidden = in_groups(x, kernels, layer).flatten(3)
     return _with_pixels(up, hidden * scale.to(x.dtype).unsqueeze(1), output, multiplier, left)
+
+
+def beside_other(
+    beside: Beside,
+    factors: dict[str, Tensor],
+    scale: Tensor,
+    layer: nn.Module,
+    x: Tensor,
+    output: Tensor,
+    multiplier: Tensor | None,
+    left: Left,
+) -> Tensor:
+    """`scale` is 0 for runs that leave this layer alone, `output` (K*B, ...)."""
+    by_run = scale if left.kept is None else scale * left.kept.to(scale.dtype)
+    found = beside(factors, layer, x).reshape(len(scale), -1)
+    found = (found * by_run.to(found.dtype).flatten(1)).reshape(output.shape)
+    return output + _multiplied(found.to(output.dtype), multiplier)
 
 
 def rebuilt(

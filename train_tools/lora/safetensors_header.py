@@ -45,9 +45,9 @@ def read_header(path: Path) -> Header:
         return Header(tensors, metadata)
     except OSError as error:
         raise TrainToolsError(f"{path.name} can't be read: {error.strerror}") from error
-    except (RecursionError, MemoryError) as error:
+    except RecursionError as error:
         raise TrainToolsError(f"{path.name} is no whole safetensors file: its head is too deep") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise TrainToolsError(f"{path.name} is no whole safetensors file: {error}") from error
 
 
@@ -65,10 +65,9 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _texts(metadata: dict[str, Any]) -> dict[str, str]:
-    """As texts, whatever somebody put there; half a character is replaced, as no text can hold it."""
-    found = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
-    return {_whole(name): _whole(value) for name, value in found.items()}
+def _texts(said: dict[str, Any]) -> dict[str, str]:
+    """The format knows texts alone; whatever else somebody has put there says nothing. Half a character is replaced."""
+    return {_whole(name): _whole(text) for name, text in said.items() if isinstance(text, str)}
 
 
 def _whole(text: str) -> str:

@@ -26,7 +26,7 @@ from .dropouts import NOTHING, Dropouts, Left, Middle
 from .fused import Fused, Gradients, Slot, is_of_pixels
 from .kinds import low_rank
 from .kinds.trained import Factor, Form, Trained
-from .products import beside_kernel, beside_linear, beside_point, rebuilt, run_scales
+from .products import beside_kernel, beside_linear, beside_other, beside_point, rebuilt, run_scales
 from .targets import Target
 
 
@@ -203,7 +203,7 @@ class LoraStack:
 
     def _is_plain(self, delta: Delta) -> bool:
         layer = delta.target.layer
-        return delta.form.added is None and (isinstance(layer, nn.Linear) or is_of_pixels(layer))
+        return delta.form.is_low_rank and (isinstance(layer, nn.Linear) or is_of_pixels(layer))
 
     def _fused(self, delta: Delta, hook: Any, anchor: Tensor) -> Fused:
         down, up = delta.slots[low_rank.DOWN], delta.slots[low_rank.UP]
@@ -241,7 +241,7 @@ class LoraStack:
     def _left_out(self, index: int, delta: Delta, x: Tensor, output: Tensor) -> Left:
         assert self.dropouts is not None
         middle = None
-        if delta.form.added is None:
+        if delta.form.is_low_rank:
             samples = len(x) // self.count
             is_kernel = isinstance(delta.target.layer, nn.Conv2d)
             places = output.shape[2:].numel() if is_kernel else output.shape[1:-1].numel()
@@ -279,6 +279,8 @@ def _added(delta: Delta) -> Any:
         present = torch.tensor([float(rank > 0) for rank in delta.ranks]).to(delta.scale).view(-1, 1, 1)
         whole = None if all(delta.ranks) else present
         return functools.partial(rebuilt, delta.form, delta.factors, delta.scale, whole, layer)
+    if delta.form.beside is not None:
+        return functools.partial(beside_other, delta.form.beside, delta.factors, delta.scale, layer)
     down, up = (delta.slots[name].parameter for name in (low_rank.DOWN, low_rank.UP))
     factors = down, up, delta.scale
     if not isinstance(layer, nn.Conv2d):

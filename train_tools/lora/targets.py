@@ -8,13 +8,15 @@ from typing import Protocol
 
 from torch import nn
 
+from .kinds.normalisation import LAYERS as NORMS
 from .names import OWN_NAMES, TEXT, UNET, Names
 from .presets import Preset
 
 UNET_BLOCKS = ("Transformer2DModel",)
 KERNEL_BLOCKS = ("ResnetBlock2D", "Downsample2D", "Upsample2D")  # besides, with conv_dim (C3Lier)
 TEXT_BLOCKS = ("CLIPAttention", "CLIPSdpaAttention", "CLIPMLP")
-LAYERS = (nn.Linear, nn.Conv2d, nn.LayerNorm, nn.GroupNorm)
+COMPUTED = (nn.Linear, nn.Conv2d)
+LAYERS = (*COMPUTED, *NORMS)
 
 
 class Model(Protocol):
@@ -29,7 +31,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """A frozen layer: Linear or Conv2d; where a file is merged into it, a normalisation, too."""
+    """A frozen layer: Linear or Conv2d, or with `train_norm`, or where a file is merged into it, a normalisation."""
 
     name: str  # e.g. lora_unet_down_blocks_0_attentions_0_proj_in
     layer: nn.Linear | nn.Conv2d
@@ -70,7 +72,7 @@ def unet_targets(unet: nn.Module, names: Names = OWN_NAMES, kernels: bool = Fals
     """
     paths = _paths(unet, names)
     return [
-        Target(_name(UNET, paths[path]), layer)
+        Target(layer_name(UNET, paths[path]), layer)
         for path, layer in _inside(unet, UNET_BLOCKS + (KERNEL_BLOCKS if kernels else ()))
         if kernels or _is_matrix(layer)
     ]
@@ -81,21 +83,32 @@ def text_targets(
 ) -> list[Target]:
     """72 layers of Stable Diffusion 1's CLIP text encoder."""
     before = _before(text_encoder)
-    return [Target(_name(prefix, before + path), layer) for path, layer in _inside(text_encoder, blocks)]
+    return [Target(layer_name(prefix, before + path), layer) for path, layer in _inside(text_encoder, blocks)]
 
 
-def preset_targets(base: Model, names: Names, preset: Preset, kernels: bool) -> list[Target]:
-    """What LyCORIS trains of a base model; without `kernels` convolutions larger than a point are left out."""
+def preset_targets(
+    base: Model, names: Names, preset: Preset, kernels: bool, norms: bool = False
+) -> list[Target]:
+    """What LyCORIS trains of a base model; without `kernels` convolutions larger than a point are left out.
+
+    With `norms` (train_norm) the normalisations within its blocks, too.
+    """
+    kinds = LAYERS if norms else COMPUTED
     paths = _paths(base.unet, names)
     found = [
-        Target(_name(UNET, paths[path]), layer)
+        Target(layer_name(UNET, paths[path]), layer)
         for path, layer in base.unet.named_modules()
-        if isinstance(layer, (nn.Linear, nn.Conv2d)) and paths[path] in preset.layers
+        if isinstance(layer, COMPUTED) and paths[path] in preset.layers
     ]
-    found += [Target(_name(UNET, paths[path]), layer) for path, layer in _inside(base.unet, preset.blocks)]
+    found += [
+        Target(layer_name(UNET, paths[path]), layer)
+        for path, layer in _inside(base.unet, preset.blocks, kinds)
+    ]
     for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
         found += text_targets(encoder, prefix, preset.texts)
-    return [target for target in found if kernels or _is_matrix(target.layer)]
+    return [
+        target for target in found if kernels or isinstance(target.layer, NORMS) or _is_matrix(target.layer)
+    ]
 
 
 def in_order(base: Model, names: Names) -> list[str]:
@@ -114,10 +127,10 @@ def layers_of(base: Model, names: Names) -> Mapping[str, Target]:
         before = _before(encoder)
         for path, target in _all(encoder, prefix, before):
             # networks.dylora calls the layers of all encoders so, and the last one's are what it saves.
-            found[_name(TEXT, before + path)] = found[target.name] = target
+            found[layer_name(TEXT, before + path)] = found[target.name] = target
     paths = _paths(base.unet, names)
     for path, target in _all(base.unet, UNET, "", paths):
-        found[_name(UNET, path)] = found[target.name] = target
+        found[layer_name(UNET, path)] = found[target.name] = target
     return found
 
 
@@ -131,16 +144,18 @@ def _all(
     for path, layer in root.named_modules():
         if isinstance(layer, LAYERS):
             named = paths[path] if paths else before + path
-            yield path, Target(_name(prefix, named), layer)  # type: ignore[arg-type]
+            yield path, Target(layer_name(prefix, named), layer)  # type: ignore[arg-type]
 
 
-def _inside(root: nn.Module, blocks: Sequence[str]) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
+def _inside(
+    root: nn.Module, blocks: Sequence[str], kinds: tuple[type[nn.Module], ...] = COMPUTED
+) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
     for path, block in root.named_modules():
         if type(block).__name__ not in blocks:
             continue
         for inner, layer in block.named_modules():
-            if isinstance(layer, (nn.Linear, nn.Conv2d)):
-                yield f"{path}.{inner}", layer
+            if isinstance(layer, kinds):
+                yield f"{path}.{inner}", layer  # type: ignore[misc]
 
 
 def _is_matrix(layer: nn.Linear | nn.Conv2d) -> bool:
@@ -153,5 +168,5 @@ def _before(text_encoder: nn.Module) -> str:
     return "" if keeps else "text_model."
 
 
-def _name(prefix: str, path: str) -> str:
+def layer_name(prefix: str, path: str) -> str:
     return f"{prefix}_{path}".replace(".", "_")

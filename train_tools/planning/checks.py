@@ -10,7 +10,7 @@ from train_tools.families.registry import USUAL
 from train_tools.planning import base_checks, rate_checks, word_checks
 from train_tools.planning.facts import CHECKS, SD_SCRIPTS, Facts, check
 from train_tools.planning.findings import Finding, Findings, Severity
-from train_tools.planning.images import bucket_counts, bucket_rule
+from train_tools.planning.images import bucket_counts, bucket_rules
 
 __all__ = ["CHECKS", "Facts", "check", "check_run"]
 
@@ -145,11 +145,21 @@ def large_rank(run: Facts) -> str | None:
 
 @check("batch-above-bucket", "a smaller batch, or fewer bucket sizes", SD_SCRIPTS, "advice")
 def batch_above_bucket(run: Facts) -> str | None:
-    counts = bucket_counts(run.dataset.trained(run.values), bucket_rule(run.values))
-    small = sum(count < run["train_batch_size"] for count in counts.values())
+    trained = run.dataset.trained(run.values)
+    counts = [n for rule in bucket_rules(run.values) for n in bucket_counts(trained, rule).values()]
+    small = sum(count < run["train_batch_size"] for count in counts)
     if small:
         return f"{small} of {len(counts)} bucket(s) hold fewer images than one batch of {run['train_batch_size']}"
     return None
+
+
+@check("sizes-alike", "take larger images, or leave the larger size out", SD_SCRIPTS, "advice")
+def sizes_alike(run: Facts) -> str | None:
+    """Nothing is made larger with bucket_no_upscale, so a small image is the same at all sizes."""
+    rules = bucket_rules(run.values)
+    images = run.dataset.images
+    alike = sum(len({rule.bucket_of(image.size) for rule in rules}) < len(rules) for image in images)
+    return f"{alike} of {len(images)} images are trained alike at several sizes" if alike else None
 
 
 @check("masked-without-masks", "set alpha_mask, or conditioning_data_dir with masks", SD_SCRIPTS)

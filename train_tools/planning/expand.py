@@ -31,7 +31,7 @@ from train_tools.planning.defaults import (
 from train_tools.planning.existing import ExistingRuns, Place
 from train_tools.planning.findings import Findings
 from train_tools.planning.grid import Grid
-from train_tools.planning.images import Dataset, read_dataset, steps_per_epoch
+from train_tools.planning.images import Dataset, read_dataset, shown_in_an_epoch, steps_per_epoch
 from train_tools.planning.length import in_epochs, length_of, over
 from train_tools.planning.lora_size import lora_bytes, lora_shape, state_bytes
 from train_tools.planning.models import Models
@@ -248,7 +248,7 @@ class Expansion:
             faults=faults,
             steps=steps,
             epochs=epochs,
-            images_seen=round(source.dataset.trained(values).images_per_epoch * steps / an_epoch),
+            images_seen=round(shown_in_an_epoch(source.dataset, values) * steps / an_epoch),
             checkpoints=tuple(names),
             disk_bytes=len(names) * lora_bytes(shape, values),
             state_bytes=state_bytes(shape, values),

@@ -16,9 +16,12 @@ from train_tools.arguments.argument import Argument, Opens
 from train_tools.arguments.current import current
 from train_tools.arguments.text import split
 from train_tools.arguments.values import parse_values
+from train_tools.base_model.browsing import is_allowed
 from train_tools.errors import UsageError
 from train_tools.planning.rules import parse_override
 from train_tools.small_models import base_model_file
+from train_tools.workspace import settings
+from train_tools.workspace.workspace import Version, names_in
 
 CODE = "it names Python code that would be run"
 PICKLE = "what is read there can hold code"
@@ -41,10 +44,14 @@ ALLOWED: Mapping[str, tuple[str, ...]] = MappingProxyType({
     ),
     "log_with": ("tensorboard",),
 })  # fmt: skip
-# Settings of other parts that name a model by folder or hub id.
-OTHER_SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "captioning": ("model", "wd_model", "server"), "score": ("scorer",), "preview": ("base_models", "vae"),
+# Settings of other parts that name a model by folder or hub id, or a server.
+OTHER_SETTINGS: Mapping[str, Mapping[str, str]] = MappingProxyType({
+    "captioning": {"model": PICKLE, "wd_model": PICKLE, "server": SENT},
+    "score": {"scorer": PICKLE},
+    "preview": {"base_models": PICKLE, "vae": PICKLE},
 })  # fmt: skip
+HARMLESS = ("", "simple", "trained", "host")  # words that such a setting has for what is there anyway
+ASKS_A_SERVER = "openai"  # a captioner
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,29 @@ def refuse_exposed(changes: Mapping[str, Any], folders: Folders) -> None:
 
 def refuse_exposed_settings(section: str, changes: Mapping[str, Any]) -> None:
     """As `refuse_exposed`, of the settings of another part, as `captioning`."""
-    for name in OTHER_SETTINGS.get(section, ()):
-        if changes.get(name):
-            raise _refusal(name, changes[name], SENT if name == "server" else PICKLE)
+    for name, why in OTHER_SETTINGS.get(section, {}).items():
+        if any(value not in HARMLESS for value in _texts(changes.get(name))):
+            raise _refusal(name, changes[name], why)
+    if section == "captioning" and any(ASKS_A_SERVER in value for value in _texts(changes.get("captioner"))):
+        raise _refusal("captioner", changes["captioner"], SENT)
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, (list, tuple)) else [str(value or "")]
+
+
+def refuse_exposed_version(version: Version, folders: Folders) -> None:
+    """As `refuse_exposed`, of a whole version that came in a zip."""
+    if names_in(version.trains) or names_in(version.folder / "previews"):
+        raise UsageError(
+            "a zip with runs isn't taken while the webui is open to others, as what they say is trained on; export it "
+            "without its runs, or import it at the machine itself"
+        )
+    for section, values in settings.read(version).items():
+        if section == "training":
+            refuse_exposed(values, folders)
+        else:
+            refuse_exposed_settings(section, values)
 
 
 def _refusal(name: str, value: Any, why: str) -> UsageError:
@@ -106,18 +133,15 @@ def _networks() -> tuple[str, ...]:
 
 
 def _path_reason(argument: Argument, text: str, folders: Folders) -> str | None:
-    path = Path(text).expanduser().resolve()
+    path = Path(text).expanduser()
     if argument.opens == "pictures":
-        return (
-            None
-            if path.is_relative_to(folders.root.resolve())
-            else f"{text} lies outside of Train Tools' folder"
-        )
-    if path == base_model_file().resolve() or any(path.is_relative_to(m.resolve()) for m in folders.models):
+        return None if is_allowed(path, [folders.root]) else f"{text} lies outside of Train Tools' folder"
+    if is_allowed(path, [base_model_file(), *folders.models]):
         return None if path.exists() else f"there is no {text}"
-    if not path.is_relative_to(folders.root.resolve()):
+    if not is_allowed(path, [folders.root]):
         return f"{text} lies outside of the folders for models"
-    return None if path.suffix.lower() == ".safetensors" else "only safetensors files hold no code"
+    is_safe = path.resolve().suffix.lower() == ".safetensors"
+    return None if is_safe else "only safetensors files hold no code"
 
 
 def _named_values(changes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

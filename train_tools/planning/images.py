@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.sizes import sizes_of
 from train_tools.dataset.buckets import BucketRule, Size
 from train_tools.dataset.training import TrainingImage, beside, fingerprints, held_back, training_images
 from train_tools.errors import UsageError
@@ -75,28 +76,37 @@ def read_dataset(processed: Path, reg: Path | None = None) -> Dataset:
 
 
 def steps_per_epoch(dataset: Dataset, arguments: Mapping[str, Any], processes: int = 1) -> int:
-    """Optimizer steps in one epoch: batches never mix buckets, so each bucket's last may be smaller.
+    """Optimizer steps in one epoch: batches never mix buckets nor sizes, so each bucket's last may be smaller.
 
     `processes` share the batches.
     """
     batch = int(arguments["train_batch_size"])
     batches = sum(
         -(-count // batch)
-        for count in bucket_counts(dataset.trained(arguments), bucket_rule(arguments)).values()
+        for rule in bucket_rules(arguments)
+        for count in bucket_counts(dataset.trained(arguments), rule).values()
     )
     return -(-batches // (int(arguments["gradient_accumulation_steps"]) * processes))
 
 
-def bucket_rule(arguments: Mapping[str, Any]) -> BucketRule:
-    width, height = (int(side) for side in str(arguments["resolution"]).split(","))
-    return BucketRule(
-        (width, height),
-        bool(arguments["enable_bucket"]),
-        int(arguments["min_bucket_reso"]),
-        int(arguments["max_bucket_reso"]),
-        int(arguments["bucket_reso_steps"]),
-        bool(arguments["bucket_no_upscale"]),
-    )
+def bucket_rules(arguments: Mapping[str, Any]) -> list[BucketRule]:
+    """One for each size, the smallest first: every image is trained at all of them."""
+    return [
+        BucketRule(
+            size,
+            bool(arguments["enable_bucket"]),
+            int(arguments["min_bucket_reso"]),
+            int(arguments["max_bucket_reso"]),
+            int(arguments["bucket_reso_steps"]),
+            bool(arguments["bucket_no_upscale"]),
+        )
+        for size in sizes_of(arguments["resolution"])
+    ]
+
+
+def shown_in_an_epoch(dataset: Dataset, arguments: Mapping[str, Any]) -> int:
+    """Images, with their repeats, at each size."""
+    return dataset.trained(arguments).images_per_epoch * len(sizes_of(arguments["resolution"]))
 
 
 @functools.lru_cache(maxsize=64)

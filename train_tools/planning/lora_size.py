@@ -19,6 +19,8 @@ BYTES = {"fp16": 2, "bf16": 2, "float": 4, None: 4}
 HEAD_BYTES_PER_LAYER = 400  # three entries with long names
 METADATA_BYTES = 6_000
 WITH_KERNELS = ("", "full", "unet-only", "unet-convblock-only")  # LyCORIS' presets
+WITHOUT_TRANSFORMERS = ("attn-only", "unet-convblock-only")  # as whole blocks, with their normalisations
+WITHOUT_RESIDUALS = ("attn-only", "attn-mlp", "unet-transformer-only")
 USUAL_FACTOR = 25  # by which LoKr parts a layer where nothing is said: about the root of its width
 
 
@@ -42,6 +44,8 @@ SD15 = LoraShape(
         Layers(72, 165_888),
         Layers(50, 544_000),
         Layers(36, 82_880),
+        Layers(64, 99_840),
+        Layers(44, 99_840),
         unet_parameters=859_520_964,
     ),
     1_066_235_307,
@@ -86,6 +90,8 @@ def factors_of(shape: LoraShape, arguments: Mapping[str, Any]) -> Factors:
         _conv_dim(arguments),
         network_arg(arguments, "algo").lower() if arguments.get("network_module") == LYCORIS else "",
         network_arg(arguments, "factor"),
+        _trains_norms(arguments),
+        network_arg(arguments, "preset"),
     )
 
 
@@ -105,6 +111,11 @@ def _conv_dim(arguments: Mapping[str, Any]) -> int | None:
     return _rank(of_blocks, int(given)) if given.isdecimal() else (_rank(of_blocks, 0) or None)
 
 
+def _trains_norms(arguments: Mapping[str, Any]) -> bool:
+    given = network_arg(arguments, "train_norm").lower()
+    return arguments.get("network_module") == LYCORIS and given not in ("", "false")
+
+
 @functools.lru_cache(maxsize=256)
 def _factors(
     shape: LoraShape,
@@ -114,6 +125,8 @@ def _factors(
     conv_dim: int | None,
     algorithm: str,
     factor: str,
+    with_norms: bool,
+    preset: str,
 ) -> Factors:
     layers = shape.targets.text if with_text else Layers()
     numbers = 0
@@ -131,7 +144,11 @@ def _factors(
         whole = int(text.count * side**2) + shape.targets.unet_parameters * with_unet
         times = int(factor) if factor.isdecimal() and int(factor) else USUAL_FACTOR
         numbers = min(numbers // times, whole // times**2) + layers.count * times**2
-    return Factors(layers.count, (2 if algorithm == "loha" else 1) * numbers)
+    norms = Layers()
+    if with_unet and with_norms:
+        norms += shape.targets.norms if preset not in WITHOUT_TRANSFORMERS else Layers()
+        norms += shape.targets.kernel_norms if preset not in WITHOUT_RESIDUALS else Layers()
+    return Factors(layers.count + norms.count, (2 if algorithm == "loha" else 1) * numbers + norms.width)
 
 
 def network_arg(arguments: Mapping[str, Any], name: str) -> str:

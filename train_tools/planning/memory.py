@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.sizes import largest_of
 from train_tools.planning.lora_size import SD15, LoraShape, factors_of
 
 CONTEXT = 0.6e9  # CUDA's context and libraries' workspaces
@@ -48,8 +49,8 @@ def trained_bytes(shape: LoraShape, arguments: Mapping[str, Any]) -> float:
 
 
 def activation_bytes(shape: LoraShape, arguments: Mapping[str, Any]) -> float:
-    """Of one run: what its samples keep until the gradients are there."""
-    width, height = (int(side) for side in str(arguments["resolution"]).split(","))
+    """Of one run: what its samples keep until the gradients are there, at its largest size."""
+    width, height = largest_of(arguments["resolution"])
     points = width * height / 64 * int(arguments["train_batch_size"])
     weights = shape.targets.unet_parameters
     if shape.activations is not None:

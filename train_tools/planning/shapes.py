@@ -9,7 +9,7 @@ from train_tools.dataset.buckets import BucketRule
 from train_tools.families.detect import detect
 from train_tools.planning.defaults import base_model_of, complete, defaults_for
 from train_tools.planning.grid import make_grid
-from train_tools.planning.images import bucket_rule
+from train_tools.planning.images import bucket_rules
 from train_tools.workspace import settings
 from train_tools.workspace.workspace import Version
 
@@ -30,14 +30,16 @@ class Shape:
 
 
 def shapes_of(version: Version) -> list[Shape]:
-    """Those of the runs that are planned, each once; raises UsageError for a value that isn't allowed."""
+    """Those of the runs that are planned, for each of a run's sizes one, and each once.
+
+    Raises UsageError for a value that isn't allowed.
+    """
     saved = settings.read(version)["training"]
     given = {name: value for name, value in saved.items() if name in DECIDING and value != ""}
     found: dict[Shape, None] = {}
     for combination in make_grid(given).combinations():
         base_model = base_model_of(combination)
         values = complete(combination, defaults_for(base_model, detect(Path(base_model))))
-        found[
-            Shape(bucket_rule(values), int(values["train_batch_size"]), int(values["max_token_length"] or 75))
-        ] = None
+        for rule in bucket_rules(values):
+            found[Shape(rule, int(values["train_batch_size"]), int(values["max_token_length"] or 75))] = None
     return list(found)

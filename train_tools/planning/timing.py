@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import shutil
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from train_tools.arguments.sizes import sizes_of
 from train_tools.planning.lora_size import LoraShape
 from train_tools.planning.measured import (
     Kind,
@@ -72,8 +74,8 @@ def has_gpu() -> bool:
 
 def guessed(shape: LoraShape, arguments: Mapping[str, Any], pack_size: int) -> float:
     """Seconds of one step of a pack."""
-    width, height = (int(side) for side in str(arguments["resolution"]).split(","))
-    latents = width * height / 64
+    # Of several sizes each has about as many steps.
+    latents = statistics.fmean(width * height for width, height in sizes_of(arguments["resolution"])) / 64
     work = (
         GUESSED_S_PER_WEIGHT_AND_LATENT
         * shape.targets.unet_parameters

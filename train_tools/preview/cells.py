@@ -11,9 +11,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.sizes import largest_of
 from train_tools.dataset.training import training_images
-from train_tools.errors import TrainToolsError
-from train_tools.families.interface import Prediction
+from train_tools.errors import TrainToolsError, UsageError
+from train_tools.families.interface import BASE, Prediction
 from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace.run_folder import read_arguments
 from train_tools.workspace.workspace import Version
@@ -30,7 +31,10 @@ class Run:
 
     @property
     def base_model(self) -> Path:
-        return Path(str(self.arguments["pretrained_model_name_or_path"]))
+        """Raises UsageError where the run came from elsewhere and doesn't say it."""
+        if not self.arguments.get(BASE):
+            raise UsageError(f"the run {self.folder.name} doesn't say its base model; set base_models")
+        return Path(str(self.arguments[BASE]))
 
     @property
     def clip_skip(self) -> int:
@@ -38,9 +42,8 @@ class Run:
 
     @property
     def resolution(self) -> tuple[int, int]:
-        """Width and height in pixels."""
-        sizes = [int(part) for part in str(self.arguments.get("resolution") or 512).split(",")]
-        return sizes[0], sizes[-1]
+        """Width and height in pixels, of several the largest."""
+        return largest_of(self.arguments.get("resolution") or 512)
 
     @functools.cached_property
     def trigger(self) -> str:
@@ -78,7 +81,7 @@ class Recipe:
     as JSON: the host with its version, VAE and text encoders, options that aren't at their default; "" is nothing.
     `guidance` is what a distilled model is told, `shift` moves a flow's noise levels, `rescale` the guidance rescale,
     as in `families.interface.Pictures`. `prediction` and `zero_snr` are what is known of the base model beyond its
-    file, "" and None: what its file says.
+    file, "" and None: what its file says. `texts` says how prompts are read, where that isn't as it has always been.
     """
 
     lora: str
@@ -103,6 +106,7 @@ class Recipe:
     rescale: float = 0.0
     prediction: Prediction = ""
     zero_snr: bool | None = None
+    texts: str = ""
 
     def depends(self) -> dict[str, Any]:
         """What its key is made of: the pictures of before a field was added keep theirs."""
@@ -126,6 +130,7 @@ ADDED: Mapping[str, Any] = {
     "rescale": 0.0,
     "prediction": "",
     "zero_snr": None,
+    "texts": "",
 }
 
 

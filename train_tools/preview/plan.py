@@ -9,14 +9,14 @@ from itertools import product
 from pathlib import Path
 
 from train_tools.errors import UsageError
+from train_tools.families import block_weights
 from train_tools.workspace.workspace import Version
 
-from . import block_weights
 from .cells import Cell, Checkpoint, Recipe, Run, find_checkpoints, find_runs
 from .choice import chosen_checkpoints, chosen_names
 from .choosing import Chooser
 from .index import AXES
-from .prompts import Asked, asked_for, read_list, resolved
+from .prompts import Asked, asked_for, read_as, read_list, resolved
 from .settings import PreviewSettings, weights_of
 from .ways import Ways
 
@@ -106,7 +106,8 @@ class _Maker:
                 recipe = Recipe(
                     lora=checkpoint.identity if has_lora else "", weight_unet=weights[0], weight_te=weights[1],
                     block_weights=blocks if has_lora else "", base=base, prompt=prompt, negative_prompt=negative,
-                    seed=seed, width=size[0], height=size[1], renderer=drawn.renderer, force=drawn.force, **made,
+                    seed=seed, width=size[0], height=size[1], renderer=drawn.renderer, force=drawn.force,
+                    texts=read_as(drawn.renderer, prompt, negative), **made,
                 )  # fmt: skip
                 folder = checkpoint.images if has_lora else self.version.folder / "previews" / BASE_FOLDER
                 path = folder / f"cell-{recipe.key}.png"

@@ -14,16 +14,20 @@ from pathlib import Path
 
 from train_tools.dataset.training import training_images
 from train_tools.errors import UsageError
+from train_tools.tags.tokens import LIMITS, count_plain
 from train_tools.workspace.files import write_text
 from train_tools.workspace.names import check_new_name
 from train_tools.workspace.workspace import Version
 
+from .renderer import PACKED
 from .settings import PreviewSettings
 
 EXTRA_NETWORK = re.compile(r"<(?:lora|lyco|hypernet):[^>]*>", re.IGNORECASE)
 CHOICE = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 LISTED = re.compile(r"__([^\s_](?:[^\s]*?[^\s_])?)__")
 TRIGGER = "{trigger}"
+WEIGHED = re.compile(r"[()\[\]\\]|\bBREAK\b")
+AS_WEBUIS = "as webuis"
 DEEPEST = 50  # wildcards within wildcards; more is a list that names itself
 
 
@@ -100,6 +104,20 @@ def resolved(prompt: str, trigger: str, seed: int, lines_of: Callable[[str], Seq
             return text
         text = text[: found.start()] + chosen.replace(TRIGGER, trigger) + text[found.end() :]
     raise UsageError(f"the wildcards of {prompt!r} don't come to an end; look for a list that names itself")
+
+
+def read_as(renderer: str, *texts: str) -> str:
+    """Of a recipe: our own renderer once knew no weights, and cut long texts."""
+    is_new = renderer == PACKED and any(map(_is_read_otherwise, texts))
+    return AS_WEBUIS if is_new else ""
+
+
+def _is_read_otherwise(text: str) -> bool:
+    longest = min(LIMITS)
+    is_long = (
+        len(text.encode("utf-8")) > longest and count_plain(text) > longest
+    )  # no token is less than a byte
+    return is_long or WEIGHED.search(text) is not None
 
 
 def prompts_folder(version: Version) -> Path:

@@ -21,6 +21,7 @@ from .cells import Cell, Checkpoint, Recipe, Run
 from .choosing import REMAIN, Chooser
 from .pictures import save
 from .plan import PreviewPlan, Row
+from .prompts import read_as
 from .renderer import Bridge, Connect
 from .rendering import Rendering
 from .service import drawn_bases
@@ -110,7 +111,7 @@ def _plan(
         recipe = Recipe(
             lora="", weight_unet=0.0, weight_te=0.0, block_weights="", base=base, prompt=prompt,
             negative_prompt=negative, seed=settings.seed[0], width=width, height=height, renderer=drawn.renderer,
-            force=drawn.force, **made,
+            force=drawn.force, texts=read_as(drawn.renderer, prompt, negative), **made,
         )  # fmt: skip
         path = folders[image.concept] / f"{image.path.stem}.png"
         cells.append(Cell(checkpoint, recipe, base_model, (prompt, negative), "", path, drawn, recipe.key))

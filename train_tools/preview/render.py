@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from train_tools.families.block_weights import Blocks26, factor
+from train_tools.families.stable_diffusion import webui_prompts
 from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
 from train_tools.families.stable_diffusion.denoising import Wish, draw
 from train_tools.lora.fit import Fitted, fit, merged, stack_of
@@ -26,7 +28,6 @@ from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import Target, layers_of
 
 from . import samplers
-from .block_weights import Blocks26, factor
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _sample(
     multipliers = _multipliers(stack, requests, base.device, base.dtype) if stack else []
 
     def embed(texts: list[str]) -> Conditioning:
-        return base.embed(base.tokens(texts), frame.clip_skip)
+        return webui_prompts.embed(base, texts, frame.clip_skip)
 
     with stack.multiplied(multipliers) if stack else contextlib.nullcontext():
         return draw(

@@ -9,6 +9,7 @@ from typing import Any
 
 from train_tools.arguments.argument import Kind, row
 from train_tools.arguments.values import parse_values
+from train_tools.workspace.names import check_name
 from train_tools.workspace.settings import setting, validate
 
 RENDERERS = ("auto", "host", "diffusers", "sd-scripts")
@@ -310,6 +311,8 @@ class PreviewSettings:
 
     def __post_init__(self) -> None:
         validate(self)
+        if self.automatic_lane:
+            check_name(self.automatic_lane, "lane")
 
 
 def weights_of(settings: PreviewSettings) -> list[tuple[float, float]]:

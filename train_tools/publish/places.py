@@ -14,11 +14,14 @@ from train_tools.workspace.workspace import Version
 OWN = "published"  # below <root>/train_tools, for who has no webui
 
 
-def known_folders(version: Version, root: Path, host_folders: Sequence[Path]) -> list[Path]:
+def known_folders(
+    version: Version, root: Path, host_folders: Sequence[Path], *, with_used: bool = True
+) -> list[Path]:
     """The webui's, those used before (the last first), and one of our own, which is made."""
     own = root.absolute() / "train_tools" / OWN
     own.mkdir(parents=True, exist_ok=True)
-    used = [Path(str(record.get("folder"))) for record in reversed(history.read(version, PUBLISHED))]
+    records = history.read(version, PUBLISHED) if with_used else []
+    used = [Path(str(record.get("folder"))) for record in reversed(records)]
     found = [*host_folders, *used, own]
     return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
 

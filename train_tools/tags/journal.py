@@ -21,7 +21,7 @@ from train_tools.dataset.progress import Progress, Report
 from train_tools.dataset.revision import CAPTIONS
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.tags.files import put_text, read_text
-from train_tools.workspace.files import read_json, write_json
+from train_tools.workspace.files import plain_path, read_json, write_json
 from train_tools.workspace.lock import writing
 from train_tools.workspace.workspace import Version
 
@@ -75,7 +75,8 @@ def read_state(version: Version) -> State:
     data = read_json(path)
     try:
         done, undone = (tuple(Entry(**entry) for entry in data[key]) for key in ("done", "undone"))
-        return State(done, undone, int(data["next"]), str(data["pending"]))
+        pending = str(data["pending"])
+        return State(done, undone, int(data["next"]), plain_path(pending) if pending else "")
     except (KeyError, TypeError, ValueError) as error:
         raise TrainToolsError(
             f"{path} isn't a history of captions; move the folder {path.parent} away to start a new one"
@@ -87,11 +88,14 @@ def write_state(version: Version, state: State) -> None:
 
 
 def read_record(version: Version, name: str) -> list[Change]:
-    """Raises TrainToolsError where it is gone or damaged."""
+    """Raises TrainToolsError where it is gone or damaged, or names a file outside of the version."""
     path = folder_of(version) / name
     try:
-        return [Change(**change) for change in read_json(path)["captions"]]
-    except (FileNotFoundError, KeyError, TypeError) as error:
+        found = [Change(**change) for change in read_json(path)["captions"]]
+        for change in found:  # it may have come in anybody's zip, and is written back
+            plain_path(change.name)
+        return found
+    except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
         raise TrainToolsError(
             f"{path}, the record of a change, is gone or damaged; put it back from a copy, or move the folder "
             f"{path.parent} away to start a new history"

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +24,7 @@ TOKEN_HEADER = "x-train-tools-token"
 EXPOSED_HEADER = "x-train-tools-exposed"  # set by the door where its webui is reachable by others
 LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 SAFE = ("GET", "HEAD")
+GUESS_S = 0.5  # between two wrong passwords, whoever sends them
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
@@ -30,6 +32,7 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -51,7 +54,7 @@ class Access:
         # Another site's name that points to this machine (DNS rebinding) would read everything.
         if not self.password and urlsplit(f"//{headers.get('host', '')}").hostname not in LOOPBACK:
             return _no(headers, "Open the page by the name localhost.")
-        if scope["method"] not in SAFE and not _is_own_page(headers):
+        if not _is_own_page(headers) and not _opens_page(scope, headers):
             return _no(headers, "Another site's page asked for this; open Train Tools itself.")
         return None
 
@@ -85,12 +88,22 @@ def _is_own_page(headers: Headers) -> bool:
     return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
+def _opens_page(scope: Scope, headers: Headers) -> bool:
+    """Whether a person follows a link to the page; another site's page may ask for nothing else, not even to read."""
+    if scope["method"] not in SAFE:
+        return False
+    return "sec-fetch-site" not in headers or (
+        headers.get("sec-fetch-mode") == "navigate" and scope["path"] == "/"
+    )
+
+
 class Guard:
     """The middleware: refuses, notes in the scope whether others may be asking, adds the headers of safety."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
+        self._wrong = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -106,4 +119,7 @@ class Guard:
 
         refusal = self._access.refusal(scope)
         scope["train_tools.exposed"] = self._access.is_exposed(scope)
+        if refusal is not None and refusal.status_code == 401 and "authorization" in Headers(scope=scope):
+            async with self._wrong:  # however many guess at once
+                await anyio.sleep(GUESS_S)
         await (refusal or self._app)(scope, receive, send_with_headers)

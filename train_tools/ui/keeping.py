@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from train_tools.captioning.activation import activation_tag
-from train_tools.captioning.fixed_text import CONCEPT
+from train_tools.captioning.interface import CONCEPT
 from train_tools.compare.checkpoints import Checkpoint
 from train_tools.dataset.census import take_census
 from train_tools.publish.service import WEBUI_TAG, free_lora_name

@@ -7,6 +7,7 @@ from typing import Any
 
 from train_tools.captioning.settings import CaptioningSettings
 from train_tools.compare.scores.settings import ScoreSettings
+from train_tools.errors import UsageError
 from train_tools.execution.queue import Entry
 from train_tools.execution.queue_edit import PLACED
 from train_tools.execution.ticket import CAPTION, PREVIEW, SCORE, TRAIN
@@ -49,6 +50,8 @@ def check_job(entry: Entry, changes: dict[str, str]) -> None:
     if entry.ticket.kind in JOBS:
         section, kind = JOBS[entry.ticket.kind]
         settings.preview_change(_version(entry), section, kind, {**entry.ticket.settings, **changes})
+    elif entry.ticket.kind != TRAIN:
+        raise UsageError(f"nothing can be changed of entry {entry.id}; cancel it and begin it anew")
 
 
 def _version(entry: Entry) -> Version:

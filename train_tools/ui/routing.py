@@ -24,11 +24,13 @@ from train_tools.ui.tasks import Tasks
 from train_tools.workspace.files import temporary_sibling
 from train_tools.workspace.lock import BusyError
 from train_tools.workspace.os_errors import sentence_of, with_name
+from train_tools.workspace.tree import check_room
 from train_tools.workspace.workspace import Version, Workspace
 
 T = TypeVar("T")
 LOG = logging.getLogger("train_tools.ui")
 LARGEST_JSON = 32 << 20  # bytes of a request that is held in memory
+LEFT_BY_VISITORS = 1 << 30  # bytes of the disk, so that a training can keep what it makes
 SLOW_S = 1.0  # no handler may take longer; one that does is written into the log
 
 
@@ -129,10 +131,23 @@ def upload(path: str, folder: Callable[[Call], Path], handle: Callable[[Call, Pa
     async def endpoint(request: Request) -> Response:
         call = Call(request)
         target = await run_in_threadpool(folder, call)
+        await run_in_threadpool(_check_room, call, target)
         async with _received(request, target) as file:
             return await _answer(lambda call: handle(call, file), call)
 
     return Route(path, endpoint, methods=["PUT"], name=f"PUT {path}")
+
+
+def _check_room(call: Call, folder: Path) -> None:
+    """An upload that can't be held is refused before it is sent; visitors leave the machine some room.
+
+    Raises UsageError.
+    """
+    length = call.request.headers.get("content-length", "")
+    if length.isdigit():
+        check_room(folder, int(length) + (LEFT_BY_VISITORS if call.exposed else 0), "the upload")
+    elif call.exposed:
+        raise HTTPException(411, "The upload doesn't say how long it is.")
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "int": ("a whole number", "整数"),
     "float": ("a number", "数字"),
     "str": ("text", "文本"),
-    "size": ("WIDTH,HEIGHT or SIDE in pixels", "宽,高 或 边长，单位像素"),
+    "size": (
+        "WIDTH,HEIGHT or SIDE in pixels, several at once as in 512+768",
+        "宽,高 或 边长，单位像素；同时用多个尺寸写作 512+768",
+    ),
     "int_or_ratio": ("a whole number, or a share below 1", "整数，或小于 1 的比例"),
     "list": ("words separated by blanks", "以空格分隔的词"),
 }
@@ -25,6 +28,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     ",": ("commas", "逗号"),
     ";": ("semicolons", "分号"),
     "|": ("|", " | "),
+    "\n": ("new lines", "换行"),
 }
 
 

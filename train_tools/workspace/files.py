@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from train_tools.errors import TrainToolsError, UsageError
@@ -131,6 +131,17 @@ def move_to_trash(path: Path, trash: Path) -> Path:
             note.unlink(missing_ok=True)
         raise TrainToolsError(f"nothing was deleted: {sentence_of(error, path)}") from error
     return target
+
+
+def plain_path(text: str) -> str:
+    """Returns `text`, a relative path with `/`, as it may stand in a file that came in anybody's zip.
+
+    Raises ValueError where it leads out of its folder on any system.
+    """
+    for path in (PurePosixPath(text), PureWindowsPath(text)):
+        if path.is_absolute() or path.drive or path.root or ".." in path.parts or not path.parts:
+            raise ValueError(f"{text!r} leads out of its folder")
+    return text
 
 
 def require_inside(path: Path, root: Path) -> Path:

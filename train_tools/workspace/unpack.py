@@ -8,6 +8,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -27,6 +28,7 @@ MOST_MANIFEST_BYTES = 1 << 20
 # Logs shrink to a twentieth; what shrinks to a two-hundredth, and is large, was made to fill a disk.
 MOST_RATIO = 200
 SMALL_BYTES = 100 << 20
+TICKET = "queue.json"  # of execution.ticket
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 DAMAGES = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError,
@@ -43,13 +45,26 @@ class Imported:
     bytes: int
 
 
+Check = Callable[[Version], None]
+
+
+def all_right(version: Version) -> None:
+    """For callers to whom everything is welcome."""
+
+
 def import_version(
-    workspace: Workspace, project: str, file: Path, *, name: str | None = None, report: Report = silent
+    workspace: Workspace,
+    project: str,
+    file: Path,
+    *,
+    name: str | None = None,
+    report: Report = silent,
+    check: Check = all_right,
 ) -> Imported:
     """A new version of `project` from a zip; appears when it is complete.
 
     Raises UsageError where the zip isn't one of ours, is damaged or isn't safe, where `name` is taken, or the
-    disk is too small. Nothing is changed then.
+    disk is too small, and what `check` raises of the unpacked version. Nothing is changed then.
     """
     versions_folder = workspace.project(project).versions_folder
     with opened(file) as archive:
@@ -58,12 +73,17 @@ def import_version(
         target = versions_folder / chosen
         with built(target) as building:
             extract(archive, file, manifest, building, report)
-            settle(Version(project, chosen, building), manifest.project)
+            settle(Version(project, chosen, building), manifest.project, check)
     return Imported(target, chosen, manifest.files, manifest.bytes)
 
 
 def import_project(
-    workspace: Workspace, file: Path, *, name: str | None = None, report: Report = silent
+    workspace: Workspace,
+    file: Path,
+    *,
+    name: str | None = None,
+    report: Report = silent,
+    check: Check = all_right,
 ) -> Imported:
     """A new project from a zip; raises as `import_version` does."""
     with opened(file) as archive:
@@ -75,7 +95,7 @@ def import_project(
             (building / "versions").mkdir(exist_ok=True)
             for folder in folders_in(building / "versions"):
                 check_name(folder.name, "version")
-                settle(Version(chosen, folder.name, folder), manifest.name)
+                settle(Version(chosen, folder.name, folder), manifest.name, check)
     return Imported(target, chosen, manifest.files, manifest.bytes)
 
 
@@ -188,7 +208,7 @@ def entry_fault(info: zipfile.ZipInfo, portable: Portable) -> str:
     if not name.startswith(DATA):
         return f"it isn't below {DATA}"
     path = name.removeprefix(DATA)
-    if is_unfinished(path.rstrip("/").rpartition("/")[2]):
+    if any(map(is_unfinished, path.split("/"))):
         return "it is called like something unfinished"
     return portable.fault(path.removesuffix("/"), is_folder=path.endswith("/"))
 
@@ -206,12 +226,19 @@ def check_sizes(archive: zipfile.ZipFile, file: Path, entries: list[zipfile.ZipI
         )
 
 
-def settle(version: Version, project: str) -> None:
-    """What a version needs before it is used; raises UsageError for settings that can't be read."""
+def settle(version: Version, project: str, check: Check) -> None:
+    """What a version needs before it is used; raises UsageError for settings that can't be read.
+
+    Places in a queue aren't taken over: nobody here has asked for that work.
+    """
     try:
+        for kind in ("trains", "jobs"):
+            for ticket in version.folder.glob(f"{kind}/*/{TICKET}"):
+                ticket.unlink()
         version.origin.mkdir(parents=True, exist_ok=True)
         version.trains.mkdir(exist_ok=True)
         load(version)
+        check(version)
         keep_concept(version, project)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise UsageError(f"what is in the zip is no version ({error.strerror or error})") from error

@@ -146,7 +146,10 @@ def test_no_images_and_foreign_encodings_are_told(arguments: dict[str, object], 
         ({"dataset_config": "data.toml"}, "dataset_config"),
         ({"network_module": "networks.dylora"}, "networks.dylora"),
         ({"network_module": "lycoris.kohya", "network_args": ["algo=boft"]}, "algo = 'boft'"),
-        ({"network_module": "lycoris.kohya", "network_args": ["train_norm=True"]}, "train_norm"),
+        (
+            {"network_module": "lycoris.kohya", "network_args": ["train_norm=True", "rank_dropout=0.1"]},
+            "rank_dropout with train_norm",
+        ),
         (
             {"network_module": "lycoris.kohya", "scale_weight_norms": 1.0},
             "scale_weight_norms with lycoris.kohya",

@@ -56,6 +56,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "LoCon in Tucker's form": lycoris("algo=lora", "use_tucker=True", "use_scalar=True", "conv_dim=2"),
     "DoRA": lycoris("algo=lora", "dora_wd=True"),
     "LoHa": lycoris("algo=loha", "conv_dim=2", "rank_dropout=0.1"),
+    "LoHa with norms": lycoris("algo=loha", "train_norm=True", "module_dropout=0.2", "preset=attn-mlp"),
     "LoKr": lycoris("algo=lokr", "factor=4"),
     "LoKr in four, DoRA": lycoris(
         "algo=lokr", "factor=8", "decompose_both=True", "dora_wd=True", "use_tucker=True", network_dim=1,
@@ -178,7 +179,13 @@ def test_of_every_kind_with_every_optimizer(base: BaseModel, kind: str, optimize
 
 
 @pytest.mark.parametrize(
-    "kind", ["LoHa", pytest.param("LoKr in four, DoRA", marks=pytest.mark.thorough), "conv_dim"]
+    "kind",
+    [
+        "LoHa with norms",
+        pytest.param("LoHa", marks=pytest.mark.thorough),
+        pytest.param("LoKr in four, DoRA", marks=pytest.mark.thorough),
+        "conv_dim",
+    ],
 )
 def test_a_file_is_drawn_as_it_was_trained(base: BaseModel, kind: str, tmp_path: Path) -> None:
     given = {name: value for name, value in KINDS[kind].items() if "dropout" not in str(name)}
@@ -327,6 +334,7 @@ def test_which_networks_share_a_pack() -> None:
 
     together = [KINDS[kind] for kind in ("conv_dim", "blocks", "LoRA+", "dropouts", "norms", "LoCon")]
     assert len({key(given) for given in together}) == 1
+    assert key(lycoris("train_norm=True")) == key({})  # who trains none leaves them alone
     loha = lycoris("algo=loha")
     assert key(loha) == key({**loha, "network_dim": 8, "learning_rate": 1}) != key({})
     assert key(lycoris("algo=loha", "dora_wd=True")) != key(loha)
@@ -341,7 +349,7 @@ def test_which_networks_share_a_pack() -> None:
     ("given", "within"),
     [
         (KINDS["conv_dim"], 0.01), (plain("block_dims=" + ",".join(["2", "6"] * 12 + ["4"])), 0.1),
-        (lycoris("algo=locon"), 0.05), (lycoris("algo=loha", "preset=attn-mlp"), 0.01),
+        (lycoris("algo=locon"), 0.05), (lycoris("algo=loha", "preset=attn-mlp", "train_norm=True"), 0.01),
         (lycoris("algo=lokr", "factor=4"), 0.5), (lycoris("algo=lokr", "factor=8", network_dim=100_000), 0.5),
     ],
 )  # fmt: skip

@@ -70,6 +70,9 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         "DoRA": lycoris("algo=lora", "dora_wd=True", "preset=unet-transformer-only"),
         "DoRA of inputs": lycoris("algo=loha", "dora_wd=True", "wd_on_output=False", "preset=unet-convblock-only"),
         "LoHa": lycoris("algo=loha", "conv_dim=2", "conv_alpha=1"),
+        "norms": lycoris("algo=locon", "train_norm=True", "conv_dim=2"),
+        "norms without kernels": lycoris("algo=loha", "train_norm=True", "preset=full-lin", "loraplus_lr_ratio=4"),
+        "norms nowhere": lycoris("algo=lora", "train_norm=True", "preset=attn-only"),
         "LoHa tucker": lycoris("algo=loha", "use_cp=True", "preset=unet-only"),
         "LoKr": lycoris("algo=lokr", "factor=4"),
         "LoKr whole": lycoris("algo=lokr", "full_matrix=True", "preset=attn-mlp"),
@@ -86,6 +89,7 @@ CASES: dict[str, dict[str, dict[str, Any]]] = {
         ),
         "LoHa": lycoris("algo=loha", "conv_dim=2"),
         "LoKr": lycoris("algo=lokr", "factor=8", "preset=attn-only"),
+        "norms": lycoris("algo=lokr", "factor=8", "train_norm=True"),
     },
 }  # fmt: skip
 EACH = [(family, name) for family, cases in CASES.items() for name in cases]

@@ -27,7 +27,7 @@ TROUBLES_OF_STAND_IN = {
 }
 TROUBLES_OF_REAL = {
     "nan": {"learning_rate": "1e30", "max_grad_norm": "0", "network_train_unet_only": "true"},
-    "missing module": {"optimizer_type": "prodigyopt.Prodigy"},
+    "missing module": {"optimizer_type": "nobodys_optimizers.Best"},
 }
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 SCRIPTS = ("train_network.py", "sdxl_train_network.py", "flux_train_network.py", "sd3_train_network.py")
 STEP_S = "STAND_IN_STEP_S"
+Images = list[tuple[Path, int]]
 
 
 def checkout(folder: Path) -> Path:
@@ -57,6 +58,10 @@ def read_config(words: list[str]) -> dict[str, Any]:
         say(f"{file} not found.")
         sys.exit(1)
     say(f"Loading settings from {file}...")
+    return read_toml(file)
+
+
+def read_toml(file: Path) -> dict[str, Any]:
     try:
         import tomllib as toml
     except ModuleNotFoundError:
@@ -64,12 +69,26 @@ def read_config(words: list[str]) -> dict[str, Any]:
     return dict(toml.loads(file.read_text(encoding="utf-8")))
 
 
-def subsets(folder: str | None) -> list[tuple[Path, int]]:
+def subsets(folder: str | None) -> Images:
     found = []
     for sub in sorted(Path(folder).iterdir()) if folder else []:
         number = sub.name.split("_")[0]
         if sub.is_dir() and number.isdigit():
             found += [(path, int(number)) for path in sorted(sub.glob("*.png"))]
+    return found
+
+
+def datasets(config: dict[str, Any]) -> list[tuple[dict[str, Any], Images, Images]]:
+    """One of train_data_dir, or what dataset_config says: the settings, images and regularisation images of each."""
+    if not config.get("dataset_config"):
+        return [(config, subsets(config["train_data_dir"]), subsets(config.get("reg_data_dir")))]
+    found = []
+    for one in read_toml(Path(config["dataset_config"]))["datasets"]:
+        parts: tuple[Images, Images] = ([], [])
+        for subset in one["subsets"]:
+            images = sorted(Path(subset["image_dir"]).glob("*.png"))
+            parts[subset["is_reg"]].extend((path, subset["num_repeats"]) for path in images)
+        found.append(({**config, "resolution": one["resolution"]}, *parts))
     return found
 
 
@@ -178,10 +197,10 @@ def main(words: list[str]) -> None:
     config = read_config(words)
     mood = config.get("training_comment", "")
     if "missing module" in mood:
-        raise ModuleNotFoundError("No module named 'prodigyopt'")
-    reg = subsets(config.get("reg_data_dir"))
-    images = subsets(config["train_data_dir"])
-    if not images or "no data" in mood:
+        raise ModuleNotFoundError("No module named 'nobodys_optimizers'")
+    sets = datasets(config)
+    reg = [image for _, _, some in sets for image in some]
+    if not all(images for _, images, _ in sets) or "no data" in mood:
         say(
             "No data found. Please verify arguments (train_data_dir must be the parent of folders with images)"
         )
@@ -190,10 +209,11 @@ def main(words: list[str]) -> None:
     time.sleep(float(os.environ.get("STAND_IN_LOAD_S", "0")))
     if not Path(config["pretrained_model_name_or_path"]).exists():
         raise OSError(f"{config['pretrained_model_name_or_path']} is not a model")
-    total, drawn = cache_all([path for path, _ in [*images, *reg]], config)
+    encoded = [cache_all([path for path, _ in [*images, *some]], own) for own, images, some in sets]
+    total, drawn = (sum(counts) for counts in zip(*encoded, strict=True))
     if not isinstance(config["learning_rate"], float):
         raise TypeError("argument learning_rate: a number was expected")
-    per_epoch = -(-with_reg(images, reg) // config["train_batch_size"])
+    per_epoch = sum(-(-with_reg(images, some) // config["train_batch_size"]) for _, images, some in sets)
     epochs = config["max_train_epochs"]
     train(config, mood, per_epoch, epochs, [config.get("seed", 0) + drawn / 8, total % 65_536, 0, len(reg)])
 

@@ -130,8 +130,12 @@ def version_folder(tmp_path: Path) -> dict[str, Any]:
 def test_a_cache_holds_the_same_images_and_captions(tmp_path: Path) -> None:
     arguments = version_folder(tmp_path)
     cache = caches.open_cache(tmp_path / "cache", arguments, Path("/sd"))
-    assert sorted(path.name for path in (cache.images / "2_[zorb]").iterdir()) == ["a.png", "a.txt", "b.png"]
-    assert cache.reg is None
+    assert sorted(path.name for path in (cache.images() / "2_[zorb]").iterdir()) == [
+        "a.png",
+        "a.txt",
+        "b.png",
+    ]
+    assert cache.reg() is None
     again = caches.open_cache(tmp_path / "cache", {**arguments, "network_dim": 64, "seed": 9}, Path("/sd"))
     assert again == cache
 
@@ -180,7 +184,7 @@ def test_a_copy_does_where_the_disk_has_no_links(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "link", refuse)
     cache = caches.open_cache(tmp_path / "cache", version_folder(tmp_path), Path("/sd"))
-    assert (cache.images / "2_[zorb]" / "a.png").read_text() == "a.png"
+    assert (cache.images() / "2_[zorb]" / "a.png").read_text() == "a.png"
 
 
 def test_half_a_file_is_never_handed_on(tmp_path: Path) -> None:

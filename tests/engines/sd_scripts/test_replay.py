@@ -7,6 +7,7 @@ schedule of every step before it are in it. The run is replayed in a pack, besid
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -28,10 +29,14 @@ from torch import Tensor
 from train_tools.arguments.config_file import dumps
 from train_tools.base_model.convert import write_checkpoint
 from train_tools.engines.packed.config import from_arguments
-from train_tools.engines.packed.data.batches import Batch
+from train_tools.engines.packed.data.batches import Batch, RunData, epoch_schedule, read_items
+from train_tools.engines.packed.data.encoding import Needs, encode
+from train_tools.engines.packed.data.wording import At
 from train_tools.engines.packed.step.objective import Draws
 from train_tools.engines.packed.step.pack import Pack
 from train_tools.engines.sd_scripts.command import variables
+from train_tools.engines.sd_scripts.config import Places, staged
+from train_tools.engines.sd_scripts.datasets import dataset_config, has_several_sizes
 from train_tools.engines.sd_scripts.tokenizers import tokenizers_for
 from train_tools.environment.sd_scripts_place import sd_scripts_python
 from train_tools.families.loading import KINDS, load
@@ -49,13 +54,18 @@ NETWORKS: Mapping[str, Mapping[str, Any]] = {
     "LierLa": {"network_module": "networks.lora"},
     "C3Lier": {"network_module": "networks.lora", "network_args": ["conv_dim=2", "conv_alpha=1"]},
     "LoHa": {"network_module": "lycoris.kohya", "network_args": ["algo=loha"]},
+    "LoHa with norms": {"network_module": "lycoris.kohya", "network_args": ["algo=loha", "train_norm=True"]},
 }
 OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
     "AdamW": {"optimizer_type": "AdamW", "learning_rate": 1e-3, "text_encoder_lr": [5e-4]},
     # At a rate of 1 so small a model is chaotic, and shows nothing either way.
     "Prodigy": {"optimizer_type": "Prodigy", "learning_rate": 0.3, "unet_lr": 0.3, "text_encoder_lr": [0.3]},
 }
-CELLS = [("LierLa", "AdamW"), ("C3Lier", "AdamW"), ("LoHa", "AdamW"), ("LierLa", "Prodigy")]
+CELLS = [
+    *((family, network, "AdamW") for family in ("sd1", "sdxl") for network in ("LierLa", "C3Lier", "LoHa")),
+    *((family, "LierLa", "Prodigy") for family in ("sd1", "sdxl")),
+    ("sdxl", "LoHa with norms", "AdamW"),
+]
 
 
 @dataclass(frozen=True)
@@ -81,25 +91,52 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(narrow_checkout(Path(REAL).absolute(), folder / "sd-scripts"), bases, images)
 
 
-@pytest.mark.parametrize(("network", "optimizer"), CELLS)
-@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+@pytest.mark.parametrize(("family", "network", "optimizer"), CELLS)
 def test_each_loss_is_that_of_sd_scripts(
     place: Place, family: str, network: str, optimizer: str, tmp_path: Path
 ) -> None:
-    arguments = {
+    arguments = arguments_of(place, family, tmp_path, **NETWORKS[network], **OPTIMIZERS[optimizer])
+    compare(place, family, arguments, tmp_path)
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_so_it_is_at_two_sizes_at_once(place: Place, family: str, tmp_path: Path) -> None:
+    """Whose batches come in their own order; Stable Diffusion XL is told each one's size."""
+    sizes_at_once = {"resolution": "64,64+128,128", "enable_bucket": True, "min_bucket_reso": 64}
+    arguments = arguments_of(place, family, tmp_path, **sizes_at_once, **OPTIMIZERS["AdamW"])
+    steps = compare(place, family, arguments, tmp_path)
+    sizes = [steps.tensors[f"{step}.sizes"][0, -2:].tolist() for step in range(12)]
+    assert sorted(sizes) == [[64, 64]] * 6 + [[128, 128]] * 6  # the first epoch
+    assert {size for one in sizes for size in one} == {
+        8 * steps.tensors[f"{step}.latents"].shape[-1] for step in range(12)
+    }
+    run = from_arguments(Path("run"), arguments)
+    ours = encode(read_items(run), load(run.base_model), Needs(), lambda *_: None)
+    assert len(epoch_schedule(ours, run.batch_size)) == 12
+    for data in RunData(run, ours, STEPS).epoch(epoch_schedule(ours, run.batch_size), At(1, 0)):
+        alike = next(step for step in range(12) if sizes[step] == list(data.sizes[0][-2:]))
+        assert [tuple(row) for row in steps.tensors[f"{alike}.sizes"].tolist()] == data.sizes
+
+
+def arguments_of(place: Place, family: str, tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    return {
         "pretrained_model_name_or_path": str(place.bases[family]), "family": family,
         "train_data_dir": str(place.images), "output_dir": str(tmp_path), "output_name": "run",
         "resolution": "64,64", "caption_extension": ".txt", "train_batch_size": 2, "max_train_epochs": 9, "seed": 7,
         "network_dim": 4, "network_alpha": 2.0, "min_snr_gamma": 5.0, "noise_offset": 0.05, "ip_noise_gamma": 0.1,
         "max_grad_norm": 0.5, "lr_scheduler": "cosine", "lr_warmup_steps": 5, "max_data_loader_n_workers": 0,
-        **NETWORKS[network], **OPTIMIZERS[optimizer],
+        "network_module": "networks.lora", **changes,
     }  # fmt: skip
+
+
+def compare(place: Place, family: str, arguments: Mapping[str, Any], tmp_path: Path) -> Steps:
     steps = record(place, family, arguments, tmp_path)
     assert len(steps.losses) >= STEPS
     ours = replayed(arguments, steps)
     worst = max(abs(mine / theirs - 1) for mine, theirs in zip(ours, steps.losses, strict=False))
-    print(f"{family} {network} {optimizer}: losses within {worst:.1e} over {STEPS} steps")
+    print(f"{family} {tmp_path.name}: losses within {worst:.1e} over {STEPS} steps")
     assert worst < LIMIT
+    return steps
 
 
 @dataclass(frozen=True)
@@ -122,8 +159,11 @@ class Steps:
 def record(place: Place, family: str, arguments: Mapping[str, Any], folder: Path) -> Steps:
     known, out = BY_NAME[family], folder / "steps.safetensors"
     tokenizers = tokenizers_for(arguments, known, place.images.parent / "tokenizers")
-    given = {name: value for name, value in arguments.items() if name != "family"}
-    text = dumps({**given, "tokenizer_cache_dir": str(tokenizers)}, known)
+    places = Places(folder, None, tokenizers=tokenizers)
+    if has_several_sizes(arguments):
+        places = dataclasses.replace(places, datasets=folder / "datasets.toml")
+        (folder / "datasets.toml").write_text(dataset_config(arguments, None), encoding="utf-8")
+    text = dumps({**staged(arguments, places), "save_state": None}, known)
     (folder / "config.toml").write_text(text, encoding="utf-8")
     script = place.checkout / known.training.script
     command = [

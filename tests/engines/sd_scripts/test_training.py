@@ -69,7 +69,7 @@ def test_a_cache_that_a_crash_cut_off_is_mended(stand_in_bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "words"),
-    [("nan", r"no number \(NaN\)"), ("missing module", "package prodigyopt is missing")],
+    [("nan", r"no number \(NaN\)"), ("missing module", "package nobodys_optimizers is missing")],
 )
 def test_a_training_that_fails_says_why(bench: Bench, trouble: str, words: str) -> None:
     (result,) = bench.train(**bench.troubles[trouble])

@@ -90,9 +90,16 @@ def secrets_not_served(s: Situation) -> str:
     assert address is not None
     token = address.token.encode()
     ours = s.webui.root / "train_tools"
+    ours.mkdir(parents=True, exist_ok=True)
+    if not (ours / "program.toml").exists():
+        (ours / "program.toml").write_text('proxy = "http://me:secret@127.0.0.1:9"\n', encoding="utf-8")
     known = [path for path in ours.iterdir() if path.is_file()]
     known += [path for path in s.webui.data.rglob("*.json") if path.is_file() and token in path.read_bytes()]
     known += [path for path in getattr(bridge_file, "files", lambda _: [])(s.webui.root) if path.is_file()]
+    other_name = s.webui.data / "the same by another name"
+    if not other_name.exists():
+        other_name.symlink_to(s.webui.root, target_is_directory=True)
+    known += [other_name / path.relative_to(s.webui.root) for path in known if ours in path.parents]
     open_to_all = s.webui.root / "picture.txt"
     open_to_all.write_text("not secret", encoding="utf-8")
     prefixes = [

@@ -48,7 +48,8 @@ def test_a_job(tmp_path: Path) -> None:
         "network_train_unet_only": True, "network_args": ["conv_dim=8", "conv_alpha=8"], "train_batch_size": 2,
         "gradient_accumulation_steps": 2, "learning_rate": 1e-4, "optimizer_type": "AdamW8bit",
         "optimizer_args": ["weight_decay=0.02", "betas=0.9,0.99"],
-        "mixed_precision": "bf16", "save_precision": "fp16", "save_every_n_steps": 200, "resolution": "1024,1024",
+        "mixed_precision": "bf16", "save_precision": "fp16", "save_every_n_steps": 200,
+        "resolution": "512,512+768,768+1024,1024",
         "caption_extension": ".txt", "caption_dropout_rate": 0.05, "shuffle_caption": True, "keep_tokens": 1,
         "timestep_sampling": "sigmoid", "fp8_base": True,
     }  # fmt: skip
@@ -57,7 +58,6 @@ def test_a_job(tmp_path: Path) -> None:
     assert imported.assumed["lr_scheduler"] == "constant"
     left = reasons(imported)
     assert "set max_train_epochs" in left["max_train_steps"]
-    assert "largest" in left["datasets: resolution"]
     assert "captions" in left["trigger_word"]
     assert "Hugging Face" in left["model: name_or_path"]
     assert "moving average" in left["train: ema_config"]

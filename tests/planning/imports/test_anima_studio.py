@@ -41,7 +41,7 @@ def test_a_preset(tmp_path: Path) -> None:
     expected = {
         "pretrained_model_name_or_path": "G:/models/anima.safetensors", "qwen3": "G:/models/qwen3",
         "network_module": "lycoris.kohya", "network_args": ["algo=lokr", "factor=8"], "network_dim": 16,
-        "max_train_epochs": 12, "train_batch_size": 2, "resolution": "1024,1024", "learning_rate": 2e-4,
+        "max_train_epochs": 12, "train_batch_size": 2, "resolution": "768,768+1024,1024", "learning_rate": 2e-4,
         "optimizer_type": "prodigyplus.ProdigyPlusScheduleFree", "optimizer_args": ["weight_decay=0.01"],
         "timestep_sampling": "shift", "discrete_flow_shift": 3.0, "seed": 5, "shuffle_caption": True, "keep_tokens": 1,
         "network_train_unet_only": True,
@@ -51,6 +51,5 @@ def test_a_preset(tmp_path: Path) -> None:
     left = reasons(imported)
     assert "own dataset" in left["data_dir"]
     assert "nothing like it" in left["sra_enabled"]
-    assert "largest" in left["resolution"]
     with pytest.raises(UsageError, match="for krea2, which can't be trained here"):
         text(tmp_path, "other.yaml", PRESET.replace("model_family: anima", "model_family: krea2"))

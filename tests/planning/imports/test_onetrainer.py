@@ -35,7 +35,7 @@ def test_a_saved_configuration(tmp_path: Path) -> None:
     expected = {
         "pretrained_model_name_or_path": "/m/xl.safetensors", "train_batch_size": 3, "max_train_epochs": 40,
         "network_module": "networks.lora", "network_dim": 24, "network_alpha": 12.0, "lr_scheduler": "cosine",
-        "lr_warmup_steps": 0.1, "mixed_precision": "bf16", "save_precision": "fp16", "resolution": "768,1024",
+        "lr_warmup_steps": 0.1, "mixed_precision": "bf16", "save_precision": "fp16", "resolution": "512,512+768,1024",
         "min_snr_gamma": 6.0, "noise_offset": 0.03, "max_grad_norm": 0.9, "save_every_n_epochs": 2,
         "text_encoder_lr": "3e-05 0.0", "optimizer_type": "Prodigy", "flip_aug": True, "shuffle_caption": True,
         "optimizer_args": ["betas=0.9,0.99", "weight_decay=0.01", "d_coef=2.0"], "keep_tokens": 2,
@@ -49,7 +49,7 @@ def test_a_saved_configuration(tmp_path: Path) -> None:
     assert some_of(imported, expected) == expected
     left = reasons(imported)
     assert "moving average" in left["ema"]
-    assert "the first is taken" in left["resolution"]
+    assert "an epoch is longer" in left["resolution"]
     assert can_be_planned(imported)
 
 

@@ -187,6 +187,37 @@ def test_a_dataset_config(tmp_path: Path) -> None:
     assert can_be_planned(imported)
 
 
+SIZES = """
+[general]
+enable_bucket = true
+[[datasets]]
+resolution = 1024
+batch_size = 1
+  [[datasets.subsets]]
+  image_dir = "/pictures"
+  num_repeats = 3
+[[datasets]]
+resolution = [512, 768]
+batch_size = 4
+  [[datasets.subsets]]
+  image_dir = "/pictures"
+  num_repeats = 3
+"""
+
+
+def test_a_dataset_config_of_the_same_pictures_in_several_sizes(tmp_path: Path) -> None:
+    imported = text(tmp_path, "dataset.toml", SIZES)
+    assert imported.settings["resolution"] == "512,768+1024,1024"
+    left = reasons(imported)
+    assert "the first is taken" in left["batch_size"]
+    assert "resolution" not in left
+    assert can_be_planned(imported)
+    # Shown more often in one size, they are another training.
+    fewer = text(tmp_path, "fewer.toml", SIZES.replace("num_repeats = 3", "num_repeats = 1", 1))
+    assert fewer.settings["resolution"] == "1024,1024"
+    assert "the first is taken" in reasons(fewer)["resolution"]
+
+
 def test_a_config_file_beside_a_dataset_config(tmp_path: Path) -> None:
     config = '[a]\npretrained_model_name_or_path = "/m"\nnetwork_module = "networks.lora"\n[b]\nlearning_rate = 1e-4\n'
     imported = text(tmp_path, "training_config.toml", config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.arguments.argument import SAME_RESULT, Argument, depends, flag, path, row
+from train_tools.arguments.argument import SAME_RESULT, SECRET, Argument, depends, flag, path, row
 
 NOT_TRAINED = SAME_RESULT
 SAMPLERS = (
@@ -20,7 +20,7 @@ ROWS: tuple[Argument, ...] = (
     flag("log_config", importance="expert", not_an_axis=NOT_TRAINED),
     row("wandb_run_name", "str", None, importance="expert", not_an_axis=NOT_TRAINED, opens="part"),
     row("wandb_api_key", "str", None, importance="expert", is_secret=True, not_an_axis=NOT_TRAINED,
-        opens="account"),
+        opens="account", chosen_by_us=SECRET.format("wandb_key")),
     row("console_log_level", "str", None, choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
         importance="expert", not_an_axis=NOT_TRAINED),
     path("console_log_file", importance="expert", not_an_axis=NOT_TRAINED, opens="writes"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from train_tools.arguments.argument import SAME_RESULT, Argument, depends, flag, path, row
+from train_tools.arguments.argument import SAME_RESULT, SECRET, Argument, depends, flag, path, row
 
 PRECISIONS = ("float", "fp16", "bf16")
 OURS = "Train Tools keeps each run's files in a folder of its own"
@@ -63,7 +63,7 @@ ROWS: tuple[Argument, ...] = (
     row("huggingface_path_in_repo", "str", None, importance="expert", not_an_axis=NOT_TRAINED, needs=REPOSITORY,
         opens="account"),
     row("huggingface_token", "str", None, importance="expert", is_secret=True, not_an_axis=NOT_TRAINED,
-        opens="account"),
+        opens="account", chosen_by_us=SECRET.format("hugging_face_token")),
     flag("async_upload", importance="expert", not_an_axis=NOT_TRAINED, opens="account"),
     flag("save_state_to_huggingface", importance="expert", not_an_axis=NOT_TRAINED, needs=REPOSITORY,
         opens="account"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from train_tools.captioning.fixed_text import CONCEPT
+from train_tools.captioning.interface import CONCEPT
 
 TAGS, SENTENCE, DETAILED, OWN = "tags", "sentence", "detailed", "own"
 PRESETS: Mapping[str, str] = {

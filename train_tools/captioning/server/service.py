@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from train_tools.captioning.server.address import base_of, is_near
+from train_tools.captioning.server.captioner import Asking, ServerCaptioner
 from train_tools.captioning.server.client import Client
 from train_tools.captioning.server.keys import key_of
 from train_tools.captioning.settings import CaptioningSettings
@@ -21,3 +22,16 @@ def client_of(settings: CaptioningSettings, root: Path) -> Client:
             f"{base} isn't asked in offline mode; switch it off with `env settings --set offline=false`"
         )
     return Client(base, key_of(base), float(settings.server_timeout), settings.server_retries)
+
+
+def made(settings: CaptioningSettings, root: Path) -> ServerCaptioner:
+    asking = Asking(
+        model=settings.server_model,
+        prompt=settings.server_prompt,
+        own_prompt=settings.server_own_prompt,
+        side=settings.server_side,
+        max_tokens=settings.server_max_tokens,
+        parallel=settings.server_parallel,
+        remove_underscore=settings.remove_underscore,
+    )
+    return ServerCaptioner(client_of(settings, root), asking)

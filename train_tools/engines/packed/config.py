@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from train_tools.arguments.sizes import sizes_of
 from train_tools.arguments.values import times_of_a_face
-from train_tools.dataset.buckets import BucketRule
+from train_tools.dataset.buckets import BucketRule, Size
 from train_tools.engines.packed.network.words import MODULES, PLAIN, Network, words_of
 from train_tools.engines.packed.network.words import read as read_network
 from train_tools.errors import UsageError
@@ -79,11 +80,6 @@ def _rates(value: Any) -> tuple[float, ...]:
     return tuple(float(one) for one in (value if isinstance(value, list) else [value]))
 
 
-def _resolution(value: Any) -> tuple[int, int]:
-    sizes = [int(part) for part in str(value).split(",")]
-    return (sizes[0], sizes[0]) if len(sizes) == 1 else (sizes[0], sizes[1])
-
-
 def _words(value: Any, argument: str) -> dict[str, Any]:
     """`["betas=0.9,0.99", "weight_decay=0.1"]` as keyword arguments, read as Python literals."""
     found = {}
@@ -122,7 +118,7 @@ class RunConfig:
     train_data_dir: Path = shared(Path(), Path)
     reg_data_dir: Path | None = shared(None, _optional_path)
     caption_extension: str = shared(".caption", lambda value: str(value or ".caption"))
-    resolution: tuple[int, int] = shared((512, 512), _resolution)  # width, height
+    sizes: tuple[Size, ...] = shared(((512, 512),), sizes_of, "resolution")  # each image is trained at all
     enable_bucket: bool = shared(False, bool)
     min_bucket_reso: int = shared(256, int)
     max_bucket_reso: int = shared(1024, int)
@@ -251,10 +247,14 @@ class RunConfig:
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @functools.cached_property
-    def bucket_rule(self) -> BucketRule:
-        return BucketRule(
-            self.resolution, self.enable_bucket, self.min_bucket_reso, self.max_bucket_reso,
-            self.bucket_reso_steps, self.bucket_no_upscale,
+    def bucket_rules(self) -> tuple[BucketRule, ...]:
+        """One for each size."""
+        return tuple(
+            BucketRule(
+                size, self.enable_bucket, self.min_bucket_reso, self.max_bucket_reso, self.bucket_reso_steps,
+                self.bucket_no_upscale,
+            )
+            for size in self.sizes
         )  # fmt: skip
 
     @property

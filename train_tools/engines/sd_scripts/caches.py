@@ -3,7 +3,8 @@
 sd-scripts lays its `.npz` files beside the images, under names that hold the image's size alone, and takes what it
 finds there: after another resolution, VAE, caption or text encoder it trains on what was encoded before. So it never
 sees the version's own folders. Each key, a hash of everything that what is encoded depends on, has a folder of its
-own with the same images, as hard links, or as copies where the disk has no links.
+own with the same images, as hard links, or as copies where the disk has no links. A run of several sizes has the images
+once for each.
 
 A folder is filled by a process that ends when its training would begin. So all runs of a grid start from an equal
 state of the random numbers, which encoding images moves on; the first would otherwise begin with other weights than
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.sizes import sizes_of
 from train_tools.arguments.table import ARGUMENTS, SUBJECTS
 from train_tools.dataset.training import TrainingImage, fingerprint, training_images
 from train_tools.workspace.files import replace, temporary_sibling, write_text
@@ -47,14 +49,18 @@ WITHOUT_EFFECT = frozenset(
 
 @dataclass(frozen=True)
 class Cache:
-    """`folder` holds what training reads; `reg` is None where there are no regularisation images."""
+    """`folder` holds what training reads."""
 
     folder: Path
-    reg: Path | None
+    has_reg: bool
 
-    @property
-    def images(self) -> Path:
-        return self.folder / IMAGES
+    def images(self, number: int = 0) -> Path:
+        """Of the run's size of that number."""
+        return self.folder / _numbered(IMAGES, number)
+
+    def reg(self, number: int = 0) -> Path | None:
+        """None where there are no regularisation images."""
+        return self.folder / _numbered(REG, number) if self.has_reg else None
 
     @property
     def lock(self) -> Path:
@@ -87,14 +93,19 @@ def open_cache(caches: Path, arguments: Mapping[str, Any], checkout: Path) -> Ca
         half = temporary_sibling(folder)
         half.mkdir(parents=True)
         try:
-            _link(images, half / IMAGES)
-            _link(reg, half / REG)
+            for number in range(len(sizes_of(arguments["resolution"]))):
+                _link(images, half / _numbered(IMAGES, number))
+                _link(reg, half / _numbered(REG, number))
             with contextlib.suppress(OSError):  # another process was quicker
                 replace(half, folder)
         finally:
             shutil.rmtree(half, ignore_errors=True)
     os.utime(folder)  # used now
-    return Cache(folder, folder / REG if reg else None)
+    return Cache(folder, bool(reg))
+
+
+def _numbered(name: str, number: int) -> str:
+    return f"{name}-{number + 1}" if number else name
 
 
 def key(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from train_tools.arguments.sizes import largest_of, sizes_text
 from train_tools.engines.sd_scripts.caches import Cache
+from train_tools.engines.sd_scripts.datasets import has_several_sizes
 from train_tools.engines.sd_scripts.family import FAMILY
 
 FEW_CORES = 4
@@ -19,7 +21,7 @@ WRITTEN_BESIDE_IMAGES = ("cache_latents", "cache_text_encoder_outputs", "cache_i
 class Places:
     """Where one process of a run reads and writes; `tokenizers` is None where sd-scripts looks for its own.
 
-    `state` is what it goes on from.
+    `state` is what it goes on from, `datasets` where its dataset_config lies if it has one.
     """
 
     output: Path
@@ -28,6 +30,7 @@ class Places:
     cache: Cache | None = None
     tokenizers: Path | None = None
     state: Path | None = None
+    datasets: Path | None = None
 
 
 def needs_cache(arguments: Mapping[str, Any]) -> bool:
@@ -72,11 +75,18 @@ def _data(arguments: Mapping[str, Any], places: Places) -> dict[str, Any]:
     if places.tokenizers is not None:
         found["tokenizer_cache_dir"] = str(places.tokenizers)
     if places.cache is not None:
-        found["train_data_dir"] = str(places.cache.images)
-        found["reg_data_dir"] = str(places.cache.reg) if places.cache.reg else None
+        found["train_data_dir"] = str(places.cache.images())
+        found["reg_data_dir"] = str(reg) if (reg := places.cache.reg()) else None
         for name in ("cache_latents", "cache_text_encoder_outputs"):
             if arguments.get(name):
                 found[f"{name}_to_disk"] = True
+    if has_several_sizes(arguments):
+        # Its one size is what stands in the file's modelspec.
+        largest = sizes_text([largest_of(arguments["resolution"])])
+        found |= {
+            "dataset_config": str(places.datasets), "resolution": largest, "train_data_dir": None,
+            "reg_data_dir": None,
+        }  # fmt: skip
     return found
 
 

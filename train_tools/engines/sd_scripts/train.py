@@ -1,7 +1,7 @@
 """Trains one run folder with sd-scripts, from its start or its last state.
 
-`<run>/state/` holds what sd-scripts is given (`config.toml`) and what it writes (resume.py). It goes when the run has
-finished.
+`<run>/state/` holds what sd-scripts is given (`config.toml`, and `datasets.toml` where it trains several sizes at once)
+and what it writes (resume.py). It goes when the run has finished.
 
 A pause ends sd-scripts at once, as it can't be asked to save; what was trained since its last state is trained again.
 """
@@ -28,6 +28,7 @@ from train_tools.engines.sd_scripts.caches import Cache
 from train_tools.engines.sd_scripts.checkpoints import ENDINGS, Gallery
 from train_tools.engines.sd_scripts.command import command, variables
 from train_tools.engines.sd_scripts.config import Places, for_filling, needs_cache, staged
+from train_tools.engines.sd_scripts.datasets import dataset_config, has_several_sizes
 from train_tools.engines.sd_scripts.engine import HOW_TO_GET_IT, processes
 from train_tools.engines.sd_scripts.failure import exit_code_of_trainer, reason
 from train_tools.engines.sd_scripts.family import family_of
@@ -45,6 +46,7 @@ from train_tools.workspace.run_folder import ARGUMENTS, caches_of, read_record
 
 FINISHED, FAILED, PAUSED, DIED = 0, 1, 3, 4
 LOOK_S = 0.5
+DATASETS = "datasets.toml"
 ITS_OWN_CODES = (0, 1, 2)  # others are those of a process that was killed, or fell
 
 
@@ -121,7 +123,9 @@ class Training:
         output = self._seen / STATE_FOLDER / OUTPUT
         prefix = log_prefix(str(self._arguments.get("log_prefix") or ""), self._run_id, start.before)
         state = output / start.state if start.state else None
-        places = Places(output, self._seen / FOLDER, prefix, cache, self._tokenizers(), state)
+        places = Places(
+            output, self._seen / FOLDER, prefix, cache, self._tokenizers(), state, self._datasets()
+        )
         scalars = ScalarReader(self._folder)
         progress = Progress(self._log, scalars, self.run.steps, self.run.epochs, start.before)
         gallery = Gallery(self._work / OUTPUT, self._folder, start.before)
@@ -162,7 +166,7 @@ class Training:
         """Encodes everything, in a process that ends before its first step."""
         self._log.write("stage", stage=CACHING)
         output = self._work / "fill"
-        places = Places(output, None, cache=cache, tokenizers=self._tokenizers())
+        places = Places(output, None, cache=cache, tokenizers=self._tokenizers(), datasets=self._datasets())
         process = self._start("fill", for_filling(self._meant(), places), places)
         try:
             while (items := process.next_items(LOOK_S)) is not None:
@@ -181,6 +185,8 @@ class Training:
 
     def _start(self, name: str, arguments: Mapping[str, Any], places: Places) -> Process:
         write_text(self._work / f"{name}.toml", dumps(arguments, self._family))
+        if places.datasets is not None:
+            write_text(self._work / DATASETS, dataset_config(self._arguments, places.cache))
         config = self._seen / STATE_FOLDER / f"{name}.toml"
         precision = str(arguments.get("mixed_precision") or "no")
         return Process(
@@ -225,6 +231,9 @@ class Training:
         if self._seen != self._folder:
             with contextlib.suppress(OSError):
                 self._seen.rmdir() if os.name == "nt" else self._seen.unlink()
+
+    def _datasets(self) -> Path | None:
+        return self._seen / STATE_FOLDER / DATASETS if has_several_sizes(self._arguments) else None
 
     def _tokenizers(self) -> Path | None:
         return tokenizers_for(self._arguments, self._family, self._caches / "tokenizers")

@@ -9,6 +9,8 @@ from train_tools.families.layers import of_unet
 from train_tools.families.programs import AI_TOOLKIT, ONETRAINER
 from train_tools.families.unets import (
     FIRST_LAYER,
+    FOLDER_FIRST,
+    FOLDER_PROJECTION,
     OPEN_CLIP_H,
     SD_BLOCKS,
     SD_TRAINING,
@@ -19,12 +21,17 @@ from train_tools.families.unets import (
 )
 
 WIDTH = 1024  # of OpenCLIP ViT-H
+WIDTH_OF_1 = 768
 OTHERS = ("label_emb.", "add_embedding.", "conditioner.embedders.")
 
 FAMILY = Family(
     "sd2", "Stable Diffusion 2",
     marks=(
         *(Mark((blocks,), OTHERS, ((TO_TEXT, 1, (WIDTH,)),)) for blocks in UNET),
+        # A narrow one in a folder: what is a matrix here is a convolution of single pixels in 1.
+        Mark((FOLDER_FIRST, FOLDER_PROJECTION), OTHERS, (), (
+            (FOLDER_PROJECTION, 2, (1,)), (TO_TEXT, 1, (WIDTH_OF_1,)),
+        )),
         Mark(("diffusion_model.input_blocks.", "^cond_stage_model.model.")),
     ),
     parts=(Part("text encoder", ("^cond_stage_model.model.",)), VAE),

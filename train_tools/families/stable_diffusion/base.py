@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -34,21 +34,26 @@ class Sizes:
 @dataclass(frozen=True)
 class Conditioning:
     """What texts tell a UNet: each word's vector, `hidden` (count, 77, width), and, where the UNet looks at it, the
-    whole text's, `pooled` (count, width).
+    whole text's, `pooled` (count, width). `read` (count, 77) is 0 for vectors that it doesn't look at.
     """
 
     hidden: Tensor
     pooled: Tensor | None = None
+    read: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.hidden)
 
     def __getitem__(self, rows: Any) -> Conditioning:
         """Those of some texts; `rows` as of a tensor, several."""
-        return Conditioning(self.hidden[rows], None if self.pooled is None else self.pooled[rows])
+        return self._each(lambda tensor: tensor[rows])
 
     def to(self, device: torch.device) -> Conditioning:
-        return Conditioning(self.hidden.to(device), None if self.pooled is None else self.pooled.to(device))
+        return self._each(lambda tensor: tensor.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Conditioning:
+        parts = (None if part is None else change(part) for part in (self.pooled, self.read))
+        return Conditioning(change(self.hidden), *parts)
 
     @property
     def bytes(self) -> int:
@@ -146,6 +151,8 @@ class BaseModel:
     ) -> Tensor:
         """The UNet, in its own precision; `more` are further arguments of diffusers' UNet."""
         hidden = conditioning.hidden.to(self.dtype)
+        if conditioning.read is not None:
+            more["encoder_attention_mask"] = conditioning.read
         found: Tensor = self.unet(latents.to(self.dtype), timesteps, hidden, **more).sample
         return found
 

@@ -7,7 +7,7 @@ what an encoder says of a token is multiplied by its weight; nothing is brought 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -39,8 +39,17 @@ def length(base: BaseModel, texts: Sequence[str], most: int = 3 * long_texts.INS
     return min(most, max(1, windows) * long_texts.INSIDE)
 
 
-def pieces(text: str) -> list[Piece]:
-    """A text's parts with their weights, equal neighbours in one. A bracket that isn't closed weighs on."""
+def _as_it_is(piece: str) -> list[Piece]:
+    return [(piece, 1.0)]
+
+
+def pieces(
+    text: str, pattern: re.Pattern[str] = PIECE, plain: Callable[[str], list[Piece]] = _as_it_is
+) -> list[Piece]:
+    """A text's parts with their weights, equal neighbours in one. A bracket that isn't closed weighs on.
+
+    `pattern` finds brackets and what is between them; `plain` is what the latter becomes.
+    """
     found: list[tuple[str, float]] = []
     round_ones: list[int] = []
     square_ones: list[int] = []
@@ -48,7 +57,7 @@ def pieces(text: str) -> list[Piece]:
     def weigh(start: int, weight: float) -> None:
         found[start:] = [(part, own * weight) for part, own in found[start:]]
 
-    for piece in PIECE.findall(text):
+    for piece in pattern.findall(text):
         number = _number(piece)
         if piece.startswith("\\"):
             found.append((piece[1:], 1.0))
@@ -63,7 +72,7 @@ def pieces(text: str) -> list[Piece]:
         elif piece == "]" and square_ones:
             weigh(square_ones.pop(), 1 / STRONGER)
         else:
-            found.append((piece, 1.0))
+            found += plain(piece)
     for start in round_ones:
         weigh(start, STRONGER)
     for start in square_ones:

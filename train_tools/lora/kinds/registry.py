@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from . import boft, full, glora, hadamard, ia3, kronecker, low_rank, oft
+from . import boft, full, glora, hadamard, ia3, kronecker, low_rank, normalisation, oft
 from .interface import Kind, Parts
 
 KINDS: tuple[Kind, ...] = (
-    low_rank.KIND, hadamard.KIND, kronecker.WHOLE, kronecker.IN_TWO, ia3.KIND, full.KIND, full.NORM, glora.KIND,
+    low_rank.KIND, hadamard.KIND, kronecker.WHOLE, kronecker.IN_TWO, ia3.KIND, full.KIND, normalisation.KIND,
+    glora.KIND,
 )  # fmt: skip
 
 

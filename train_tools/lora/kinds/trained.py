@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -52,6 +53,8 @@ class Factor:
 
 Convolve = Callable[[Tensor, Tensor], Tensor]
 Product = Callable[[Parts, Tensor, Convolve], Tensor]
+# Of factors, a layer and its input: what they add to its output.
+Beside = Callable[[Parts, Any, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Form:
     """A kind of network on one layer.
 
     `added` gives what factors of K runs add to the layer's weight, (K, outputs, inputs x kernel) before alpha / rank;
-    None: the factors are `low_rank`'s two, which work beside the layer. `product`, where there is one, gives what they
+    None: the factors work beside the layer, as `low_rank`'s two, or as `beside` says for a layer that is neither linear
+    nor a convolution; such a layer's file has no alpha. `product`, where there is one, gives what they
     make of inputs (K, rows, inputs) without such a weight; or of pictures (K, samples, inputs, h, w), given the
     convolution of pictures with kernels (K, outputs, inputs, h, w): (K, samples, outputs, h, w). `scalar_in` names the
     factor that a file has multiplied by the trained `scalar`, where there is one. `is_decomposed`: DoRA's lengths are
@@ -69,8 +73,14 @@ class Form:
     factors: tuple[Factor, ...]
     added: Callable[[Parts], Tensor] | None = None
     product: Product | None = None
+    beside: Beside | None = None
     scalar_in: str = ""
     is_decomposed: bool = False
+
+    @property
+    def is_low_rank(self) -> bool:
+        """Two factors that work beside the layer."""
+        return self.added is None and self.beside is None
 
 
 # A form from a layer's shape and the rank.

@@ -32,7 +32,7 @@ BLOCK = re.compile(
     r"(?:down|up)_blocks[._]\d+[._][a-z]+[._]\d+|mid_block[._][a-z]+[._]\d+|.*?[._]\d+(?![A-Za-z\d])"
 )
 Counts = Mapping[Any, int]
-Norms = Mapping[tuple[str, str], float | None]
+Norms = Mapping[tuple[str, str], float]  # of layers by part and path
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ def info(path: Path, watch: Watch = NOBODY, *, hashed: bool = True, norms: bool 
     layers = list(opened.keys.layers.values())
     kinds = Counter(shapes.kind(opened, layer) for layer in layers)
     of_layers: Norms = {}
-#TMP    if norms:
-#TMP        from train_tools.lora.tools.norms import norms_of
-#TMP
-#TMP        of_layers = norms_of(opened, watch)
+    if norms:
+        from train_tools.lora.tools.norms import norms_of
+
+        of_layers = norms_of(opened, watch)
     hashes = hashes_of(opened, watch) if hashed else None
     return Info(
         path,

@@ -8,7 +8,7 @@ from train_tools.errors import UsageError
 
 from .interface import Tool
 
-NAMES = ("info",)
+NAMES = ("info", "edit", "compare", "merge", "merge-into", "extract", "resize")
 
 
 def tool(name: str) -> Tool:

@@ -6,9 +6,10 @@ Names and defaults are those of ai-toolkit at 27a03a9 (August 2026). What a job 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from train_tools.arguments.sizes import of_sides
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.errors import UsageError
 from train_tools.families.programs import AI_TOOLKIT
@@ -212,7 +213,9 @@ def _take_datasets(into: Collector, datasets: Any) -> None:
     for key, name in DATASET.items():
         if first.get(key) is not None:
             into.take(f"datasets: {key}", first[key], name)
-    _take_resolutions(into, first.get("resolution"))
+    # A folder may also stand there once for each of its sizes.
+    same = [table for table in trained if table.get("folder_path") == first.get("folder_path")]
+    _take_resolutions(into, [table.get("resolution") for table in same])
     for key, reason in DATASET_PLACES.items():
         values = list(dict.fromkeys(str(table[key]) for table in found if is_on(table.get(key))))
         if values and values != ["1"]:
@@ -223,15 +226,11 @@ def _take_datasets(into: Collector, datasets: Any) -> None:
         )
 
 
-def _take_resolutions(into: Collector, given: Any) -> None:
-    """Each is a side; of several every image is trained at all of them there."""
-    sides = [side for side in (given if isinstance(given, list) else [given]) if isinstance(side, int)]
-    if not sides:
-        return
-    into.take("datasets: resolution", str(max(sides)), "resolution")
-    if len(sides) > 1:
-        into.leave("datasets: resolution", ", ".join(map(str, sides)),
-                   "a version has one size; the largest is taken")  # fmt: skip
+def _take_resolutions(into: Collector, given: Sequence[Any]) -> None:
+    """Each is a side or a list of them; of several every image is trained at all of them there, too."""
+    listed = [one if isinstance(one, list) else [one] for one in given]
+    if sides := [side for one in listed for side in one if isinstance(side, int)]:
+        into.take("datasets: resolution", of_sides(sides), "resolution")
 
 
 def _take_saving(into: Collector, save: Mapping[str, Any]) -> None:

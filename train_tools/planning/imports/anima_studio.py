@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.sizes import of_sides
 from train_tools.errors import UsageError
 from train_tools.families.programs import ANIMA_STUDIO
 from train_tools.families.registry import by_program
@@ -58,9 +59,7 @@ def from_anima_studio(data: Mapping[str, Any]) -> Imported:
     sizes = data.get("resolution")
     sides = [side for side in (sizes if isinstance(sizes, list) else [sizes]) if isinstance(side, int)]
     if sides:
-        into.take("resolution", str(max(sides)))
-    if len(sides) > 1:
-        into.leave("resolution", ", ".join(map(str, sides)), "a version has one size; the largest is taken")
+        into.take("resolution", of_sides(sides))
     _take_network(into, data)
     _take_optimizer(into, data)
     if is_on(data.get("max_steps")):

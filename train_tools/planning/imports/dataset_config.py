@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from train_tools.arguments.sizes import TOGETHER, read_sizes, sizes_text
 from train_tools.planning.imports.imported import Collector
 
 RENAMED = {"batch_size": "train_batch_size"}
@@ -46,7 +47,10 @@ def describes_datasets(data: Mapping[str, Any]) -> bool:
 
 
 def take_datasets(into: Collector, data: Mapping[str, Any]) -> None:
-    """The settings of the first dataset and of its first subset that is no regularisation; says where others differ."""
+    """The settings of the first dataset and of its first subset that is no regularisation; says where others differ.
+
+    Datasets of the same folders in several sizes are one that is trained at all of them.
+    """
     general = data.get("general")
     above = (
         {key: value for key, value in general.items() if key in DATASET_KEYS}
@@ -60,14 +64,37 @@ def take_datasets(into: Collector, data: Mapping[str, Any]) -> None:
         for subset in _tables(dataset.get("subsets")) or [{}]
     ]
     trained = [subset for subset in merged if not subset.get("is_reg")] or merged
-    take_subset(into, trained[0], "datasets: " if _tables(data.get("datasets")) else "")
+    whole = [{**above, **dataset} for dataset in datasets]
+    together = sizes_together((_folders(above, dataset), dataset.get("resolution")) for dataset in whole)
+    first = {**trained[0], "resolution": together} if together else trained[0]
+    take_subset(into, first, "datasets: " if _tables(data.get("datasets")) else "")
     _say_places(into, merged)
-    for key in sorted({key for subset in trained for key in subset if key not in PLACES}):
+    own = {"resolution"} if together else set()
+    for key in sorted({key for subset in trained for key in subset if key not in PLACES.keys() | own}):
         values = _different(subset.get(key) for subset in trained)
         if len(values) > 1:
             into.leave(
                 key, ", ".join(values), "a version has one value for all its images; the first is taken"
             )
+
+
+def sizes_together(datasets: Iterable[tuple[Any, Any]]) -> str:
+    """What their resolutions are in one run, where they are of the same images, told by what stands for these.
+
+    Empty where they aren't, or have but one size.
+    """
+    images, resolutions = zip(*datasets, strict=True)
+    texts = [str(plain("resolution", resolution)) for resolution in resolutions]
+    sizes = read_sizes(TOGETHER.join(texts))
+    are_same = images[0] and all(one == images[0] for one in images)
+    return sizes_text(sizes) if are_same and len(sizes) > 1 else ""
+
+
+def _folders(above: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[str]:
+    """Those that are trained, with their repeats."""
+    subsets = [{**above, **_own(dataset), **_own(subset)} for subset in _tables(dataset.get("subsets"))]
+    trained = [subset for subset in subsets if not subset.get("is_reg")]
+    return sorted(f"{subset.get('image_dir')} {subset.get('num_repeats', 1)}" for subset in trained)
 
 
 def take_subset(into: Collector, values: Mapping[str, Any], prefix: str = "") -> None:

@@ -94,13 +94,15 @@ class Collector:
         if row is None:
             self.leave(key, value, "sd-scripts has no such argument")
             return
-        if row.chosen_by_us:
-            self.leave(key, value, row.chosen_by_us)
-            return
         if row.is_secret:
             self.leave(
-                key, value, "it is secret, and settings are copied and shared; enter it where you train"
+                key,
+                value,
+                "it is secret, and settings are copied and shared; set it in the program's settings",
             )
+            return
+        if row.chosen_by_us:
+            self.leave(key, value, row.chosen_by_us)
             return
         if row.instead is not None and not is_on(value):
             return

@@ -12,6 +12,7 @@ from train_tools.arguments.table import ARGUMENTS, KNOWN
 from train_tools.arguments.text import split
 from train_tools.errors import UsageError
 from train_tools.families.registry import USUAL
+from train_tools.planning.imports.dataset_config import plain, sizes_together
 from train_tools.planning.imports.imported import Collector, Imported
 from train_tools.planning.imports.lora_files import SAYS_NOTHING, family, foreign_model, parts, whose
 from train_tools.planning.imports.onetrainer import from_onetrainer
@@ -143,26 +144,38 @@ def _take_datasets(into: Collector, metadata: Mapping[str, str]) -> None:
     datasets = _json(metadata, "ss_datasets")
     if not isinstance(datasets, list) or not datasets or not isinstance(datasets[0], dict):
         return
-    if len(datasets) > 1:
+    first = datasets[0]
+    together = sizes_together(_images_and_size(dataset) for dataset in datasets)
+    if together:
+        first = {**first, "resolution": together}
+    elif len(datasets) > 1:
         into.leave(
             "ss_datasets",
             f"{len(datasets)} datasets",
             "a version has one; the first one's settings are taken",
         )
-    for key, value in _dataset_values(datasets[0]):
+    for key, value in _dataset_values(first):
         into.take(f"ss_datasets: {key}", value, DATASET.get(key) or key)
 
 
 def _dataset_values(dataset: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    if isinstance(resolution := dataset.get("resolution"), list):
-        yield "resolution", ",".join(map(str, resolution))
+    if isinstance(resolution := dataset.get("resolution"), (list, str)):
+        yield "resolution", plain("resolution", resolution)
     yield from ((key, dataset[key]) for key in DATASET if dataset.get(key) is not None)
-    found = dataset.get("subsets")
-    subsets = (
-        [s for s in found if isinstance(s, dict) and not s.get("is_reg")] if isinstance(found, list) else []
-    )
-    subset = subsets[0] if subsets else {}
+    subset = next(iter(_trained(dataset)), {})
     yield from ((key, subset[key]) for key in SUBSET if subset.get(key) not in (None, ""))
+
+
+def _images_and_size(dataset: Any) -> tuple[Any, Any]:
+    if not isinstance(dataset, dict):
+        return [], None
+    return [(s.get("image_dir"), s.get("num_repeats")) for s in _trained(dataset)], dataset.get("resolution")
+
+
+def _trained(dataset: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = dataset.get("subsets")
+    subsets = found if isinstance(found, list) else []
+    return [subset for subset in subsets if isinstance(subset, dict) and not subset.get("is_reg")]
 
 
 def _take_models(into: Collector, metadata: Mapping[str, str]) -> None:

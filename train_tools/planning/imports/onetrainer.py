@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from train_tools.arguments.sizes import TOGETHER
 from train_tools.arguments.table import ARGUMENTS
 from train_tools.errors import UsageError
 from train_tools.families.programs import ONETRAINER
@@ -44,6 +45,9 @@ DEFAULTS: Mapping[str, Any] = {
     "optimizer_type": "AdamW", "min_snr_gamma": None, "enable_bucket": True, "train_batch_size": 1,
     "gradient_checkpointing": True,
 }  # fmt: skip
+DRAWN = (
+    "there each image is shown at one of them, drawn anew each epoch, here at all, so that an epoch is longer"
+)
 NOT_HERE = {
     "ema": "sd-scripts keeps no moving average", "learning_rate_scaler": "sd-scripts scales no learning rates",
     "layer_filter": "which layers are trained is said in network_args here",
@@ -116,13 +120,12 @@ def _take_precision(into: Collector, data: Mapping[str, Any]) -> None:
 
 
 def _take_resolution(into: Collector, text: str) -> None:
-    """`1024`, `768x1024`; several with commas between, of which each image is trained at one."""
+    """`1024`, `768x1024`; several with commas between, of which a step draws one for each image there."""
     several = [piece.strip() for piece in text.split(",") if piece.strip()]
-    if not several:
-        return
-    into.take("resolution", several[0].replace("x", ","))
+    if several:
+        into.take("resolution", TOGETHER.join(several))
     if len(several) > 1:
-        into.leave("resolution", text, "a version has one value for all its images; the first is taken")
+        into.leave("resolution", text, DRAWN)
 
 
 def _take_parts(into: Collector, data: Mapping[str, Any]) -> None:

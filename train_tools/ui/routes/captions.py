@@ -265,6 +265,8 @@ def start_job(call: Call) -> dict[str, int]:
     if call.exposed:
         refuse_exposed_settings(SECTION, _not_known(changes))
     wanted = settings.preview_change(version, SECTION, CaptioningSettings, changes)
+    if call.exposed:
+        refuse_exposed_settings(SECTION, {"captioner": wanted.captioner})
     if is_toy(wanted) and not call.field("toy", bool, False):
         raise UsageError(
             "the captioner that ships is a toy that sees coloured shapes in every picture; choose another, or say that "

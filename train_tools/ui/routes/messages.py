@@ -9,6 +9,7 @@ from train_tools.messages import store
 from train_tools.messages.channels import KINDS, Message
 from train_tools.messages.outbox import Outbox
 from train_tools.messages.sending import send
+from train_tools.ui.guard import refuse_others
 from train_tools.ui.routing import Call, get, post
 from train_tools.ui.tasks import Task
 
@@ -33,7 +34,7 @@ def _problem(told: Any) -> dict[str, Any]:
 
 
 def saved(call: Call) -> dict[str, Any]:
-    _refuse_others(call)
+    refuse_others(call)
     changes: dict[str, Any] = {
         name: call.field(name, str, "").strip() for name in TEXTS if call.field(name, str, None)
     }
@@ -43,14 +44,14 @@ def saved(call: Call) -> dict[str, Any]:
 
 
 def removed(call: Call) -> dict[str, Any]:
-    _refuse_others(call)
+    refuse_others(call)
     store.remove(call.root, call.field("id"))
     return channels(call)
 
 
 def tried(call: Call) -> dict[str, Any]:
     """A task, as it goes over the network."""
-    _refuse_others(call)
+    refuse_others(call)
     found = next((one for one in store.read(call.root) if one.id == call.field("id")), None)
     if found is None:
         raise UsageError("this place for messages isn't there any more; add it again")
@@ -61,11 +62,6 @@ def tried(call: Call) -> dict[str, Any]:
         return {}
 
     return call.tasks.start(work)
-
-
-def _refuse_others(call: Call) -> None:
-    if call.exposed:
-        raise UsageError("this can only be changed at the machine itself, as the page is open to others")
 
 
 ROUTES = [

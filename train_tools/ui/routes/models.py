@@ -26,9 +26,8 @@ from train_tools.execution.queue import Entry, Queue
 from train_tools.execution.queue_actions import Conditions, add_job
 from train_tools.execution.ticket import DOWNLOAD, NETWORK_LANE
 from train_tools.hosts.interface import BaseModel, Host, HostError
-from train_tools.planning.exposure import Folders
 from train_tools.small_models import base_model_file
-from train_tools.ui.guard import host_of
+from train_tools.ui.guard import folders_of, host_of, may_look_at, refuse_others
 from train_tools.ui.routing import Call, get, post
 from train_tools.ui.tasks import Task
 from train_tools.workspace.files import read_json
@@ -69,7 +68,7 @@ def models(call: Call) -> dict[str, Any]:
             parts = parts_by_argument(host.model_files())
         except HostError as error:
             problem = str(error)
-        allowed = _allowed(root, host) if exposed else None
+        allowed = _allowed(root) if exposed else None
         where = [place for place in places.all_places(root, top, role) if role == BASE or place.kind != ADDED]
         found = [
             one for one in find_models(where, role, task.report) if browsing.is_allowed(one.file, allowed)
@@ -132,17 +131,16 @@ def parts_by_argument(files: Sequence[Path]) -> dict[str, list[str]]:
     return found
 
 
-def _allowed(root: Path, host: Host) -> list[Path]:
+def _allowed(root: Path) -> list[Path]:
     """What people who come over the network may look at: as `planning.exposure` takes paths from them."""
-    top = host.folders().models
-    folders = Folders(root, (top,) if top else ())
+    folders = folders_of(root)
     return [folders.root, *folders.models]
 
 
 def browse(call: Call) -> dict[str, Any]:
     """One folder of the server's disks; without one, where to begin."""
     host = host_of(call.root)
-    allowed = _allowed(call.root, host) if call.exposed else None
+    allowed = _allowed(call.root) if call.exposed else None
     tops = allowed if allowed is not None else _tops(call.root, host)
     asked = call.query("folder")
     shown = browsing.listing(Path(asked), allowed, all_files=call.query("all") == "1") if asked else None
@@ -156,7 +154,7 @@ def _tops(root: Path, host: Host) -> list[Path]:
 
 def folders(call: Call) -> dict[str, Any]:
     """Adds a folder in which models are looked for, or takes one off the list."""
-    _refuse_others(call)
+    refuse_others(call)
     folder = Path(_plain_path(call.field("folder")))
     if call.field("remove", bool, False):
         places.remove(call.root, folder)
@@ -172,9 +170,9 @@ def look(call: Call) -> dict[str, Any]:
 
     def work(_task: Task) -> dict[str, Any]:
         path = Path(text).expanduser()
+        if text and path.is_absolute() and not may_look_at(call, path):
+            raise UsageError(f"{text} lies outside of the folders for models")
         if text and path.is_absolute() and path.exists():
-            if exposed and not browsing.is_allowed(path, _allowed(root, host_of(root))):
-                raise UsageError(f"{text} lies outside of the folders for models")
             return {
                 "model": _shown(look_at(path, path.name, Place("path", path.parent), role)),
                 "offers": [],
@@ -213,7 +211,7 @@ def _plain_path(text: str) -> str:
 
 def start_download(call: Call) -> dict[str, Any]:
     """A job: of one file into the folder for its role, or of several into Hugging Face's cache."""
-    _refuse_others(call)
+    refuse_others(call)
     role, source = call.field("role", str, BASE), call.field("source").strip()
     files = [str(name) for name in call.field("files", list, [])]
     if role not in ROLES:
@@ -249,14 +247,9 @@ def _download(entry: Entry) -> dict[str, Any]:
         "done": shown["step"],
         "of": shown["steps"],
         "error": shown["error"],
-        "name": entry.ticket.settings.get("name", ""),
+        "name": program.without_secret(entry.ticket.settings.get("name", "")),
         "file": read_json(result)["file"] if entry.state == "finished" and result.is_file() else "",
     }
-
-
-def _refuse_others(call: Call) -> None:
-    if call.exposed:
-        raise UsageError("this can only be changed at the machine itself, as the page is open to others")
 
 
 ROUTES = [

@@ -14,6 +14,7 @@ from train_tools.engines.sd_scripts.installed import ask_now, due
 from train_tools.environment.sd_scripts_asked import key_of
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.families.detect import detect
+from train_tools.families.interface import Found
 from train_tools.families.registry import BY_NAME, USUAL, family_of_script
 from train_tools.planning import page
 from train_tools.planning.catalogue import training_entries
@@ -24,7 +25,7 @@ from train_tools.planning.pasted import parse_what_is_right
 from train_tools.planning.presets import Fit, Preset, all_presets, by_fit, delete, save
 from train_tools.small_models import base_model_file
 from train_tools.ui import training_settings
-from train_tools.ui.guard import check_exposed
+from train_tools.ui.guard import check_exposed, may_look_at
 from train_tools.ui.routes.models import ROLE_OF
 from train_tools.ui.routing import Call, get, post, upload
 from train_tools.ui.training_settings import texts_of
@@ -78,7 +79,8 @@ def _is_asking(call: Call) -> bool:
 def presets(call: Call) -> list[dict[str, Any]]:
     """Shipped ones in their order, then one's own; `?base=` is the base model, whose presets come first."""
     base = Path(call.query("base") or base_model_file()).expanduser()
-    fitting = by_fit(all_presets(_own(call)), detect(base), str(base))
+    found = detect(base) if may_look_at(call, base) else Found()
+    fitting = by_fit(all_presets(_own(call)), found, str(base))
     return [_preset(preset, fit, call.language) for fit, preset in fitting]
 
 

@@ -25,7 +25,9 @@ SECTION = "publish"
 
 def folders_for(call: Call) -> list[Path]:
     host = bridge_client.find(call.root)
-    return known_folders(call.version, call.root, host.folders().loras if host else ())
+    return known_folders(
+        call.version, call.root, host.folders().loras if host else (), with_used=not call.exposed
+    )
 
 
 def about(call: Call) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from train_tools.compare.service import starred_runs
 from train_tools.doctor.explain import explain
+from train_tools.environment.program import without_secret
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution import queue_actions
 from train_tools.execution.lane import log_file, wake
@@ -25,7 +26,7 @@ from train_tools.planning.exposure import refuse_exposed_settings
 from train_tools.ui.changes import Changes
 from train_tools.ui.fields import field_of
 from train_tools.ui.guard import check_exposed
-from train_tools.ui.queue_fields import changeable, check_job
+from train_tools.ui.queue_fields import JOBS, changeable, check_job
 from train_tools.ui.routing import Call, get, post
 
 MOST_AT_ONCE = 20  # entries of one call, so that it stays short
@@ -98,10 +99,13 @@ def _edit(queue: Queue, number: int, call: Call) -> None:
     changes = call.field("changes", dict)
     if not all(isinstance(value, str) for value in changes.values()):
         raise UsageError("'changes' must be texts")
-    check_exposed(call, changes)
-    if call.exposed:
-        refuse_exposed_settings("captioning", changes)
-    check_job(_entry(queue, number), changes)
+    entry = _entry(queue, number)
+    if entry.ticket.kind in JOBS:
+        if call.exposed:
+            refuse_exposed_settings(JOBS[entry.ticket.kind][0], changes)
+    else:
+        check_exposed(call, changes)
+    check_job(entry, changes)
     edit(queue, number, changes)
 
 
@@ -175,7 +179,7 @@ def detail(call: Call) -> dict[str, Any]:
     past = _history(call, entry)
     return {
         "folder": entry.folder,
-        "settings": entry.ticket.settings,
+        "settings": {name: without_secret(text) for name, text in entry.ticket.settings.items()},
         "note": entry.ticket.note,
         "arguments": entry.ticket.arguments,
         "events": list(past.events),

@@ -26,7 +26,7 @@ from train_tools.lora.facts import lora_facts
 from train_tools.small_models import base_model_file
 from train_tools.ui import exports
 from train_tools.ui.fields import field_of
-from train_tools.ui.guard import host_of
+from train_tools.ui.guard import host_of, refuse_others
 from train_tools.ui.routes.plan_sources import metadata_of
 from train_tools.ui.routing import Call, get, post
 from train_tools.ui.tasks import Task
@@ -62,7 +62,7 @@ def _manager(call: Call, task: Task) -> Manager:
 
 def change_environment(call: Call) -> dict[str, Any]:
     """A task: one of ACTIONS."""
-    _refuse_others(call)
+    refuse_others(call)
     action = ACTIONS.get(call.part("action"))
     if action is None:
         raise UsageError(f"{call.part('action')!r} is nothing that can be done with the environment")
@@ -74,11 +74,6 @@ def change_environment(call: Call) -> dict[str, Any]:
             raise TrainToolsError(str(error)) from error
 
     return call.tasks.start(work)
-
-
-def _refuse_others(call: Call) -> None:
-    if call.exposed:
-        raise UsageError("this can only be changed at the machine itself, as the page is open to others")
 
 
 def _check(manager: Manager) -> list[dict[str, str]]:
@@ -121,7 +116,7 @@ def program_settings(call: Call) -> dict[str, Any]:
 
 
 def change_program(call: Call) -> dict[str, Any]:
-    _refuse_others(call)
+    refuse_others(call)
     changes = {str(call.field("name")): str(call.field("text")) or "default"}
     program.change(call.root, changes, gpus.check_present)
     process.apply(call.root)

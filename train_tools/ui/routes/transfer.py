@@ -10,13 +10,15 @@ from typing import Any
 from starlette.responses import FileResponse, Response
 
 from train_tools.errors import UsageError
+from train_tools.planning.exposure import refuse_exposed_version
 from train_tools.ui import exports
+from train_tools.ui.guard import folders_of
 from train_tools.ui.routing import Call, get, post, upload
 from train_tools.ui.tasks import Task
 from train_tools.workspace.archive import Exported, export_project, export_version
 from train_tools.workspace.files import move_to_trash, temporary_sibling
 from train_tools.workspace.names import comparable
-from train_tools.workspace.unpack import contents, import_project, import_version
+from train_tools.workspace.unpack import Check, all_right, contents, import_project, import_version
 from train_tools.workspace.workspace import Workspace
 
 
@@ -80,11 +82,12 @@ def imported(call: Call, file: Path) -> dict[str, Any]:
     kept = temporary_sibling(file)  # the upload is gone when this handler ends
     file.replace(kept)
     workspace, project, name = call.workspace, call.query("project"), call.query("name") or None
+    check = _check(call)
 
     def work(task: Task) -> dict[str, Any]:
         try:
             with _called(kept, shown):
-                return _import(workspace, kept, project, name, task)
+                return _import(workspace, kept, project, name, task, check)
         finally:
             kept.unlink(missing_ok=True)
 
@@ -100,13 +103,23 @@ def _called(file: Path, name: str) -> Iterator[None]:
         raise UsageError(str(error).replace(str(file), name)) from error
 
 
-def _import(workspace: Workspace, file: Path, project: str, name: str | None, task: Task) -> dict[str, Any]:
+def _check(call: Call) -> Check:
+    """Of what comes over the network it is asked what would be asked of its settings one by one."""
+    if not call.exposed:
+        return all_right
+    folders = folders_of(call.root)
+    return lambda version: refuse_exposed_version(version, folders)
+
+
+def _import(
+    workspace: Workspace, file: Path, project: str, name: str | None, task: Task, check: Check
+) -> dict[str, Any]:
     manifest = contents(file)
     if manifest.kind == "project":
-        made = import_project(workspace, file, name=name, report=task.report)
+        made = import_project(workspace, file, name=name, report=task.report, check=check)
         return {"project": made.name, "version": "", "files": made.files, "bytes": made.bytes}
     target = project or _home(workspace, manifest.project)
-    made = import_version(workspace, target, file, name=name, report=task.report)
+    made = import_version(workspace, target, file, name=name, report=task.report, check=check)
     return {"project": target, "version": made.name, "files": made.files, "bytes": made.bytes}
 
 

@@ -53,7 +53,7 @@ class _Chances:
 
 
 def read_items(config: RunConfig) -> list[Item]:
-    """The images that a run trains on, regularisation images last.
+    """The images that a run trains on, regularisation images last; at several sizes once for each.
 
     Raises UsageError where there are none or a caption file isn't UTF-8, TrainToolsError where one is damaged.
     """
@@ -84,18 +84,21 @@ def _split(config: RunConfig) -> tuple[list[TrainingImage], list[TrainingImage]]
 
 def _items(images: list[TrainingImage], config: RunConfig) -> list[Item]:
     masks = Masks(config.conditioning_data_dir) if config.conditioning_data_dir else None
-    return [_item(image, config, masks) for image in images]
+    found = [_at_each_size(image, config, masks) for image in images]
+    return [item for items in zip(*found, strict=True) for item in items]
 
 
-def _item(image: TrainingImage, config: RunConfig, masks: Masks | None) -> Item:
+def _at_each_size(image: TrainingImage, config: RunConfig, masks: Masks | None) -> list[Item]:
     size = image.size()
-    placed = config.bucket_rule.bucket_of(size)
     lines = _lines(image.path, config.caption_extension, image.concept)
-    folder = image.path.parent.name
-    return Item(
-        image.path, folder, lines[0], image.repeats, placed.resized, placed.size, image.is_reg,
-        tuple(line for line in lines if line) or ("",), size, masks.of(image) if masks else None,
-    )  # fmt: skip
+    mask = masks.of(image) if masks else None
+    return [
+        Item(
+            image.path, image.path.parent.name, lines[0], image.repeats, placed.resized, placed.size, image.is_reg,
+            tuple(line for line in lines if line) or ("",), size, mask, number,
+        )
+        for number, placed in enumerate(rule.bucket_of(size) for rule in config.bucket_rules)
+    ]  # fmt: skip
 
 
 def _lines(image: Path, extension: str, concept: str) -> list[str]:

@@ -39,9 +39,10 @@ class Needs:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Images of one size: `latents` (count, 2 or 1, 4, h, w); the second is the mirrored one. Empty: none are kept.
+    """Images of one shape: `latents` (count, 2 or 1, 4, h, w); the second is the mirrored one. Empty: none are kept.
 
-    `masks` (count, 2 or 1, 1, h, w) are of each kind that a run has.
+    `masks` (count, 2 or 1, 1, h, w) are of each kind that a run has. `dataset` counts the run's sizes: those of two
+    aren't mixed, even where their shapes are equal.
     """
 
     size: Size
@@ -49,6 +50,7 @@ class Bucket:
     latents: Tensor
     order: tuple[int, ...]  # indices into items, each as often as it is repeated
     masks: Mapping[str, Tensor] = field(default_factory=dict)
+    dataset: int = 0
 
 
 class Encoder:
@@ -130,8 +132,8 @@ def encode(
     pictures, done = Pictures(needs.interpolation), 0
     encoder = _Once(base, needs, pictures, kept, vae)
     buckets = []
-    for size in sorted({item.bucket for item in items}):
-        members = tuple(item for item in items if item.bucket == size)
+    for dataset, size in sorted({(item.dataset, item.bucket) for item in items}):
+        members = tuple(item for item in items if (item.dataset, item.bucket) == (dataset, size))
         latents, at_once = [], _at_once(size)
         for start in range(0, len(members), at_once):
             part = members[start : start + at_once]
@@ -142,7 +144,7 @@ def encode(
         order = tuple(i for i, item in enumerate(members) for _ in range(item.repeats))
         masks = {kind: _masks(members, kind, needs, pictures) for kind in needs.masks}
         buckets.append(
-            Bucket(size, members, torch.stack(latents) if latents else torch.empty(0), order, masks)
+            Bucket(size, members, torch.stack(latents) if latents else torch.empty(0), order, masks, dataset)
         )
     return buckets
 

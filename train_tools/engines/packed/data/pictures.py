@@ -45,6 +45,8 @@ class Item:
     """One training image. Sizes are (width, height) in pixels. `lines` are its caption's, blank ones left out.
 
     `original` is the image's own size, `mask` the picture of what is to be learned of it, where there is one.
+    `dataset` counts the run's sizes: at each of several an image is an item of its own, as sd-scripts has a dataset for
+    each.
     """
 
     path: Path
@@ -57,6 +59,7 @@ class Item:
     lines: tuple[str, ...] = ()
     original: Size = (0, 0)
     mask: Path | None = None
+    dataset: int = 0
 
     @property
     def face(self) -> Face | None:

@@ -6,18 +6,17 @@ import base64
 import json
 import mimetypes
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from train_tools import __version__
-from train_tools.arguments.table import ARGUMENTS
 from train_tools.engines.packed.config import RunConfig
 from train_tools.engines.packed.data.batches import batches_per_epoch
 from train_tools.engines.packed.data.encoding import Bucket
 from train_tools.engines.packed.data.pictures import Item
+from train_tools.engines.packed.life.data_metadata import given, of_the_data
 from train_tools.engines.packed.step.optimizers import find
 from train_tools.engines.packed.support import SAID
 from train_tools.families.interface import Family
@@ -32,13 +31,10 @@ SAME_NAME = (
     "caption_dropout_rate", "caption_dropout_every_n_epochs", "caption_tag_dropout_rate", "face_crop_aug_range",
     "prior_loss_weight", "scale_weight_norms", "ip_noise_gamma", "ip_noise_gamma_random_strength", "loss_type",
     "huber_schedule", "huber_scale", "huber_c", "validation_seed", "validation_split", "max_validation_steps",
-    "validate_every_n_epochs", "validate_every_n_steps", "resize_interpolation", "keep_tokens",
+    "validate_every_n_epochs", "validate_every_n_steps", "resize_interpolation",
     "gradient_checkpointing", "gradient_accumulation_steps",
 )  # fmt: skip
-SWITCHES = (
-    "flip_aug", "enable_bucket", "shuffle_caption", "color_aug", "random_crop", "full_fp16", "fp8_base",
-    "fp8_base_unet", "cache_latents", "v2",
-)  # fmt: skip
+SWITCHES = ("full_fp16", "fp8_base", "fp8_base_unet", "cache_latents", "v2")
 THUMBNAIL = "modelspec.thumbnail"
 NO_REVISION = (
     "(unknown)"  # what sd-scripts writes where it isn't a checkout: none of its own code trained this
@@ -69,13 +65,11 @@ class Shared:
 def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str, str]:
     """All metadata of the checkpoint after `epoch` epochs and `step` steps; every value is a string."""
     arguments = config.arguments
-    train = [item for item in shared.items if not item.is_reg]
-    reg = [item for item in shared.items if item.is_reg]
     batches = batches_per_epoch(shared.buckets, config.batch_size)
     words = shared.family.words
-    resolution = f"{config.resolution[0]}x{config.resolution[1]}"
-    values: dict[str, Any] = {f"ss_{name}": _given(arguments, name) for name in SAME_NAME}
+    values: dict[str, Any] = {f"ss_{name}": given(arguments, name) for name in SAME_NAME}
     values |= {f"ss_{name}": bool(arguments.get(name)) for name in SWITCHES}
+    values |= of_the_data(config, shared.items, shared.buckets, shared.reg_images)
     values |= {
         "ss_output_name": config.output_name,
         "ss_session_id": str(int(shared.started_at * 1000) % 2**32),
@@ -88,32 +82,19 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
         "ss_base_model_version": words.version_in_files.format(v="_v" if config.v_parameterization else ""),
         "ss_debiased_estimation": config.debiased_estimation_loss,
         "ss_num_validation_images": sum(len(bucket.order) for bucket in shared.held_back),
-        # Without buckets sd-scripts has no limits.
-        "ss_min_bucket_reso": config.min_bucket_reso if config.enable_bucket else None,
-        "ss_max_bucket_reso": config.max_bucket_reso if config.enable_bucket else None,
-        "ss_bucket_no_upscale": bool(config.enable_bucket and arguments.get("bucket_no_upscale")),
         "ss_optimizer": _optimizer(config),
         "ss_num_epochs": config.epochs,
         "ss_epoch": epoch,
         "ss_steps": step,
         "ss_max_train_steps": config.max_train_steps,
-        "ss_num_train_images": sum(item.repeats for item in train),
-        "ss_num_reg_images": shared.reg_images,
         "ss_num_batches_per_epoch": batches,
-        "ss_batch_size_per_device": config.batch_size,
-        "ss_total_batch_size": config.batch_size,
-        "ss_resolution": str(config.resolution),
-        "ss_dataset_dirs": json.dumps(_folders(train), ensure_ascii=False),
-        "ss_reg_dataset_dirs": json.dumps(_folders(reg), ensure_ascii=False),
-        "ss_tag_frequency": json.dumps(_tags(train), ensure_ascii=False),
-        "ss_bucket_info": json.dumps(_buckets(shared.buckets, train)) if config.enable_bucket else "null",
         "modelspec.sai_model_spec": "1.0.1",
         "modelspec.architecture": words.architecture.format(v="768-v" if config.v_parameterization else "512")
         + "/lora",
         "modelspec.implementation": words.implementation,
         "modelspec.implementation_version": f"train-tools/{__version__}",
         "modelspec.title": config.output_name,
-        "modelspec.resolution": resolution,
+        "modelspec.resolution": "{}x{}".format(*config.sizes[-1]),
         "modelspec.prediction_type": "v" if config.v_parameterization else "epsilon",
         "modelspec.date": time.strftime("%Y-%m-%dT%H:%M:%S"),
     }
@@ -129,18 +110,18 @@ def build(config: RunConfig, shared: Shared, epoch: int, step: int) -> dict[str,
 
 def _said(config: RunConfig) -> dict[str, Any]:
     """What a person wants to stand there, and which noise and layer it is for where that isn't the usual one."""
-    given = config.arguments
+    said = config.arguments
     found = {
-        f"modelspec.{name.removeprefix('metadata_')}": given[name]
+        f"modelspec.{name.removeprefix('metadata_')}": said[name]
         for name in sorted(SAID)
-        if given.get(name) not in (None, "", False)
+        if said.get(name) not in (None, "", False)
     }
     thumbnail = str(found.pop(THUMBNAIL, ""))
     if picture := thumbnail if thumbnail.startswith("data:") else _as_url(Path(thumbnail)):
         found[THUMBNAIL] = picture
-    if any(given.get(name) is not None for name in ("min_timestep", "max_timestep")):
+    if any(said.get(name) is not None for name in ("min_timestep", "max_timestep")):
         found["modelspec.timestep_range"] = f"{config.min_timestep},{config.max_timestep}"
-    if given.get("clip_skip") is not None:
+    if said.get("clip_skip") is not None:
         found["modelspec.encoder_layer"] = config.clip_skip
     return found
 
@@ -151,11 +132,6 @@ def _as_url(file: Path) -> str:
         return ""
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode('ascii')}"
-
-
-def _given(arguments: Mapping[str, Any], name: str) -> Any:
-    value = arguments.get(name)
-    return ARGUMENTS[name].sd_default if value is None else value
 
 
 def _network_args(config: RunConfig) -> str:
@@ -174,25 +150,3 @@ def _optimizer(config: RunConfig) -> str:
     options = {**config.optimizer_args, **row.forced}
     said = f"({','.join(f'{name}={value}' for name, value in options.items())})" if options else ""
     return f"{kind.__module__}.{kind.__name__}{said}"
-
-
-def _folders(items: list[Item]) -> dict[str, dict[str, int]]:
-    counts = Counter(item.folder for item in items)
-    repeats = {item.folder: item.repeats for item in items}
-    return {folder: {"n_repeats": repeats[folder], "img_count": count} for folder, count in counts.items()}
-
-
-def _tags(items: list[Item]) -> dict[str, dict[str, int]]:
-    found: dict[str, Counter[str]] = {}
-    for item in items:
-        tags = (tag.strip().lower() for tag in item.caption.split(","))
-        found.setdefault(item.folder, Counter()).update(tag for tag in tags if tag)
-    return {folder: dict(counts) for folder, counts in found.items()}
-
-
-def _buckets(buckets: list[Bucket], items: list[Item]) -> dict[str, Any]:
-    errors = [abs(i.bucket[0] / i.bucket[1] - i.original[0] / i.original[1]) for i in items if i.original[1]]
-    return {
-        "buckets": {str(i): {"resolution": b.size, "count": len(b.order)} for i, b in enumerate(buckets)},
-        "mean_img_ar_error": sum(errors) / len(errors) if errors else 0.0,
-    }

@@ -135,10 +135,10 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _weight(config: RunConfig) -> tuple[int, int]:
+def _weight(config: RunConfig) -> tuple[bool, int, int]:
     name = config.optimizer.lower()
     kept = 2 if name.startswith(HEAVY) else 0 if any(word in name for word in LIGHT) else 1
-    return config.network_dim, kept
+    return config.network.norms, config.network_dim, kept
 
 
 def _largest_batch(config: RunConfig, buckets: Sequence[Bucket], encoder: Encoder | None) -> Batch:

@@ -19,7 +19,7 @@ from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.dropouts import Dropout, Dropouts
 from train_tools.lora.fit import Fitted, Module, fit, merged_for_good
-from train_tools.lora.kinds import hadamard, kronecker, low_rank
+from train_tools.lora.kinds import hadamard, kronecker, low_rank, normalisation
 from train_tools.lora.kinds.interface import number
 from train_tools.lora.kinds.trained import SCALAR, Form, Shape, Trained, with_lengths
 from train_tools.lora.presets import PRESETS
@@ -86,7 +86,8 @@ def _targets(config: RunConfig, base: BaseModel, file: Fitted | None) -> list[Ta
         found = [module.target for module in file.modules]
     elif network.is_lycoris:
         preset = PRESETS[network.preset]
-        found = preset_targets(base, names, preset, preset.kernels and bool(network.conv_dim))
+        kernels = preset.kernels and bool(network.conv_dim)
+        found = preset_targets(base, names, preset, kernels, network.norms)
     else:
         lists = network.lists
         found = targets_of(
@@ -107,6 +108,9 @@ def _sizes(config: RunConfig, targets: Sequence[Target], file: Fitted | None) ->
     of_blocks = _OfBlocks.read(network, [target.name for target in targets])
     found = {}
     for target in targets:
+        if normalisation.is_of(tuple(target.layer.weight.shape)):
+            found[target.name] = 1, 1.0  # it has no rank
+            continue
         is_matrix = len(target.layer.weight.shape) == 2 or target.layer.weight.shape[2:].numel() == 1
         if of_blocks is not None and not target.is_text:
             rank, alpha = of_blocks.size(target.name, is_matrix)
@@ -169,6 +173,8 @@ class _OfBlocks:
 
 def _kind(network: Network) -> Trained:
     def form(shape: Shape, rank: int) -> Form:
+        if normalisation.is_of(shape):
+            return normalisation.trained(shape)
         made = _options_of_kind(network)(shape, rank)
         return with_lengths(made, shape, of_outputs=network.of_outputs) if network.decomposed else made
 

@@ -74,6 +74,7 @@ class Network:
     both: bool = False
     whole: bool = False
     is_unbalanced: bool = False
+    norms: bool = False  # weight and bias of normalisations, whole
 
     def plus(self, is_text: bool) -> float | None:
         """By how much the second factor learns faster; None: as the first one."""
@@ -157,6 +158,7 @@ def _lycoris(words: Mapping[str, str], shared: dict[str, Any]) -> Network:
         both=bool(words.get("decompose_both")),  # any text is on, as it reads it
         whole=_is_on(words, "full_matrix"),
         is_unbalanced=_is_on(words, "unbalanced_factorization"),
+        norms=_is_on(words, "train_norm"),
     )
 
 
@@ -195,11 +197,18 @@ def _not_of_lycoris(words: Mapping[str, str]) -> list[str]:
         reasons.append(_unknown("preset", preset, tuple(PRESETS)))
     reasons += [
         f"network_args {name}={words[name]} is not known to the packed engine"
-        for name in ("train_norm", "bypass_mode", "disable_conv_cp")
+        for name in ("bypass_mode", "disable_conv_cp")
         if _is_on(words, name)
     ]
     if algorithm == "lokr" and _is_on(words, "rs_lora"):
         reasons.append("network_args rs_lora with algo=lokr is not known to the packed engine")
+    if (
+        _is_on(words, "train_norm")
+        and _reads(words, "rank_dropout", float)
+        and _number(words, "rank_dropout")
+    ):
+        # LyCORIS keeps there what it says it leaves out.
+        reasons.append("network_args rank_dropout with train_norm is not known to the packed engine")
     return reasons
 
 
