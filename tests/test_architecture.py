@@ -19,7 +19,9 @@ ROOT = Path(train_tools.__file__).parent
 NAME = "train_tools"
 
 LOW = {"errors", "files"}  # `files`: what of `workspace` is everybody's, with the standard library alone
-TOOLS = LOW | {"environment", "hosts", "lora", "families", "family models", "base_model", "small_models"}
+TOOLS = LOW | {
+    "environment", "hosts", "lora", "families", "family models", "base_model", "small_models", "lora tools",
+}  # fmt: skip
 # Package or module -> what of train_tools it may import. Each stands below those that name it.
 MAY_IMPORT = {
     "errors": set(),
@@ -64,9 +66,9 @@ OWN = {
     # know how layers are called.
     "train_tools.families.stable_diffusion.names": "families",
     "train_tools.families.loading": "family models",
-    # A service: it reads base models, too.
-    "train_tools.lora.tools": "lora tools",
     "train_tools.families.stable_diffusion": "family models",
+    # They ask the families what layers are called, and read base models; what they stand on doesn't.
+    "train_tools.lora.tools": "lora tools",
     **{f"train_tools.families.{family.name}.model": "family models" for family in FAMILIES},
 }
 # What trains, judges and packs up the small models is started by hand and stands above what it uses.

@@ -27,10 +27,12 @@ GROUPS = {
     "Images and captions": ("dataset", "reg", "captions"),
     "Plan and train": ("presets", "arguments", "plan", "train", "queue", "runs"),
     "Choose and keep": ("preview", "compare", "publish"),
+    "LoRA files": ("lora",),
     "This machine": ("start", "page", "model", "env", "doctor"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
-TEST = "Runs this program's own tests; with --thorough the long ones, too."  # by `__main__`, which sees to the packages that they need
+# By `__main__`, which sees to the packages that they need.
+TEST = "Runs this program's own tests; with --thorough the long ones, too."
 HELP = ("-h", "--help")
 WIDTH = 100
 

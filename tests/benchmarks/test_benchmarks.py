@@ -24,7 +24,8 @@ ENOUGH = {
 SAYS = {
     "packed_training": "| 2 |", "gpu": "| sd1 | channels_last | 2 |", "packed_preview": "cell by cell",
     "model_loading": "peak above the model's own size", "dataset_intake": "an image takes the loop",
-    "plan_grid": "us a run", "page": "/api/queue/summary", "large_page": "the worker recovers", "prompt_following": "captioner",
+    "plan_grid": "us a run", "page": "/api/queue/summary", "large_page": "the worker recovers",
+    "prompt_following": "captioner",
 }  # fmt: skip
 # Each needs what not every machine has.
 ELSEWHERE = {"board", "sd_scripts_cache"}

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 
 from train_tools.errors import TrainToolsError
 from train_tools.execution.events import EventReader
-from train_tools.execution.verify import not_finite, problems
+from train_tools.execution.verify import problems
+from train_tools.lora.finite import not_finite
 from train_tools.lora.safetensors_header import read_header
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from train_tools.families.interface import Family, Shape
 from train_tools.families.registry import FAMILIES, USUAL
 
-TO_TEXT = re.compile(r"attn2_to_k\.lora_down\.weight$")
+TO_TEXT = re.compile(r"attn2[._]to_k\.(?:lora_down\.weight|lora_A\.weight|lora\.down\.weight|hada_w1_b)$")
 
 
 def family_of(metadata: Mapping[str, str], tensors: Collection[str] = ()) -> Family | None:

@@ -37,16 +37,17 @@ def read_header(path: Path) -> Header:
         size = path.stat().st_size
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            content = json.loads(file.read(_checked_length(length, size)))
-        # The format knows texts alone; whatever else somebody has put there says nothing.
-        said = content.pop("__metadata__", None) or {}
-        metadata = {name: text for name, text in said.items() if isinstance(text, str)}
-        tensors = {name: _place(entry, 8 + length) for name, entry in content.items()}
+            text = file.read(_checked_length(length, size))
+        content = json.loads(text, object_pairs_hook=_without_twins)
+        metadata = _texts(content.pop("__metadata__", None) or {})
+        tensors = {_name(name): _place(entry, 8 + length) for name, entry in content.items()}
         _check(tensors, 8 + length, size)
         return Header(tensors, metadata)
     except OSError as error:
         raise TrainToolsError(f"{path.name} can't be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except RecursionError as error:
+        raise TrainToolsError(f"{path.name} is no whole safetensors file: its head is too deep") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise TrainToolsError(f"{path.name} is no whole safetensors file: {error}") from error
 
 
@@ -56,10 +57,35 @@ def _checked_length(length: int, file_size: int) -> int:
     return length
 
 
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of one name said twice, programs would read different values."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("its head says one name twice")
+    return found
+
+
+def _texts(said: dict[str, Any]) -> dict[str, str]:
+    """The format knows texts alone; whatever else somebody has put there says nothing. Half a character is replaced."""
+    return {_whole(name): _whole(text) for name, text in said.items() if isinstance(text, str)}
+
+
+def _whole(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _name(name: str) -> str:
+    if name != _whole(name):
+        raise ValueError("the name of a tensor holds half a character")
+    return name
+
+
 def _place(entry: dict[str, Any], start: int) -> TensorPlace:
     begin, end = entry["data_offsets"]
-    shape = tuple(int(side) for side in entry["shape"])
-    return TensorPlace(str(entry["dtype"]), shape, start + int(begin), start + int(end))
+    shape, numbers = tuple(entry["shape"]), [begin, end, *entry["shape"]]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("its head holds something else than whole numbers for shapes and places")
+    return TensorPlace(str(entry["dtype"]), shape, start + begin, start + end)
 
 
 def _check(tensors: dict[str, TensorPlace], start: int, size: int) -> None:

@@ -14,10 +14,10 @@ from train_tools.dataset.census import take_census
 from train_tools.errors import TrainToolsError, UsageError
 from train_tools.families.detect import detect
 from train_tools.families.interface import Found
+from train_tools.lora.head_writing import write_with_metadata
 from train_tools.preview.index import CellEntry
 from train_tools.publish import card
 from train_tools.publish.files import NewFiles, taken
-from train_tools.publish.head import write_with_metadata
 from train_tools.publish.settings import LINK, PublishSettings
 from train_tools.workspace.files import write_json, write_text
 from train_tools.workspace.names import check_name

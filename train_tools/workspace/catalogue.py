@@ -25,6 +25,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     ",": ("commas", "逗号"),
     ";": ("semicolons", "分号"),
     "|": ("|", " | "),
+    "\n": ("new lines", "换行"),
 }
 
 

@@ -23,6 +23,7 @@ FAMILY = Family(
     words=Words(
         in_files=r"anima(?!g)",
         in_metadata=r"anima",
+        in_tensors=r"llm_adapter[._]|blocks[._]\d+[._]cross_attn[._]output_proj",
         programs={
             ONETRAINER: ("ANIMA",), SD_TRAINER: ("anima-lora",), ANIMA_STUDIO: ("anima",),
             KOHYA_SS: ("anima_checkbox", "Anima"), KOHYA_SS_FIELDS: ("anima_",),

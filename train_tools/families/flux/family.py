@@ -45,7 +45,7 @@ FAMILY = Family(
         also=("flux.1", "flux1", "flux-dev", "flux-schnell", "flux-krea", "kontext", "schnell"),
         in_files=r"^(?!.*chroma).*flux",
         in_metadata=r"^(?!.*chroma).*flux",
-        in_tensors=r"double_blocks[._]\d+[._]img_attn|single_transformer_blocks",
+        in_tensors=r"double_blocks[._]\d+[._]img_attn[._](?:qkv|proj)\.|single_transformer_blocks",
         programs={
             EASY_TRAINING: ("guidance_scale",),
             ONETRAINER: ("FLUX_DEV_1",), SD_TRAINER: ("flux-lora",), AI_TOOLKIT: ("flux", "is_flux"),

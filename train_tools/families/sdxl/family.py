@@ -63,7 +63,7 @@ FAMILY = Family(
         given_with=("cache_text_encoder_outputs", "no_half_vae"),
         in_files=r"xl|pony|illustrious|noob|animagine|hassaku|juggernaut|realvis|wai[-_]?(?:nsfw|ill)",
         in_metadata=r"sdxl|stable-diffusion-xl|sd_xl",
-        in_tensors=r"^lora_te2_|transformer_blocks_9_attn|label_emb",
+        in_tensors=r"^lora_te2_|transformer_blocks[._]9[._]attn\d|label_emb",
         programs={
             CIVITAI: ("1024",),
             EASY_TRAINING: ("sdxl",),

@@ -16,9 +16,9 @@ from train_tools.errors import TrainToolsError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-# What a file is: a LoRA, a base model. Where a tool writes: nothing, a file, a folder with several.
-LORA, BASE = "lora", "base"
-NOTHING, FILE, FOLDER = "", "file", "folder"
+LORA, BASE = "lora", "base"  # what a file is
+# What a tool writes: nothing, a LoRA, a model as the base model is (a file, or a diffusers folder), several files.
+NOTHING, FILE, MODEL, FOLDER = "", "file", "model", "folder"
 
 Progress = Callable[[int, int, str], None]  # how much is done, of how much, what of
 Cancelled = Callable[[], bool]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,15 +21,18 @@ LEGACY_FROM, LEGACY_BYTES = 0x100000, 0x10000
 ALIGNMENT = 8  # of the first tensor; the head is filled up with blanks
 
 
-def write_with_metadata(source: Path, target: Path, changes: Mapping[str, str]) -> dict[str, str]:
-    """Writes `source` with `changes` over its metadata to `target`, which isn't there; returns all of it.
+def write_with_metadata(
+    source: Path, target: Path, changes: Mapping[str, str], without: Collection[str] = ()
+) -> dict[str, str]:
+    """Writes `source` with `changes` over its metadata, and none of the names in `without`, to `target`, which isn't
+    there; returns all of it.
 
     Raises TrainToolsError where the source isn't a whole safetensors file.
     """
-    read_header(source)  # checks it
+    said = read_header(source).metadata  # checks it, too
     with source.open("rb") as reader:
-        entries, metadata, start = _head(reader)
-        completed = {**metadata, **changes}
+        entries, start = _head(reader)
+        completed = {**{name: text for name, text in said.items() if name not in without}, **changes}
         completed |= hashes(reader, start, entries, completed)
         with target.open("xb") as writer:
             writer.write(_packed(entries, completed))
@@ -39,12 +42,12 @@ def write_with_metadata(source: Path, target: Path, changes: Mapping[str, str]) 
     return completed
 
 
-def _head(reader: BinaryIO) -> tuple[dict[str, Any], dict[str, str], int]:
-    """Tensors as they stand in the head, the metadata, and where the tensors' bytes begin."""
+def _head(reader: BinaryIO) -> tuple[dict[str, Any], int]:
+    """Tensors as they stand in the head, and where their bytes begin."""
     length = int.from_bytes(reader.read(8), "little")
     entries = json.loads(reader.read(length))
-    metadata = entries.pop("__metadata__", None) or {}
-    return entries, metadata, 8 + length
+    entries.pop("__metadata__", None)
+    return entries, 8 + length
 
 
 def hashes(

@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from train_tools.errors import TrainToolsError
 from train_tools.lora import kohya
-from train_tools.publish.head import write_with_metadata
+from train_tools.lora.head_writing import write_with_metadata
 
 
 def lora(path: Path, rows: int, metadata: dict[str, str]) -> dict[str, torch.Tensor]:
