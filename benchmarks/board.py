@@ -152,8 +152,10 @@ def served(root: Path) -> Iterator[tuple[str, psutil.Process]]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=here) as process:
         assert process.stdout
         told = json.loads(process.stdout.readline())
-        yield told["url"], psutil.Process(told["pid"])
-        process.terminate()
+        try:
+            yield told["url"], psutil.Process(told["pid"])
+        finally:
+            process.terminate()
 
 
 def browser_side(url: str, server: psutil.Process, times: int) -> None:

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "family models": LOW | {"lora", "families"},
     "base_model": LOW | {"environment", "families", "family models"},
     "small_models": LOW | {"base_model", "family models"},
+    "lora tools": LOW | {"lora", "families", "family models", "base_model", "workspace"},
     "workspace": LOW | {"environment"},
     "messages": LOW | {"environment", "hosts", "workspace"},
     "dataset": TOOLS | {"workspace"},
@@ -63,6 +64,8 @@ OWN = {
     # know how layers are called.
     "train_tools.families.stable_diffusion.names": "families",
     "train_tools.families.loading": "family models",
+    # A service: it reads base models, too.
+    "train_tools.lora.tools": "lora tools",
     "train_tools.families.stable_diffusion": "family models",
     **{f"train_tools.families.{family.name}.model": "family models" for family in FAMILIES},
 }

@@ -27,10 +27,10 @@ GROUPS = {
     "Images and captions": ("dataset", "reg", "captions"),
     "Plan and train": ("presets", "arguments", "plan", "train", "queue", "runs"),
     "Choose and keep": ("preview", "compare", "publish"),
-    "This machine": ("model", "env", "doctor", "page"),
+    "This machine": ("start", "page", "model", "env", "doctor"),
 }
 COMMANDS = tuple(name for names in GROUPS.values() for name in names)
-TEST = "Runs this program's own tests."  # by `__main__`, which sees to the packages that they need
+TEST = "Runs this program's own tests; with --thorough the long ones, too."  # by `__main__`, which sees to the packages that they need
 HELP = ("-h", "--help")
 WIDTH = 100
 
@@ -57,6 +57,7 @@ def main(argv: list[str]) -> int:
         print(f"train_tools: there is no command {argv[0]!r}; {hint}", file=sys.stderr)
         return 2
     module, arguments = parsed(argv)
+    arguments.root_is_given = arguments.root is not None
     arguments.root = arguments.root or default_root()
     try:
         if argv[0] not in WITHOUT_ENVIRONMENT:

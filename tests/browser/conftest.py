@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
     program = chromium()
     if program is None:
         pytest.skip("there is no Chromium; install it or name one in TRAIN_TOOLS_CHROMIUM")
-    expect.set_options(timeout=15_000)  # a CI machine may be busy
+    expect.set_options(timeout=60_000)  # a CI machine may be busy
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
             executable_path=program, args=FLAGS, ignore_default_args=["--hide-scrollbars"]
@@ -95,7 +95,7 @@ def page(browser: Browser, complaints: Complaints, served: Served) -> Iterator[P
     """
     context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en")
     opened = context.new_page()
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(60_000)
     complaints.watch(opened)
     yield opened
     context.close()

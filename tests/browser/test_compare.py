@@ -142,7 +142,7 @@ def test_a_new_preview_appears_by_itself(page: Page, served: Served, version: Ve
     open_board(page, served)
     index = read_index(version)
     write_index(version, Index(made=9.0, cells=index.cells[:-6]))
-    expect(page.locator(".board-tools [role=status]")).to_contain_text("570 pictures", timeout=12_000)
+    expect(page.locator(".board-tools [role=status]")).to_contain_text("570 pictures")
 
 
 def test_votes_by_keys(page: Page, served: Served, version: Version) -> None:
@@ -189,7 +189,7 @@ def test_keep_this_one(page: Page, served: Served, version: Version, complaints:
     dialog.get_by_label("Name in prompts").fill("我的 cat")
     dialog.get_by_role("button", name="Keep this one").click()
     expect(page.locator(".toast").first).to_contain_text("<lora:我的 cat:1>")
-    expect(page.locator(".compare-info .chip")).to_contain_text("kept as 我的 cat", timeout=12_000)
+    expect(page.locator(".compare-info .chip")).to_contain_text("kept as 我的 cat")
     folder = served.root / "train_tools" / "published"
     assert {Path(p).name for p in folder.iterdir()} >= {
         "我的 cat.safetensors",

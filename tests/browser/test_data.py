@@ -228,7 +228,7 @@ def test_what_failed_on_the_way_is_sent_again(data: Page, complaints: Complaints
     data.route("**/data/uploads/**", cut)
     choose(data, [payload("red.png", png("red")), payload("blue.png", png("blue"))])
     again = data.get_by_role("button", name="Send these again")
-    expect(again).to_be_visible(timeout=20_000)  # it was tried by itself before
+    expect(again).to_be_visible()  # it was tried by itself before
     expect(data.get_by_role("listitem").filter(has_text="blue.png")).to_be_visible()
     broken = False
     again.click()

@@ -56,7 +56,7 @@ def opened(page: Page, served: Served) -> Page:
 
 def saved(version: Version, name: str, text: str | None) -> None:
     """Waits until that stands in version.toml."""
-    deadline = time.monotonic() + 8
+    deadline = time.monotonic() + 120
     while settings.read(version)["training"].get(name) != text and time.monotonic() < deadline:
         time.sleep(0.05)
     assert settings.read(version)["training"].get(name) == text
@@ -326,7 +326,7 @@ def test_the_other_browser_sees_what_is_saved_and_nothing_is_lost(
     opened(other, served)
     page.get_by_label("Epochs", exact=True).fill("7")
     saved(version, "max_train_epochs", "7")
-    expect(other.get_by_label("Epochs", exact=True)).to_have_value("7", timeout=9000)
+    expect(other.get_by_label("Epochs", exact=True)).to_have_value("7")
     expect(other.get_by_text("Changed in another window: Epochs")).to_be_visible()
     # Both change one setting before they hear of each other.
     page.get_by_label("Alpha", exact=True).fill("4")
@@ -338,7 +338,7 @@ def test_the_other_browser_sees_what_is_saved_and_nothing_is_lost(
     saved(version, "network_alpha", kept)
     loser.get_by_role("button", name="Keep mine").click()
     saved(version, "network_alpha", "2" if kept == "4" else "4")
-    expect(winner.get_by_label("Alpha", exact=True)).to_have_value("2" if kept == "4" else "4", timeout=9000)
+    expect(winner.get_by_label("Alpha", exact=True)).to_have_value("2" if kept == "4" else "4")
     other.context.close()
 
 
@@ -365,7 +365,7 @@ def test_thousands_of_runs_stay_usable(page: Page, served: Served, version: Vers
     page.get_by_label("Epochs", exact=True).fill("1")
     page.get_by_role("textbox", name="Rank", exact=True).fill("1-50")
     page.get_by_label("Learning rate", exact=True).fill("1e-5..1e-3 [50]")
-    expect(page.locator(".big strong").first).to_have_text("2,500", timeout=40_000)
+    expect(page.locator(".big strong").first).to_have_text("2,500")
     assert page.get_by_role("listitem").count() < 40
     page.get_by_role("button", name="Show all 2,500").click()
     page.locator("#panel").evaluate("node => node.scrollTop = node.scrollHeight")

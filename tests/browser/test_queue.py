@@ -54,7 +54,7 @@ def set_paused(bench: Bench, on: bool = True) -> None:
         bench.queue.set_flag(connection, "gpu", PAUSED, on=on)
 
 
-def wait_for(there: Callable[[], bool], seconds: float = 30) -> None:
+def wait_for(there: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < deadline
@@ -88,7 +88,7 @@ def test_a_night_is_watched_from_beginning_to_end(page: Page, served: Served, be
     bench.add(seed="1,2", training_comment="says failed")
     bench.add(seed="1-3")
     open_queue(page, served)  # which starts the worker, as nobody did
-    expect(page.get_by_role("heading", name="Ended (5)")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Ended (5)")).to_be_visible()
     expect(page.get_by_text("2 failed").first).to_be_visible()
     expect(page.locator(".batch").filter(has_text="3 finished").locator("summary")).to_be_visible()
     failed = page.locator(".batch").filter(has_text="the loss is nan at step 5")
@@ -105,7 +105,7 @@ def test_a_night_is_watched_from_beginning_to_end(page: Page, served: Served, be
     page.get_by_role("button", name="Try the failed ones again (2)").click()
     wait_for(lambda: all(has_failed_twice(bench, number) for number in (1, 2)))
     page.wait_for_timeout(2000)  # until the page knows
-    expect(page.get_by_role("heading", name="Ended (5)")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Ended (5)")).to_be_visible()
     page.get_by_role("button", name="Clear the ended ones").click()
     page.get_by_role("dialog").get_by_role("button", name="Clear the ended ones").click()
     expect(page.get_by_text("Nothing is queued")).to_be_visible()
@@ -114,7 +114,7 @@ def test_a_night_is_watched_from_beginning_to_end(page: Page, served: Served, be
 def test_a_failure_says_what_helps(page: Page, served: Served, bench: Bench) -> None:
     bench.add(seed="1", training_comment="starving")
     open_queue(page, served)
-    expect(row(page, 1)).to_contain_text("CUDA out of memory", timeout=30_000)
+    expect(row(page, 1)).to_contain_text("CUDA out of memory")
     row(page, 1).get_by_role("button", name="What helps?").click()
     expect(page.get_by_role("dialog")).to_contain_text("lower train_batch_size")
     page.get_by_role("dialog").get_by_role("button", name="Set Gradient checkpointing = on").click()
@@ -232,7 +232,7 @@ def test_a_killed_worker_is_started_again_while_one_watches(page: Page, served: 
     assert step.record is not None
     assert step.record.pid is not None
     os.kill(parent_of(step.record.pid), signal.SIGKILL)
-    expect(row(page, 1)).to_contain_text("finished", timeout=60_000)
+    expect(row(page, 1)).to_contain_text("finished")
     choose(page, 1, "Log and details")
     expect(page.get_by_role("dialog")).to_contain_text("went on from step")
 
@@ -335,7 +335,7 @@ def test_a_page_whose_server_is_gone_says_so_and_comes_back_by_itself(
     page.get_by_role("tab", name="Tools").click()  # which this browser hasn't loaded yet
     expect(page.get_by_text("This part isn't loaded yet")).to_be_visible()
     killable.start()
-    expect(page.get_by_role("heading", name="About")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="About")).to_be_visible()
     expect(lost).to_have_count(0)
     expect(page.locator(".toast")).to_have_count(0)
     killable.kill()
@@ -343,7 +343,7 @@ def test_a_page_whose_server_is_gone_says_so_and_comes_back_by_itself(
     expect(lost).to_be_visible()
     queue_actions.cancel(bench.queue, 6)
     killable.start()
-    expect(row(page, 6)).to_contain_text("cancelled", timeout=30_000)
+    expect(row(page, 6)).to_contain_text("cancelled")
     expect(lost).to_have_count(0)
     several_are_cancelled_moved_and_tried_again(page, bench)
     context.close()
@@ -410,7 +410,7 @@ def test_a_run_shows_its_pictures_and_tells_a_service_of_its_end(
     expect(page.locator(".now .strip img")).to_have_count(2)
     expect(page.locator(".now .strip")).to_contain_text("epoch 2")
     (bench.root / "go-1").touch()
-    expect(row(page, 1)).to_contain_text("finished", timeout=30_000)
+    expect(row(page, 1)).to_contain_text("finished")
     wait_for(lambda: bool(page.evaluate("window.noted.length")))
     assert page.evaluate("window.noted") == [["Training has ended: p / v1", "1 finished"]]
     wait_for(lambda: service.got[-1][2]["event"] == "ended")

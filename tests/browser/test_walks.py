@@ -221,7 +221,7 @@ def back_goes_one_step(page: Page, served: Served) -> None:
 def phone(browser: Browser, complaints: Complaints, served: Served) -> Iterator[Page]:
     context = browser.new_context(viewport=PHONE, locale="en", has_touch=True, is_mobile=True)
     opened = context.new_page()
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(60_000)
     complaints.watch(opened)
     yield opened
     context.close()

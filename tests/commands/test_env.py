@@ -109,7 +109,7 @@ def test_one_that_is_ended_ends_its_installer_and_goes_on_later(tmp_path: Path) 
     command = [sys.executable, "-m", "train_tools", "env", "create"]
     process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert json.loads(bare("env", "status", "--json").stdout)["state"] == "making"

@@ -30,6 +30,13 @@ def test_every_check_runs_and_any_failure_counts(
     assert sum("FAILED" in line for line in lines) == {None: 0, "ruff": 2, "pytest": 1}[broken]
 
 
+def test_what_is_left_out_is_run_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command, **_: commands.append(command) or 0)
+    assert checks.run(["--thorough", "-k", "name"]) == 0
+    assert commands[-1][-4:] == ["-m", "", "-k", "name"]
+
+
 def test_a_folder_that_is_no_webui_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert checks.run(["--webui", str(tmp_path)]) == 1
     assert f"{tmp_path} is no webui's folder" in capfd.readouterr().err

@@ -54,7 +54,7 @@ def workers(two: Bench) -> Iterator[Workers]:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)

@@ -159,7 +159,7 @@ def while_it_trains(bench: Bench, do: Callable[[], None], until: Callable[[], bo
         worker.start()
         view = QueueView(bench.queue)
         is_done = False
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while worker.is_alive() and time.monotonic() < deadline:
             found = view.look().entries[1]
             if found["state"] == "running" and found["step"] and not is_done:

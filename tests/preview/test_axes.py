@@ -6,8 +6,8 @@ import pytest
 from preview.samples import PROMPTS, settings
 
 from train_tools.errors import UsageError
+from train_tools.families import block_weights
 from train_tools.families.registry import BY_NAME
-from train_tools.preview import block_weights
 from train_tools.preview.choice import chosen_checkpoints, chosen_names
 from train_tools.preview.choosing import Chooser
 from train_tools.preview.plan import plan_cells

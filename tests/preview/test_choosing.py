@@ -284,10 +284,23 @@ def test_what_our_own_renderer_doesnt_load_is_drawn_with_sd_scripts(
     last = infotext(cell).splitlines()[-1]
     assert "Schedule type: Simple, CFG scale: 3, Distilled CFG Scale: 3.5, Seed: 1, Size: 64x64, " in last
     assert "Module 1: ae, Module 2: clip_l, Module 3: t5xxl, " in last
+    # The same code with other times is the same; another version's isn't.
+    code = tmp_path / "sd-scripts" / "library" / "flux_utils.py"
+    updated = _keys_after(version, code, "shift = 3")
+    assert cell.key not in updated
+    assert _keys_after(version, code, "shift = 3") == updated
+    assert not updated & _keys_after(version, code, "shift = 2")
     write_safetensors(Path(files["t5xxl"]), {"weight": (4,)})
     assert not {one.key for one in check(version, settings(prompts=PROMPTS[:1])).cells} & {cell.key}
     (other,) = drawn_bases(check(version, settings(renderer="diffusers"), None))
     assert other.error == "our own renderer doesn't draw FLUX.1 dev"
+
+
+def _keys_after(version: Version, code: Path, text: str) -> set[str]:
+    code.parent.mkdir(exist_ok=True)
+    code.unlink(missing_ok=True)
+    code.write_text(text, encoding="utf-8")
+    return {one.key for one in check(version, settings(prompts=PROMPTS[:1])).cells}
 
 
 def test_another_samplers_name_is_told_before_anything_is_drawn(

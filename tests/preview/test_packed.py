@@ -12,11 +12,12 @@ from preview.samples import PROMPTS, WriteLora, settings
 from safetensors.torch import save_file
 
 from train_tools.errors import UsageError
+from train_tools.families import block_weights
 from train_tools.families.stable_diffusion import memory, names
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
-from train_tools.preview import block_weights, render, samplers
+from train_tools.preview import render, samplers
 from train_tools.preview.index import read_index
 from train_tools.preview.render import Frame, Request, render_base, render_loras
 from train_tools.preview.service import preview

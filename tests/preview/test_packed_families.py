@@ -13,6 +13,7 @@ import torch
 from diffusers import DDIMScheduler, EulerDiscreteScheduler, StableDiffusionXLPipeline
 from PIL import Image
 
+from train_tools.families import block_weights
 from train_tools.families.sd2.model import StableDiffusion2
 from train_tools.families.sdxl.model import StableDiffusionXL
 from train_tools.families.stable_diffusion.base import BaseModel, Sizes
@@ -22,7 +23,7 @@ from train_tools.lora import kohya
 from train_tools.lora.kohya import LoraFile
 from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import targets_of
-from train_tools.preview import block_weights, samplers
+from train_tools.preview import samplers
 from train_tools.preview.render import Frame, Request, render_base, render_loras
 
 
@@ -120,8 +121,15 @@ def with_diffusers(
     return picture
 
 
-@pytest.mark.parametrize("negative", ["blurry", ""])
-@pytest.mark.parametrize("kernels", [False, True])
+@pytest.mark.parametrize(
+    ("negative", "kernels"),
+    [
+        ("blurry", True),
+        ("", False),
+        pytest.param("blurry", False, marks=pytest.mark.thorough),
+        pytest.param("", True, marks=pytest.mark.thorough),
+    ],
+)
 def test_diffusers_own_pipeline_draws_the_same_with_the_file(
     xl: BaseModel, tmp_path: Path, negative: str, kernels: bool
 ) -> None:
@@ -135,8 +143,15 @@ def test_diffusers_own_pipeline_draws_the_same_with_the_file(
     assert furthest(ours, render_base(xl, [request], frame)[0]) > 10
 
 
-@pytest.mark.parametrize("zero_snr", [False, True])
-@pytest.mark.parametrize("rescale", [0.0, 0.7])
+@pytest.mark.parametrize(
+    ("zero_snr", "rescale"),
+    [
+        (False, 0.0),
+        (True, 0.7),
+        pytest.param(False, 0.7, marks=pytest.mark.thorough),
+        pytest.param(True, 0.0, marks=pytest.mark.thorough),
+    ],
+)
 def test_velocity_zero_snr_and_rescale_are_those_of_diffusers(zero_snr: bool, rescale: float) -> None:
     base = build(SmallXL, 0, "v", zero_snr)
     told = {**NOISE, "prediction_type": "v_prediction", "clip_sample": False, "set_alpha_to_one": False}
@@ -153,7 +168,11 @@ def test_velocity_zero_snr_and_rescale_are_those_of_diffusers(zero_snr: bool, re
     assert (furthest(ours, other) > 2) == bool(rescale)
 
 
-@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
+QUICK = ("Euler a", "DPM++ 2M", "UniPC")
+THOROUGH = [pytest.param(name, marks=pytest.mark.thorough) for name in samplers.SAMPLERS if name not in QUICK]
+
+
+@pytest.mark.parametrize("sampler", [*QUICK, *THOROUGH])
 def test_every_sampler_begins_without_signal_where_the_model_learnt_it(sampler: str) -> None:
     base = build(SmallXL, 0, "v", True)
     made = samplers.make(sampler, "Automatic", 4, base.noise)

@@ -17,11 +17,11 @@ from preview.heads import model
 from preview.hosts import Bridge
 from preview.samples import PROMPTS, settings
 
+from train_tools.families import block_weights
 from train_tools.hosts.bridge_client import renderer_of
 from train_tools.hosts.bridge_server import Bridge as BridgeServer
 from train_tools.hosts.webui import Webui
 from train_tools.lora import kohya
-from train_tools.preview import block_weights
 from train_tools.preview.index import read_index
 from train_tools.preview.service import PreviewResult, preview
 from train_tools.workspace.workspace import Version

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import socket
 import sys
 import threading
+import urllib.request
 import webbrowser
 from pathlib import Path
 
@@ -18,12 +20,14 @@ from train_tools.errors import UsageError
 
 HELP = "Shows the page: everything that the commands do, in a browser."
 PORT = 7870
+HERE = "127.0.0.1"
+ASK_S = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=PORT, help=f"default {PORT}; 0 takes a free one")
     parser.add_argument(
-        "--listen", metavar="ADDRESS", default="127.0.0.1",
+        "--listen", metavar="ADDRESS", default=HERE,
         help="0.0.0.0 lets other machines in, who must know the password of --password-file",
     )  # fmt: skip
     parser.add_argument("--password-file", type=Path, metavar="FILE", help="its first line is the password")
@@ -39,6 +43,11 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     is_local = arguments.listen in ("127.0.0.1", "::1", "localhost")
     if not is_local and not (password or token):
         raise UsageError("other machines may come in only with a password; give --password-file FILE")
+
+    if arguments.open and (url := already_open(arguments.port, arguments.root)):
+        out.say(f"The page is open already, at {url}")
+        webbrowser.open(url)
+        return 0
 
     import uvicorn
 
@@ -63,6 +72,19 @@ def run(arguments: argparse.Namespace, out: Output) -> int:
     )
     uvicorn.Server(config).run([listening])
     return 0
+
+
+def already_open(port: int, root: Path) -> str:
+    """Where this root's page answers on this machine, for a second double click; empty where it doesn't."""
+    url = f"http://localhost:{port}/"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}api/session", timeout=ASK_S) as answer:
+            found = json.load(answer)
+            is_ours = Path(str(found["root"])) == root.resolve()
+    except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+        return ""
+    return url if is_ours else ""
 
 
 def read_password(file: Path | None) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from train_tools.families.block_weights import IN, MID, OUT, parse
 from train_tools.families.detect import detect
-from train_tools.preview.block_weights import IN, MID, OUT, parse
 
 MODULE = "networks.lora"
 NAMES = ("down_lr_weight", "mid_lr_weight", "up_lr_weight")

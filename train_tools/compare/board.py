@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.titles import BETWEEN, title_of
-from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs
+from train_tools.compare.checkpoints import Checkpoint, Run, find_checkpoints, find_runs, stamp_of_file
 from train_tools.errors import UsageError
 from train_tools.planning.names import FILES
 from train_tools.preview.index import AXES, CellEntry, axes_of, index_file, read_index
@@ -162,7 +162,15 @@ def _stamp_of_second(version: Version, _second: int) -> tuple[Any, ...]:
 
 @functools.lru_cache(maxsize=3)
 def _read(version: Version, _stamp: tuple[Any, ...]) -> Board:
-    return make_board(find_runs(version), find_checkpoints(version), read_index(version).cells)
+    return make_board(
+        find_runs(version), find_checkpoints(version), _cells(version, stamp_of_file(index_file(version)))
+    )
+
+
+@functools.lru_cache(maxsize=3)
+def _cells(version: Version, _stamp: tuple[int, ...]) -> tuple[CellEntry, ...]:
+    """Checkpoints come more often than pictures: the index, a line for each picture, isn't read anew for them."""
+    return read_index(version).cells
 
 
 def stamp_of(version: Version) -> tuple[Any, ...]:

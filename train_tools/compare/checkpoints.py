@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 from collections.abc import Mapping
@@ -15,11 +16,12 @@ from train_tools.errors import TrainToolsError, UsageError
 from train_tools.execution.runs import checkpoints_in
 from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace.files import read_json, write_json
-from train_tools.workspace.run_folder import ARGUMENTS, read_arguments, read_record
+from train_tools.workspace.run_folder import ARGUMENTS, RECORD, read_arguments, read_record
 from train_tools.workspace.workspace import Version, folders_in
 
 FILE = "checkpoints.json"
 ID_LENGTH = 16  # hex digits
+SHARE_READ_AGAIN = 100  # one in so many checkpoints may be unknown to the file
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,20 @@ def find_runs(version: Version) -> list[Run]:
 
 
 def _run(folder: Path) -> Run:
+    return _run_as_it_was(folder, stamp_of_file(folder / RECORD), stamp_of_file(folder / ARGUMENTS))
+
+
+def stamp_of_file(path: Path) -> tuple[int, ...]:
+    """Equal as long as the file is: ours are replaced, not changed in place. Empty where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@functools.lru_cache(maxsize=4096)
+def _run_as_it_was(folder: Path, _record: tuple[int, ...], _arguments_file: tuple[int, ...]) -> Run:
     record = read_record(folder)
     data, created = (record.dataset_fingerprint, record.created) if record else ("", 0.0)
     return Run(folder.name, _arguments(folder), data, created)
@@ -78,9 +94,10 @@ def _arguments(folder: Path) -> dict[str, Any]:
 def find_checkpoints(version: Version) -> list[Checkpoint]:
     """Of all runs, in the order of training within each."""
     file = cache(version) / FILE
-    known = _known(file)
+    known = _known(file, stamp_of_file(file))
     seen: dict[str, Any] = {}
     found = []
+    unknown = 0
     for folder in folders_in(version.trains):
         for path in checkpoints_in(folder):
             name = f"{folder.name}/{path.name}"
@@ -89,16 +106,20 @@ def find_checkpoints(version: Version) -> list[Checkpoint]:
                 stamp = [status.st_size, status.st_mtime_ns]
                 entry = known.get(name)
                 if entry is None or entry.get("stamp") != stamp:
+                    unknown += 1
                     entry = {"stamp": stamp, **asdict(_read(folder.name, path, status))}
                 seen[name] = entry
                 found.append(Checkpoint(**{k: v for k, v in entry.items() if k != "stamp"}))
-    if seen != known and found:
+    gone = len(known) - (len(seen) - unknown)
+    # Of tens of thousands a few heads are read again sooner than all is written for each new one.
+    if found and (unknown + max(0, gone)) * SHARE_READ_AGAIN > len(seen):
         with contextlib.suppress(OSError):  # a folder that can't be written is read anew each time
             write_json(file, seen)
     return found
 
 
-def _known(file: Path) -> dict[str, Any]:
+@functools.lru_cache(maxsize=3)
+def _known(file: Path, _stamp: tuple[int, ...]) -> dict[str, Any]:
     try:
         data = read_json(file)
     except (OSError, TrainToolsError):

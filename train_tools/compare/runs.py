@@ -16,7 +16,7 @@ from train_tools.execution.runs import list_runs
 from train_tools.planning.setting_text import one_text
 from train_tools.preview.runs import NOT_AN_AXIS
 from train_tools.workspace.run_folder import read_record
-from train_tools.workspace.workspace import Version
+from train_tools.workspace.workspace import Version, folders_in
 
 SHEETS = "sheet-*.png", "sheet-*.webp"
 DIGITS = 8  # of a fingerprint
@@ -29,6 +29,7 @@ def run_list(version: Version) -> list[dict[str, Any]]:
         c.run for c in board.checkpoints if (m := marks.get((CHECKPOINT, c.id))) and m.mark == STAR
     )
     pictures = Counter(board.checkpoints[owner].run for owner in board.owner)
+    has_settings = {run.name for run in board.runs if run.arguments}
     rows = [
         {
             "name": run.name,
@@ -45,7 +46,7 @@ def run_list(version: Version) -> list[dict[str, Any]]:
             "bytes": sum(path.stat().st_size for path in run.checkpoints if path.is_file()),
             "pictures": pictures[run.name],
             "stars": stars[run.name],
-            "has_settings": any(other.name == run.name and other.arguments for other in board.runs),
+            "has_settings": run.name in has_settings,
         }
         for run in list_runs(version)
     ]
@@ -107,7 +108,7 @@ def _text(run: Run, name: str) -> str:
 
 def run_folder(version: Version, name: str) -> Path:
     """Raises UsageError where there is none."""
-    found: Mapping[str, Path] = {run.name: run.folder for run in list_runs(version)}
+    found: Mapping[str, Path] = {folder.name: folder for folder in folders_in(version.trains)}
     if name not in found:
         raise UsageError(f"there is no run {name!r}; there are: {', '.join(found) or 'none yet'}")
     return found[name]

@@ -1,6 +1,7 @@
 """`test`: the linter, the formatter, the type checker and the tests, one after another.
 
-`--hosts`: the webuis' tab under each gradio; `--webui FOLDER`: a real webui, whole.
+`--thorough`: what shows at length once more what quicker tests show, too; `--hosts`: the webuis' tab under each gradio;
+`--webui FOLDER`: a real webui, whole.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from train_tools.environment import host_environments
 
 HOSTS = "--hosts"  # what takes environments of its own and some minutes
 WEBUI = "--webui"
+THOROUGH = "--thorough"
 CORES = os.cpu_count() or 1
 AT_ONCE = min(4, CORES)  # tests: each process that imports torch takes half a gigabyte and more
 CHECKS = {
@@ -29,6 +31,7 @@ def run(pytest_arguments: list[str]) -> int:
     """All of them, also after one has failed; 1 if any has."""
     if HOSTS in pytest_arguments:
         return host_environments.run([argument for argument in pytest_arguments if argument != HOSTS])
+    pytest_arguments = everything(pytest_arguments)
     root = Path(__file__).resolve().parents[2]
     if any(argument.partition("=")[0] == WEBUI for argument in pytest_arguments):
         return in_webui(root, pytest_arguments)
@@ -43,6 +46,12 @@ def run(pytest_arguments: list[str]) -> int:
         print(f"{name}: {outcome}, {time.monotonic() - started:.0f} s", flush=True)
         passed.append(code == 0)
     return 0 if all(passed) else 1
+
+
+def everything(arguments: list[str]) -> list[str]:
+    """With `--thorough` in pytest's words: the marks that pyproject.toml leaves out are chosen again."""
+    chosen = [argument for argument in arguments if argument != THOROUGH]
+    return ["-m", "", *chosen] if len(chosen) < len(arguments) else chosen
 
 
 def in_webui(root: Path, arguments: list[str]) -> int:

@@ -93,6 +93,11 @@ class ProgramSettings:
         "and others choose one.",
         zh="torch 的版本。auto 按显卡驱动选择，也可填写 cpu、cuda、cu126、cu130、rocm6.4、xpu 等。",
     )
+    start_arguments: str = setting(
+        "",
+        help="What a double click on start adds to the command page, as --port 7871.",
+        zh="双击 start 时附加给 page 命令的参数，例如 --port 7871。",
+    )
     gpus: str = setting(
         AUTO,
         help="The GPUs that train, by the numbers that nvidia-smi shows, as 0,1. Each trains runs of its own "

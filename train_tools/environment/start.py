@@ -17,7 +17,7 @@ from train_tools.errors import TrainToolsError
 
 INTERRUPTED = 130
 # Commands that make, look at or mend the environment: they run where they are called, with any Python.
-WITHOUT_ENVIRONMENT = ("env", "doctor")
+WITHOUT_ENVIRONMENT = ("env", "doctor", "start")
 
 
 def say(text: str) -> None:

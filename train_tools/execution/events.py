@@ -70,12 +70,24 @@ def epoch_of(folder: Path) -> int:
     return int(told[-1]) if told else 0
 
 
+def last_event(folder: Path, kind: str) -> dict[str, Any] | None:
+    """The newest event of that kind near the file's end; lines before it aren't parsed, as a list asks thousands."""
+    for line in reversed(_tail(folder, TAIL_BYTES)):
+        if kind.encode() in line and (found := events_of([line])) and found[0]["event"] == kind:
+            return found[0]
+    return None
+
+
 def last_events(folder: Path, most_bytes: int = TAIL_BYTES) -> list[dict[str, Any]]:
     """The newest events, without reading a long file whole."""
+    return events_of(_tail(folder, most_bytes))
+
+
+def _tail(folder: Path, most_bytes: int) -> list[bytes]:
     try:
         with (folder / FILE).open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - most_bytes))
-            return events_of(file.read().split(b"\n"))
+            return file.read().split(b"\n")
     except FileNotFoundError:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from train_tools.execution.queue import PAUSED, Queue
 from train_tools.execution.supervise import environment
 from train_tools.execution.ticket import DEFAULT_LANE
 from train_tools.workspace.names import check_name
+from train_tools.workspace.run_folder import is_alive
 
 COMMAND = (sys.executable, "-m", "train_tools.execution.worker")
+START_S = 30.0  # within which a worker has come to its lock, but on a very busy machine
 
 
 def slots(root: Path, lane: str) -> list[str]:
@@ -76,10 +79,14 @@ def slot_has_worker(root: Path, lane: str, slot: int) -> bool:
 def ensure_worker(root: Path, lane: str = DEFAULT_LANE) -> bool:
     """Starts a worker in each slot that has none; returns whether it did. It outlives this process and its terminal.
 
-    One that is about to end looks at the queue once more after it has let go of the slot, so what was added
-    before this call isn't missed.
+    One that is about to end looks at the queue once more after it has let go of the slot, and one that was started
+    and isn't at its lock yet has still to look, so what was added before this call isn't missed.
     """
-    empty = [slot for slot in range(len(slots(root, lane))) if not slot_has_worker(root, lane, slot)]
+    empty = [
+        slot
+        for slot in range(len(slots(root, lane)))
+        if not slot_has_worker(root, lane, slot) and not _is_starting(root, lane, slot)
+    ]
     for slot in empty:
         _start_worker(root, lane, slot)
     return bool(empty)
@@ -89,11 +96,30 @@ def _start_worker(root: Path, lane: str, slot: int) -> None:
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    with log_file(root, lane).open("ab") as log:
-        subprocess.Popen(
+    # The mark is there before the worker is, who takes it away.
+    with _mark(root, lane, slot).open("w", encoding="ascii") as mark, log_file(root, lane).open("ab") as log:
+        process = subprocess.Popen(
             [*COMMAND, "--root", str(root.absolute()), "--lane", lane, "--slot", str(slot)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=environment(), **detached,
         )  # fmt: skip
+        mark.write(str(process.pid))
+
+
+def _is_starting(root: Path, lane: str, slot: int) -> bool:
+    """Whether a worker of the slot was started a moment ago, by anybody: others would only wait for its lock."""
+    mark = _mark(root, lane, slot)
+    try:
+        started = mark.stat().st_mtime
+        number = mark.read_text(encoding="ascii")
+    except OSError:
+        return False
+    return 0 <= time.time() - started < START_S and (not number or is_alive(int(number), None))
+
+
+def is_there(root: Path, lane: str, slot: int) -> None:
+    """A worker that was started has come to its lock, or another one has it."""
+    with contextlib.suppress(OSError):
+        _mark(root, lane, slot).unlink()
 
 
 def wake(queue: Queue, lane: str = DEFAULT_LANE) -> bool:
@@ -112,6 +138,11 @@ def has_work(queue: Queue, lane: str) -> bool:
 def log_file(root: Path, lane: str) -> Path:
     """Raises UsageError for a name that isn't one file's."""
     return root / "train_tools" / f"worker-{check_name(lane, 'lane')}.log"
+
+
+def _mark(root: Path, lane: str, slot: int) -> Path:
+    """Of a worker that is starting: its process."""
+    return _lock_file(root, "starting", lane, slot).with_suffix("")
 
 
 def _lock_file(root: Path, of: str, lane: str, slot: int) -> Path:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from train_tools.execution.events import last_events
+from train_tools.execution.events import last_event
 from train_tools.workspace.run_folder import RunRecord, read_record
 from train_tools.workspace.workspace import Version, folders_in
 
@@ -71,12 +70,12 @@ def progress_of(folder: Path, record: RunRecord) -> tuple[int, int]:
         return record.steps, record.steps
     if record.steps:
         return _progress(folder, record)[0], record.steps
-    told = [event for event in last_events(folder) if event["event"] == "progress"]
-    return (int(told[-1]["done"]), int(told[-1]["total"])) if told else (0, 0)
+    told = last_event(folder, "progress")
+    return (int(told["done"]), int(told["total"])) if told else (0, 0)
 
 
 def _progress(folder: Path, record: RunRecord) -> tuple[int, float | None]:
-    steps: list[dict[str, Any]] = [event for event in last_events(folder) if event["event"] == "step"]
-    if not steps:
+    last = last_event(folder, "step")
+    if last is None:
         return (record.steps if record.state == "finished" else 0), None
-    return int(steps[-1].get("step", 0)), steps[-1].get("average_loss")
+    return int(last.get("step", 0)), last.get("average_loss")

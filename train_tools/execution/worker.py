@@ -29,7 +29,15 @@ from train_tools.execution.automatic import AutomaticPreviews
 from train_tools.execution.batches import News
 from train_tools.execution.begin import begin, state_of
 from train_tools.execution.beside_host import progress_report
-from train_tools.execution.lane import ensure_worker, gpus_of, lane_lock, slot_has_worker, slots, training
+from train_tools.execution.lane import (
+    ensure_worker,
+    gpus_of,
+    is_there,
+    lane_lock,
+    slot_has_worker,
+    slots,
+    training,
+)
 from train_tools.execution.measuring import measure
 from train_tools.execution.packs import choose_pack
 from train_tools.execution.queue import DRAWS, PAUSED, SHUT_DOWN, STOP_AFTER, Entry, Queue
@@ -293,14 +301,17 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     # Somebody who looks whether there is a worker holds it for a moment.
     lock = lane_lock(arguments.root, arguments.lane, wait=1.0, slot=arguments.slot)
+    place = (arguments.root, arguments.lane, arguments.slot)
     worker = Worker(Queue(arguments.root), arguments.lane, slot=arguments.slot)
     worker.messages.work()  # that another one left
     try:
         while True:
             try:
                 with lock:
+                    is_there(*place)
                     worker.run()
             except Timeout:
+                is_there(*place)
                 return 0
             if worker.is_done():  # added while we let go of the slot: nobody else would see it
                 worker.messages.wait(LINGER_S)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 Shape = Sequence[int]
 
@@ -79,39 +80,69 @@ UNET_WEIGHTS = (
 CLIP_L = Layers(72, 165_888)  # 12 layers of 768 and 3072
 CLIP_G = Layers(192, 737_280)  # 32 layers of 1280 and 5120
 
-TargetsOf = Callable[[Mapping[str, Shape]], Targets]  # from the shapes of all tensors, by their names
+# What a tensor is to a LoRA: "" for what none changes.
+Role = Literal["", "unet", "text", "kernel", "beside kernel", "norm", "kernel norm"]
+ROLES: tuple[tuple[re.Pattern[str], Role], ...] = (
+    (UNET, "unet"), (KERNEL, "kernel"), (BESIDE_KERNEL, "beside kernel"), (NORM, "norm"), (KERNEL_NORM, "kernel norm"),
+)  # fmt: skip
 
 
-def of_blocks(pattern: str, text: Layers = Layers()) -> TargetsOf:
+class TargetsOf(Protocol):
+    """What a LoRA changes, from the shapes of all tensors by their names; `role` is that of one tensor."""
+
+    def __call__(self, shapes: Mapping[str, Shape]) -> Targets: ...
+
+    def role(self, name: str, shape: Shape) -> Role: ...
+
+
+@dataclass(frozen=True)
+class OfBlocks:
     """Of a transformer: every linear layer whose name has the pattern in it; `text` are those of its text encoders."""
-    found = re.compile(pattern)
 
-    def targets(shapes: Mapping[str, Shape]) -> Targets:
-        layers = [_layer(shape) for name, shape in shapes.items() if found.search(name)]
+    pattern: str
+    text: Layers = Layers()
+
+    def __call__(self, shapes: Mapping[str, Shape]) -> Targets:
+        layers = [_layer(shape) for name, shape in shapes.items() if self.role(name, shape)]
         weights = sum(math.prod(shape) for shape in shapes.values())
-        return Targets(sum(layers, Layers()), text, unet_parameters=weights)
+        return Targets(sum(layers, Layers()), self.text, unet_parameters=weights)
 
-    return targets
+    def role(self, name: str, shape: Shape) -> Role:
+        return "unet" if len(shape) >= 2 and re.search(self.pattern, name) else ""
 
 
-def of_unet(shapes: Mapping[str, Shape]) -> Targets:
+@dataclass(frozen=True)
+class OfUNet:
     """Of a UNet and its CLIP text encoders, in a checkpoint's names or a diffusers folder's."""
-    unet = text = kernels = beside = norms = kernel_norms = Layers()
-    for name, shape in shapes.items():
-        if UNET.fullmatch(name):
-            unet += _layer(shape)
-        elif KERNEL.fullmatch(name):
-            kernels += Layers(1, shape[0] + math.prod(shape[1:]))
-        elif BESIDE_KERNEL.fullmatch(name):
-            beside += _layer(shape)
-        elif NORM.fullmatch(name):
-            norms += _norm(shape)
-        elif KERNEL_NORM.fullmatch(name):
-            kernel_norms += _norm(shape)
-        else:
-            text += _text_layer(name, shape)
-    weights = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(UNET_WEIGHTS))
-    return Targets(unet, text, kernels, beside, norms, kernel_norms, weights)
+
+    def __call__(self, shapes: Mapping[str, Shape]) -> Targets:
+        unet = text = kernels = beside = norms = kernel_norms = Layers()
+        for name, shape in shapes.items():
+            match self.role(name, shape):
+                case "unet":
+                    unet += _layer(shape)
+                case "kernel":
+                    kernels += Layers(1, shape[0] + math.prod(shape[1:]))
+                case "beside kernel":
+                    beside += _layer(shape)
+                case "norm":
+                    norms += _norm(shape)
+                case "kernel norm":
+                    kernel_norms += _norm(shape)
+                case "text":
+                    text += _text_layer(name, shape)
+        weights = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(UNET_WEIGHTS))
+        return Targets(unet, text, kernels, beside, norms, kernel_norms, weights)
+
+    def role(self, name: str, shape: Shape) -> Role:
+        for pattern, role in ROLES:
+            if pattern.fullmatch(name):
+                return role
+        return "text" if _text_layer(name, shape).count else ""
+
+
+of_blocks = OfBlocks
+of_unet = OfUNet()
 
 
 def _layer(shape: Shape) -> Layers:

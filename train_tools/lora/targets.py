@@ -72,7 +72,7 @@ def unet_targets(unet: nn.Module, names: Names = OWN_NAMES, kernels: bool = Fals
     """
     paths = _paths(unet, names)
     return [
-        Target(_name(UNET, paths[path]), layer)
+        Target(layer_name(UNET, paths[path]), layer)
         for path, layer in _inside(unet, UNET_BLOCKS + (KERNEL_BLOCKS if kernels else ()))
         if kernels or _is_matrix(layer)
     ]
@@ -83,7 +83,7 @@ def text_targets(
 ) -> list[Target]:
     """72 layers of Stable Diffusion 1's CLIP text encoder."""
     before = _before(text_encoder)
-    return [Target(_name(prefix, before + path), layer) for path, layer in _inside(text_encoder, blocks)]
+    return [Target(layer_name(prefix, before + path), layer) for path, layer in _inside(text_encoder, blocks)]
 
 
 def preset_targets(
@@ -96,12 +96,13 @@ def preset_targets(
     kinds = LAYERS if norms else COMPUTED
     paths = _paths(base.unet, names)
     found = [
-        Target(_name(UNET, paths[path]), layer)
+        Target(layer_name(UNET, paths[path]), layer)
         for path, layer in base.unet.named_modules()
         if isinstance(layer, COMPUTED) and paths[path] in preset.layers
     ]
     found += [
-        Target(_name(UNET, paths[path]), layer) for path, layer in _inside(base.unet, preset.blocks, kinds)
+        Target(layer_name(UNET, paths[path]), layer)
+        for path, layer in _inside(base.unet, preset.blocks, kinds)
     ]
     for encoder, prefix in zip(base.text_encoders, names.text, strict=True):
         found += text_targets(encoder, prefix, preset.texts)
@@ -126,10 +127,10 @@ def layers_of(base: Model, names: Names) -> Mapping[str, Target]:
         before = _before(encoder)
         for path, target in _all(encoder, prefix, before):
             # networks.dylora calls the layers of all encoders so, and the last one's are what it saves.
-            found[_name(TEXT, before + path)] = found[target.name] = target
+            found[layer_name(TEXT, before + path)] = found[target.name] = target
     paths = _paths(base.unet, names)
     for path, target in _all(base.unet, UNET, "", paths):
-        found[_name(UNET, path)] = found[target.name] = target
+        found[layer_name(UNET, path)] = found[target.name] = target
     return found
 
 
@@ -143,7 +144,7 @@ def _all(
     for path, layer in root.named_modules():
         if isinstance(layer, LAYERS):
             named = paths[path] if paths else before + path
-            yield path, Target(_name(prefix, named), layer)  # type: ignore[arg-type]
+            yield path, Target(layer_name(prefix, named), layer)  # type: ignore[arg-type]
 
 
 def _inside(
@@ -167,5 +168,5 @@ def _before(text_encoder: nn.Module) -> str:
     return "" if keeps else "text_model."
 
 
-def _name(prefix: str, path: str) -> str:
+def layer_name(prefix: str, path: str) -> str:
     return f"{prefix}_{path}".replace(".", "_")

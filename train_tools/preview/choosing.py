@@ -24,8 +24,9 @@ from .cells import Drawn, Run
 from .host_facts import HostFacts
 from .own_renderers import OWN, SHOWN, Able, able
 from .refusals import Refusals
-from .renderer import HOST, Bridge
+from .renderer import HOST, SD_SCRIPTS, Bridge
 from .settings import PreviewSettings, weights_of
+from .through_sd_scripts import support as through_sd_scripts
 from .vaes import Parts, parts_of
 from .ways import Schedule, Ways, ways_of
 
@@ -217,6 +218,8 @@ class Chooser:
     def _by_ourselves(self, chosen: Drawn, parts: Parts) -> Drawn:
         vae, modules = parts[0] or "", parts[1] or ()
         facts: dict[str, Any] = {"vae": self.look(Path(vae)).token} if vae else {}
+        if chosen.renderer == SD_SCRIPTS and (code := through_sd_scripts.code_in_force()):
+            facts["sd-scripts"] = code
         if modules:
             facts["modules"] = [self.look(Path(file)).token for file in modules]
         shown = " + ".join(Path(file).name for file in (vae, *modules) if file)

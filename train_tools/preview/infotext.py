@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from . import block_weights
+from train_tools.families import block_weights
+
 from .cells import Cell, Drawn
 
 HASH_LENGTH = 10  # of a model's SHA-256, as the webui shows it

@@ -15,14 +15,15 @@ import torch
 from PIL import Image
 
 from train_tools.errors import TrainToolsError, is_out_of_memory
+from train_tools.families import block_weights
+from train_tools.families.block_weights import Blocks26
 from train_tools.families.loading import load
 from train_tools.families.stable_diffusion import memory
 from train_tools.families.stable_diffusion.base import BaseModel
 from train_tools.lora.fit import Fitted, is_plain
 from train_tools.lora.safetensors_header import read_header
 
-from . import block_weights, samplers
-from .block_weights import Blocks26
+from . import samplers
 from .cells import Cell
 from .checkpoint_files import read_fitted
 from .infotext import infotext

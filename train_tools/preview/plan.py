@@ -9,9 +9,9 @@ from itertools import product
 from pathlib import Path
 
 from train_tools.errors import UsageError
+from train_tools.families import block_weights
 from train_tools.workspace.workspace import Version
 
-from . import block_weights
 from .cells import Cell, Checkpoint, Recipe, Run, find_checkpoints, find_runs
 from .choice import chosen_checkpoints, chosen_names
 from .choosing import Chooser

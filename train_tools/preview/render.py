@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from train_tools.families.block_weights import Blocks26, factor
 from train_tools.families.stable_diffusion import webui_prompts
 from train_tools.families.stable_diffusion.base import BaseModel, Conditioning
 from train_tools.families.stable_diffusion.denoising import Wish, draw
@@ -27,7 +28,6 @@ from train_tools.lora.stack import LoraStack
 from train_tools.lora.targets import Target, layers_of
 
 from . import samplers
-from .block_weights import Blocks26, factor
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from typing import Any
 from PIL import Image
 
 from train_tools.errors import TrainToolsError
+from train_tools.families import block_weights
 from train_tools.families.detect import detect
 from train_tools.hosts.interface import HostGoneError, ModelRefusedError
 
-from . import block_weights
 from .base_facts import facts_of
 from .cells import Cell
 from .infotext import TO_KEEP, infotext, layers_field, pairs_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
-from small_base import random_base
+from small_base import shallow_base
 
 from train_tools.engines.packed import config, support
 from train_tools.engines.packed.data.batches import RunData, batches_per_epoch, epoch_schedule, read_items
@@ -21,7 +21,7 @@ from train_tools.families.stable_diffusion.base import BaseModel
 
 @pytest.fixture(scope="module")
 def base() -> BaseModel:
-    return random_base()
+    return shallow_base()
 
 
 @pytest.fixture

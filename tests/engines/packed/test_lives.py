@@ -159,7 +159,7 @@ def test_an_accumulated_step_is_that_of_the_mean_gradient(
     torch.testing.assert_close(summed, (one + other) / 2)
 
 
-@pytest.mark.parametrize("step", [1, 4])
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.thorough), 4])
 def test_one_run_leaves_and_goes_on_later_as_if_it_had_not(
     make: Make, sizes: list[int], monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from small_base import random_base
+from small_base import shallow_base
 from torch import Tensor
 
 from train_tools.engines.packed import support
@@ -69,14 +69,14 @@ EACH = [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.thorough
 @pytest.fixture(scope="module")
 def base() -> BaseModel:
     torch.set_num_threads(1)
-    return random_base()
+    return shallow_base()
 
 
 @pytest.fixture(scope="module")
 def exact() -> BaseModel:
     """In fp64: what differs there isn't rounding."""
     torch.set_num_threads(1)
-    base = random_base()
+    base = shallow_base()
     for module in (base.unet, base.text_encoders[0]):
         module.double()
     return base
@@ -373,7 +373,7 @@ def test_what_it_holds_is_known_before(base: BaseModel, given: dict[str, Any], w
 
 @pytest.fixture
 def through_small_model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(precision, "load", lambda *_, **__: random_base())
+    monkeypatch.setattr(precision, "load", lambda *_, **__: shallow_base())
     yield
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_base import random_base
+from small_base import shallow_base
 
 from train_tools.engines.packed.config import RunConfig, from_arguments
 from train_tools.engines.packed.data.batches import Batch, RunData, epoch_schedule, read_held_back, read_items
@@ -28,7 +28,7 @@ REAL = os.environ.get("TRAIN_TOOLS_SD_SCRIPTS", "")
 
 @pytest.fixture(scope="module")
 def base() -> BaseModel:
-    return random_base()
+    return shallow_base()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from small_base import random_base
+from small_base import shallow_base
 
 from train_tools.engines.interface import PAUSE_FILE
 from train_tools.engines.packed import state, train
@@ -49,7 +49,7 @@ class StopError(Exception):
 def small_model() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "loaded", lambda *_, **__: random_base())
+        patch.setattr(train, "loaded", lambda *_, **__: shallow_base())
         patch.setattr(loop, "STATE_SHARE", float("inf"))  # saves at every epoch's end
         yield
 
@@ -127,7 +127,7 @@ def in_double_precision() -> Iterator[None]:
     """
 
     def exact(*_: Any) -> BaseModel:
-        base = random_base()
+        base = shallow_base()
         base.unet.double()
         base.text_encoders[0].double()
         return base
@@ -173,7 +173,7 @@ def assert_equal(folders: list[Path], others: list[Path], tolerance: float = 0) 
                 torch.testing.assert_close(found[name][key], tensor, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("step", [4, 6])
+@pytest.mark.parametrize("step", [4, pytest.param(6, marks=pytest.mark.thorough)])
 def test_a_killed_pack_goes_on_from_its_last_epoch_bit_by_bit(
     make: Callable[[str], list[Path]], whole: list[Path], step: int
 ) -> None:
@@ -191,7 +191,7 @@ def test_a_killed_pack_goes_on_from_its_last_epoch_bit_by_bit(
         )
 
 
-@pytest.mark.parametrize("step", [3, 4])
+@pytest.mark.parametrize("step", [3, pytest.param(4, marks=pytest.mark.thorough)])
 def test_a_paused_pack_goes_on_within_the_epoch_bit_by_bit(
     make: Callable[[str], list[Path]], whole: list[Path], monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
@@ -270,7 +270,15 @@ def test_a_kill_between_two_runs_states_leaves_a_place_in_common(
             assert float(state.read(found[index][place]).tensors["x"][0]) == place.epoch
 
 
-@pytest.mark.parametrize("damage", ["cut off", "a bit", "empty", "of other images"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param("cut off", marks=pytest.mark.thorough),
+        "a bit",
+        pytest.param("empty", marks=pytest.mark.thorough),
+        "of other images",
+    ],
+)
 def test_a_damaged_state_is_said_and_the_run_starts_again(
     make: Callable[[str], list[Path]], whole: list[Path], damage: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from small_base import random_base
+from small_base import shallow_base
 
 from train_tools.engines.packed.config import RunConfig, from_arguments
 from train_tools.engines.packed.data.batches import read_held_back, read_items
@@ -20,7 +20,7 @@ from train_tools.families.stable_diffusion.base import BaseModel
 
 @pytest.fixture(scope="module")
 def base() -> BaseModel:
-    return random_base()
+    return shallow_base()
 
 
 @pytest.fixture(scope="module")

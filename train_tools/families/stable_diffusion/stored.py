@@ -6,6 +6,7 @@ A safetensors file is read, not mapped: the pages of a map count as memory of wh
 from __future__ import annotations
 
 import dataclasses
+import math
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class InFile:
     def dtype(self) -> torch.dtype:
         if self.place.dtype not in DTYPES:
             raise UsageError(
-                f"the base model {self.path} holds numbers of a kind that isn't known here ({self.place.dtype})"
+                f"{self.path} holds numbers of a kind that isn't known here ({self.place.dtype})"
             )
         return DTYPES[self.place.dtype]
 
@@ -98,13 +99,9 @@ class InFile:
                 while done < len(room) and (count := file.readinto(room[done:])):
                     done += count
         except OSError as error:
-            raise UsageError(
-                f"the base model {self.path} can't be read ({error.strerror}); look at its disk"
-            ) from error
+            raise UsageError(f"{self.path} can't be read ({error.strerror}); look at its disk") from error
         if done < len(room):
-            raise UsageError(
-                f"the base model {self.path} became shorter while it was read; download it again"
-            )
+            raise UsageError(f"{self.path} became shorter while it was read; download it again")
 
 
 @dataclass(frozen=True)
@@ -144,6 +141,13 @@ def stored_in(path: Path) -> dict[str, Stored]:
         return {name: InMemory(tensor) for name, tensor in _unpickled(path).items()}
     except (TrainToolsError, RuntimeError, OSError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise UsageError(f"the base model {path} can't be read ({error}); download it again") from error
+
+
+def read_tensor(stored: Stored, dtype: torch.dtype | None = None) -> Tensor:
+    """One tensor on the CPU, in its own precision or another."""
+    tensor = torch.empty(stored.shape, dtype=dtype or stored.dtype)
+    stored.into(tensor, torch.empty(stored.dtype.itemsize * math.prod(stored.shape), dtype=torch.uint8))
+    return tensor
 
 
 def shapes_of(tensors: Mapping[str, Stored]) -> dict[str, Shape]:

@@ -8,8 +8,12 @@ from .delta import added
 from .interface import Kind, Parts, Weights
 
 
+def delta(parts: Parts) -> Tensor:
+    return parts["diff"].flatten(1)
+
+
 def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
-    whole = added(layer, parts["diff"], {}, multiplier)
+    whole = added(layer, delta(parts), {}, multiplier)
     return Weights(whole.weight, bias_changed(layer.bias, parts.get("diff_b"), multiplier))
 
 
@@ -22,4 +26,4 @@ def bias_changed(bias: Tensor | None, difference: Tensor | None, multiplier: flo
     return bias + multiplier * difference
 
 
-KIND = Kind("full", ("diff", "diff_b"), changed, ("diff", "diff_b"))
+KIND = Kind("full", ("diff", "diff_b"), changed, ("diff", "diff_b"), delta)

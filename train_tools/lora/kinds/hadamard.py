@@ -17,11 +17,15 @@ from .low_rank import in_tucker
 from .trained import RANK, Factor, Form, Shape, normal, with_scalar, zeros
 
 
-def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
+def delta(parts: Parts) -> Tensor:
     rank = len(parts["hada_w1_b"])
     scale = number(parts, "alpha", rank) / rank
     cores = {name: parts[name].flatten(2) for name in ("hada_t1", "hada_t2") if name in parts}
-    return added(layer, scale * product({**parts, **cores}), parts, multiplier)
+    return scale * product({**parts, **cores})
+
+
+def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
+    return added(layer, delta(parts), parts, multiplier)
 
 
 def product(parts: Parts) -> Tensor:
@@ -57,4 +61,4 @@ def trained(shape: Shape, _rank: int, *, tucker: bool = False, scalar: bool = Fa
 NAMES = (
     "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2", "alpha", "dora_scale",
 )  # fmt: skip
-KIND = Kind("LoHa", NAMES, changed, ("hada_w1_a",))
+KIND = Kind("LoHa", NAMES, changed, ("hada_w1_a",), delta)

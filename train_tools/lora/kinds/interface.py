@@ -30,12 +30,15 @@ class Kind:
     `changed` gives a layer's weights at a multiplier. It raises KeyError where a tensor is missing, RuntimeError or
     ValueError where shapes don't fit. It works on meta tensors, so that this is found out without computing anything.
     `scaled` are tensors with which all that it adds grows, one of each term, so that a weight can be put into a file.
+    `delta` gives what a module adds to a weight, (outputs, inputs x kernel), of its tensors alone; None: it depends on
+    the weight, as it does with DoRA.
     """
 
     title: str
     names: tuple[str, ...]
     changed: Callable[[Weights, Parts, float], Weights]
     scaled: tuple[str, ...] = ()
+    delta: Callable[[Parts], Tensor] | None = None
 
 
 def number(parts: Parts, name: str, default: float) -> float:

@@ -19,12 +19,16 @@ from .low_rank import in_tucker
 from .trained import RANK, Convolve, Factor, Form, Shape, kaiming, with_scalar, zeros
 
 
-def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
+def delta(parts: Parts) -> Tensor:
     small, large = _factor(parts, "1"), _factor(parts, "2")
     small = small.reshape(*small.shape, *[1] * (large.dim() - small.dim()))
     ranks = [len(parts[name]) for name in ("lokr_w1_b", "lokr_w2_b") if name in parts]
     scale = number(parts, "alpha", ranks[0]) / ranks[0] if ranks else 1.0
-    return added(layer, scale * torch.kron(small, large.contiguous()), parts, multiplier)
+    return scale * torch.kron(small, large.contiguous()).flatten(1)
+
+
+def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
+    return added(layer, delta(parts), parts, multiplier)
 
 
 def _factor(parts: Parts, which: str) -> Tensor:
@@ -150,5 +154,5 @@ NAMES = (
     "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t1", "lokr_t2", "alpha",
     "dora_scale",
 )  # fmt: skip
-WHOLE = Kind("LoKr", NAMES, changed, ("lokr_w1",))
-IN_TWO = Kind("LoKr", NAMES[1:], changed, ("lokr_w1_a",))
+WHOLE = Kind("LoKr", NAMES, changed, ("lokr_w1",), delta)
+IN_TWO = Kind("LoKr", NAMES[1:], changed, ("lokr_w1_a",), delta)

@@ -31,12 +31,15 @@ def rank_and_alpha(parts: Parts) -> tuple[int, float]:
     return rank, number(parts, ALPHA, rank)
 
 
-def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
+def delta(parts: Parts) -> Tensor:
     rank, alpha = rank_and_alpha(parts)
     down, up = parts[DOWN].flatten(1), parts[UP].flatten(1)
     middle = parts.get(MID)
-    delta = up @ down if middle is None else in_tucker(middle.flatten(2), up, down)
-    return added(layer, alpha / rank * delta, parts, multiplier)
+    return alpha / rank * (up @ down if middle is None else in_tucker(middle.flatten(2), up, down))
+
+
+def changed(layer: Weights, parts: Parts, multiplier: float) -> Weights:
+    return added(layer, delta(parts), parts, multiplier)
 
 
 def in_tucker(middle: Tensor, up: Tensor, down: Tensor) -> Tensor:
@@ -62,4 +65,4 @@ def trained(
     return with_scalar(form, UP, UP, kaiming) if scalar else form
 
 
-KIND = Kind("LoRA", (UP, DOWN, MID, ALPHA, "dora_scale"), changed, (UP,))
+KIND = Kind("LoRA", (UP, DOWN, MID, ALPHA, "dora_scale"), changed, (UP,), delta)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ SAMPLERS = ("Euler",)
 SCHEDULERS = ("Automatic", "Simple")
 VAES = ("ae", "vae")
 OF_SD_SCRIPTS = "networks."
+DRAWS = ("library/*.py", "networks/*.py")  # what of a checkout its pictures depend on
 
 
 def why_not(found: Found, run_arguments: Mapping[str, Any], sampler: str, scheduler: str) -> str:
@@ -26,6 +29,25 @@ def why_not(found: Found, run_arguments: Mapping[str, Any], sampler: str, schedu
 def is_drawn(family: Family) -> bool:
     """Whether it has code for that; by its folder, as the code is another interpreter's."""
     return (Path(train_tools.families.__path__[0]) / family.name / "drawing.py").is_file()
+
+
+def code_in_force() -> str:
+    """Stands for the code of the sd-scripts that draws: another version may draw otherwise. "" where there is none."""
+    checkout = sd_scripts_folder()
+    try:
+        files = sorted(path for pattern in DRAWS for path in checkout.glob(pattern)) if checkout else []
+        return _content(tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files))
+    except OSError:
+        return ""
+
+
+@functools.lru_cache(maxsize=8)
+def _content(files: tuple[tuple[Path, int, int], ...]) -> str:
+    """By what is in the files, as a fresh copy of the same version has other times."""
+    found = hashlib.sha256()
+    for path, _, _ in files:
+        found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()[:16] if files else ""
 
 
 def vae_argument(family: Family) -> str:
