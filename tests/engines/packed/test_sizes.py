@@ -21,8 +21,11 @@ from train_tools.engines.packed.data.batches import RunData, epoch_schedule, rea
 from train_tools.engines.packed.data.encoding import Needs, encode
 from train_tools.engines.packed.data.wording import At
 from train_tools.engines.packed.memory.trial import _largest_batch
+from train_tools.lora.facts import lora_facts
 from train_tools.planning.images import read_dataset, steps_per_epoch
 from train_tools.planning.imports.lora_metadata import from_lora
+from train_tools.preview.cells import Run
+from train_tools.workspace import toml
 
 small_model = runs.small_model
 Make = Callable[..., Path]
@@ -131,6 +134,8 @@ def test_a_file_says_its_sizes_as_sd_scripts_does_and_is_trained_again_alike(mak
         "1_zorb": {"n_repeats": 1, "img_count": 4}, "1_zorb (2)": {"n_repeats": 1, "img_count": 4},
     }  # fmt: skip
     assert not {"ss_resolution", "ss_bucket_info", "ss_enable_bucket"} & said.keys()
+    assert lora_facts(said).resolution == "64x64+96x96"
+    assert Run(folder, toml.load(folder / "run.toml")).resolution == (96, 96)
     imported = from_lora(said, names)
     assert imported.settings["resolution"] == SIZES
     assert "ss_datasets" not in [left.key for left in imported.left_out]

@@ -19,6 +19,7 @@ from train_tools.engines.packed.data.encoding import Needs, encode
 from train_tools.engines.packed.life.data_metadata import of_the_data
 from train_tools.engines.sd_scripts.datasets import dataset_config
 from train_tools.environment.sd_scripts_place import sd_scripts_python
+from train_tools.errors import UsageError
 from train_tools.lora.safetensors_header import read_header
 from train_tools.workspace import toml
 
@@ -41,6 +42,15 @@ def test_each_image_is_trained_at_each_size(bench: Bench) -> None:
     assert sorted({path.parent.parent.name for path in bench.npz()}) == ["images", "images-2", "reg", "reg-2"]
     assert len(bench.npz()) == 2 * 6
     assert not list(bench.version.processed.rglob("*.npz"))
+
+
+def test_what_ends_at_the_first_image_is_refused_before(stand_in_bench: Bench) -> None:
+    with pytest.raises(UsageError, match="several sizes need enable_bucket or cache_latents"):
+        stand_in_bench.train(resolution=SIZES, enable_bucket="false", cache_latents="false")
+    assert (
+        stand_in_bench.plan(resolution="64", enable_bucket="false", cache_latents="false").runs[0].reasons
+        == ()
+    )
 
 
 def test_what_a_real_training_of_several_sizes_says(real_bench: Bench) -> None:

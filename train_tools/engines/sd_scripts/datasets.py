@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from train_tools.arguments.sizes import sizes_of
+from train_tools.arguments.sizes import read_sizes, sizes_of
 from train_tools.dataset.training import TrainingImage, training_images
 from train_tools.engines.sd_scripts.caches import Cache
 from train_tools.workspace import toml
 
 
 def has_several_sizes(arguments: Mapping[str, Any]) -> bool:
-    return len(sizes_of(arguments["resolution"])) > 1
+    return len(read_sizes(str(arguments.get("resolution")))) > 1
 
 
 def dataset_config(arguments: Mapping[str, Any], cache: Cache | None) -> str:

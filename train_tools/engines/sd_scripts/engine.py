@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from train_tools.arguments.config_file import faults
+from train_tools.engines.sd_scripts.datasets import has_several_sizes
 from train_tools.engines.sd_scripts.family import FAMILY, family_of
 from train_tools.engines.sd_scripts.installed import lacking
 from train_tools.environment.gpus import PER_RUN_VARIABLE
@@ -38,6 +39,8 @@ NOT_COUNTED: Mapping[str, str] = {
 SPLIT_AT_RANDOM = (
     "validation_split needs a validation_seed with sd-scripts, which else may train what it validates"
 )
+# Without them it scales no image, and ends at the first of another size.
+NOT_SCALED = "several sizes need enable_bucket or cache_latents with sd-scripts, which else scales no image"
 
 
 class SdScriptsEngine:
@@ -57,6 +60,10 @@ class SdScriptsEngine:
         ]
         if arguments.get("validation_split") and arguments.get("validation_seed") is None:
             uncounted.append(SPLIT_AT_RANDOM)
+        if has_several_sizes(arguments) and not (
+            arguments.get("enable_bucket") or arguments.get("cache_latents")
+        ):
+            uncounted.append(NOT_SCALED)
         given, family = _without_ours(arguments), family_of(arguments)
         return [*_absent(), *uncounted, *lacking(given, family), *faults(given, family)]
 
