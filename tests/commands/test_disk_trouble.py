@@ -83,6 +83,11 @@ WRITING = {
     "compare score": V,
     "compare tensorboard": V,
     "publish": f"{V} {{CHECKPOINT}} --to {{ROOT}} --name mine",
+    "lora edit": "{LORA} --title zorb --out {ROOT}/edited.safetensors",
+    "lora merge": "{LORA} {LORA}:0.5 --out {ROOT}/merged.safetensors",
+    "lora merge-into": "{ROOT}/model.safetensors {LORA} --out {ROOT}/into.safetensors",
+    "lora extract": "{ROOT}/model.safetensors {ROOT}/model.safetensors --rank 2 --out {ROOT}/extracted.safetensors",
+    "lora resize": "{LORA} --rank 1 --out {ROOT}/resized.safetensors",
     "model convert": "{ROOT}/model.safetensors",
     "model narrow": "sd1 {ROOT}/narrow.safetensors",
     "model download": "runwayml/none --to {ROOT}/models",
@@ -96,9 +101,19 @@ READING = {
     "arguments show": "seed", "arguments parse": "--arguments=--seed=1", "plan": V, "runs": V, "compare board": V,
     "compare marks": V, "compare pair": V, "compare ranking": V, "compare scores": V, "compare curves": V,
     "compare advice": f"{V} {{CELL}}", "env status": "", "queue watch": "",
+    "lora info": "{LORA}", "lora compare": "{LORA} {LORA}",
 }  # fmt: skip
 # They change the environment that the tests run in, or serve until they are ended; `page` has its own test below.
-NOT_HERE = {"env create", "env check", "env upgrade", "env rollback", "env use", "env remove", "page"}
+NOT_HERE = {
+    "env create",
+    "env check",
+    "env upgrade",
+    "env rollback",
+    "env use",
+    "env remove",
+    "page",
+    "start",
+}
 
 
 def commands_of(parser: argparse.ArgumentParser, name: str) -> Iterator[str]:
@@ -129,7 +144,7 @@ def filled(words: str, base: Path, root: Path) -> list[str]:
     places = {
         "ROOT": root, "IMAGE": base / "b.png", "ZIP": base / "all.zip", "ZIP_OF_VERSION": base / "one.zip",
         "TOML": base / "sd.toml", "CHECKPOINT": checkpoints[0].id, "CELL": "zorb-run-000001",
-        "OTHER_CELL": "zorb-run", "ENTRY": "gone",
+        "OTHER_CELL": "zorb-run", "ENTRY": "gone", "LORA": checkpoints[0].path(version),
     }  # fmt: skip
     return [word.format(**places) for word in words.split()]
 
