@@ -59,7 +59,6 @@ def main(argv: list[str]) -> int:
         print(f"train_tools: there is no command {argv[0]!r}; {hint}", file=sys.stderr)
         return 2
     module, arguments = parsed(argv)
-    arguments.root_is_given = arguments.root is not None
     arguments.root = arguments.root or default_root()
     try:
         if argv[0] not in WITHOUT_ENVIRONMENT:

@@ -20,8 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, _out: Output) -> int:
     clone = Path(train_tools.__file__).resolve().parents[1]
+    is_given = arguments.root != default_root()  # else the variables say where
     os.environ.update(opening.variables(clone, os.environ))
-    root = arguments.root if arguments.root_is_given else program.default_root()
+    root = arguments.root if is_given else program.default_root()
     words = ["page", "--open", "--root", str(root), *program.read(root).start_arguments.split()]
     # What is typed goes over what is set.
     if arguments.port != page.PORT:
@@ -36,5 +37,6 @@ def run(arguments: argparse.Namespace, _out: Output) -> int:
     if exit_code is not None:
         return exit_code
     from train_tools import cli
+from train_tools.workspace.workspace import default_root
 
     return cli.main(words)
