@@ -10,6 +10,7 @@ import train_tools
 from train_tools.commands import page
 from train_tools.commands.output import Output
 from train_tools.environment import opening, program, start
+from train_tools.workspace.workspace import default_root
 
 HELP = "Opens the page in a browser, as a double click on start does: makes the environment first where there is none."
 
@@ -37,6 +38,5 @@ def run(arguments: argparse.Namespace, _out: Output) -> int:
     if exit_code is not None:
         return exit_code
     from train_tools import cli
-from train_tools.workspace.workspace import default_root
 
     return cli.main(words)
