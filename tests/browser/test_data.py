@@ -412,6 +412,7 @@ def test_a_picture_is_cropped_and_masked_by_hand(page: Page, served: Served, ver
     expect(page.get_by_text("“猫 cat” in a prompt calls your LoRA: the project's name")).to_be_visible()
     page.get_by_role("textbox", name="Trigger word").fill("zorb")
     expect(page.get_by_text("“zorb” in a prompt calls your LoRA; it is learned")).to_be_visible()
+    page.wait_for_load_state("networkidle")  # the word is saved: two don't write a version at once
     page.get_by_role("button", name="hat 1").click()
     expect(page.locator(".originals .picture")).to_have_count(1)
     page.get_by_role("button", name="all concepts 6").click()
